@@ -1,0 +1,46 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation that the three probes share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options, attributes and notes of every probe."""
+
+    DOCUMENTATION = r"""
+options:
+  probe_python:
+    description:
+      - Interpreter to start the module again with when its own lacks a library.
+      - The C(enroll.yml) playbook installs it.
+    type: path
+    default: /opt/ibgw/probe/bin/python3
+attributes:
+  check_mode:
+    support: full
+    description: Only looks, so check mode makes no difference.
+  diff_mode:
+    support: none
+    description: Only looks, so there is nothing to show.
+  idempotent:
+    support: full
+    description: Only looks, never C(changed).
+notes:
+  - What can not be looked at is a result with C(available=false), a finding code in C(problem), a C(reason) and a C(fix);
+    the module fails only for arguments that make no sense.
+  - User names and account ids are masked before they leave the target; passwords, keys and codes are never kept.
+"""
+
+    ENGINE = r"""
+options:
+  docker_host:
+    description:
+      - Address of the Docker engine, for example V(unix:///var/run/docker.sock) or V(tcp://127.0.0.1:2375).
+      - The default is C(DOCKER_HOST) of the environment, then the local socket.
+    type: str
+  timeout:
+    description: Seconds that the whole machine may take.
+    type: float
+    default: 10
+"""
