@@ -67,8 +67,9 @@ def run_probe(
     """Run `probe` as an Ansible module and exit with its result under `key`.
 
     `empty` holds the result's own keys for the outcome in which nothing could be looked at. `needs` tells which libraries
-    the given arguments ask for; when one is missing the module starts again under the probes' own interpreter, and where
-    there is none the result says so. `rules` go to `AnsibleModule` (mutually_exclusive and the like).
+    the given arguments ask for; when one is missing the module starts again under the probes' own interpreter. Where there
+    is none, `probe` runs here and raises `missing_library` when it comes to need it. `rules` go to `AnsibleModule`
+    (mutually_exclusive and the like).
     """
     from ansible.module_utils.basic import AnsibleModule
 
@@ -78,8 +79,7 @@ def run_probe(
     try:
         for library in needs(arguments):
             if importlib.util.find_spec(library) is None:
-                _respawn(module.params["probe_python"])
-                raise missing_library(library)
+                _respawn(module.params["probe_python"], library)
         result = probe(**arguments)
     except Misuse as misuse:
         module.fail_json(msg=str(misuse))
@@ -92,9 +92,9 @@ def run_probe(
     module.exit_json(changed=False, **{key: result})
 
 
-def _respawn(interpreter: str) -> None:
-    """Start this module again under `interpreter`, unless that was done or it can not be."""
+def _respawn(interpreter: str, library: str) -> None:
+    """Start this module again under `interpreter` if that has `library`; once."""
     from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-    if not has_respawned() and probe_interpreters_for_module([interpreter], "docker"):
+    if not has_respawned() and probe_interpreters_for_module([interpreter], library):
         respawn_module(interpreter)
