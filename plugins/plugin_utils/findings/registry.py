@@ -1,0 +1,132 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The vocabulary of verdicts: every finding is registered here by the function that proves it.
+
+A finding is one function in the file of its layer, decorated with `finding`. It takes the evidence of one case (one endpoint of one
+gateway) and returns a `Proof`, or None where it saw nothing. Docs pages, summary, report and exit status follow from the registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+#: Dependency order: a broken layer explains those after it.
+LAYERS = (
+    "probe",
+    "host",
+    "engine",
+    "container",
+    "config",
+    "relay",
+    "gateway",
+    "login",
+    "twofa",
+    "api",
+    "ibkr",
+    "clients",
+)
+
+#: What a leading finding can make of a gateway, worst first; `unknown` leads only when nothing was proven.
+STATUSES = ("down", "waiting", "starting", "degraded", "unknown", "healthy")
+
+#: Severities of a finding: a status, or one of two that change no status.
+SEVERITIES = (*STATUSES, "advice", "note")
+
+#: What `recover` may do about a finding, cheapest first.
+REMEDIES = (
+    "none",
+    "wait",
+    "ask_person",
+    "restart_relay",
+    "soft_restart",
+    "start",
+    "restart",
+    "recreate",
+    "start_engine",
+    "stop_to_protect_account",
+)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words."""
+
+    source: str
+    quote: str
+    at: str | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a rule saw. Anything that depends on the case overrides what the registration says."""
+
+    summary: str
+    evidence: tuple[Quote, ...] = ()
+    fix: tuple[str, ...] = ()
+    severity: str | None = None
+    remedy: str | None = None
+    remedy_reason: str | None = None
+    since: str | None = None
+    deadline: str | None = None
+    next_command: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A registered condition: its constants and the function that proves it.
+
+    `title` is the condition as one assertion, `meaning` the page's text, `fix` the steps that mend it, `explains` the codes
+    that are mere consequences of it.
+    """
+
+    code: str
+    severity: str
+    remedy: str
+    title: str
+    meaning: str
+    fix: tuple[str, ...]
+    explains: tuple[str, ...]
+    prove: Callable[..., Proof | None]
+
+    @property
+    def layer(self) -> str:
+        """The part of the code before the dot."""
+        return self.code.split(".")[0]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding that was proven for one gateway."""
+
+    finding: Finding
+    proof: Proof
+    endpoint: str | None = None
+    consequence_of: str | None = None
+
+
+@dataclass(frozen=True)
+class EndpointVerdict:
+    """The verdict of one API endpoint (`paper`, `live`) of a gateway."""
+
+    status: str
+    code: str | None
+    summary: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that is said of one gateway: its status, what leads, what else was found, and the facts worth showing."""
+
+    name: str
+    host: str
+    declared: bool
+    status: str
+    checked_at: str
+    family: str | None = None
+    trading_mode: str | None = None
+    since: str | None = None
+    leading: Found | None = None
+    found: tuple[Found, ...] = ()
+    endpoints: dict[str, EndpointVerdict] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
