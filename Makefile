@@ -1,0 +1,46 @@
+# Everything a contributor runs. `make env` once (the others call it), then `make demo` or `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: env demo demo-down test test-unit test-integration lint sanity docs clean
+
+env: $(VENV)/.complete
+
+# The collection is linked into its own environment, so every Ansible command there finds it from any directory.
+$(VENV)/.complete: requirements-dev.txt tests/setup.sh
+	@tests/setup.sh $(VENV)
+	@touch $@
+
+demo: env
+	@$(BIN)/python -m simulator demo
+
+demo-down: env
+	@$(BIN)/python -m simulator down
+
+test: lint test-unit sanity test-integration
+
+test-unit: env
+	$(BIN)/pytest -n 2 -q tests/unit
+
+test-integration: env
+	$(BIN)/pytest -q tests/integration
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --offline --strict
+	$(BIN)/antsibull-changelog lint
+
+sanity: env
+	@tests/sanity.sh
+
+docs: env
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) .cache
