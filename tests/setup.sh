@@ -34,6 +34,7 @@ echo "Installing Python packages into $venv (about a minute the first time) ..."
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$checkout/requirements-dev.txt" >"$log" 2>&1 \
     || { tail -n 5 "$log" >&2; die "pip could not install requirements-dev.txt (see above)."; }
 
-collections=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ansible_collections/ibgw
-mkdir -p "$collections"
-ln -sfn "$checkout" "$collections/ops"
+# A directory of its own rather than site-packages, where type checkers do not look into links.
+mkdir -p "$venv/collections/ansible_collections/ibgw"
+ln -sfn "$checkout" "$venv/collections/ansible_collections/ibgw/ops"
+echo "$checkout/$venv/collections" > "$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ibgw.ops.pth"

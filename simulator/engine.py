@@ -1,0 +1,116 @@
+"""A Docker engine for the demo and the tests: the one that runs, else one that is installed and started here.
+
+Everything that had to be started is remembered in `.cache/`, so that `stop` takes away just that.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import docker
+import docker.errors
+
+T = TypeVar("T")
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CACHE = CHECKOUT / ".cache"
+_PIDFILE = CACHE / "dockerd.pid"
+_LOG = CACHE / "dockerd.log"
+_START_SECONDS = 60
+
+
+class EngineMissing(Exception):
+    """No engine can be had; the message is one sentence that says what is missing and what to do."""
+
+
+def client() -> docker.DockerClient:
+    """The engine of `DOCKER_HOST` or of the local socket; started, and installed before that, where it must be and can be."""
+    try:
+        return _answering()
+    except docker.errors.DockerException as error:
+        problem = str(error)
+    if os.environ.get("DOCKER_HOST"):
+        raise EngineMissing(
+            f"DOCKER_HOST is {os.environ['DOCKER_HOST']}, and no Docker engine answers there; start it, or unset DOCKER_HOST"
+        )
+    if "Permission denied" in problem:
+        raise EngineMissing(
+            "the Docker engine's socket may not be read by this user; run as root, or join the group: sudo usermod -aG docker $USER"
+        )
+    if shutil.which("dockerd") is None:
+        _install()
+    if os.geteuid() != 0:
+        raise EngineMissing(
+            "Docker is installed but not running, and only root can start it; run: sudo systemctl start docker"
+        )
+    return _start()
+
+
+def started_here() -> bool:
+    """Whether the engine in use was started by `client`, now or in an earlier run."""
+    return _PIDFILE.exists()
+
+
+def stop() -> None:
+    """Stop the engine if `client` started it."""
+    if not started_here():
+        return
+    pid = int(_PIDFILE.read_text())
+    if Path(f"/proc/{pid}/comm").exists() and Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd":
+        os.kill(pid, signal.SIGTERM)
+        _wait(lambda: not Path(f"/proc/{pid}").exists(), "the Docker engine to stop")
+    _PIDFILE.unlink(missing_ok=True)
+    _LOG.unlink(missing_ok=True)
+
+
+def _answering() -> docker.DockerClient:
+    engine = docker.from_env(timeout=120)
+    engine.ping()
+    return engine
+
+
+def _install() -> None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise EngineMissing("Docker is missing, and installing it needs root; run: sudo apt-get install docker.io")
+    print("Installing Docker from the distribution's packages (a minute or two) ...", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "docker.io", "iptables", "iproute2"]
+    for command in (["apt-get", "update"], install):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise EngineMissing(
+                f"installing Docker failed: '{' '.join(command)}' ended with: {done.stderr.strip().splitlines()[-1]}"
+            )
+
+
+def _start() -> docker.DockerClient:
+    print("Starting the Docker engine (some seconds) ...", flush=True)
+    if Path("/run/systemd/system").exists():
+        subprocess.run(["systemctl", "start", "docker"], check=False, capture_output=True)
+    elif not _PIDFILE.exists():
+        CACHE.mkdir(exist_ok=True)
+        with _LOG.open("wb") as log:
+            daemon = subprocess.Popen(
+                ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        _PIDFILE.write_text(str(daemon.pid))
+    return _wait(_answering, f"the Docker engine to answer (its log: {_LOG})")
+
+
+def _wait(condition: Callable[[], T], what: str) -> T:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if result := condition():
+                return result
+        except docker.errors.DockerException:
+            pass
+        time.sleep(0.2)
+    raise EngineMissing(f"waited {_START_SECONDS} seconds for {what}, in vain")

@@ -1,0 +1,47 @@
+"""What every integration test stands on: a real engine, and Ansible as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+import simulator.engine
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """A Docker engine: the one that runs, else one that is started, and stopped afterwards."""
+    ours = not simulator.engine.started_here()
+    client = simulator.engine.client()
+    yield client
+    client.close()
+    if ours:
+        simulator.engine.stop()
+
+
+@pytest.fixture
+def ansible_playbook(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `ansible-playbook` with the arguments given, in an empty directory, as a user's shell would without a terminal."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), *map(str, arguments)]
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    return run
