@@ -10,6 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
 
 #: Dependency order: a broken layer explains those after it.
 LAYERS = (
@@ -77,7 +83,8 @@ class Finding:
     """A registered condition: its constants and the function that proves it.
 
     `title` is the condition as one assertion, `meaning` the page's text, `fix` the steps that mend it, `explains` the codes
-    that are mere consequences of it.
+    that are mere consequences of it. A `symptom` is only how deeper trouble looks from outside: whatever names it explains it,
+    also where that is less grave. In `fix` and `next_command`, `{name}` stands for the container and `{machine}` for its machine.
     """
 
     code: str
@@ -87,7 +94,10 @@ class Finding:
     meaning: str
     fix: tuple[str, ...]
     explains: tuple[str, ...]
-    prove: Callable[..., Proof | None]
+    prove: Callable[[Case], Proof | None]
+    remedy_reason: str | None = None
+    next_command: str | None = None
+    symptom: bool = False
 
     @property
     def layer(self) -> str:
@@ -103,6 +113,16 @@ class Found:
     proof: Proof
     endpoint: str | None = None
     consequence_of: str | None = None
+
+    @property
+    def severity(self) -> str:
+        """What this finding is worth here."""
+        return self.proof.severity or self.finding.severity
+
+    @property
+    def remedy(self) -> str:
+        """The most that may be done about it here."""
+        return self.proof.remedy or self.finding.remedy
 
 
 @dataclass(frozen=True)
@@ -123,6 +143,7 @@ class Verdict:
     declared: bool
     status: str
     checked_at: str
+    summary: str = ""
     family: str | None = None
     trading_mode: str | None = None
     since: str | None = None
@@ -130,3 +151,41 @@ class Verdict:
     found: tuple[Found, ...] = ()
     endpoints: dict[str, EndpointVerdict] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
+
+
+_REGISTERED: dict[str, Finding] = {}
+
+
+def finding(
+    code: str,
+    *,
+    severity: str,
+    remedy: str,
+    title: str,
+    meaning: str,
+    fix: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
+    remedy_reason: str | None = None,
+    next_command: str | None = None,
+    symptom: bool = False,
+) -> Callable[[Callable[[Case], Proof | None]], Callable[[Case], Proof | None]]:
+    """Register the decorated function as the one that proves `code`. Within a file the cause stands before what it drives."""
+
+    def register(prove: Callable[[Case], Proof | None]) -> Callable[[Case], Proof | None]:
+        if code in _REGISTERED:
+            raise ValueError(f"the finding {code} is registered twice")
+        _REGISTERED[code] = Finding(
+            code, severity, remedy, title, meaning, fix, explains, prove, remedy_reason, next_command, symptom
+        )
+        return prove
+
+    return register
+
+
+@cache
+def findings() -> dict[str, Finding]:
+    """Every finding by its code: in the order of layers, within a layer in the order of its file."""
+    for layer in LAYERS:
+        import_module(f"{__package__}.{layer}")
+    ordered = sorted(_REGISTERED.values(), key=lambda registered: LAYERS.index(registered.layer))
+    return {registered.code: registered for registered in ordered}

@@ -1,0 +1,377 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the three modules return, as typed records: the names are those of the modules' RETURN documentation.
+
+`read` makes a record from plain data and never fails: what is absent, null or of another type reads as None or empty, so that a
+rule needs to ask only whether something was seen.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+Record = TypeVar("Record")
+
+
+def read(record: type[Record], data: object) -> Record:
+    """`data` as a `record`; everything that does not fit is left out."""
+    given = data if isinstance(data, Mapping) else {}
+    return record(**{name: _fitting(hint, given.get(name)) for name, hint in _hints(record).items()})
+
+
+@cache
+def _hints(record: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(record)
+    return {each.name: hints[each.name] for each in fields(record)}  # type: ignore[arg-type]
+
+
+def _fitting(hint: Any, value: object) -> Any:
+    """`value` where it is what `hint` asks for, else the empty value of `hint`."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):  # always "something or None"
+        wanted = next(option for option in typing.get_args(hint) if option is not type(None))
+        return None if value is None or not _fits(wanted, value) else _fitting(wanted, value)
+    if origin is tuple:
+        (item, _) = typing.get_args(hint)
+        items = value if isinstance(value, (list, tuple)) else ()
+        return tuple(_fitting(item, each) for each in items if _fits(item, each))
+    if origin is dict:
+        (_, item) = typing.get_args(hint)
+        pairs = value.items() if isinstance(value, Mapping) else ()
+        return {str(key): _fitting(item, each) for key, each in pairs if _fits(item, each)}
+    return read(hint, value) if is_dataclass(hint) else value
+
+
+def _fits(hint: Any, value: object) -> bool:
+    if hint is object:
+        return True
+    if hint is bool:
+        return isinstance(value, bool)
+    if hint in (int, float):
+        number = isinstance(value, hint if hint is int else (int, float)) and not isinstance(value, bool)
+        return number and math.isfinite(value)  # type: ignore[arg-type]
+    if is_dataclass(hint) or typing.get_origin(hint) is dict:
+        return isinstance(value, Mapping)
+    return isinstance(value, typing.get_origin(hint) or hint)
+
+
+# ibgw_health
+
+
+@dataclass(frozen=True)
+class Engine:
+    version: str | None
+    kind: str | None
+    root_dir: str | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    total: int | None
+    available: int | None
+
+
+@dataclass(frozen=True)
+class Disk:
+    path: str | None
+    free: int | None
+    total: int | None
+    free_inodes: int | None
+
+
+@dataclass(frozen=True)
+class Host:
+    now: str | None
+    clock_synchronized: bool | None
+    clock_offset: float | None
+    memory: Memory
+    disks: tuple[Disk, ...]
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The four keys in which a probe says whether it could look."""
+
+    available: bool | None
+    problem: str | None
+    reason: str | None
+    fix: str | None
+
+    @property
+    def failed(self) -> bool:
+        """The probe said that it could not look."""
+        return self.available is False
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    status: str | None
+    failing_streak: int | None
+    last_output: str | None
+
+
+@dataclass(frozen=True)
+class ContainerMemory:
+    limit: int | None
+    usage: int | None
+
+
+@dataclass(frozen=True)
+class Mount:
+    source: str | None
+    target: str | None
+    type: str | None
+    read_only: bool | None
+    source_exists: bool | None
+    writable_by_gateway: bool | None
+
+
+@dataclass(frozen=True)
+class Container:
+    id: str | None
+    image: str | None
+    image_digest: str | None
+    status: str | None
+    started_at: str | None
+    finished_at: str | None
+    exit_code: int | None
+    exit_meaning: str | None
+    error: str | None
+    oom_killed: bool | None
+    host_oom_killed: bool | None
+    restart_count: int | None
+    restart_policy: str | None
+    health: HealthCheck
+    memory: ContainerMemory
+    network_mode: str | None
+    mounts: tuple[Mount, ...]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Family:
+    name: str | None
+    controller: str | None
+
+
+@dataclass(frozen=True)
+class Port:
+    container_port: int | None
+    host_ip: str | None
+    host_port: int | None
+    role: str | None
+    endpoint: str | None
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int | None
+    role: str | None
+    started_at: str | None
+    rss: int | None
+    max_heap: int | None
+
+
+@dataclass(frozen=True)
+class Listener:
+    port: int | None
+    address: str | None
+    accept_queue: int | None
+    accept_limit: int | None
+
+
+@dataclass(frozen=True)
+class Connection:
+    port: int | None
+    peer: str | None
+
+
+@dataclass(frozen=True)
+class Sockets:
+    listening: tuple[Listener, ...]
+    established: tuple[Connection, ...]
+    close_wait: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Event:
+    at: str | None
+    action: str | None
+    exit_code: int | None
+    by: str | None
+
+
+@dataclass(frozen=True)
+class GatewayHealth(Probed):
+    name: str | None
+    exists: bool | None
+    similar_names: tuple[str, ...]
+    container: Container
+    family: Family
+    ports: tuple[Port, ...]
+    processes: tuple[Process, ...]
+    sockets: Sockets
+    events: tuple[Event, ...]
+    hold: object
+    deployment: object
+
+
+@dataclass(frozen=True)
+class Health(Probed):
+    engine: Engine
+    host: Host
+    gateways: tuple[GatewayHealth, ...]
+
+
+# ibgw_logscan
+
+
+@dataclass(frozen=True)
+class Controller:
+    name: str | None
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Window:
+    first_at: str | None
+    last_at: str | None
+    lines: int | None
+    truncated: bool | None
+    run_start_seen: bool | None
+    silent_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Exit:
+    code: int | None
+    meaning: str | None
+
+
+@dataclass(frozen=True)
+class LogLine:
+    at: str | None
+    line: int | None
+    quote: str | None
+
+
+@dataclass(frozen=True)
+class Previous:
+    ended_at: str | None
+    exit: Exit | None
+    problem: str | None
+    got_as_far_as: str | None
+
+
+@dataclass(frozen=True)
+class Instance:
+    endpoint: str | None
+    state: str | None
+    since: str | None
+    run_started_at: str | None
+    run_kind: str | None
+    attempt_kind: str | None
+    deadline: str | None
+    open_windows: tuple[str, ...]
+    last_exit: Exit | None
+    problem: str | None
+    evidence: tuple[LogLine, ...]
+    previous: Previous | None
+
+
+@dataclass(frozen=True)
+class History:
+    runs: int | None
+    login_attempts: int | None
+    login_attempts_last_hour: int | None
+    twofa_prompts: int | None
+    logins_completed: int | None
+    last_login_at: str | None
+    last_full_login_at: str | None
+    controller_restarts: int | None
+
+
+@dataclass(frozen=True)
+class RelayLog:
+    refused: int | None
+    bind_errors: int | None
+    last_at: str | None
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    at: str | None
+    line: int | None
+    event: str | None
+    endpoint: str | None
+    quote: str | None
+
+
+@dataclass(frozen=True)
+class GatewayLog(Probed):
+    name: str | None
+    family: str | None
+    controller: Controller
+    gateway_version: str | None
+    settings: dict[str, str]
+    window: Window
+    instances: tuple[Instance, ...]
+    history: History
+    relay: RelayLog
+    events: tuple[LogEvent, ...]
+
+
+@dataclass(frozen=True)
+class LogScan(Probed):
+    gateways: tuple[GatewayLog, ...]
+
+
+# ibgw_handshake
+
+
+@dataclass(frozen=True)
+class Phase:
+    phase: str | None
+    ok: bool | None
+    ms: float | None
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class Notice:
+    code: int | None
+    text: str | None
+    at: str | None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    gateway: str | None
+    endpoint: str | None
+    host: str | None
+    port: int | None
+    inside: object
+    address: str | None
+    reached: str | None
+    outcome: str | None
+    problem: str | None
+    phases: tuple[Phase, ...]
+    attempts: int | None
+    server_version: int | None
+    accounts: tuple[str, ...]
+    account_mode: str | None
+    notices: tuple[Notice, ...]
+    first_bytes: str | None
+    closed_by: str | None
+    total_ms: float | None
+
+
+@dataclass(frozen=True)
+class Handshake(Probed):
+    endpoints: tuple[Endpoint, ...]

@@ -1,0 +1,182 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From evidence to one verdict per gateway: every rule is asked, one finding leads, the rest are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, Gateway, Machine, saved_log, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, logged_in_since
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    LAYERS,
+    STATUSES,
+    EndpointVerdict,
+    Finding,
+    Found,
+    Proof,
+    Verdict,
+    findings,
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the rules make of one case."""
+
+    case: Case
+    status: str
+    leading: Found | None
+    found: tuple[Found, ...]
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one sentence."""
+        return self.leading.proof.summary if self.leading else _healthy_summary(self.case)
+
+
+def verdicts_of_machine(machine: Machine) -> list[Verdict]:
+    """One verdict per gateway of the machine."""
+    return [_verdict(machine.name, gateway) for gateway in machine.gateways]
+
+
+def judge_log(name: str, result: Mapping[str, Any], host: str, now: datetime) -> Verdict:
+    """The verdict on a saved log: `result` is what `ibgw_logscan` returned for a path, `host` the controller's name."""
+    return _verdict(host, saved_log(name, result, now))
+
+
+def judge(case: Case) -> Judgement:
+    """Ask every rule about one case and decide which finding leads."""
+    found = mark_consequences([each for rule in findings().values() if (each := _ask(rule, case)) is not None])
+    leading = _leading(found)
+    if leading is None or (leading.severity == "unknown" and case.proven_healthy):
+        if case.proven_healthy:
+            return Judgement(case, "healthy", None, tuple(found))
+        leading = _inconclusive(case)
+        found = [*found, leading]
+    return Judgement(case, leading.severity, leading, tuple(found))
+
+
+def _ask(rule: Finding, case: Case) -> Found | None:
+    """What `rule` finds in `case`. A rule that breaks is a defect of ours: it is noted and costs no verdict."""
+    try:
+        proof = rule.prove(case)
+    except Exception as error:
+        reason = quote(f"the rule of {rule.code} failed on {type(error).__name__}: {error}")
+        return _found(findings()["probe.incomplete"], Proof(reason, severity="note"), case)
+    return None if proof is None else _found(rule, proof, case)
+
+
+def _found(rule: Finding, proof: Proof, case: Case) -> Found:
+    """`proof` completed with what the registration says, and the names filled in."""
+
+    def named(text: str) -> str:
+        return text.replace("{name}", case.name).replace("{machine}", case.machine)
+
+    command = proof.next_command or rule.next_command
+    completed = replace(
+        proof,
+        severity=proof.severity or rule.severity,
+        remedy=proof.remedy or rule.remedy,
+        remedy_reason=proof.remedy_reason or rule.remedy_reason,
+        fix=tuple(named(step) for step in proof.fix or rule.fix),
+        next_command=named(command) if command else None,
+    )
+    return Found(rule, completed, case.endpoint)
+
+
+def mark_consequences(found: Iterable[Found]) -> list[Found]:
+    """Each finding with the cause that explains it, if one was found too."""
+    ordered = sorted(found, key=_rank)
+    return [replace(each, consequence_of=_cause(each, ordered)) for each in ordered]
+
+
+def _cause(effect: Found, ordered: list[Found]) -> str | None:
+    for cause in ordered:
+        grave_enough = effect.finding.symptom or _gravity(cause) <= _gravity(effect)
+        if effect.finding.code in cause.finding.explains and cause.severity in STATUSES and grave_enough:
+            return cause.finding.code
+    return None
+
+
+def _leading(found: Iterable[Found]) -> Found | None:
+    """Down before waiting before starting before degraded before unknown; among equals the first broken layer."""
+    candidates = [each for each in found if each.severity in STATUSES and each.consequence_of is None]
+    return min(candidates, key=_rank, default=None)
+
+
+def _gravity(found: Found) -> int:
+    return STATUSES.index(found.severity) if found.severity in STATUSES else len(STATUSES)
+
+
+def _rank(found: Found) -> tuple[int, int, int]:
+    return (_gravity(found), LAYERS.index(found.finding.layer), list(findings()).index(found.finding.code))
+
+
+def _inconclusive(case: Case) -> Found:
+    """Nothing wrong was proven, and neither was health: say what is missing."""
+    missing = []
+    if case.health.available is None and not case.log_only:
+        missing.append("the container was not looked at")
+    if case.log is None or case.log.failed:
+        missing.append("there is no log to read")
+    else:
+        missing.append(f"the log shows the login as {(case.run.state or 'unknown').replace('_', ' ')}")
+    if not case.log_only:
+        outcome = case.api.outcome or "not asked"
+        missing.append(f"the API answer is: {outcome.replace('_', ' ')}")
+    summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
+    return _found(findings()["probe.incomplete"], Proof(summary, case.api_quotes() + case.log_quotes(1)), case)
+
+
+def _healthy_summary(case: Case) -> str:
+    if case.log_only:
+        return "the log proves a completed login"
+    took = f" in {case.api.total_ms:.0f} ms" if case.api.total_ms is not None else ""
+    return f"API handshake completed{took}"
+
+
+def _verdict(host: str, gateway: Gateway) -> Verdict:
+    judgements = [judge(case) for case in gateway.cases]
+    found = _merged(judgements)
+    worst = min(judgements, key=lambda judged: STATUSES.index(judged.status))
+    leading = next((each for each in found if worst.leading and _alike(each, worst.leading)), None)
+    case = worst.case
+    return Verdict(
+        name=gateway.name,
+        host=host,
+        declared=gateway.declared,
+        status=worst.status,
+        checked_at=stamp(case.now),
+        summary=worst.summary,
+        family=case.gateway.family.name or (case.log.family if case.log else None),
+        trading_mode="both" if len(judgements) > 1 else case.endpoint,
+        since=leading.proof.since if leading else logged_in_since(case),
+        leading=leading,
+        found=found,
+        endpoints={each.case.endpoint: _endpoint(each) for each in judgements if each.case.endpoint},
+        facts=facts_of(case),
+    )
+
+
+def _endpoint(judged: Judgement) -> EndpointVerdict:
+    return EndpointVerdict(judged.status, judged.leading.finding.code if judged.leading else None, judged.summary)
+
+
+def _merged(judgements: list[Judgement]) -> tuple[Found, ...]:
+    """The findings of all endpoints; what every endpoint shows alike is said once, of the whole gateway."""
+    merged: list[Found] = []
+    for each in (found for judged in judgements for found in judged.found):
+        shared = all(any(_alike(each, other) for other in judged.found) for judged in judgements)
+        said = replace(each, endpoint=None) if shared else each
+        if said not in merged:
+            merged.append(said)
+    return tuple(sorted(merged, key=_rank))
+
+
+def _alike(one: Found, other: Found) -> bool:
+    return one.finding is other.finding and one.proof == other.proof
