@@ -1,0 +1,231 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Docker engine of a machine: connect to it, find the gateways, say what is wrong when it does not answer.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Traits, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable, missing_library
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+
+if TYPE_CHECKING:
+    import docker
+
+#: The longest time that makes sense for one machine, in seconds.
+LONGEST = 3600.0
+
+# One hung container holds one worker; the others go on.
+_WORKERS = 8
+
+_ADDRESS = re.compile(
+    r"unix:///\S+|(tcp|https?)://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}/?|ssh://([\w.-]+@)?[\w.-]+(:\d{1,5})?"
+)
+_ALLOWED = "unix:///path/to/socket, tcp://host:port or ssh://user@host"
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A container to look at: asked for by name, or found because it is recognised as a gateway.
+
+    `inspected` is what the engine says of it; None when there is no such container, or when asking failed (`unavailable`).
+    """
+
+    name: str
+    declared: bool
+    exists: bool
+    similar_names: tuple[str, ...] = ()
+    inspected: Mapping[str, Any] | None = None
+    recognition: Recognition | None = None
+    unavailable: Unavailable | None = None
+
+
+def connect(docker_host: str | None, timeout: float) -> docker.DockerClient:
+    """A client of the engine at `docker_host` (default: DOCKER_HOST, then the local socket).
+
+    All requests of the client together may take `timeout` seconds.
+    """
+    if not 0 < timeout <= LONGEST:
+        raise Misuse(f"timeout {timeout:g} is not a number of seconds above 0, {LONGEST:g} at most")
+    address = engine_address(docker_host)
+    ends = time.monotonic() + timeout
+    try:
+        import docker
+    except ImportError as error:
+        raise missing_library(error.name or "docker") from error
+    try:
+        settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
+        client = docker.DockerClient(version="auto", timeout=timeout / 2, use_ssh_client=True, **settings)
+    except Exception as error:
+        raise unavailable(error, address) from error
+    _share_time(client.api, ends)
+    return client
+
+
+def engine_address(docker_host: str | None) -> str:
+    """Where the engine is asked: the argument, the environment's DOCKER_HOST, or the first local socket that exists."""
+    address = docker_host if docker_host is not None else os.environ.get("DOCKER_HOST") or _local_socket()
+    if not _ADDRESS.fullmatch(address):
+        raise Misuse(f"docker_host {quote(address)!r} is not an address of a Docker engine; allowed are {_ALLOWED}")
+    return address
+
+
+def gateway_containers(client: docker.DockerClient, names: Sequence[str] = (), find: bool = True) -> list[Target]:
+    """The containers called `names`, in that order, then with `find` every other one that is recognised as a gateway."""
+    try:
+        listed = _containers(client)
+        others = _plausible(client, {name: one for name, one in listed.items() if name not in names}) if find else []
+    except Exception as error:
+        raise unavailable(error, client.api.base_url) from error
+    declared = dict.fromkeys(names)
+    targets = each(
+        partial(_target, client, listed), [(name, name in declared) for name in (*declared, *sorted(others))]
+    )
+    return [target for target in targets if target.declared or target.recognition or target.unavailable]
+
+
+def each(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """`function` of each item, side by side, so that one that hangs does not hold up the others; results in order."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return list(pool.map(function, items))
+
+
+def unavailable(error: Exception, address: str) -> Unavailable:
+    """What is wrong with the engine at `address`, by the exception that a request raised."""
+    if isinstance(error, Unavailable):
+        return error
+    causes = tuple(_causes(error))
+    root, user = causes[-1], _user()
+    if any(isinstance(one, PermissionError) for one in causes):
+        fix = f"let the probe run as root (become), or add {user} to the group that owns the socket"
+        return Unavailable("engine.denied", f"user {user} may not use the Docker engine at {address}: {root}", fix)
+    if any(isinstance(one, (TimeoutError, socket.timeout)) or "Timeout" in type(one).__name__ for one in causes):
+        reason = f"the Docker engine at {address} did not answer user {user} in time"
+        fix = (
+            "look at the engine's log (journalctl -u docker), the disk and the load of the machine before restarting it"
+        )
+        return Unavailable("engine.hung", reason, fix)
+    if any(isinstance(one, (ConnectionError, FileNotFoundError, socket.gaierror)) for one in causes):
+        return _not_answering(address, root)
+    reason = f"the Docker engine at {address} could not be asked by user {user}: {type(root).__name__}: {root}"
+    fix = "check that docker_host is a Docker engine's and that the probes' libraries are current (ansible-playbook ibgw.ops.enroll)"
+    return Unavailable("probe.incomplete", reason, fix)
+
+
+def _not_answering(address: str, cause: BaseException) -> Unavailable:
+    local = address.startswith("unix://")
+    if local and not any(shutil.which(program, path=_program_path()) for program in ("dockerd", "podman")):
+        reason = f"there is no Docker engine: no program dockerd or podman, and nothing answers at {address} ({cause})"
+        return Unavailable("engine.missing", reason, "install one, or set docker_host to where the engine is")
+    reason = f"the Docker engine at {address} does not run: {cause} (asked by user {_user()})"
+    return Unavailable(
+        "engine.down", reason, "systemctl start docker  (every container with a restart policy starts with it)"
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _program_path() -> str:
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin:/sbin:/snap/bin"))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a passwd entry
+        return f"uid {os.getuid()}"
+
+
+def _local_socket() -> str:
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    candidates = (
+        "/var/run/docker.sock",
+        f"{runtime}/docker.sock",
+        "/run/podman/podman.sock",
+        f"{runtime}/podman/podman.sock",
+    )
+    return "unix://" + next((path for path in candidates if os.path.exists(path)), candidates[0])
+
+
+def _share_time(api: docker.APIClient, ends: float) -> None:
+    """Let all requests of `api` together end by `ends`, and any one take half of what is left: one that hangs leaves time."""
+    request = api.request
+
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        return request(*args, **{**kwargs, "timeout": max((ends - time.monotonic()) / 2, 0.05)})
+
+    api.request = bounded  # type: ignore[method-assign]
+
+
+def _containers(client: docker.DockerClient) -> dict[str, Mapping[str, Any]]:
+    """All containers of the machine, running or not, by name."""
+    named = ((name.lstrip("/"), one) for one in client.api.containers(all=True) for name in one.get("Names") or ())
+    return {name: one for name, one in named if "/" not in name}  # a legacy link shows as /other/alias
+
+
+def _plausible(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Which containers may be gateways, without asking any of them: a stranger that hangs must not cost time."""
+    ids = sorted({one["ImageID"] for one in listed.values()})
+    images = dict(zip(ids, each(partial(_image_traits, client), ids)))
+    return [name for name, one in listed.items() if _may_be_gateway(images[one["ImageID"]], one)]
+
+
+def _image_traits(client: docker.DockerClient, image: str) -> Traits | None:
+    from docker.errors import NotFound
+
+    try:
+        return traits(client.api.inspect_image(image).get("Config") or {})
+    except NotFound:  # removed while a container of it still stands
+        return None
+
+
+def _may_be_gateway(image: Traits | None, listed: Mapping[str, Any]) -> bool:
+    if image is None:
+        return True
+    command = f"{image.command} {listed.get('Command') or ''}"
+    return recognise(Traits(image.environment, command, listed.get("Labels") or image.labels)) is not None
+
+
+def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]], wanted: tuple[str, bool]) -> Target:
+    from docker.errors import NotFound
+
+    name, declared = wanted
+    if name not in listed:
+        near = difflib.get_close_matches(name, listed, n=3, cutoff=0)
+        return Target(name, declared, exists=False, similar_names=tuple(near))
+    try:
+        inspected = client.api.inspect_container(listed[name]["Id"])
+    except NotFound:  # removed since it was listed
+        return Target(name, declared, exists=False)
+    except Exception as error:
+        return Target(name, declared, exists=True, unavailable=_about(name, unavailable(error, client.api.base_url)))
+    recognition = recognise(traits(inspected.get("Config") or {}))
+    return Target(name, declared, exists=True, inspected=inspected, recognition=recognition)
+
+
+def _about(name: str, problem: Unavailable) -> Unavailable:
+    return Unavailable(problem.problem, f"docker inspect {name}: {problem.reason}", problem.fix)

@@ -1,0 +1,161 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""gnzsnz/ib-gateway-docker with IBC: the gateway image and the TWS image built from it.
+
+Sources are cited as ``G:`` (gnzsnz/ib-gateway-docker @b2c0259) and ``B:`` (IbcAlpha/IBC @2fee90c, 3.24.1).
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, Traits
+
+_RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
+
+# Values, not names: other images use the same names with paths of their own.
+_PATHS = (
+    ("IBC_INI", "/home/ibgateway/ibc/config.ini"),
+    ("IBC_PATH", "/home/ibgateway/ibc"),
+    ("SCRIPT_PATH", "/home/ibgateway/scripts"),
+    ("IBC_PATH", "/opt/ibc"),  # the TWS image, G:stable/Dockerfile.tws:21-36
+)
+
+
+def _marks(traits: Traits) -> tuple[str, ...]:
+    if _successor(traits):
+        return ()
+    found: list[str] = []
+    if traits.environment.get("TWS_MAJOR_VRSN"):
+        found += [f"environment has {name}={path}" for name, path in _PATHS if traits.environment.get(name) == path]
+    if _RUN_SCRIPT in traits.command:
+        found.append(f"its command runs {_RUN_SCRIPT}")
+    description = traits.labels.get("org.opencontainers.image.description", "").strip()
+    if description.endswith(("IB Gateway and IBC", "TWS & IBC")):
+        found.append(f"its image is described as {description!r}")
+    return tuple(found)
+
+
+def _successor(traits: Traits) -> bool:
+    """Whether it is one of the images that grew out of this one and carry its marks, but log in with another controller."""
+    environment = traits.environment
+    description = traits.labels.get("org.opencontainers.image.description", "")
+    return (
+        ("IBC_APP_DIR" in environment and "IBC_PROGRAM" in environment)
+        or "ibcontroller" in description
+        or description.startswith("IB Gateway controller")
+        or "CONTROLLER_HEALTH_SERVER_PORT" in environment
+    )
+
+
+def _generation(environment: Mapping[str, str]) -> str | None:
+    # The label image.version is broken in this image, G:stable/Dockerfile:111
+    return environment.get("IB_GATEWAY_VERSION") or environment.get("TWS_MAJOR_VRSN") or None
+
+
+FAMILY = Family(
+    name="gnzsnz-ibc",
+    controller="ibc",
+    grammar="ibc",
+    marks=_marks,
+    generation=_generation,
+    ports={  # G:common.sh:94-120
+        4001: Port("gateway", "live"),
+        4002: Port("gateway", "paper"),
+        4003: Port("relay", "live"),
+        4004: Port("relay", "paper"),
+        7496: Port("gateway", "live"),
+        7497: Port("gateway", "paper"),
+        7498: Port("relay", "live"),
+        7499: Port("relay", "paper"),
+        5900: Port("vnc"),
+        3389: Port("vnc"),
+    },
+    processes=(
+        (re.compile(r"\bibcalpha\.ibc\.Ibc(Gateway|Tws)\b"), "gateway"),  # B:ibcstart.sh:518
+        (re.compile(r"^(\S*/)?socat\b.*\bTCP-LISTEN\b|/run_socat\.sh\b"), "relay"),  # G:run_socat.sh:9-14
+        (re.compile(r"/ibcstart\.sh\b|/run(_tws)?\.sh\b|/start_session\.sh\b"), "controller"),
+        (re.compile(r"^(\S*/)?(Xvfb|Xorg)\b"), "display"),
+        (re.compile(r"^(\S*/)?(x11vnc|xrdp)\b"), "vnc"),
+    ),
+    user=(1000, 1000),
+    # Login dialog within 60 s (B:SessionManager.java:63), mode both waits 15 s more (G:run.sh:148), then the login itself.
+    start_seconds=120,
+    variables={  # G:stable/Dockerfile:65-79, G:docker-compose.yml, G:common.sh, G:run.sh
+        **dict.fromkeys(("TWS_USERID", "TWS_USERID_PAPER", "SSH_USER_TUNNEL", "SSH_OPTIONS"), "user"),
+        **dict.fromkeys(
+            ("TWS_PASSWORD", "TWS_PASSWORD_PAPER", "VNC_SERVER_PASSWORD", "SSH_PASSPHRASE", "PASSWD"), "secret"
+        ),
+        **dict.fromkeys(
+            (
+                "TWS_PASSWORD_FILE",
+                "TWS_PASSWORD_PAPER_FILE",
+                "VNC_SERVER_PASSWORD_FILE",
+                "SSH_PASSPHRASE_FILE",
+                "PASSWD_FILE",
+                "TRADING_MODE",
+                "DUAL_MODE",
+                "READ_ONLY_API",
+                "TWS_SETTINGS_PATH",
+                "TWS_ACCEPT_INCOMING",
+                "TWS_MASTER_CLIENT_ID",
+                "TWOFA_TIMEOUT_ACTION",
+                "TWOFA_EXIT_INTERVAL",
+                "TWOFA_DEVICE",
+                "RELOGIN_AFTER_TWOFA_TIMEOUT",
+                "BYPASS_WARNING",
+                "AUTO_RESTART_TIME",
+                "AUTO_LOGOFF_TIME",
+                "TWS_COLD_RESTART",
+                "SAVE_TWS_SETTINGS",
+                "EXISTING_SESSION_DETECTED_ACTION",
+                "ALLOW_BLIND_TRADING",
+                "TIME_ZONE",
+                "TZ",
+                "CUSTOM_CONFIG",
+                "JAVA_HEAP_SIZE",
+                "SSH_TUNNEL",
+                "SSH_ALIVE_INTERVAL",
+                "SSH_ALIVE_COUNT",
+                "SSH_REMOTE_PORT",
+                "SSH_RESTART",
+                "SSH_VNC_PORT",
+                "SSH_RDP_PORT",
+                "START_SCRIPTS",
+                "X_SCRIPTS",
+                "IBC_SCRIPTS",
+                "PUID",
+                "PGID",
+                "HOME",
+                "DISPLAY",
+                "IB_GATEWAY_VERSION",
+                "IB_GATEWAY_RELEASE_CHANNEL",
+                "IBC_VERSION",
+                "TWS_MAJOR_VRSN",
+                "TWS_PATH",
+                "TWS_INI",
+                "TWS_INI_TMPL",
+                "IBC_PATH",
+                "IBC_INI",
+                "IBC_INI_TMPL",
+                "SCRIPT_PATH",
+                "GATEWAY_OR_TWS",
+            ),
+            "plain",
+        ),
+    },
+    exit_codes={  # G:common.sh:49-281, G:run.sh:15-46, B:ibcstart.sh:96-103
+        0: "the gateway closed by itself: logoff or close was due or asked for",
+        1: "the start script gave up (trading mode, a secret set twice or unreadable, X server), or Java did not start",
+        2: "the start script of IBC was given no gateway version",
+        3: "the start script of IBC refused an argument (second factor action or trading mode)",
+        4: "the gateway's program files are missing: a volume may hide them",
+        5: "IBC's own directory or the settings directory is missing",
+        6: "IBC's config.ini is missing",
+        7: "the vmoptions file is missing",
+        8: "the start script of IBC does not know this operating system",
+    },
+)

@@ -1,0 +1,36 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Points in time as results carry them: ISO 8601 in UTC, whole seconds.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def iso(seconds: float) -> str:
+    """Seconds since the epoch as ``2026-01-31T12:00:00Z``."""
+    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch(text: object) -> float | None:
+    """Seconds since the epoch of an engine's RFC 3339 time; None for its zero time (year 1) and for what is none."""
+    found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
+    if found is None or found[1].startswith("0001-"):
+        return None
+    try:
+        moment = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment.timestamp() + float(found[2] or 0)
+
+
+def utc(text: object) -> str | None:
+    """An engine's RFC 3339 time as results carry it."""
+    seconds = epoch(text)
+    return None if seconds is None else iso(seconds)
