@@ -1,0 +1,158 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The last step of a diagnosis: judge what the hosts registered, print the summary, write the report, publish the verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+
+PROBES = ("health", "logscan", "handshake")
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """The action behind `ibgw_report`; its options are documented in the module of the same name."""
+
+    TRANSFERS_FILES = False
+    BYPASS_HOST_LOOP = True
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Never fails because of what was found; `failing` tells the next task."""
+        result = super().run(tmp, task_vars)
+        _checked, arguments = self.validate_argument_spec(
+            argument_spec={
+                "plan": {"type": "dict", "required": True},
+                "report_dir": {"type": "str", "default": "reports"},
+                "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
+                "ascii": {"type": "bool", "default": False},
+            }
+        )
+        now = datetime.now(timezone.utc).replace(microsecond=0)
+        verdicts, defects = judged(task_vars or {}, plain(arguments["plan"]), now)
+        built = report.build(
+            verdicts,
+            machines=len({each.host for each in verdicts}),
+            generated_at=stamp(now),
+            controller=platform.node(),
+            version=collection_version(),
+            error="; ".join(defects) or None,
+        )
+        path = _write(built, arguments["report_dir"])
+        for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
+            display.display(line.text, color=line.colour)
+        failing = report.failing(built, arguments["fail_on"])
+        return {
+            **result,
+            "changed": False,
+            "fleet": built["fleet"],
+            "report_path": path,
+            "failing": failing,
+            "verdict": report.sentence(built, arguments["fail_on"]),
+            "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
+        }
+
+
+def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> tuple[list[Verdict], list[str]]:
+    """The verdicts on everything that was asked, and what our own code failed on."""
+    verdicts: list[Verdict] = []
+    defects = []
+    if plan["log"]:
+        return [log_verdict(plan["log"], registered(task_vars, "logscan"), now)], defects
+    for machine, ask in plan["machines"].items():
+        variables = task_vars["hostvars"][machine]
+        try:
+            verdicts += machine_verdicts(machine, variables, ask["names"] if plan["only"] else None, now)
+        except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
+            reason = f"{type(error).__name__}: {error}"
+            defects.append(f"{machine} could not be judged: {printable(reason)}")
+            verdicts += report.unjudged(machine, ask["names"], reason, stamp(now))
+    return verdicts, defects
+
+
+def machine_verdicts(
+    machine: str, variables: Mapping[str, Any], only: list[str] | None, now: datetime
+) -> list[Verdict]:
+    """The verdicts on one machine's gateways."""
+    gateways = plain(variables.get("gateways") or [])
+    declared = [entry["name"] for entry in gateways]
+    results = {probe: registered(variables, probe) for probe in PROBES}
+    health = results["health"].get("health")
+    if health:
+        # A name that was only searched for is nothing to report where it is not.
+        health["gateways"] = [each for each in health["gateways"] if each["exists"] or each["name"] in declared]
+    return verdict.verdicts_of_machine(evidence.machine(machine, {"gateways": gateways}, results, only, now))
+
+
+def log_verdict(path: str, result: Mapping[str, Any], now: datetime) -> Verdict:
+    """The verdict on a saved log, as of the moment that it was judged from."""
+    scan = result.get("logscan") or {}
+    return verdict.judge_log(Path(path).name, scan, platform.node(), now)
+
+
+def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
+    """What the task of a probe registered on a host; empty where it did not run."""
+    return plain(variables.get(f"diagnose_{probe}")) or {}
+
+
+def plain(value: Any) -> Any:
+    """`value` without Ansible's lazy and tagged types."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def collection_version() -> str | None:
+    """The version in the installed collection's manifest, else in the checkout's galaxy.yml."""
+    root = Path(__file__).parents[2]
+    if (root / "MANIFEST.json").exists():
+        manifest = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))
+        return manifest["collection_info"]["version"]
+    if (root / "galaxy.yml").exists():
+        return yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    return None
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 80 where there is none. Ansible's worker processes have none of their own to ask."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) >= 40 else display.columns + 1
+
+
+def encodes_marks() -> bool:
+    """Whether the output's encoding has the marks of the summary."""
+    try:
+        "√×".encode(getattr(sys.__stdout__, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _write(built: Mapping[str, Any], directory: str) -> str | None:
+    """The report's path; None where it could not be written, which is a warning and no reason to lose the verdicts."""
+    try:
+        return str(report.write(built, Path(directory).expanduser().absolute()))
+    except OSError as error:
+        display.warning(
+            f"report.json could not be written to {directory} ({error.strerror}); diagnose_report_dir names another directory"
+        )
+        return None

@@ -1,0 +1,151 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From what health found on a machine to the endpoints that the handshake is to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+DOCUMENTATION = r"""
+name: endpoints
+short_description: The API endpoints of a machine's gateways, from what health found
+version_added: 0.1.0
+description:
+  - Turns the published API ports in a result of M(ibgw.ops.ibgw_health) into the O(ibgw.ops.ibgw_handshake#module:endpoints)
+    of M(ibgw.ops.ibgw_handshake).
+  - A gateway that does not run, or that publishes no API port, has no endpoint.
+  - A gateway that is proven to hang gets an endpoint with C(skip), so that asking adds nothing to its pile of connections.
+positional: _input
+options:
+  _input:
+    description: The C(gateways) of a health result.
+    type: list
+    elements: dict
+    required: true
+  gateways:
+    description: The machine's C(gateways) as the inventory declares them.
+    type: list
+    elements: dict
+    default: []
+  docker_host:
+    description: Address of the engine when it is not the machine's own; its published ports are then looked for there.
+    type: str
+author:
+  - ibgw.ops contributors (@ibgw)
+"""
+
+EXAMPLES = r"""
+- name: Ask the API of every gateway that health found
+  ibgw.ops.ibgw_handshake:
+    endpoints: "{{ health.health.gateways | ibgw.ops.endpoints(gateways | default([])) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Mappings with C(gateway), C(endpoint), C(host), C(port), C(inside), C(expect_mode) and C(skip).
+  type: list
+  elements: dict
+"""
+
+#: CLOSE_WAIT sockets on the gateway's own port from which on no further connection is added to them.
+CLOSE_WAIT_PILE = 10
+
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def endpoints(
+    found: Sequence[Mapping[str, Any]], gateways: Sequence[Mapping[str, Any]] = (), docker_host: str | None = None
+) -> list[dict[str, Any]]:
+    """The endpoints of all gateways that run."""
+    declared = {entry["name"]: entry for entry in gateways or ()}
+    engine = _remote_host(docker_host)
+    return [
+        endpoint
+        for gateway in found
+        if ((gateway.get("container") or {}).get("status")) == "running"
+        for endpoint in _of_gateway(gateway, declared.get(gateway["name"], {}), engine)
+    ]
+
+
+def _of_gateway(gateway: Mapping[str, Any], entry: Mapping[str, Any], engine: str | None) -> Iterator[dict[str, Any]]:
+    mode = entry.get("trading_mode")
+    pile = _pile_up(gateway)
+    seen = set()
+    for port in gateway.get("ports") or ():
+        published = _published(gateway, port)
+        if port.get("role") not in ("relay", "gateway") or published is None or published in seen:
+            continue  # the engine lists a port twice when it is published on both address families
+        seen.add(published)
+        address = _address(port.get("host_ip") or "", engine)
+        endpoint = port.get("endpoint") or _declared_endpoint(entry, published)
+        yield {
+            "gateway": gateway["name"],
+            "endpoint": endpoint,
+            "host": address or "127.0.0.1",
+            "port": published,
+            "inside": None,
+            "expect_mode": mode if mode in ("paper", "live") else endpoint,
+            "skip": pile or (None if address else f"published on the loopback of {engine} only"),
+        }
+
+
+def _published(gateway: Mapping[str, Any], port: Mapping[str, Any]) -> int | None:
+    """The port on the machine; a container in the host's network needs none published."""
+    if (gateway.get("container") or {}).get("network_mode") == "host":
+        return port.get("host_port") or port.get("container_port")
+    return port.get("host_port")
+
+
+def _declared_endpoint(entry: Mapping[str, Any], published: int) -> str | None:
+    for name, port in (entry.get("ports") or {}).items():
+        if port == published and name in ("paper", "live"):
+            return str(name)
+    mode = entry.get("trading_mode")
+    return mode if mode in ("paper", "live") else None
+
+
+def _address(host_ip: str, engine: str | None) -> str | None:
+    """Where a published port is reached from the machine; None when it is not."""
+    local = _WILDCARDS.get(host_ip)
+    if engine is None:
+        return local or host_ip
+    if local:
+        return engine
+    return None if host_ip.startswith("127.") or host_ip == "::1" else host_ip
+
+
+def _remote_host(docker_host: str | None) -> str | None:
+    """Host of an engine on another machine; None for the machine's own."""
+    host = urlsplit(docker_host or "").hostname
+    return None if host in (None, "localhost", "127.0.0.1", "::1") else host
+
+
+def _pile_up(gateway: Mapping[str, Any]) -> str | None:
+    """Why a gateway must not be asked: its own port is proven to hang."""
+    sockets = gateway.get("sockets") or {}
+    own = _own_ports(gateway)
+    for listener in sockets.get("listening") or ():
+        queue, limit = listener.get("accept_queue"), listener.get("accept_limit")
+        if listener.get("port") in own and queue and limit is not None and queue >= limit:
+            return f"the accept queue of port {listener['port']} is full ({queue} of {limit})"
+    for port, waiting in (sockets.get("close_wait") or {}).items():
+        if int(port) in own and waiting >= CLOSE_WAIT_PILE:
+            return f"{waiting} connections to port {port} wait to be closed by the gateway (CLOSE_WAIT)"
+    return None
+
+
+def _own_ports(gateway: Mapping[str, Any]) -> set[int]:
+    """Ports that the gateway itself listens on: every listener that is no relay, VNC server or the like."""
+    others = {port.get("container_port") for port in gateway.get("ports") or () if port.get("role") != "gateway"}
+    listening = (gateway.get("sockets") or {}).get("listening") or ()
+    return {listener["port"] for listener in listening} - others
+
+
+class FilterModule:
+    """The collection's filter on health results."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter's name and function."""
+        return {"endpoints": endpoints}

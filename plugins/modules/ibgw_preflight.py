@@ -1,0 +1,70 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action `ibgw_preflight`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ibgw_preflight
+short_description: Check what was given before anything is probed, and plan who is asked what
+version_added: 0.1.0
+description:
+  - Reads the inventory's C(gateways) and the C(diagnose_*) variables of every machine in the play and fails with one sentence
+    when something makes no sense.
+  - Runs on the controller, connects to nothing, once for all hosts of the play.
+options:
+  group:
+    description:
+      - Inventory group that must exist, hold machines, and keep some of them under C(--limit).
+      - The default is to take the hosts of the play as they are.
+    type: str
+  health:
+    description:
+      - Name of the variable in which the hosts registered the result of M(ibgw.ops.ibgw_health). With it, a selection in
+        C(diagnose_only) that names nothing declared or found fails too.
+    type: str
+attributes:
+  action:
+    support: full
+    description: Runs on the controller.
+  bypass_host_loop:
+    support: full
+    description: Runs once for all hosts of the play.
+  check_mode:
+    support: full
+    description: Only looks, so check mode makes no difference.
+  diff_mode:
+    support: none
+    description: Only looks, so there is nothing to show.
+author:
+  - ibgw.ops contributors (@ibgw)
+"""
+
+EXAMPLES = r"""
+- name: Check the inventory and the settings
+  ibgw.ops.ibgw_preflight:
+    group: gateway_hosts
+  run_once: true
+  register: plan
+"""
+
+RETURN = r"""
+log:
+  description: Absolute path of the saved log to judge instead of machines, or null.
+  returned: success
+  type: str
+  sample: null
+machines:
+  description:
+    - "What each machine is asked: C(names) to ask for, C(find) whether to find other gateways too."
+    - A machine that C(diagnose_only) leaves out is not in it. Empty for a saved log.
+  returned: success
+  type: dict
+  sample: {alpha: {names: [ib-gateway], find: true}}
+only:
+  description: The selection in C(diagnose_only) as a list, empty when everything is asked for.
+  returned: success
+  type: list
+  elements: str
+  sample: [alpha/ib-gateway]
+"""

@@ -1,0 +1,85 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action `ibgw_report`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ibgw_report
+short_description: "The last step of a diagnosis: judge, print the summary, write the report, publish the verdicts"
+version_added: 0.1.0
+description:
+  - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan) and C(diagnose_handshake), and turns it
+    into one verdict per gateway. A host that could not be looked at gets the verdict C(unknown).
+  - Runs on the controller, connects to nothing, once for all hosts of the play, and never fails because of what was found.
+  - Publishes the verdicts as an artifact (C(set_stats)) with the one key C(ibgw).
+options:
+  plan:
+    description: The result of M(ibgw.ops.ibgw_preflight).
+    type: dict
+    required: true
+  report_dir:
+    description:
+      - Directory on the controller for C(report.json), made when missing. A relative one is relative to the current directory.
+      - Where it can not be written, a warning says so.
+    type: str
+    default: reports
+  fail_on:
+    description: The level from which on a gateway is listed in C(failing).
+    type: str
+    choices: [never, down, waiting, degraded]
+    default: down
+  ascii:
+    description: Print nothing but ASCII.
+    type: bool
+    default: false
+attributes:
+  action:
+    support: full
+    description: Runs on the controller.
+  bypass_host_loop:
+    support: full
+    description: Runs once for all hosts of the play.
+  check_mode:
+    support: full
+    description: Writes its report in check mode too; nothing on a machine is changed by it.
+  diff_mode:
+    support: none
+    description: Changes nothing on a machine, so there is nothing to show.
+author:
+  - ibgw.ops contributors (@ibgw)
+"""
+
+EXAMPLES = r"""
+- name: Judge, print the summary and write the report
+  ibgw.ops.ibgw_report:
+    plan: "{{ diagnose_plan }}"
+    report_dir: /var/lib/ibgw/reports
+    fail_on: degraded
+  run_once: true
+  register: diagnosis
+"""
+
+RETURN = r"""
+fleet:
+  description: Counts of machines, gateways and statuses, and the most urgent status; null where there is no gateway.
+  returned: success
+  type: dict
+  sample: {machines: 2, total: 3, by_status: {healthy: 2, unknown: 0, degraded: 0, starting: 0, waiting: 1, down: 0}, worst: waiting, suppressed: []}
+report_path:
+  description: Path of the report on the controller; null where it could not be written.
+  returned: success
+  type: str
+  sample: /home/me/reports/report.json
+failing:
+  description: The gateways, as C(machine/name), that reach O(fail_on).
+  returned: success
+  type: list
+  elements: str
+  sample: [alpha/ib-gateway]
+verdict:
+  description: Why the run is to fail or not, in one sentence.
+  returned: success
+  type: str
+  sample: "1 of 3 gateways reach diagnose_fail_on=down: alpha/ib-gateway (relay.down)"
+"""

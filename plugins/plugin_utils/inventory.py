@@ -1,0 +1,231 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What operators give: machines with their gateways, and which of them to look at.
+
+Whatever is wrong raises `Misuse` with one sentence (what was given, what is allowed) before anything is probed. The result is
+a plan: for each machine that is to be asked, the names to ask for and whether to find others too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+
+#: The inventory group whose hosts are machines.
+GROUP = "gateway_hosts"
+
+TRADING_MODES = ("paper", "live", "both")
+FAIL_LEVELS = ("never", "down", "waiting", "degraded")
+DEPTHS = ("tcp", "api", "account")
+
+GATEWAY_KEYS = ("name", "trading_mode", "family", "ports", "expect_orders")
+PORT_NAMES = ("paper", "live", "vnc")
+
+# What Docker allows: github.com/moby/moby daemon/names/names.go RestrictedNameChars
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one machine is asked: these names, and with `find` every other gateway that is there."""
+
+    names: tuple[str, ...]
+    find: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON types, fit for an Ansible variable."""
+        return {**asdict(self), "names": list(self.names)}
+
+
+def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
+    """Check what the inventory says of one machine; returns warnings."""
+    check_docker_host(machine, variables.get("diagnose_docker_host"))
+    gateways = variables.get("gateways")
+    if gateways is None:
+        return []
+    if not isinstance(gateways, Sequence) or isinstance(gateways, str):
+        raise Misuse(
+            f"gateways of the machine {machine} is {_show(gateways)}; it must be a list like [{{name: ib-gateway}}]"
+        )
+    warnings = [warning for at, entry in enumerate(gateways, 1) for warning in _check_gateway(machine, at, entry)]
+    names = declared(variables)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise Misuse(f"the machine {machine} declares the gateway {twice} twice; names are unique on a machine")
+    return warnings
+
+
+def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
+    where = f"gateway {at} of the machine {machine}"
+    if not isinstance(entry, Mapping):
+        raise Misuse(f"{where} is {_show(entry)}; it must be a mapping like {{name: ib-gateway, trading_mode: paper}}")
+    name = entry.get("name")
+    if not name:
+        raise Misuse(f"{where} has no name; name is the name of its container")
+    if not isinstance(name, str) or not _CONTAINER_NAME.fullmatch(name):
+        raise Misuse(
+            f"{where} is named {_show(name)}; a container's name has at least two letters, digits, '_', '.' or '-',"
+            " and begins with a letter or digit"
+        )
+    where = f"the gateway {machine}/{name}"
+    if "trading_mode" in entry:
+        _one_of(f"trading_mode of {where}", entry["trading_mode"], TRADING_MODES)
+    _check_ports(where, entry.get("ports"))
+    expect_orders = entry.get("expect_orders")
+    if expect_orders is not None and not isinstance(expect_orders, bool):
+        raise Misuse(f"expect_orders of {where} is {_show(expect_orders)}; allowed are true and false")
+    unknown = [str(key) for key in entry if key not in GATEWAY_KEYS]
+    return [
+        f"{where} has {_show(key)}, which diagnosis does not use; it uses {_listed(GATEWAY_KEYS)}" for key in unknown
+    ]
+
+
+def _check_ports(where: str, ports: Any) -> None:
+    if ports is None:
+        return
+    if not isinstance(ports, Mapping):
+        raise Misuse(f"ports of {where} is {_show(ports)}; it must be a mapping like {{paper: 4002}}")
+    for endpoint, port in ports.items():
+        _one_of(f"a name in ports of {where}", endpoint, PORT_NAMES)
+        if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+            raise Misuse(f"port {endpoint} of {where} is {_show(port)}; a port is a number from 1 to 65535")
+
+
+def check_docker_host(machine: str, address: Any) -> None:
+    """Check the form of an engine's address; one that does not answer is a result, not misuse."""
+    if not address:
+        return
+    try:
+        parts = urlsplit(str(address))
+        well_formed = (
+            parts.path.startswith("/") and not parts.netloc
+            if parts.scheme == "unix"
+            else parts.scheme in ("tcp", "http", "https", "ssh") and bool(parts.hostname) and parts.port != 0
+        )
+    except ValueError:  # a port that is no number or out of range
+        well_formed = False
+    if not well_formed:
+        raise Misuse(
+            f"diagnose_docker_host of the machine {machine} is {_show(address)}; allowed are addresses like"
+            " unix:///var/run/docker.sock, tcp://127.0.0.1:2375 or ssh://user@engine"
+        )
+
+
+def check_settings(variables: Mapping[str, Any]) -> None:
+    """Check the `diagnose_*` variables that hold for the whole run."""
+    _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), FAIL_LEVELS)
+    _one_of("diagnose_depth", variables.get("diagnose_depth", "api"), DEPTHS)
+    _check_timeout(variables.get("diagnose_timeout", 10))
+    as_of = variables.get("diagnose_log_as_of")
+    if as_of:
+        if not variables.get("diagnose_log_path"):
+            raise Misuse("diagnose_log_as_of is given without diagnose_log_path, the saved log that it belongs to")
+        _check_moment(as_of)
+
+
+def _check_timeout(value: Any) -> None:
+    try:
+        fits = not isinstance(value, bool) and 1 <= float(value) <= 300
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise Misuse(f"diagnose_timeout is {_show(value)}; allowed are 1 to 300 seconds")
+
+
+def _check_moment(value: Any) -> None:
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        raise Misuse(
+            f"diagnose_log_as_of is {_show(value)}; it must be a moment in ISO 8601 like 2026-03-01T12:00:00Z"
+        ) from None
+
+
+def declared(variables: Mapping[str, Any]) -> list[str]:
+    """Names of the gateways that the inventory declares on a machine."""
+    return [entry["name"] for entry in variables.get("gateways") or []]
+
+
+def selection(only: Any) -> list[str]:
+    """`diagnose_only` as a list; one text may name several, separated by commas."""
+    if only is None:
+        return []
+    if isinstance(only, str):
+        only = only.split(",")
+    if not isinstance(only, Sequence):
+        raise Misuse(f"diagnose_only is {_show(only)}; it must be names of gateways, each as name or machine/name")
+    items = [str(item).strip() for item in only]
+    items = [item for item in items if item]
+    for item in items:
+        if item.count("/") > 1 or not _CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
+            raise Misuse(f"diagnose_only has {_show(item)}; each gateway is given as name or machine/name")
+    return items
+
+
+def plan(machines: Mapping[str, Sequence[str]], only: Sequence[str]) -> dict[str, Ask]:
+    """Which machine is asked what; `machines` are those of the run, with the names that each declares.
+
+    Without a selection every machine is asked for what it declares and whatever else is there. A name that is declared is asked
+    for only where it is declared; one that nobody declares is searched for on every machine, or on the one given before a slash.
+    """
+    if not only:
+        return {machine: Ask(tuple(names), find=True) for machine, names in machines.items()}
+    wanted: dict[str, list[str]] = {}
+    for item in only:
+        machine, _slash, name = item.rpartition("/")
+        if machine and machine not in machines:
+            raise Misuse(f"diagnose_only has {item}, but the machines of this run are {_listed(machines)}")
+        for one in _places(machine, name, machines):
+            wanted.setdefault(one, []).append(name)
+    return {
+        machine: Ask(tuple(dict.fromkeys(wanted[machine])), find=not set(wanted[machine]) <= set(names))
+        for machine, names in machines.items()
+        if machine in wanted
+    }
+
+
+def _places(machine: str, name: str, machines: Mapping[str, Sequence[str]]) -> list[str]:
+    if machine:
+        return [machine]
+    return [one for one, names in machines.items() if name in names] or list(machines)
+
+
+def check_found(
+    machines: Mapping[str, Sequence[str]], only: Sequence[str], seen: Mapping[str, Sequence[str] | None]
+) -> None:
+    """Check a selection against what the machines turned out to have; `seen` is None for one that could not be looked at."""
+    for item in only:
+        machine, _slash, name = item.rpartition("/")
+        places = _places(machine, name, machines)
+        if any(name in machines[place] or name in (seen.get(place) or ()) for place in places):
+            continue
+        there = [
+            f"{place}/{one}"
+            for place in machines
+            for one in dict.fromkeys([*machines[place], *(seen.get(place) or ())])
+        ]
+        dark = [place for place in places if seen.get(place) is None]
+        raise Misuse(
+            f"diagnose_only has {item}, but no such gateway is declared or found; there is {_listed(there) or 'no gateway'}"
+            + (f" (and {_listed(dark)} could not be looked at)" if dark else "")
+        )
+
+
+def _one_of(what: str, value: Any, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise Misuse(f"{what} is {_show(value)}; allowed are {_listed(allowed)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(quote(str(name)) for name in names)
+
+
+def _show(value: Any) -> str:
+    return quote(repr(value), limit=80)

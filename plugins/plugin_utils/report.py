@@ -1,0 +1,184 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Verdicts become the report (`docs/report.schema.json`), and the report decides whether the run fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    STATUSES,
+    Found,
+    Quote,
+    Verdict,
+    findings,
+)
+
+SCHEMA = "ibgw.ops/report/1"
+
+#: What to care about first. A gateway that nobody could judge may be down; one that is starting takes care of itself.
+URGENCY = ("down", "waiting", "unknown", "degraded", "starting", "healthy")
+
+#: What fails a run at each level: what could not be judged is not fine, what is starting is.
+FAILING = {
+    "never": (),
+    "down": ("down", "unknown"),
+    "waiting": ("down", "waiting", "unknown"),
+    "degraded": ("down", "waiting", "degraded", "unknown"),
+}
+
+#: Gateways named in the sentence that fails a run.
+NAMED = 5
+
+#: Longest summary in the artifact: AWX keeps it with every job, and a fleet's stays under 64 KiB.
+ARTIFACT_SUMMARY = 160
+
+
+def build(
+    verdicts: Sequence[Verdict], machines: int, generated_at: str, controller: str, version: str, error: str | None
+) -> dict[str, Any]:
+    """The report of a run; `machines` counts those that were asked, `error` says what went wrong with the run itself."""
+    rows = sorted((_row(verdict) for verdict in verdicts), key=lambda row: (urgency(row["status"]), row["id"]))
+    return {
+        "schema": SCHEMA,
+        "generated_at": generated_at,
+        "controller": controller,
+        "collection_version": version,
+        "error": error,
+        "fleet": _fleet(rows, machines),
+        "gateways": rows,
+    }
+
+
+def urgency(status: str) -> int:
+    """Rank of a status, the most urgent first."""
+    return URGENCY.index(status)
+
+
+def failing(report: Mapping[str, Any], level: str) -> list[str]:
+    """The ids of the gateways that fail a run at `level`."""
+    return [row["id"] for row in report["gateways"] if row["status"] in FAILING[level]]
+
+
+def sentence(report: Mapping[str, Any], level: str) -> str:
+    """Why the run fails or not, in one sentence."""
+    failed = failing(report, level)
+    named = [f"{row['id']} ({row['code'] or row['status']})" for row in report["gateways"] if row["id"] in failed]
+    rest = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    if not failed:
+        return f"no gateway reaches diagnose_fail_on={level}"
+    return f"{len(failed)} of {len(report['gateways'])} gateways reach diagnose_fail_on={level}: {', '.join(named[:NAMED])}{rest}"
+
+
+def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run publishes to a scheduler: the verdicts and no evidence."""
+    return {
+        row["id"]: {
+            "status": row["status"],
+            "code": row["code"],
+            "remedy": row["remedy"],
+            "summary": quote(row["summary"], limit=ARTIFACT_SUMMARY),
+        }
+        for row in report["gateways"]
+    }
+
+
+def write(report: Mapping[str, Any], directory: Path) -> Path:
+    """Write ``report.json`` so that a reader sees the old one or the new one, never half of one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "report.json"
+    unfinished = directory / f".report.json.{os.getpid()}"
+    try:
+        unfinished.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def unjudged(machine: str, names: Sequence[str], reason: str, checked_at: str) -> list[Verdict]:
+    """The verdicts on a machine whose evidence our own code failed on: unknown, never a lost report."""
+    found = Found(
+        findings()["probe.incomplete"],
+        Proof(
+            summary="the evidence of this machine could not be judged: a defect of the collection",
+            evidence=(Quote("ansible", quote(reason)),),
+            fix=("report this with the quoted error and the collection's version",),
+        ),
+    )
+    return [
+        Verdict(name, machine, True, "unknown", checked_at, found.proof.summary, leading=found, found=(found,))
+        for name in names or [machine]
+    ]
+
+
+def _fleet(rows: Sequence[Mapping[str, Any]], machines: int) -> dict[str, Any]:
+    counts = Counter(row["status"] for row in rows)
+    return {
+        "machines": machines,
+        "total": len(rows),
+        "by_status": {status: counts[status] for status in reversed(STATUSES)},
+        "worst": rows[0]["status"] if rows else None,
+        "suppressed": [],
+    }
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    leading = verdict.leading
+    return {
+        "name": verdict.name,
+        "host": verdict.host,
+        "id": verdict.host if verdict.name == verdict.host else f"{verdict.host}/{verdict.name}",
+        "declared": verdict.declared,
+        "family": verdict.family,
+        "trading_mode": verdict.trading_mode,
+        "endpoints": {
+            name: {"status": endpoint.status, "code": endpoint.code, "summary": endpoint.summary}
+            for name, endpoint in verdict.endpoints.items()
+        },
+        "status": verdict.status,
+        "since": verdict.since,
+        "code": leading.finding.code if leading else None,
+        "layer": leading.finding.layer if leading else None,
+        "summary": verdict.summary,
+        "fix": list(leading.proof.fix) if leading else [],
+        "next_command": _next_command(verdict),
+        "remedy": leading.remedy if leading else "none",
+        "remedy_reason": leading.proof.remedy_reason if leading else None,
+        "docs": f"docs/findings/{leading.finding.code}.md" if leading else None,
+        "deadline": leading.proof.deadline if leading else None,
+        "checked_at": verdict.checked_at,
+        "findings": [_finding(found) for found in verdict.found],
+        "facts": dict(verdict.facts),
+    }
+
+
+def _finding(found: Found) -> dict[str, Any]:
+    return {
+        "code": found.finding.code,
+        "layer": found.finding.layer,
+        "severity": found.severity,
+        "endpoint": found.endpoint,
+        "summary": found.proof.summary,
+        "evidence": [asdict(quoted) for quoted in found.proof.evidence],
+        "fix": list(found.proof.fix),
+        "remedy": found.remedy,
+        "consequence_of": found.consequence_of,
+    }
+
+
+def _next_command(verdict: Verdict) -> str | None:
+    """What to type next: what the leading finding says, else to look again at this gateway alone."""
+    if verdict.status == "healthy":
+        return None
+    if verdict.leading and verdict.leading.proof.next_command:
+        return verdict.leading.proof.next_command
+    only = "" if verdict.name == verdict.host else f" -e diagnose_only={verdict.name}"
+    return f"ansible-playbook ibgw.ops.diagnose -l {verdict.host}{only}"
