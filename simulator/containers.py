@@ -1,0 +1,272 @@
+"""Containers of the simulation: the image, its network, the broker, gateways; everything found again by one label.
+
+For demo and tests only. What is created here carries `LABEL`, and only what carries it is ever touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker import DockerClient
+from docker.errors import APIError, ImageNotFound, NotFound
+from docker.models.containers import Container
+
+from simulator.broker.client import Broker
+
+#: Its value is the name of the simulation, so that several can live on one engine.
+LABEL = "ibgw.ops.simulator"
+#: The tag is the IBC release that is simulated.
+IMAGE = "ibgw-ops-simulator:3.24.1"
+BASE = "debian:bookworm-slim"
+
+_CONTENT_LABEL = "ibgw.ops.simulator.content"
+_BROKER_ALIAS = "ibkr.simulated"
+_CONTROL_PORT = "8000/tcp"
+_SECRETS = "/run/secrets"
+#: What the real image's sample compose file sets (gnzsnz docker-compose.yml:10-47).
+_SAMPLE_ENVIRONMENT = {
+    "TWS_ACCEPT_INCOMING": "manual",
+    "READ_ONLY_API": "no",
+    "TWOFA_TIMEOUT_ACTION": "exit",
+    "RELOGIN_AFTER_TWOFA_TIMEOUT": "no",
+    "TWOFA_EXIT_INTERVAL": "60",
+    "EXISTING_SESSION_DETECTED_ACTION": "primary",
+    "ALLOW_BLIND_TRADING": "no",
+    "TIME_ZONE": "Etc/UTC",
+    "TZ": "Etc/UTC",
+    "CUSTOM_CONFIG": "NO",
+}
+_GATEWAY_USER = 1000
+_HERE = Path(__file__).parent
+
+
+class CanNotSimulate(RuntimeError):
+    """Something that the simulation needs is missing or taken; the message is one sentence."""
+
+
+@dataclass
+class Simulation:
+    """One broker and its gateways on one engine."""
+
+    engine: DockerClient
+    name: str
+
+    def start(self) -> Broker:
+        """Image, network and broker, each only if it is not there yet."""
+        build_image(self.engine)
+        self._ensure_network()
+        container = self._own(self._broker_name)
+        if container is None:
+            container = self._create(
+                self._broker_name,
+                command=["python3", "-m", "broker"],
+                working_dir="/opt/simulator",
+                ports={_CONTROL_PORT: ("127.0.0.1", None)},
+                alias=_BROKER_ALIAS,
+            )
+        container.start()
+        broker = self.broker()
+        broker.wait_until_up()
+        return broker
+
+    def broker(self) -> Broker:
+        """The broker that runs."""
+        container = self._own(self._broker_name)
+        if container is None:
+            raise CanNotSimulate(f"the simulation {self.name!r} has no broker: start it first")
+        return Broker(f"http://127.0.0.1:{published_port(container, _CONTROL_PORT)}")
+
+    def create_gateway(
+        self,
+        name: str,
+        user: str,
+        password: str,
+        mode: str = "paper",
+        *,
+        paper_user: str = "",
+        paper_password: str = "",
+        ports: Mapping[str, int | None] | None = None,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Container:
+        """A gateway that is not started yet. `ports`: container port to host port on 127.0.0.1, None for any.
+
+        Passwords reach it as files; `environment` wins over what is set here; `options` go to the engine.
+        """
+        secrets = {"tws_password": password}
+        variables = {
+            "TWS_USERID": user,
+            "TWS_PASSWORD_FILE": f"{_SECRETS}/tws_password",
+            "TRADING_MODE": mode,
+            **_SAMPLE_ENVIRONMENT,
+        }
+        if mode == "both":
+            secrets["tws_password_paper"] = paper_password
+            variables["TWS_USERID_PAPER"] = paper_user
+            variables["TWS_PASSWORD_PAPER_FILE"] = f"{_SECRETS}/tws_password_paper"
+        if ports is None:
+            ports = dict.fromkeys(_relay_ports(mode))
+        container = self._create(
+            name,
+            environment={**variables, **(environment or {})},
+            ports={port: ("127.0.0.1", host_port) for port, host_port in ports.items()},
+            **options,
+        )
+        container.put_archive("/", _archive_of_secrets(secrets))
+        return container
+
+    def start_gateway(self, name: str, user: str, password: str, mode: str = "paper", **options: Any) -> Container:
+        """A gateway that runs; arguments as `create_gateway`."""
+        container = self.create_gateway(name, user, password, mode, **options)
+        container.start()
+        container.reload()
+        return container
+
+    def containers(self) -> list[Container]:
+        """All containers of this simulation, the broker among them, running or not."""
+        return list(self.engine.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"}))
+
+    def gateways(self) -> list[Container]:
+        return [container for container in self.containers() if container.name != self._broker_name]
+
+    def remove(self) -> None:
+        """Every container, volume and network of this simulation; the image stays for the next one."""
+        for container in self.containers():
+            container.remove(force=True, v=True)
+        for network in self.engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
+            network.remove()
+
+    @property
+    def _broker_name(self) -> str:
+        return f"{self.name}-broker"
+
+    def _ensure_network(self) -> None:
+        if not self.engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
+            self.engine.networks.create(self.name, driver="bridge", labels={LABEL: self.name}, check_duplicate=True)
+
+    def _own(self, name: str) -> Container | None:
+        """The container of that name if it is ours; one of somebody else is an error."""
+        try:
+            container = self.engine.containers.get(name)
+        except NotFound:
+            return None
+        if container.labels.get(LABEL) != self.name:
+            raise CanNotSimulate(f"a container named {name!r} exists and is not this simulation's: rename or remove it")
+        return container
+
+    def _create(self, name: str, alias: str = "", **options: Any) -> Container:
+        own = self._own(name)
+        if own is not None:
+            own.remove(force=True, v=True)
+        labels = {LABEL: self.name, **options.pop("labels", {})}
+        endpoint = self.engine.api.create_endpoint_config(aliases=[alias] if alias else None)
+        return self.engine.containers.create(
+            IMAGE,
+            name=name,
+            labels=labels,
+            network=self.name,
+            networking_config={self.name: endpoint},
+            **options,
+        )
+
+
+def published_port(container: Container, port: str) -> int:
+    """The host port on 127.0.0.1 behind which `port` (like `4004/tcp`) of a running container is."""
+    container.reload()
+    bindings = container.ports.get(port)
+    if not bindings:
+        raise CanNotSimulate(f"{container.name} publishes no {port}: is it running?")
+    return int(bindings[0]["HostPort"])
+
+
+def build_image(engine: DockerClient) -> str:
+    """The simulator's image, built again only when its sources have changed."""
+    context = _build_context()
+    content = hashlib.sha256(context).hexdigest()
+    try:
+        if engine.images.get(IMAGE).labels.get(_CONTENT_LABEL) == content:
+            return IMAGE
+    except ImageNotFound:
+        pass
+    _ensure_base(engine)
+    release = IMAGE.partition(":")[2]
+    engine.images.build(
+        fileobj=io.BytesIO(context),
+        custom_context=True,
+        tag=IMAGE,
+        buildargs={"IBC_VERSION": release},
+        labels={_CONTENT_LABEL: content},
+        rm=True,
+        forcerm=True,
+    )
+    return IMAGE
+
+
+def _relay_ports(mode: str) -> list[str]:
+    return {"live": ["4003/tcp"], "paper": ["4004/tcp"]}.get(mode, ["4003/tcp", "4004/tcp"])
+
+
+def _build_context() -> bytes:
+    """The same bytes for the same sources: no times, no owners."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for root, prefix in ((_HERE / "image", ""), (_HERE / "broker", "broker/")):
+            for path in sorted(root.rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    entry = tarfile.TarInfo(prefix + path.relative_to(root).as_posix())
+                    entry.size = path.stat().st_size
+                    entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+                    with path.open("rb") as file:
+                        tar.addfile(entry, file)
+    return archive.getvalue()
+
+
+def _archive_of_secrets(secrets: Mapping[str, str]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, value in secrets.items():
+            entry = tarfile.TarInfo(f"{_SECRETS.lstrip('/')}/{name}")
+            entry.size = len(value.encode())
+            entry.uid = entry.gid = _GATEWAY_USER
+            entry.mode = 0o400
+            tar.addfile(entry, io.BytesIO(value.encode()))
+    return archive.getvalue()
+
+
+def _ensure_base(engine: DockerClient) -> None:
+    """The base image from a registry, or made from Debian's packages where no registry answers."""
+    try:
+        engine.images.get(BASE)
+        return
+    except ImageNotFound:
+        pass
+    try:
+        engine.images.pull(BASE)
+    except APIError as error:
+        _import_base(engine, str(error.explanation or error))
+
+
+def _import_base(engine: DockerClient, refusal: str) -> None:
+    if shutil.which("mmdebstrap") is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise CanNotSimulate(
+                f"the image {BASE} can not be pulled ({refusal.strip()}) and there is no mmdebstrap to make it: "
+                "install mmdebstrap, or let the engine reach a registry"
+            )
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"], check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory) / "root.tar"
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(root)], check=True)
+        repository, tag = BASE.split(":")
+        engine.api.import_image_from_file(str(root), repository=repository, tag=tag)

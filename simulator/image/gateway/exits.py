@@ -1,0 +1,23 @@
+"""How the Java machine ends. The shell sees the code modulo 256 (IBC ErrorCodes.java:23-35)."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+from . import console
+
+UNHANDLED_EXCEPTION = 1100
+INI_FILE_DOES_NOT_EXIST = 1103
+INVALID_TRADING_MODE = 1104
+SECOND_FACTOR_LOGIN_TIMED_OUT = 1111
+
+
+def halt(code: int = 0) -> NoReturn:
+    """End at once, as Runtime.halt does."""
+    os._exit(code % 256)
+
+
+def after_error(code: int) -> NoReturn:
+    console.message(f"Exiting after error with exit code={code}")
+    halt(code)
