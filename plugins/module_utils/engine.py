@@ -70,11 +70,12 @@ def connect(docker_host: str | None, timeout: float) -> docker.DockerClient:
     ends = time.monotonic() + timeout
     try:
         import docker
+        from docker.utils import kwargs_from_env
     except ImportError as error:
         raise missing_library(error.name or "docker") from error
     try:
-        settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
-        client = docker.DockerClient(version="auto", timeout=timeout / 2, use_ssh_client=True, **settings)
+        settings = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
+        client = docker.DockerClient(version="auto", timeout=timeout / 2, use_ssh_client=True, **settings)  # type: ignore[arg-type]
     except Exception as error:
         raise unavailable(error, address) from error
     _share_time(client.api, ends)
@@ -89,13 +90,21 @@ def engine_address(docker_host: str | None) -> str:
     return address
 
 
+def address_of(client: docker.DockerClient) -> str:
+    """The address that the client was connected with; the SDK shows a placeholder for a local socket."""
+    adapter = client.api.get_adapter(client.api.base_url)
+    if hasattr(adapter, "socket_path"):
+        return f"unix://{adapter.socket_path}"
+    return f"ssh://{adapter.ssh_host}" if hasattr(adapter, "ssh_host") else client.api.base_url
+
+
 def gateway_containers(client: docker.DockerClient, names: Sequence[str] = (), find: bool = True) -> list[Target]:
     """The containers called `names`, in that order, then with `find` every other one that is recognised as a gateway."""
     try:
         listed = _containers(client)
         others = _plausible(client, {name: one for name, one in listed.items() if name not in names}) if find else []
     except Exception as error:
-        raise unavailable(error, client.api.base_url) from error
+        raise unavailable(error, address_of(client)) from error
     declared = dict.fromkeys(names)
     targets = each(
         partial(_target, client, listed), [(name, name in declared) for name in (*declared, *sorted(others))]
@@ -198,7 +207,7 @@ def _image_traits(client: docker.DockerClient, image: str) -> Traits | None:
     from docker.errors import NotFound
 
     try:
-        return traits(client.api.inspect_image(image).get("Config") or {})
+        return traits(client.images.get(image).attrs.get("Config") or {})
     except NotFound:  # removed while a container of it still stands
         return None
 
@@ -222,7 +231,7 @@ def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]]
     except NotFound:  # removed since it was listed
         return Target(name, declared, exists=False)
     except Exception as error:
-        return Target(name, declared, exists=True, unavailable=_about(name, unavailable(error, client.api.base_url)))
+        return Target(name, declared, exists=True, unavailable=_about(name, unavailable(error, address_of(client))))
     recognition = recognise(traits(inspected.get("Config") or {}))
     return Target(name, declared, exists=True, inspected=inspected, recognition=recognition)
 

@@ -1,0 +1,181 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One container as the engine tells it, in the words of the result: state, configuration, ports, events.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, utc
+
+#: What stands for a value that is not told, and for an empty one.
+SET, EMPTY = "<set>", "<empty>"
+
+#: Engine events that start, stop or change a container.
+ACTIONS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "update")
+
+# Longest value of a variable or label, and longest text of an error or a health check, in characters.
+_VALUE, _TEXT = 120, 200
+
+# Labels that tell who runs the container and what the image is; the values of others may hold anything.
+_TELLING_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "ibgw.ops.")
+
+# Variables that no family knows, by a name that says that they are secret.
+_SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|code|user|login")
+
+# Docker's default grace; the engine names none when the container sets none.
+_DEFAULT_STOP_TIMEOUT = 10
+
+_DEFAULT_EXIT_MEANINGS = {
+    125: "the engine itself could not run the container",
+    126: "the container's command can not be executed",
+    127: "the container's command was not found",
+    134: "aborted (SIGABRT): the Java machine gave up",
+    137: "killed (SIGKILL): by the out-of-memory killer, by hand, or because it did not stop within its grace",
+    139: "crashed (SIGSEGV)",
+    143: "stopped in an orderly way from outside (SIGTERM)",
+}
+
+
+def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str | None) -> dict[str, Any]:
+    """The container's state and configuration; what only its machine knows is null."""
+    state, config, host = inspected["State"], inspected["Config"], inspected["HostConfig"]
+    known = secrets(inspected, family)
+    ended = state["Status"] in ("exited", "dead", "restarting")
+    exit_code = state.get("ExitCode") if ended else None
+    return {
+        "id": inspected["Id"],
+        "image": quote(config.get("Image") or "", limit=_TEXT),
+        "image_id": inspected["Image"],
+        "image_digest": image_digest,
+        "labels": _told(config.get("Labels") or {}, lambda name: name.startswith(_TELLING_LABELS), known),
+        "created": utc(inspected.get("Created")),
+        "status": state["Status"],
+        "started_at": utc(state.get("StartedAt")),
+        "finished_at": utc(state.get("FinishedAt")),
+        "exit_code": exit_code,
+        "exit_meaning": None if exit_code is None else exit_meaning(exit_code, family),
+        "error": quote(state.get("Error") or "", known, _TEXT) or None,
+        "oom_killed": state.get("OOMKilled"),
+        "host_oom_killed": None,
+        "restart_count": inspected.get("RestartCount"),
+        "restart_policy": _restart_policy(host.get("RestartPolicy") or {}),
+        "stop_timeout": config.get("StopTimeout") or _DEFAULT_STOP_TIMEOUT,
+        "health": _health(state.get("Health") or {}, known),
+        "pid": state.get("Pid") or None,
+        "memory": {"limit": host.get("Memory") or None, "usage": None},
+        "nofile": _nofile(host.get("Ulimits") or ()),
+        "network_mode": quote(host.get("NetworkMode") or "") or None,
+        "mounts": [_mount(one) for one in inspected.get("Mounts") or ()],
+        "environment": _environment(inspected, family),
+    }
+
+
+def secrets(inspected: Mapping[str, Any], family: Family | None) -> frozenset[str]:
+    """Values of variables that must not stand in anything else that the container says."""
+    kinds = family.variables if family else {}
+    return frozenset(
+        value
+        for name, value in traits(inspected["Config"]).environment.items()
+        if kinds.get(name, "secret" if _SECRET_NAME.search(name) else "plain") != "plain"
+    )
+
+
+def exit_meaning(code: int, family: Family | None) -> str:
+    """What an exit code says, in one short sentence: the family's word first, then what any container means by it."""
+    meanings = {**_DEFAULT_EXIT_MEANINGS, **(family.exit_codes if family else {})}
+    if code in meanings:
+        return meanings[code]
+    if code - 128 in signal.Signals.__members__.values():
+        return f"ended by {signal.Signals(code - 128).name}"
+    return "ended by itself" if code == 0 else "failed, with a code that is not known here"
+
+
+def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str, Any]]:
+    """The published TCP ports: where they lead from the machine, and what listens there by the family's table."""
+    running = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
+    bound = {port: at for port, at in running.items() if at} or inspected["HostConfig"].get("PortBindings") or {}
+    roles = family.ports if family else {}
+    published = [
+        (int(port.partition("/")[0]), one) for port, at in bound.items() if port.endswith("/tcp") for one in at or ()
+    ]
+    return [
+        {
+            "container_port": port,
+            "host_ip": one.get("HostIp") or "0.0.0.0",
+            "host_port": int(one["HostPort"]) if one.get("HostPort") else None,
+            "role": roles.get(port, Port("other")).role,
+            "endpoint": roles.get(port, Port("other")).endpoint,
+        }
+        for port, one in sorted(published, key=lambda entry: (entry[0], entry[1].get("HostIp") or ""))
+    ]
+
+
+def events(seen: Iterable[Mapping[str, Any]], container: str) -> list[dict[str, Any]]:
+    """What happened to one container among all that the engine tells, newest last."""
+    own = [one for one in seen if one.get("Actor", {}).get("ID") == container]
+    return [_event(one) for one in own]
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    told = event["Actor"].get("Attributes") or {}
+    exit_code, number = told.get("exitCode", told.get("containerExitCode", "")), told.get("signal", "")
+    return {
+        "at": iso(event["time"]),
+        "action": quote(event.get("Action") or ""),
+        "exit_code": int(exit_code) if exit_code.isdigit() else None,
+        "signal": int(number) if number.isdigit() else None,
+        "by": None,
+    }
+
+
+def _environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
+    kinds = family.variables if family else {}
+    # A mode or a path stays as it is even when somebody's password is the same word: rules read it.
+    return _told(traits(inspected["Config"]).environment, lambda name: kinds.get(name) == "plain")
+
+
+def _told(pairs: Mapping[str, str], telling: Callable[[str], bool], known: Iterable[str] = ()) -> dict[str, str]:
+    """Values by name where the name is known to be harmless; of all others only whether there is one."""
+    return {
+        quote(name, limit=_VALUE): (quote(value, known, _VALUE) if telling(name) else SET) if value else EMPTY
+        for name, value in sorted(pairs.items())
+    }
+
+
+def _restart_policy(policy: Mapping[str, Any]) -> str:
+    name, retries = policy.get("Name") or "no", policy.get("MaximumRetryCount")
+    return f"{name}:{retries}" if retries else name
+
+
+def _health(health: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    last = (health.get("Log") or [{}])[-1]
+    return {
+        "status": health.get("Status"),
+        "failing_streak": health.get("FailingStreak"),
+        "last_output": quote(last.get("Output") or "", known, _TEXT) or None,
+    }
+
+
+def _nofile(ulimits: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
+    found = next((one for one in ulimits if one.get("Name") in ("nofile", "RLIMIT_NOFILE")), None)
+    return None if found is None else {"soft": found["Soft"], "hard": found["Hard"]}
+
+
+def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": quote(mount.get("Source") or "") or None,
+        "target": quote(mount.get("Destination") or ""),
+        "type": mount.get("Type"),
+        "read_only": not mount.get("RW", True),
+        "source_exists": None,
+        "writable_by_gateway": None,
+    }

@@ -1,0 +1,365 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The container probe: a machine's engine, its host, and the gateways on it.
+
+The engine tells what it holds of each container, /proc of the machine tells what runs inside, and neither is asked to do
+anything. What could not be seen is null, and `not_seen` says why.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
+
+if TYPE_CHECKING:
+    import docker
+
+#: The result's own keys when nothing could be looked at.
+NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not_seen": []}
+
+#: Most bytes of JSON that one gateway may take; AWX stores every result.
+LIMIT = 8 * 1024
+
+#: Where the roles record on the machine what they did to a gateway.
+RECORDS = Path("/var/lib/ibgw")
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")  # moby daemon/names: RestrictedNameChars
+_PERIOD = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+# What can grow without bound, and is therefore cut to keep a gateway within the limit.
+_CUTTABLE = (
+    ("container", "environment"),
+    ("container", "labels"),
+    ("container", "mounts"),
+    ("ports",),
+    ("processes",),
+    ("sockets", "listening"),
+    ("sockets", "established"),
+    ("sockets", "close_wait"),
+    ("events",),
+    ("deployment",),
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the machine itself adds to the engine's word.
+
+    `pids` has an entry for each container whose processes are proven to run here; `here` says that the engine's paths are
+    this machine's too.
+    """
+
+    pids: Mapping[str, Sequence[int]]
+    here: bool
+    remapped: bool
+    digests: Mapping[str, str | None]
+    kernel_log: host.KernelLog | None
+    events: Sequence[Mapping[str, Any]] | None
+
+
+def probe(
+    names: Sequence[str] | None, find: bool, docker_host: str | None, timeout: float, events_since: str
+) -> dict[str, Any]:
+    """The machine's gateways: those called `names`, and with `find`, or without names, every container recognised as one."""
+    for name in names or ():
+        if not _NAME.fullmatch(name):
+            raise Misuse(f"{quote(name)!r} is no container's name; allowed are letters, digits, '_', '.' and '-'")
+    period = _period(events_since)
+    client = engine.connect(docker_host, timeout)
+    targets = engine.gateway_containers(client, names or (), find or not names)
+    not_seen: list[str] = []
+    told = _ask(client.info, "docker info", not_seen) or {}
+    seen = _machine(client, targets, told, period, not_seen)
+    return {
+        **AVAILABLE,
+        "engine": _engine(client, told, not_seen),
+        "host": host.machine(_paths(told, targets)) if seen.here else None,
+        "gateways": [fit(_gateway(target, seen)) for target in targets],
+        "not_seen": not_seen,
+    }
+
+
+def fit(gateway: dict[str, Any], limit: int = LIMIT) -> dict[str, Any]:
+    """`gateway` cut to `limit` bytes of JSON, longest lists first; its `cut` counts what is missing where."""
+    cut: Counter[str] = Counter()
+    while _size(gateway) > limit:
+        lists = {".".join(path): _at(gateway, path) for path in _CUTTABLE}
+        longest = max(lists, key=lambda path: _size(lists[path]))
+        entries = lists[longest]
+        if not entries:
+            break
+        half = (len(entries) + 1) // 2
+        cut[longest] += half
+        if isinstance(entries, MutableMapping):
+            for name in list(entries)[-half:]:
+                del entries[name]
+        elif longest == "events":
+            del entries[:half]
+        else:
+            del entries[-half:]
+        gateway["cut"] = dict(cut)
+    return gateway
+
+
+def _period(text: str) -> int:
+    found = _PERIOD.fullmatch(text)
+    if found is None or int(found[1]) == 0:
+        raise Misuse(
+            f"events_since {quote(text)!r} is not a duration; allowed are a number and one of s, m, h, d, such as 24h"
+        )
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _machine(
+    client: docker.DockerClient,
+    targets: Iterable[engine.Target],
+    told: Mapping[str, Any],
+    period: int,
+    not_seen: list[str],
+) -> Machine:
+    running = {target.inspected["Id"]: _pid(target.inspected) for target in targets if target.inspected}
+    found = procfs.container_pids([one for one, pid in running.items() if pid])
+    pids = {one: found[one] for one, pid in running.items() if pid and pid in found[one]}
+    here = bool(pids) or _same_machine(client, told)
+    if not here:
+        not_seen.append(
+            f"host, processes, sockets, mounts: the engine at {engine.address_of(client)} is not on this machine ({os.uname().nodename})"
+        )
+    # The engine compares with its own clock; asked for a moment of its future it would wait for it.
+    now = epoch(told.get("SystemTime")) or time.time()
+    wanted: dict[str, Any] = {
+        "since": f"{now - period:.3f}",
+        "until": f"{now:.3f}",
+        "filters": {"type": "container", "event": list(container.ACTIONS)},
+    }
+    return Machine(
+        pids=pids,
+        here=here,
+        remapped=any(one.startswith(("name=rootless", "name=userns")) for one in told.get("SecurityOptions") or ()),
+        digests={
+            image: _digest(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}
+        },
+        kernel_log=host.kernel_log() if here else None,
+        events=_ask(lambda: list(client.events(decode=True, **wanted)), "docker events", not_seen),
+    )
+
+
+def _digest(client: docker.DockerClient, image: str) -> str | None:
+    """The digest under which an image was pulled, if it was."""
+    pulled = (_ask(lambda: client.images.get(image).attrs, image, []) or {}).get("RepoDigests") or ()
+    return next((name.partition("@")[2] for name in pulled), None)
+
+
+def _ask(question: Any, said: str, not_seen: list[str]) -> Any:
+    """The engine's answer, or None and the reason among `not_seen`: one question that fails must not hide the others."""
+    try:
+        return question()
+    except Exception as error:  # the SDK lets many kinds through
+        not_seen.append(quote(f"{said}: {type(error).__name__}: {error}"))
+        return None
+
+
+def _same_machine(client: docker.DockerClient, told: Mapping[str, Any]) -> bool:
+    """Whether the engine behind a local socket is this machine's: a socket may lead into a virtual machine."""
+    system = os.uname()
+    ours = (system.nodename, system.release, host.memory()["total"])
+    return _local(client) and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
+
+
+def _local(client: docker.DockerClient) -> bool:
+    return engine.address_of(client).startswith("unix://")
+
+
+def _engine(client: docker.DockerClient, told: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
+    version = _ask(client.version, "docker version", not_seen) or {}
+    podman = any("podman" in (part.get("Name") or "").lower() for part in version.get("Components") or ())
+    return {
+        "version": version.get("Version"),
+        "api_version": version.get("ApiVersion"),
+        "root_dir": told.get("DockerRootDir"),
+        "live_restore": told.get("LiveRestoreEnabled"),
+        "rootless": any(one.startswith("name=rootless") for one in told.get("SecurityOptions") or ()) if told else None,
+        "kind": ("podman" if podman else "docker") if version else None,
+    }
+
+
+def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[str]:
+    """Where room matters: the engine's root, and what gateways have mounted to write to."""
+    mounts = [one for target in targets if target.inspected for one in target.inspected.get("Mounts") or ()]
+    sources = (one.get("Source") for one in mounts if one.get("RW") and one.get("Type") in ("bind", "volume"))
+    return [path for path in (told.get("DockerRootDir"), *sources) if path and os.path.isdir(path)]
+
+
+def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
+    not_seen: list[str] = []
+    result: dict[str, Any] = {
+        "name": target.name,
+        "declared": target.declared,
+        **(target.unavailable.as_result() if target.unavailable else AVAILABLE),
+        "exists": target.exists,
+        "similar_names": [quote(name) for name in target.similar_names],
+        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
+        "hold": _record(target.name, "hold", not_seen),
+        "deployment": _record(target.name, "deployment", not_seen),
+        "not_seen": not_seen,
+        "cut": {},
+    }
+    if target.inspected:
+        result.update(_existing(target.inspected, target.recognition, seen, not_seen))
+    return result
+
+
+def _existing(
+    inspected: Mapping[str, Any], recognition: Recognition | None, seen: Machine, not_seen: list[str]
+) -> dict[str, Any]:
+    family = recognition.family if recognition else None
+    facts = container.facts(inspected, family, seen.digests[inspected["Image"]])
+    processes = _processes(inspected, seen, not_seen)
+    user = _user(inspected, family, processes or (), seen)
+    for mount, one in zip(facts["mounts"], inspected.get("Mounts") or ()):
+        mount.update(_source(one, user) if seen.here else {})
+    if processes:
+        limits = procfs.nofile(processes[0].pid)
+        facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
+        facts["memory"]["usage"] = procfs.memory_usage(processes[0].pid)
+    started = epoch(inspected["State"].get("StartedAt"))
+    if seen.kernel_log and started:
+        facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
+    return {
+        "container": facts,
+        "family": _family(recognition, inspected),
+        "ports": container.ports(inspected, family),
+        "processes": None if processes is None else [_process(one, family) for one in processes],
+        "sockets": None if processes is None else _sockets(inspected, family, processes),
+        "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
+    }
+
+
+def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str]) -> list[procfs.Process] | None:
+    """The container's processes, first its first; none when it does not run, None when they can not be seen."""
+    pid = _pid(inspected)
+    if not pid:
+        return []
+    if inspected["Id"] not in seen.pids:
+        if seen.here:
+            not_seen.append(
+                f"processes, sockets: the control group of process {pid} does not prove that it is the container's"
+            )
+        return None
+    return procfs.processes(sorted(seen.pids[inspected["Id"]], key=lambda one: one != pid))
+
+
+def _user(
+    inspected: Mapping[str, Any], family: Family | None, processes: Iterable[procfs.Process], seen: Machine
+) -> procfs.Credentials | None:
+    """Whose rights the gateway has on mounted files: its process tells, else the container's configured user."""
+    roles = {family.process_role(one.command_line): one.pid for one in processes} if family else {}
+    if "gateway" in roles or "controller" in roles:
+        return procfs.credentials(roles.get("gateway", roles.get("controller", 0)))
+    name, _, group = (inspected["Config"].get("User") or "").partition(":")
+    if seen.remapped:
+        return None
+    if name.isdigit():
+        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdigit() else [0]))
+    return procfs.Credentials(family.user[0], frozenset([family.user[1]])) if family else None
+
+
+def _source(mount: Mapping[str, Any], user: procfs.Credentials | None) -> dict[str, Any]:
+    source = mount.get("Source")
+    if not source or mount.get("Type") not in ("bind", "volume"):
+        return {}
+    return {
+        "source_exists": host.exists(source),
+        "writable_by_gateway": (host.writable(source, user) if user else None) if mount.get("RW") else False,
+    }
+
+
+def _family(recognition: Recognition | None, inspected: Mapping[str, Any]) -> dict[str, Any] | None:
+    if recognition is None:
+        return None
+    generation = recognition.family.generation(traits(inspected["Config"]).environment)
+    return {
+        "name": recognition.family.name,
+        "controller": recognition.family.controller,
+        "generation": quote(generation) if generation else None,
+        "confidence": recognition.confidence,
+        "because": [quote(mark) for mark in recognition.because],
+    }
+
+
+def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
+    return {
+        "pid": process.pid,
+        "role": family.process_role(process.command_line) if family else "other",
+        "started_at": iso(process.started_at),
+        "rss": process.rss,
+        "max_heap": process.max_heap,
+    }
+
+
+def _sockets(
+    inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]
+) -> dict[str, Any]:
+    """Who listens and who is connected; connections that the container itself opened are left out."""
+    own = [one for process in processes[:1] for one in procfs.sockets(process.pid)]
+    served = {one.port for one in own if one.state == "listening"} | set(family.ports if family else ())
+    if inspected["HostConfig"].get("NetworkMode") == "host":  # these are the sockets of the whole machine
+        served &= set(family.ports if family else ())
+    mine = [one for one in own if one.port in served]
+    return {
+        "listening": [
+            {"port": one.port, "address": one.address, "accept_queue": one.queued, "accept_limit": None}
+            for one in mine
+            if one.state == "listening"
+        ],
+        "established": [{"port": one.port, "peer": one.peer} for one in mine if one.state == "established"],
+        "close_wait": dict(Counter(str(one.port) for one in mine if one.state == "close_wait")),
+    }
+
+
+def _record(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:
+    """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
+    path = RECORDS / name / f"{kind}.json"
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        not_seen.append(quote(f"{kind}: {error}"))
+        return None
+    except ValueError as error:
+        return {"unreadable": quote(f"{path} is not JSON: {error}")}
+    if not isinstance(found, dict):
+        return {"unreadable": f"{path} holds no record"}
+    return {quote(str(key)): quote(value) if isinstance(value, str) else value for key, value in found.items()}
+
+
+def _pid(inspected: Mapping[str, Any]) -> int:
+    return inspected["State"].get("Pid") or 0
+
+
+def _at(result: Any, path: Iterable[str]) -> Any:
+    for key in path:
+        result = (result or {}).get(key)
+    return result
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value))

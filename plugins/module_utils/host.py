@@ -1,0 +1,156 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The machine under the containers: clock, memory, load, disks, and what its kernel killed for want of memory.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils import procfs
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
+
+_TIME_ERROR = 5  # the clock is not synchronised, adjtimex(2)
+_TIMEX_ROOM = 512  # more than struct timex takes on any platform; all zero asks without setting
+
+
+@dataclass(frozen=True)
+class KernelLog:
+    """The kernel's kills because the whole machine ran out of memory, and since when the log still reaches back."""
+
+    since: float
+    kills: tuple[tuple[float, str], ...]
+
+    def killed(self, container: str, since: float) -> bool | None:
+        """Whether a process of the container was among them after `since`; None when the log does not reach back so far."""
+        if any(container in text for at, text in self.kills if at >= since):
+            return True
+        return False if self.since <= since else None
+
+
+def machine(paths: Iterable[str]) -> dict[str, Any]:
+    """The machine's state; of `paths`, those that lie on file systems of their own are shown as disks."""
+    booted = procfs.boot_time()
+    return {
+        "now": iso(time.time()),
+        "clock_synchronized": clock_synchronized(),
+        "clock_offset": None,
+        "boot_time": iso(booted) if booted else None,
+        "memory": memory(),
+        "load": [round(average, 2) for average in os.getloadavg()],
+        "disks": disks(paths),
+    }
+
+
+def clock_synchronized() -> bool | None:
+    """What the kernel holds of its clock; None when it can not be asked."""
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_ROOM))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _TIME_ERROR
+
+
+def memory(proc: Path = procfs.PROC) -> dict[str, int | None]:
+    """Memory of the machine in bytes; what is available counts what caches would give back."""
+    try:
+        sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", (proc / "meminfo").read_text(), re.MULTILINE))
+    except OSError:
+        sizes = {}
+    wanted = (("total", "MemTotal"), ("available", "MemAvailable"))
+    return {key: int(sizes[name]) * 1024 if name in sizes else None for key, name in wanted}
+
+
+def disks(paths: Iterable[str]) -> list[dict[str, Any]]:
+    """Room on the file systems of `paths`, each file system once, under the first path that lies on it."""
+    found: dict[int, dict[str, Any]] = {}
+    for path in paths:
+        try:
+            device, room = os.stat(path).st_dev, os.statvfs(path)
+        except OSError:
+            continue
+        found.setdefault(
+            device,
+            {
+                "path": printable(path),
+                "free": room.f_bavail * room.f_frsize,
+                "total": room.f_blocks * room.f_frsize,
+                # A file system without a table of inodes, such as btrfs, counts none.
+                "free_inodes": room.f_favail if room.f_files else None,
+            },
+        )
+    return list(found.values())
+
+
+def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:
+    """What the kernel's log tells; None where this user may not read it."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    first = None
+    kills = []
+    try:
+        log = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        for text in _kernel_records(log):
+            # priority,sequence,microseconds,flags;message
+            head, _, message = text.partition(";")
+            _, sequence, microseconds = head.split(",")[:3]
+            at = booted + int(microseconds) / 1e6
+            if first is None:
+                first = 0.0 if sequence == "0" else at
+            if "oom-kill:" in message and "global_oom" in message:
+                kills.append((at, message))
+    finally:
+        os.close(log)
+    return None if first is None else KernelLog(first, tuple(kills))
+
+
+def writable(path: str, user: procfs.Credentials) -> bool | None:
+    """Whether `user` may write to `path`, by its owner and mode; None when it can not be looked at."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    if user.uid == 0:
+        return True
+    if user.uid == found.st_uid:
+        allowed = found.st_mode >> 6
+    elif found.st_gid in user.groups:
+        allowed = found.st_mode >> 3
+    else:
+        allowed = found.st_mode
+    wanted = 0o3 if stat.S_ISDIR(found.st_mode) else 0o2
+    return allowed & wanted == wanted
+
+
+def exists(path: str) -> bool | None:
+    """Whether there is something at `path`; None when it can not be looked at."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _kernel_records(log: int) -> Iterator[str]:
+    while True:
+        try:
+            yield os.read(log, 8192).decode("utf-8", errors="replace")
+        except BrokenPipeError:  # overwritten while we read; the next record stands
+            continue
+        except OSError:  # nothing more for now
+            return

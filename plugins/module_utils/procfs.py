@@ -1,0 +1,170 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Processes and sockets of containers, from the machine's own /proc; nothing is executed inside a container.
+
+A process counts as a container's only when its control group names that container: an engine on another machine or in a virtual
+machine tells pids of another /proc.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+
+_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+_MAX_HEAP = re.compile(r"(?:^|\s)-Xmx(\d+)([kKmMgGtT]?)(?=\s|$)")
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+# States in /proc/net/tcp, include/net/tcp_states.h
+_ESTABLISHED, _CLOSE_WAIT, _LISTEN = "01", "08", "0A"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as the machine sees it: its pid is the machine's, sizes are bytes, the start is in seconds since the epoch."""
+
+    pid: int
+    command_line: str
+    started_at: float
+    rss: int
+
+    @property
+    def max_heap(self) -> int | None:
+        """The largest Java heap that the command line allows; the last -Xmx counts."""
+        limits = _MAX_HEAP.findall(self.command_line)
+        return int(limits[-1][0]) * _UNITS[limits[-1][1].lower()] if limits else None
+
+
+@dataclass(frozen=True)
+class Socket:
+    """A TCP socket of a network namespace. `queued` are, of a listening socket, the connections that nobody accepted yet."""
+
+    state: str  # listening, established, close_wait
+    address: str
+    port: int
+    peer: str
+    queued: int
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who a process is to the machine's file systems."""
+
+    uid: int
+    groups: frozenset[int]
+
+
+def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[int]]:
+    """The pids of the containers `ids`, proven by the control group of each process; in one pass over all processes."""
+    pids: dict[str, list[int]] = {one: [] for one in ids}
+    for entry in os.scandir(proc):
+        if entry.name.isdigit():
+            for owner in set(_CONTAINER_ID.findall(_text(proc / entry.name / "cgroup"))) & pids.keys():
+                pids[owner].append(int(entry.name))
+    return {owner: sorted(found) for owner, found in pids.items()}
+
+
+def processes(pids: Collection[int], proc: Path = PROC) -> list[Process]:
+    """What these processes are, without those that ended meanwhile."""
+    booted = boot_time(proc)
+    return [process for pid in pids for process in _process(pid, booted, proc)]
+
+
+def boot_time(proc: Path = PROC) -> float:
+    """When the machine started, in seconds since the epoch."""
+    found = re.search(r"^btime (\d+)", _text(proc / "stat"), re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def sockets(pid: int, proc: Path = PROC) -> list[Socket]:
+    """The TCP sockets of the network namespace of `pid` that listen, are connected, or were left by their peer."""
+    lines = (_text(proc / str(pid) / "net" / table).splitlines()[1:] for table in ("tcp", "tcp6"))
+    return [found for table in lines for line in table for found in _socket(line)]
+
+
+def nofile(pid: int, proc: Path = PROC) -> tuple[int, int] | None:
+    """How many files `pid` may open, soft and hard; -1 is unlimited."""
+    found = re.search(r"^Max open files\s+(\S+)\s+(\S+)", _text(proc / str(pid) / "limits"), re.MULTILINE)
+    if found is None:
+        return None
+    soft, hard = (-1 if limit == "unlimited" else int(limit) for limit in found.groups())
+    return soft, hard
+
+
+def memory_usage(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """Bytes of memory that the container of `pid` uses, without caches that it would give back, as `docker stats` counts."""
+    paths = {hierarchy: path for _, hierarchy, path in _control_groups(pid, proc)}
+    if "memory" in paths:
+        group, usage, cache = cgroups / "memory" / paths["memory"], "memory.usage_in_bytes", "total_inactive_file"
+    else:
+        group, usage, cache = cgroups / paths.get("", ""), "memory.current", "inactive_file"
+    used, given_back = _text(group / usage), re.search(rf"^{cache} (\d+)", _text(group / "memory.stat"), re.MULTILINE)
+    return int(used) - int(given_back[1]) if used and given_back else None
+
+
+def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
+    """Whose rights `pid` has on file systems."""
+    fields = dict(line.partition(":")[::2] for line in _text(proc / str(pid) / "status").splitlines())
+    try:
+        # The fourth number is the one that file systems check, proc(5).
+        uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
+        return Credentials(uid, frozenset((gid, *map(int, fields["Groups"].split()))))
+    except (KeyError, IndexError, ValueError):
+        return None
+
+
+def _control_groups(pid: int, proc: Path) -> Iterator[tuple[str, str, str]]:
+    """Number, hierarchy ("" is the unified one) and path below the hierarchy's root, for each group of `pid`."""
+    for line in _text(proc / str(pid) / "cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        hierarchies, _, path = rest.partition(":")
+        for hierarchy in hierarchies.split(","):
+            yield number, hierarchy, path.lstrip("/")
+
+
+def _process(pid: int, booted: float, proc: Path) -> Iterator[Process]:
+    command_line = _text(proc / str(pid) / "cmdline").replace("\0", " ").strip()
+    # The name in brackets may itself hold brackets and blanks: the fields begin after the last one, proc(5).
+    fields = _text(proc / str(pid) / "stat").rpartition(")")[2].split()
+    if command_line and len(fields) > 21:
+        started = booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        yield Process(pid, command_line, started, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _socket(line: str) -> Iterator[Socket]:
+    fields = line.split()
+    states = {_LISTEN: "listening", _ESTABLISHED: "established", _CLOSE_WAIT: "close_wait"}
+    if len(fields) > 4 and fields[3] in states:
+        (address, port), (peer, peer_port) = _endpoint(fields[1]), _endpoint(fields[2])
+        # The second queue is the receive queue; of a listening socket it counts connections, net/ipv4/tcp_ipv4.c
+        queued = int(fields[4].partition(":")[2], 16)
+        yield Socket(
+            states[fields[3]], address, port, f"[{peer}]:{peer_port}" if ":" in peer else f"{peer}:{peer_port}", queued
+        )
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    """An address of /proc/net/tcp: 32-bit words in the machine's byte order, then the port."""
+    words, _, port = text.partition(":")
+    raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
+    address = ipaddress.ip_address(raw)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address), int(port, 16)
+
+
+def _text(path: Path) -> str:
+    """A file of /proc, empty when its process has ended or we may not see it."""
+    try:
+        return path.read_bytes().decode("utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,379 @@
+#!/usr/bin/python
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module ibgw_health."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ibgw_health
+short_description: Look at gateway containers from outside
+version_added: 0.1.0
+author:
+  - ibgw.ops contributors (@ibgw)
+description:
+  - Reads what the Docker engine and C(/proc) of the machine tell of the IB Gateway containers on it, all in one call.
+  - Nothing is executed inside a container, and nothing is changed.
+  - Processes and sockets are read only when the control group of a process proves that it is the container's.
+    With an engine on another machine they are null, and C(not_seen) says so.
+extends_documentation_fragment:
+  - ibgw.ops.probe
+  - ibgw.ops.probe.engine
+options:
+  names:
+    description:
+      - Names of containers to look at, whatever they are.
+      - The default is every container that is recognised as a gateway, running or not.
+    type: list
+    elements: str
+    aliases: [name]
+  find:
+    description:
+      - With O(names), also look at every other container that is recognised as a gateway.
+      - Without O(names) that is done anyway.
+    type: bool
+    default: false
+  events_since:
+    description:
+      - How far back to ask the engine for starts, stops and kills.
+      - A number and one of V(s), V(m), V(h), V(d). Docker keeps only the newest few hundred events.
+    type: str
+    default: 24h
+"""
+
+EXAMPLES = r"""
+- name: Look at every gateway of the machine
+  ibgw.ops.ibgw_health:
+
+- name: Look at two gateways and at any other that is found
+  ibgw.ops.ibgw_health:
+    names: [ib-gateway, ib-gateway-paper]
+    find: true
+  register: seen
+
+- name: Stop here when a gateway was killed for want of memory
+  ansible.builtin.assert:
+    that: not (item.container.oom_killed | default(false))
+  loop: "{{ seen.health.gateways | selectattr('exists') }}"
+  loop_control:
+    label: "{{ item.name }}"
+"""
+
+RETURN = r"""
+health:
+  description:
+    - What was seen. Every key is there in every outcome; null means not known, never a guess.
+    - Times are ISO 8601 in UTC, durations seconds, sizes bytes.
+  returned: success
+  type: dict
+  contains:
+    available:
+      description: Whether the engine could be asked.
+      type: bool
+    problem:
+      description: Finding code when it could not, such as V(engine.down), V(engine.denied), V(engine.hung), V(probe.incomplete).
+      type: str
+    reason:
+      description: What was tried and what came back, when it could not be asked.
+      type: str
+    fix:
+      description: What mends it, when it could not be asked.
+      type: str
+    engine:
+      description: The engine.
+      type: dict
+      contains:
+        version:
+          description: Its version.
+          type: str
+        api_version:
+          description: The newest version of the API that it speaks.
+          type: str
+        root_dir:
+          description: Where it keeps images, containers and volumes.
+          type: str
+        live_restore:
+          description: Whether containers survive a restart of the engine.
+          type: bool
+        rootless:
+          description: Whether it runs without root.
+          type: bool
+        kind:
+          description: V(docker), or V(podman) behind its Docker-compatible socket.
+          type: str
+    host:
+      description: The machine; null when the engine is on another one.
+      type: dict
+      contains:
+        now:
+          description: Its time when it was looked at.
+          type: str
+        clock_synchronized:
+          description: Whether the kernel holds its clock for synchronised.
+          type: bool
+        clock_offset:
+          description: Seconds that its clock is off. Not measured yet, always null.
+          type: float
+        boot_time:
+          description: When it started.
+          type: str
+        memory:
+          description: C(total) and C(available) memory in bytes; what caches would give back is available.
+          type: dict
+        load:
+          description: Load averages over 1, 5 and 15 minutes.
+          type: list
+          elements: float
+        disks:
+          description:
+            - Room on the file systems of the engine's root and of what gateways have mounted to write to, each once.
+            - C(path), C(free) and C(total) in bytes, C(free_inodes), which is null where the file system does not count them.
+          type: list
+          elements: dict
+    not_seen:
+      description: What could not be looked at on the machine, and why; one sentence each.
+      type: list
+      elements: str
+    gateways:
+      description: The containers asked for, in the order of O(names), then those that were found, by name. At most 8 KiB of JSON each.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The container's name.
+          type: str
+        declared:
+          description: Whether O(names) asked for it.
+          type: bool
+        available:
+          description: Whether this container could be inspected. RV(health.gateways[].problem) and the two after it say why not.
+          type: bool
+        problem:
+          description: Finding code when it could not, mostly V(engine.hung).
+          type: str
+        reason:
+          description: What came back instead.
+          type: str
+        fix:
+          description: What mends it.
+          type: str
+        exists:
+          description: Whether there is a container of this name. When not, the keys below are null but for the records.
+          type: bool
+        similar_names:
+          description: When there is none, up to three names of containers that come nearest.
+          type: list
+          elements: str
+        container:
+          description: State and configuration.
+          type: dict
+          contains:
+            id:
+              description: Its full id.
+              type: str
+            image:
+              description: The name by which the image was started.
+              type: str
+            image_id:
+              description: The id of the image.
+              type: str
+            image_digest:
+              description: Digest under which the image was pulled; null for one that was built here or is gone.
+              type: str
+            labels:
+              description:
+                - Labels by name. Values of C(org.opencontainers.image.), C(com.docker.compose.) and our own labels are told;
+                  of any other only V(<set>) or V(<empty>).
+              type: dict
+            created:
+              description: When it was created.
+              type: str
+            status:
+              description: V(created), V(running), V(paused), V(restarting), V(removing), V(exited) or V(dead).
+              type: str
+            started_at:
+              description: When it was last started; null when never.
+              type: str
+            finished_at:
+              description: When it last ended; null when never.
+              type: str
+            exit_code:
+              description: Exit code of the last run; null while it runs and when it never ran.
+              type: int
+            exit_meaning:
+              description: What that code means for this family, in a short sentence.
+              type: str
+            error:
+              description: The engine's own error, such as why it could not start it.
+              type: str
+            oom_killed:
+              description: Whether the container's memory limit made the kernel kill a process of it.
+              type: bool
+            host_oom_killed:
+              description:
+                - Whether the kernel killed a process of this run because the whole machine was out of memory.
+                - Null when the kernel's log may not be read (it takes root) or does not reach back to the start.
+              type: bool
+            restart_count:
+              description: How often the engine restarted it by its policy. Restarts by the controller inside do not count.
+              type: int
+            restart_policy:
+              description: V(no), V(always), V(unless-stopped), V(on-failure) or V(on-failure:N).
+              type: str
+            stop_timeout:
+              description: Seconds that a stop waits before it kills; 10 where the container sets none.
+              type: int
+            health:
+              description: C(status), C(failing_streak) and C(last_output) of its health check; null without one.
+              type: dict
+            pid:
+              description: Its first process, as the engine's machine counts; null when it does not run.
+              type: int
+            memory:
+              description: C(limit) in bytes, null without one, and C(usage), null when it does not run or can not be seen.
+              type: dict
+            nofile:
+              description:
+                - How many files it may open, C(soft) and C(hard), V(-1) for unlimited.
+                - In effect while it runs; else as configured, null when that is left to the engine.
+              type: dict
+            network_mode:
+              description: Its network, such as V(bridge) or V(host).
+              type: str
+            mounts:
+              description:
+                - C(source), C(target), C(type) and C(read_only) of each mount.
+                - C(source_exists) and C(writable_by_gateway), the latter by owner and mode for the user that the gateway runs as;
+                  null when it can not be looked at.
+              type: list
+              elements: dict
+            environment:
+              description:
+                - Variables by name. The value is told where the family knows the variable as harmless; of secrets, user names and
+                  unknown variables only V(<set>) or V(<empty>).
+              type: dict
+        family:
+          description: Which image family it is; null when it is not recognised.
+          type: dict
+          contains:
+            name:
+              description: Name of the family, such as V(gnzsnz-ibc).
+              type: str
+            controller:
+              description: The program that logs in, such as V(ibc).
+              type: str
+            generation:
+              description: Version of the Gateway by the image's own word; null when it says none.
+              type: str
+            confidence:
+              description: V(high) when several marks agree, V(low) when there is one.
+              type: str
+            because:
+              description: The marks; an image's name is none.
+              type: list
+              elements: str
+        ports:
+          description:
+            - Published TCP ports. C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start).
+            - C(role) of what listens inside by the family's table, V(relay), V(gateway), V(vnc) or V(other), and the
+              C(endpoint) that it serves, V(paper), V(live) or null.
+          type: list
+          elements: dict
+        processes:
+          description:
+            - "Its processes: C(pid) as the machine counts, C(role), C(started_at), C(rss), and C(max_heap) of a Java machine."
+            - Roles are V(gateway), V(controller), V(relay), V(display), V(vnc) and V(other).
+            - Empty when it does not run, null when they can not be seen.
+          type: list
+          elements: dict
+        sockets:
+          description:
+            - TCP sockets inside, as they were before any probe of ours connected; null when they can not be seen.
+            - C(listening) with C(port), C(address), C(accept_queue) (connections that nobody accepted yet), C(accept_limit)
+              (always null for now).
+            - C(established) connections to ports that are served, with C(port) and C(peer).
+            - C(close_wait) counts by port the connections that the peer closed and the gateway did not.
+          type: dict
+        events:
+          description:
+            - "Starts, stops and kills that the engine remembers, newest last: C(at), C(action), C(exit_code), C(signal)."
+            - C(by) is always null for now. The list is null when the engine does not tell.
+          type: list
+          elements: dict
+        hold:
+          description: The hold that is recorded on the machine for this gateway, or null.
+          type: dict
+        deployment:
+          description: What was recorded on the machine when it was deployed, or null.
+          type: dict
+        not_seen:
+          description: What could not be looked at of this gateway, and why.
+          type: list
+          elements: str
+        cut:
+          description: Number of entries left out, by the list that they were cut from, to stay within 8 KiB.
+          type: dict
+  sample:
+    available: true
+    problem: null
+    reason: null
+    fix: null
+    engine:
+      version: 27.3.1
+      api_version: "1.47"
+      root_dir: /var/lib/docker
+      live_restore: false
+      rootless: false
+      kind: docker
+    host:
+      now: "2026-01-31T12:00:00Z"
+      clock_synchronized: true
+      clock_offset: null
+      boot_time: "2026-01-12T03:10:44Z"
+      memory: {total: 8323026944, available: 5117120512}
+      load: [0.31, 0.2, 0.18]
+      disks:
+        - {path: /var/lib/docker, free: 51002142720, total: 83925098496, free_inodes: 4998012}
+    not_seen: []
+    gateways:
+      - name: gone
+        declared: true
+        available: true
+        problem: null
+        reason: null
+        fix: null
+        exists: false
+        similar_names: [ib-gateway]
+        container: null
+        family: null
+        ports: null
+        processes: null
+        sockets: null
+        events: null
+        hold: null
+        deployment: null
+        not_seen: []
+        cut: {}
+"""
+
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.health import NOTHING, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import run_probe
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "names": {"type": "list", "elements": "str", "aliases": ["name"]},
+    "find": {"type": "bool", "default": False},
+    "docker_host": {"type": "str"},
+    "timeout": {"type": "float", "default": 10},
+    "events_since": {"type": "str", "default": "24h"},
+}
+
+
+def main() -> None:
+    """Run the probe as a module."""
+    run_probe("health", ARGUMENTS, probe, NOTHING, needs=lambda _arguments: ["docker"])
+
+
+if __name__ == "__main__":
+    main()
