@@ -23,7 +23,7 @@ SETTINGS = (
     "diagnose_log_path",
     "diagnose_log_as_of",
 )
-MACHINE_VARIABLES = ("gateways", "diagnose_docker_host")
+MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
 
 class ActionModule(ActionBase):
@@ -61,7 +61,8 @@ def preflight(task_vars: Mapping[str, Any], group: str | None, health: str | Non
     warnings = [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
     declared = {machine: inventory.declared(given) for machine, given in variables.items()}
     only = inventory.selection(settings.get("diagnose_only"))
-    plan = inventory.plan(declared, only)
+    finding = {machine: inventory.finds(given) for machine, given in variables.items()}
+    plan = inventory.plan(declared, finding, only)
     if health:
         inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
     return {

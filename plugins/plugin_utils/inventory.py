@@ -34,7 +34,7 @@ _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 @dataclass(frozen=True)
 class Ask:
-    """What one machine is asked: these names, and with `find` every other gateway that is there."""
+    """What one machine is asked about: these names, and with `find` every other gateway that is there."""
 
     names: tuple[str, ...]
     find: bool
@@ -47,6 +47,9 @@ class Ask:
 def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     """Check what the inventory says of one machine; returns warnings."""
     check_docker_host(machine, variables.get("diagnose_docker_host"))
+    undeclared = variables.get("diagnose_undeclared", True)
+    if not isinstance(undeclared, bool):
+        raise Misuse(f"diagnose_undeclared of the machine {machine} is {_show(undeclared)}; allowed are true and false")
     gateways = variables.get("gateways")
     if gateways is None:
         return []
@@ -169,14 +172,20 @@ def selection(only: Any) -> list[str]:
     return items
 
 
-def plan(machines: Mapping[str, Sequence[str]], only: Sequence[str]) -> dict[str, Ask]:
+def finds(variables: Mapping[str, Any]) -> bool:
+    """Whether a machine is asked about gateways that it does not declare; one that declares none always is."""
+    return variables.get("diagnose_undeclared", True) or not variables.get("gateways")
+
+
+def plan(machines: Mapping[str, Sequence[str]], finding: Mapping[str, bool], only: Sequence[str]) -> dict[str, Ask]:
     """Which machine is asked what; `machines` are those of the run, with the names that each declares.
 
-    Without a selection every machine is asked for what it declares and whatever else is there. A name that is declared is asked
-    for only where it is declared; one that nobody declares is searched for on every machine, or on the one given before a slash.
+    Without a selection every machine is asked for what it declares, and for whatever else is there where `finding` says so. A name
+    that is declared is asked for only where it is declared; one that nobody declares is searched for on every machine, or on the
+    one given before a slash.
     """
     if not only:
-        return {machine: Ask(tuple(names), find=True) for machine, names in machines.items()}
+        return {machine: Ask(tuple(names), finding[machine]) for machine, names in machines.items()}
     wanted: dict[str, list[str]] = {}
     for item in only:
         machine, _slash, name = item.rpartition("/")

@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     STATUSES,
     Found,
+    Proof,
     Quote,
     Verdict,
     findings,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
@@ -20,6 +21,20 @@ COLOURS = {
     "waiting": "yellow",
     "unknown": "bright purple",
     "down": "red",
+}
+
+#: What `recover` may do, as an answer to "what is safe to do now?"
+SAFE = {
+    "none": "nothing",
+    "wait": "wait",
+    "ask_person": "a person is needed",
+    "restart_relay": "restart the relay",
+    "soft_restart": "a soft restart, which keeps the session",
+    "start": "start, which costs a login",
+    "restart": "restart, which costs a login",
+    "recreate": "recreate, which costs a login",
+    "start_engine": "start the engine, which costs a login for every gateway that starts with it",
+    "stop_to_protect_account": "stop it, to protect the account",
 }
 
 #: Wider text is hard to read, however wide the terminal.
@@ -56,18 +71,18 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
 def _row(row: Mapping[str, Any], width: int) -> Iterator[Line]:
     colour = COLOURS[row["status"]]
     if row["status"] == "healthy":
-        yield from _wrapped(f"√ {row['id']} is healthy: {row['summary']}", width, hang="  ", colour=colour)
+        said = ", ".join([row["summary"], *_notes(row)])
+        yield from _wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", colour)
         return
     yield Line("")
-    yield from _wrapped(f"{row['id']} is {row['status'].upper()}: {row['code']}", width, hang="  ", colour=colour)
+    yield from _wrapped(f"{row['id']} is {row['status'].upper()}  {row['code'] or ''}", width, "", "    ", colour)
     for assertion in _proven(row):
-        yield from _wrapped(assertion, width, indent="  √ ", hang="    ")
-    yield from _findings(row, width, colour)
+        yield from _wrapped(assertion, width, "  √ ", "    ")
+    yield from _broken(row, width, colour)
     for at, step in enumerate(row["fix"]):
-        yield from _wrapped(step, width, indent="  " + ("Fix   " if at == 0 else "      "), hang="        ")
-    if row["remedy"] not in ("none", "ask_person"):
-        because = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
-        yield from _wrapped(f"{row['remedy']}{because}", width, indent="  Safe  ", hang="        ")
+        yield from _wrapped(step, width, "  Fix   " if at == 0 else "        ", "          ")
+    if row["remedy_reason"]:
+        yield from _wrapped(f"{SAFE[row['remedy']]}: {row['remedy_reason']}", width, "  Safe  ", "          ")
     if row["next_command"]:
         # Never wrapped: a command is there to be copied.
         yield Line(f"  Next  {printable(row['next_command'])}")
@@ -75,25 +90,51 @@ def _row(row: Mapping[str, Any], width: int) -> Iterator[Line]:
         yield Line(f"  Docs  {printable(row['docs'])}")
 
 
-def _findings(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
+def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
     """The leading finding with its evidence, then what else was found on its own account."""
-    yield from _wrapped(row["summary"], width, indent="  × ", hang="    ", colour=colour)
     leading = next((found for found in row["findings"] if found["code"] == row["code"]), None)
+    yield from _wrapped(row["summary"], width, "  × ", "    ", colour)
     for quoted in (leading or {}).get("evidence", ())[:QUOTES]:
-        at = f" {quoted['at']}" if quoted["at"] else ""
-        yield from _wrapped(f"{quoted['source']}{at}: {quoted['quote']}", width, indent="    | ", hang="    |   ")
+        at = f" {_when(quoted['at'])}" if quoted["at"] else ""
+        yield from _wrapped(f"{quoted['source']}{at}: {quoted['quote']}", width, "    | ", "    |   ")
     for found in row["findings"]:
         if found is not leading and not found["consequence_of"] and found["severity"] in URGENCY:
-            yield from _wrapped(
-                f"also {found['severity']}: {found['summary']} ({found['code']})", width, "  × ", "    "
-            )
+            yield from _wrapped(f"{found['summary']} ({found['code']}, {found['severity']})", width, "  × ", "    ")
 
 
 def _proven(row: Mapping[str, Any]) -> Iterator[str]:
     """What was proven to work, so that nobody looks there."""
+    facts = row["facts"]
+    broken = {found["layer"] for found in row["findings"] if found["severity"] in URGENCY}
+    if facts.get("started_at") and facts.get("exit_code") is None and not broken & {"host", "engine", "container"}:
+        yield f"the container runs, started {_when(facts['started_at'])}"
+    if facts.get("logged_in_since") and not broken & {"gateway", "login", "twofa"}:
+        yield f"logged in since {_when(facts['logged_in_since'])}"
+    if facts.get("accounts") and "api" not in broken:
+        yield "API handshake completed"
     for name, endpoint in row["endpoints"].items():
-        if endpoint["status"] == "healthy" and row["status"] != "healthy":
+        if endpoint["status"] == "healthy":
             yield f"{name}: {endpoint['summary']}"
+
+
+def _notes(row: Mapping[str, Any]) -> Iterator[str]:
+    """What is worth knowing of a healthy gateway."""
+    facts = row["facts"]
+    if facts.get("logged_in_since"):
+        yield f"logged in since {_when(facts['logged_in_since'])}"
+    if facts.get("next_forced_login"):
+        yield f"next forced login {_when(facts['next_forced_login'])}"
+    if not row["declared"]:
+        yield "not declared in the inventory"
+
+
+def _when(stamp: str) -> str:
+    """A moment of the report for a person, to the second."""
+    try:
+        moment = datetime.fromisoformat(stamp).astimezone(timezone.utc)
+    except ValueError:
+        return stamp
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _fleet(report: Mapping[str, Any]) -> str:
