@@ -1,0 +1,321 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The handshake probe: connect to TWS API endpoints, name the phase that each one reached, and what stopped it.
+
+Here are the arguments, the order of attempts, and what an outcome means; one attempt is a `ladder.Climb`.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.ladder import Climb, Route, Sight
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask_account, quote
+
+#: The result's own keys when nothing could be looked at.
+EMPTY: Mapping[str, Any] = {"endpoints": []}
+
+DEPTHS = ("tcp", "api", "account")
+MODES = ("paper", "live")
+
+#: Client ids of the probe: easy to recognise in a gateway's log, and far from what people give their programs.
+CLIENT_IDS = range(900_000, 1_000_000)
+
+#: The finding that each outcome supports by itself.
+_PROBLEMS = {
+    "name_unknown": "api.unreachable",
+    "refused": "api.not_listening",
+    "connect_timeout": "api.unreachable",
+    "closed_at_open": "relay.no_backend",
+    "not_tws": "api.not_tws",
+    "closed_at_hello": "api.closes_on_hello",
+    "silent_at_hello": "api.silent",
+    "version_refused": "api.version_refused",
+    "client_id_taken": "api.client_id_taken",
+    "disclaimer_pending": "api.disclaimer_pending",
+    "port_changed": "api.not_listening",
+    "closed_at_start": "api.start_refused",
+    "silent_at_start": "api.start_incomplete",
+    "start_incomplete": "api.start_incomplete",
+    "protocol_error": "api.start_incomplete",
+    "account_silent": "ibkr.account_silent",
+    "error": "api.unreachable",
+}
+
+#: Outcomes that a fresh connection can change. Where the hello failed it follows at once, and listens first: the mute test
+#: is its pause. All other outcomes are definite.
+_RETRY_AT_ONCE = ("closed_at_hello", "silent_at_hello", "client_id_taken")
+_RETRY_LATER = ("closed_at_start", "silent_at_start", "start_incomplete", "protocol_error")
+_MUTE_AFTER = ("closed_at_hello", "silent_at_hello")
+_SILENCES = ("silent_at_hello", "silent_at_start", "start_incomplete")
+
+_HEALTHY = ("connected", "ready", "ready_ibkr_away", "account_ok", "account_silent")
+
+#: Oldest server that current Python clients talk to (ib_async client.py:88; older ones only the unmaintained ibapi 9).
+_OLDEST_TALKED_TO = 157
+
+_MOST_ACCOUNTS = 20
+_MOST_NOTICES = 12
+_MOST_THREADS = 64
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """One endpoint to probe."""
+
+    host: str
+    port: int
+    gateway: str | None
+    endpoint: str | None
+    inside: str | None
+    client_id: int | None
+    expect_mode: str | None
+    count_orders: bool
+    skip: str | None
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """How far, how often and how long."""
+
+    depth: str
+    timeout: float
+    attempts: int
+    retry_delay: float
+    mute_wait: float
+
+
+def probe(
+    host: str | None = None,
+    port: int | Sequence[int] | None = None,
+    endpoints: Sequence[Mapping[str, Any]] | None = None,
+    inside: str | None = None,
+    client_id: int | None = None,
+    depth: str = "api",
+    timeout: float = 5.0,
+    attempts: int = 2,
+    retry_delay: float = 0.5,
+    mute_wait: float = 0.15,
+    expect_mode: str | None = None,
+    count_orders: bool = False,
+) -> dict[str, Any]:
+    """Probe all endpoints in parallel; the arguments are those of the module `ibgw_handshake`, which documents them."""
+    if depth not in DEPTHS:
+        raise Misuse(f"depth is {depth!r}; allowed are {', '.join(DEPTHS)}")
+    limits = _Limits(
+        depth=depth,
+        timeout=_number("timeout", timeout, 0, 300, above=True),
+        attempts=int(_number("attempts", attempts, 1, 10, whole=True)),
+        retry_delay=_number("retry_delay", retry_delay, 0, 60),
+        mute_wait=_number("mute_wait", mute_wait, 0, 60),
+    )
+    shared = {"inside": inside, "client_id": client_id, "expect_mode": expect_mode, "count_orders": count_orders}
+    targets = [_endpoint({**shared, **given}) for given in _named(host, port, endpoints)]
+    if depth == "account":
+        from ansible_collections.ibgw.ops.plugins.module_utils import account
+
+        with suppress(Unavailable):  # each endpoint says so itself; here only the time of the import counts
+            account.load_client()
+    with ThreadPoolExecutor(max_workers=min(len(targets), _MOST_THREADS)) as threads:
+        results = list(threads.map(lambda target: _probe_endpoint(target, limits), targets))
+    return {**AVAILABLE, "endpoints": results}
+
+
+def _named(
+    host: str | None, port: int | Sequence[int] | None, endpoints: Sequence[Mapping[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """The endpoints as dictionaries of the arguments that were given."""
+    if endpoints is not None and (host is not None or port is not None):
+        raise Misuse("endpoints is given together with host or port; allowed is either endpoints, or port with host")
+    if endpoints is not None:
+        given = [{key: value for key, value in endpoint.items() if value is not None} for endpoint in endpoints]
+    else:
+        ports = [] if port is None else [port] if isinstance(port, (int, str)) else list(port)
+        given = [{"host": host, "port": each} if host is not None else {"port": each} for each in ports]
+    if not given:
+        raise Misuse("no endpoint is given; allowed are a port, a list of ports, or a list of endpoints")
+    return given
+
+
+def _endpoint(given: Mapping[str, Any]) -> _Endpoint:
+    host = given.get("host", "127.0.0.1")
+    if not isinstance(host, str) or not host.strip():
+        raise Misuse(f"host is {host!r}; allowed is a host name or an address")
+    expect_mode = given.get("expect_mode")
+    if expect_mode is not None and expect_mode not in MODES:
+        raise Misuse(f"expect_mode is {expect_mode!r}; allowed are {', '.join(MODES)}")
+    client_id = given.get("client_id")
+    if client_id is not None:
+        client_id = int(_number("client_id", client_id, 1, 0x7FFFFFFF, whole=True))
+    return _Endpoint(
+        host=host.strip(),
+        port=int(_number("port", given.get("port"), 1, 65535, whole=True)),
+        gateway=given.get("gateway"),
+        endpoint=given.get("endpoint"),
+        inside=given.get("inside"),
+        client_id=client_id,
+        expect_mode=expect_mode,
+        count_orders=bool(given.get("count_orders")),
+        skip=given.get("skip"),
+    )
+
+
+def _number(name: str, value: Any, least: float, most: float, whole: bool = False, above: bool = False) -> float:
+    """`value` if it is a number within its bounds."""
+    allowed = (
+        f"{'a whole number' if whole else 'a number'} {'above' if above else 'from'} {least} {'up ' * above}to {most}"
+    )
+    sound = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not sound or not least <= value <= most or (above and value == least):
+        raise Misuse(f"{name} is {value!r}; allowed is {allowed}")
+    return float(value)
+
+
+def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
+    """The result of one endpoint; a defect of ours ends in one too, and leaves the other endpoints alone."""
+    begun = time.monotonic()
+    attempts = 0
+    first_failure = None
+    client_id = None
+    try:
+        if target.skip:
+            sight = Sight(outcome="not_asked", detail=quote(target.skip))
+        elif target.inside:
+            reason = f"connecting from inside the container {target.inside} is not possible yet; probe a published port"
+            sight = Sight(outcome="error", detail=quote(reason), incomplete=True)
+        else:
+            sight, attempts, client_id, first_failure = _attempt(target, limits, begun + limits.timeout)
+    except Exception as error:
+        reason = f"the probe failed on {type(error).__name__}: {error}"
+        sight = Sight(outcome="error", detail=quote(reason), incomplete=True)
+    mode = _account_mode(sight.accounts)
+    return {
+        "gateway": _label(target.gateway),
+        "endpoint": _label(target.endpoint),
+        "host": quote(target.host),
+        "port": target.port,
+        "inside": _label(target.inside),
+        "address": sight.address,
+        "reached": sight.reached,
+        "outcome": sight.outcome,
+        "problem": _problem(sight, target, mode, first_failure is not None),
+        "detail": sight.detail,
+        "phases": sight.phases,
+        "attempts": attempts,
+        "first_failure": first_failure,
+        "client_id": client_id,
+        "server_version": sight.server_version,
+        "server_time": None if sight.server_time is None else quote(sight.server_time, limit=60),
+        "accounts": [_masked(each) for each in (sight.accounts or [])[:_MOST_ACCOUNTS]],
+        "account_count": None if sight.accounts is None else len(sight.accounts),
+        "account_mode": mode,
+        "next_valid_id": sight.next_valid_id,
+        "notices": [_notice(notice, at) for notice, at in sight.notices[-_MOST_NOTICES:]],
+        "notice_count": len(sight.notices),
+        "first_bytes": sight.first_bytes,
+        "closed_by": sight.closed_by,
+        "total_ms": round((time.monotonic() - begun) * 1000, 1),
+        "account": {
+            key: getattr(sight.account, key, None) for key in ("net_liquidation_seen", "open_orders", "positions")
+        },
+    }
+
+
+def _attempt(target: _Endpoint, limits: _Limits, deadline: float) -> tuple[Sight, int, int, dict[str, Any] | None]:
+    """Climb until an attempt succeeds, its outcome is definite, or the attempts or the time are used up.
+
+    Returns what the last attempt saw, how many there were, the last client id, and how the first one failed.
+    """
+    route = Route(target.host, target.port, limits.depth, target.count_orders)
+    made, left, mute_wait, first_failure = 0, limits.attempts, 0.0, None
+    while True:
+        client_id = target.client_id or random.choice(CLIENT_IDS)
+        sight = Climb(route, client_id, deadline, share=1 / left, mute_wait=mute_wait).run()
+        made, left = made + 1, left - 1
+        outcome = sight.outcome
+        pause = 0.0 if outcome in _RETRY_AT_ONCE else limits.retry_delay
+        if (
+            outcome not in _RETRY_AT_ONCE + _RETRY_LATER
+            or (outcome == "client_id_taken" and target.client_id)
+            or left == 0
+            or time.monotonic() + pause >= deadline
+        ):
+            return sight, made, client_id, first_failure
+        first_failure = first_failure or {"outcome": outcome, "detail": sight.detail}
+        if outcome in _MUTE_AFTER:
+            mute_wait = limits.mute_wait
+        if outcome in _SILENCES:
+            left = 1  # each connection to a gateway that hangs stays behind on it
+        time.sleep(pause)
+
+
+def _problem(sight: Sight, target: _Endpoint, mode: str | None, failed_first: bool) -> str | None:
+    """The finding code that this endpoint alone supports: the gravest first."""
+    if sight.outcome == "not_asked":
+        return None
+    if sight.outcome not in _HEALTHY:
+        return _problem_of_failure(sight, target)
+    down = sight.links_down()
+    if target.expect_mode and mode and mode != target.expect_mode:
+        return "config.account_mode_mismatch"
+    if "ibkr" in down:
+        return "ibkr.disconnected"
+    if sight.outcome == "account_silent":
+        return "ibkr.account_silent"
+    if down:
+        return "ibkr.data_farm_down"
+    if sight.server_version is not None and sight.server_version < _OLDEST_TALKED_TO:
+        return "api.version_refused"
+    if sight.incomplete:
+        return "probe.incomplete"
+    return "api.first_attempt_failed" if failed_first else None
+
+
+def _problem_of_failure(sight: Sight, target: _Endpoint) -> str | None:
+    if sight.incomplete:
+        return "probe.incomplete"
+    if sight.outcome == "client_id_taken" and target.client_id is None:
+        return "api.start_refused"  # every id is refused, so it is not about the id
+    if sight.outcome == "closed_at_hello" and sight.reached != "open":
+        return None  # not seen to last without a hello, so it can as well be a relay without a gateway
+    return _PROBLEMS[sight.outcome]
+
+
+def _account_mode(accounts: Sequence[str] | None) -> str | None:
+    """Paper or live from the kind of the account ids; None where they are unknown or disagree."""
+    modes = {
+        "paper" if account_id.startswith("D") else "live"
+        for account_id in accounts or ()
+        if re.fullmatch(r"D?[UFI][A-Z]?\d+", account_id)
+    }
+    return modes.pop() if len(modes) == 1 else None
+
+
+def _masked(account_id: str) -> str:
+    masked = mask_account(account_id)
+    return quote(masked if masked != account_id else f"{account_id[:2]}***", limit=20)
+
+
+def _label(text: Any) -> str | None:
+    return None if text is None else quote(str(text))
+
+
+def _notice(notice: wire.Notice, arrived: float) -> dict[str, Any]:
+    """A notice with the server's own time where it told one that makes sense, else the time of arrival."""
+    at = datetime.fromtimestamp(arrived, timezone.utc)
+    with suppress(OverflowError, ValueError, OSError):
+        at = datetime.fromtimestamp(notice.at_ms / 1000, timezone.utc) if notice.at_ms else at
+    stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"code": notice.code, "text": quote(notice.text, limit=200), "at": stamp}

@@ -1,0 +1,438 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One connection to the TWS API, climbed rung by rung: resolve, tcp, open, hello, start, ready, account.
+
+A climb never raises for what a peer does: it ends with an outcome, the last rung passed, and what was seen on the way.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask, quote
+
+if TYPE_CHECKING:
+    from ansible_collections.ibgw.ops.plugins.module_utils.account import Account
+
+#: What one connection may send before readiness; the start of the largest advisor account is far below.
+MAX_BYTES = 1 << 20
+
+#: Codes after which no session follows, whatever else the gateway does with the connection.
+_DEFINITE = {
+    326: "client_id_taken",
+    357: "version_refused",
+    1300: "port_changed",
+    2139: "disclaimer_pending",
+    10141: "disclaimer_pending",
+}
+
+#: After readiness: how long silence must last, and how long to listen at most, for the notices about the links to IBKR.
+#: The gateway sends them in one go with the order id and the accounts.
+_LINK_QUIET = 0.02
+_LINK_WAIT = 0.25
+
+#: What of the peer's first bytes is kept as evidence.
+_FIRST_BYTES = 64
+
+#: Outcome of a close, of silence and of nonsense on each rung.
+_ENDINGS = {
+    "hello": ("closed_at_hello", "silent_at_hello", "not_tws"),
+    "start": ("closed_at_start", "silent_at_start", "protocol_error"),
+    "ready": ("closed_at_start", "start_incomplete", "protocol_error"),
+}
+
+# Failures to connect, the more telling last: what is reported when the addresses of a name fail differently.
+_CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_open")
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a climb goes and how far."""
+
+    host: str
+    port: int
+    depth: str
+    count_orders: bool
+
+
+@dataclass
+class Sight:
+    """What one climb saw. Accounts, notices and the server's time are still as the peer sent them."""
+
+    reached: str = "none"
+    outcome: str = "error"
+    detail: str | None = None
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    address: str | None = None
+    server_version: int | None = None
+    server_time: str | None = None
+    accounts: list[str] | None = None
+    next_valid_id: int | None = None
+    notices: list[tuple[wire.Notice, float]] = field(default_factory=list)
+    first_bytes: str | None = None
+    closed_by: str | None = None
+    account: Account | None = None
+    incomplete: bool = False
+
+    def knows(self, *codes: int) -> bool:
+        """Whether a notice with one of these codes came."""
+        return any(notice.code in codes for notice, _ in self.notices)
+
+    def note(self, notice: wire.Notice) -> None:
+        """Keep a notice with the time of its arrival."""
+        self.notices.append((notice, time.time()))
+
+    def links_down(self) -> set[str]:
+        """Links that the notices report broken and not restored since: ``ibkr`` and data farms by name."""
+        down: set[str] = set()
+        for notice, _ in self.notices:
+            farm = notice.text.partition(":")[2].strip()
+            if notice.code in (1100, 2110):
+                down.add("ibkr")
+            elif notice.code in (1101, 1102):
+                down.discard("ibkr")
+            elif notice.code in (2103, 2105, 2157):
+                down.add(f"farm {farm}")
+            elif notice.code in (2104, 2106, 2158):
+                down.discard(f"farm {farm}")
+        return down
+
+
+class _Ended(Exception):
+    """The climb ends here, with an outcome and one sentence."""
+
+    def __init__(self, outcome: str, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.detail = detail
+
+
+class _Closed(Exception):
+    """The peer closed the connection."""
+
+
+class _Silent(Exception):
+    """Nothing more came in time."""
+
+
+class Climb:
+    """One climb over one connection.
+
+    `deadline` bounds all of it; the peer's answers to hello and startApi get only `share` of what is left after
+    connecting, so that silence leaves time for another climb. With `mute_wait` the climb first listens that long
+    without a word: a relay that has no gateway behind it closes then, a gateway waits.
+    """
+
+    def __init__(self, route: Route, client_id: int, deadline: float, share: float, mute_wait: float) -> None:
+        self.sight = Sight()
+        self._route = route
+        self._client_id = client_id
+        self._deadline = deadline
+        self._share = share
+        self._patience = deadline
+        self._mute_wait = mute_wait
+        self._socket: socket.socket | None = None
+        self._frames = wire.Frames()
+        self._received = bytearray()
+
+    def run(self) -> Sight:
+        """Climb to the depth of the route or as far as the peer lets us, and close."""
+        try:
+            self._climb()
+        except _Ended as ended:
+            self.sight.outcome = ended.outcome
+            self.sight.detail = quote(ended.detail)
+        finally:
+            self._close()
+        self.sight.first_bytes = _escaped(bytes(self._received[: 4 * _FIRST_BYTES]), self.sight.accounts or ())
+        return self.sight
+
+    def _climb(self) -> None:
+        with self._rung("resolve"):
+            addresses = _resolve(self._route.host, self._route.port, self._deadline)
+        with self._rung("tcp"):
+            self._connect(addresses)
+        if self._route.depth == "tcp":
+            self.sight.outcome = "connected"
+            return
+        if self._mute_wait:
+            with self._rung("open") as rung:
+                self._stay_mute(rung)
+        now = time.monotonic()
+        self._patience = now + (self._deadline - now) * self._share
+        with self._rung("hello") as rung:
+            self._say_hello(rung)
+        with self._rung("start"):
+            self._start()
+        with self._rung("ready") as rung:
+            self._get_ready(rung)
+        self.sight.outcome = "ready_ibkr_away" if "ibkr" in self.sight.links_down() else "ready"
+        if self._route.depth == "account":
+            self._ask_account()
+
+    @contextmanager
+    def _rung(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time one rung, and turn how it failed into the outcome that means."""
+        rung: dict[str, Any] = {"phase": name, "ok": False, "ms": 0.0, "detail": None}
+        self.sight.phases.append(rung)
+        begun = time.monotonic()
+        closed, silent, nonsense = _ENDINGS.get(name, ("error", "error", "error"))
+        try:
+            try:
+                yield rung
+            except _Closed:
+                raise _Ended(closed, f"the peer closed the connection {self._after(name)}") from None
+            except _Silent:
+                raise _Ended(silent, f"the peer stayed silent {self._after(name)}") from None
+            except wire.Malformed as malformed:
+                raise _Ended(nonsense, self._describe(malformed)) from None
+            rung["ok"] = True
+            self.sight.reached = name
+        except _Ended as ended:
+            rung["detail"] = ended.detail
+            if ended.outcome in ("silent_at_hello", "not_tws"):
+                self.sight.reached = "open"  # it outlasted the mute wait, or it spoke
+            raise
+        finally:
+            rung["detail"] = rung["detail"] and quote(rung["detail"])
+            rung["ms"] = round((time.monotonic() - begun) * 1000, 1)
+
+    def _after(self, name: str) -> str:
+        """What had happened before a rung failed."""
+        if name == "hello":
+            came = f" ({len(self._received)} bytes came, no version reply)" if self._received else ""
+            return f"after the hello{came}"
+        codes = ", ".join(f"{notice.code} {notice.text}" for notice, _ in self.sight.notices[-3:])
+        said = f"; it said: {codes}" if codes else " without a code"
+        if name == "start":
+            return f"after startApi{said}"
+        missing = []
+        if self.sight.next_valid_id is None:
+            missing.append("the order id")
+        if not self.sight.accounts:
+            missing.append("the account list" if self.sight.accounts is None else "any account in the list")
+        return f"without {' and '.join(missing)}{said}" if missing else f"just after it was ready{said}"
+
+    def _describe(self, malformed: wire.Malformed) -> str:
+        if self.sight.server_version is not None:
+            return f"the gateway's answer makes no sense: {malformed}"
+        name = wire.service(bytes(self._received[:_FIRST_BYTES]))
+        return f"{name} answers on this port" if name else f"what answers is not the TWS API: {malformed}"
+
+    def _connect(self, addresses: list[tuple[int, Any]]) -> None:
+        failures = []
+        for index, (family, address) in enumerate(addresses):
+            share = max((self._deadline - time.monotonic()) / (len(addresses) - index), 0.001)
+            try:
+                connection = socket.socket(family, socket.SOCK_STREAM)
+            except OSError as error:
+                failures.append(("error", f"{address[0]}: {error.strerror}"))
+                continue
+            try:
+                connection.settimeout(share)
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                connection.close()
+                outcome, reason = _connect_failure(error)
+                failures.append((outcome, f"{address[0]} {reason}"))
+            else:
+                self._socket = connection
+                self.sight.address = str(address[0])
+                return
+        worst = max((outcome for outcome, _ in failures), key=_CONNECT_FAILURES.index)
+        self.sight.address = str(addresses[0][1][0])
+        raise _Ended(worst, f"port {self._route.port}: " + "; ".join(reason for _, reason in failures))
+
+    def _stay_mute(self, rung: dict[str, Any]) -> None:
+        try:
+            self._receive(min(time.monotonic() + self._mute_wait, self._deadline))
+        except _Silent:
+            return
+        except _Closed:
+            detail = "the connection is accepted, then closed before a word was said: a relay with nothing behind it"
+            raise _Ended("closed_at_open", detail) from None
+        rung["detail"] = "the peer spoke first"
+
+    def _say_hello(self, rung: dict[str, Any]) -> None:
+        self._send(wire.hello())
+        while True:
+            frame = self._next_frame(self._patience)
+            reply = wire.version_reply(frame)
+            if reply is not None:
+                break
+            self._take(frame)  # notices may come before the version
+        self.sight.server_version, self.sight.server_time = reply
+        rung["detail"] = f"server version {reply.version}"
+
+    def _start(self) -> None:
+        version = self.sight.server_version
+        if version is None or not wire.OFFERED[0] <= version <= wire.NEWEST:
+            # A version below zero names another host in place of the time; no current client follows it.
+            raise _Ended(
+                "version_refused", f"clients can not talk to server version {version}, {self.sight.server_time}"
+            )
+        self._send(wire.start_api(version, self._client_id))
+        while self.sight.next_valid_id is None and self.sight.accounts is None:
+            self._take(self._next_frame(self._patience))
+
+    def _get_ready(self, rung: dict[str, Any]) -> None:
+        while self.sight.next_valid_id is None or not self.sight.accounts:
+            self._take(self._next_frame(self._patience))
+        end = min(time.monotonic() + _LINK_WAIT, self._deadline)
+        with suppress(_Silent):
+            while True:
+                self._take(self._next_frame(min(time.monotonic() + _LINK_QUIET, end)))
+        down = sorted(self.sight.links_down())
+        rung["detail"] = f"down: {', '.join(down)}" if down else None
+
+    def _take(self, frame: bytes) -> None:
+        """Keep what a message says about the start; some codes end the climb."""
+        message = wire.decode(frame)
+        if isinstance(message, wire.NextValidId):
+            self.sight.next_valid_id = message.order_id
+        elif isinstance(message, wire.ManagedAccounts):
+            self.sight.accounts = message.accounts
+        elif isinstance(message, wire.Notice):
+            self.sight.note(message)
+            if message.code in _DEFINITE:
+                raise _Ended(_DEFINITE[message.code], f"the gateway says {message.code}: {message.text}")
+
+    def _ask_account(self) -> None:
+        # Only here: asyncio alone would double the time of the import.
+        from ansible_collections.ibgw.ops.plugins.module_utils import account
+
+        connection, self._socket = self._socket, None
+        assert connection is not None
+        self.sight.closed_by = "us"
+        with self._rung("account") as rung:
+            left = max(self._deadline - time.monotonic(), 0.001)
+            try:
+                found = account.ask(connection, bytes(self._received), left, self._route.count_orders)
+            except Unavailable as unavailable:
+                self.sight.incomplete = True
+                raise _Ended(self.sight.outcome, f"{unavailable.reason}; {unavailable.fix}") from None
+            finally:
+                connection.close()
+            self.sight.account = found
+            for notice in found.notices:
+                self.sight.note(notice)
+            if found.closed:
+                self.sight.closed_by = "peer"
+            if found.net_liquidation_seen is None:
+                self.sight.incomplete = True
+                raise _Ended(self.sight.outcome, found.detail or "account values could not be asked for")
+            if not found.net_liquidation_seen:
+                raise _Ended("account_silent", found.detail or "the gateway is ready, but account values never came")
+            rung["detail"] = found.detail
+        self.sight.outcome = "account_ok"
+
+    def _send(self, data: bytes) -> None:
+        """Send; a peer that is gone shows when its answer is read, after whatever it had said before."""
+        assert self._socket is not None
+        with suppress(OSError):
+            self._socket.settimeout(max(self._patience - time.monotonic(), 0.001))
+            self._socket.sendall(data)
+
+    def _next_frame(self, until: float) -> bytes:
+        while True:
+            frame = self._frames.pop()
+            if frame is not None:
+                return frame
+            self._receive(until)
+
+    def _receive(self, until: float) -> None:
+        """Take what arrives next; raises `_Silent`, `_Closed`, or `wire.Malformed` for a flood."""
+        assert self._socket is not None
+        left = until - time.monotonic()
+        if left <= 0:
+            raise _Silent
+        try:
+            self._socket.settimeout(left)
+            _acknowledge_at_once(self._socket)
+            data = self._socket.recv(65536)
+        except socket.timeout:  # noqa: UP041  (an alias of TimeoutError only from Python 3.10)
+            raise _Silent from None
+        except OSError as error:
+            self.sight.closed_by = "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "peer"
+            raise _Closed from None
+        if not data:
+            self.sight.closed_by = "peer"
+            raise _Closed
+        self._received += data
+        if len(self._received) > MAX_BYTES:
+            raise wire.Malformed(f"more than {MAX_BYTES} bytes came before the session was ready")
+        self._frames.feed(data)
+
+    def _close(self) -> None:
+        """Close in order: what is unread would turn our close into a reset."""
+        if self._socket is None:
+            return
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.setblocking(False)
+            for _ in range(16):
+                if not self._socket.recv(65536):
+                    break
+        self._socket.close()
+        self.sight.closed_by = self.sight.closed_by or "us"
+
+
+def _resolve(host: str, port: int, deadline: float) -> list[tuple[int, Any]]:
+    """The addresses of a name. A name service can hang for longer than we have, hence the thread."""
+    found: list[tuple[int, Any]] = []
+    failure: list[str] = [f"the name service did not answer for {host} in time"]
+
+    def look_up() -> None:
+        try:
+            for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                found.append((family, address))
+        except socket.gaierror as error:
+            failure[0] = f"{host}: {error.strerror}"
+        except (OSError, ValueError) as error:  # a label that is too long or empty is a UnicodeError
+            failure[0] = f"{host} is not a host name: {error}"
+
+    if ":" in host or host.replace(".", "").isdigit():  # an address, not a name
+        look_up()
+    else:
+        thread = threading.Thread(target=look_up, daemon=True)
+        thread.start()
+        thread.join(max(deadline - time.monotonic(), 0))
+    if not found:
+        raise _Ended("name_unknown", failure[0])
+    return list(found)
+
+
+def _connect_failure(error: OSError) -> tuple[str, str]:
+    """Outcome of a failed connect, and how to say it."""
+    if isinstance(error, socket.timeout) or error.errno == errno.ETIMEDOUT:
+        return "connect_timeout", "does not answer"
+    if error.errno == errno.ECONNREFUSED:
+        return "refused", "refuses: nothing listens there"
+    if error.errno == errno.ECONNRESET:
+        return "closed_at_open", "accepts and closes at once"
+    return "error", error.strerror or type(error).__name__
+
+
+def _escaped(data: bytes, accounts: Sequence[str]) -> str | None:
+    """The start of what came, as ASCII with escapes; masked while account ids still stand between their own neighbours."""
+    text = mask(data.decode("latin-1"), known=[each for each in accounts if mask(each) == each])[:_FIRST_BYTES]
+    return text.encode("unicode_escape").decode("ascii") or None
+
+
+def _acknowledge_at_once(connection: socket.socket) -> None:
+    """A peer that writes in small pieces without TCP_NODELAY would wait 40 ms for our delayed acknowledgement."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -1,0 +1,533 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A peer on a loopback port that behaves, connection by connection, as one of many gateways, sick gateways and strangers.
+
+Each mode is a small function over one accepted connection. `Relay` puts socat's manners in between.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+VERSION_TIME = "20261122 06:41:12 EST"
+PATIENCE = 10.0  # no thread outlives its test by more
+
+ID_TAKEN = "Unable to connect as the client id is already in use. Retry with a unique client id."
+DISCLAIMER = "Paper trading disclaimer must first be accepted for API connection."
+
+
+class Link:
+    """One accepted connection: what a mode does with it, and what the client did."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.requests: list[list[str]] = []
+        self.client_id: int | None = None
+        self.ended: str | None = None
+        self.done = threading.Event()
+        self.offered = ""
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            try:
+                piece = self.connection.recv(size - len(data))
+            except ConnectionResetError:
+                self.ended = "reset"
+                raise
+            if not piece:
+                self.ended = "eof"
+                raise EOFError
+            data += piece
+        return data
+
+    def read_frame(self) -> bytes:
+        return self.read(int.from_bytes(self.read(4), "big"))
+
+    def read_hello(self) -> None:
+        assert self.read(4) == b"API\0"
+        self.offered = self.read_frame().decode()
+
+    def read_request(self) -> list[str]:
+        fields = self.read_frame().decode("latin-1").split("\0")[:-1]
+        self.requests.append(fields)
+        return fields
+
+    def read_start(self) -> None:
+        self.client_id = int(self.read_request()[2])
+
+    def send_raw(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def send_frame(self, payload: bytes) -> None:
+        self.send_raw(len(payload).to_bytes(4, "big") + payload)
+
+    def send(self, *fields: object) -> None:
+        self.send_frame("".join(f"{field}\0" for field in fields).encode())
+
+    def notice(self, code: int, text: str) -> None:
+        self.send(4, 2, -1, code, text, "")
+
+    def version(self, version: int = 178) -> None:
+        self.read_hello()
+        self.send(version, VERSION_TIME)
+
+    def begin(self) -> None:
+        self.version()
+        self.read_start()
+
+    def accounts(self, accounts: str = "DU1234567") -> None:
+        self.send(15, 1, accounts)
+
+    def order_id(self) -> None:
+        self.send(9, 1, 1)
+
+    def fin(self) -> None:
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def rst(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def hold(self) -> None:
+        """Stay, and say nothing more, until the client goes."""
+        while True:
+            self.read(1)
+
+    def serve(self) -> None:
+        """Answer requests until the client goes."""
+        answers: dict[str, Callable[[list[str]], None]] = {
+            "61": lambda _: self.positions(),
+            "62": lambda request: self.account_summary(request[2]),
+            "16": lambda _: self.open_orders(),
+            "5": lambda _: self.open_orders(),
+            "6": lambda request: self.send(54, 1, request[3]),
+            "7": lambda request: self.send(55, 1, request[2]),
+            "76": lambda request: self.send(74, 1, request[2]),
+            "99": lambda _: self.send(102),
+            "49": lambda _: self.send(49, 1, 1_790_000_000),
+        }
+        while True:
+            request = self.read_request()
+            if request[0] in answers:
+                answers[request[0]](request)
+
+    def positions(self) -> None:
+        for contract_id, symbol, size in ((265598, "AAPL", 100), (272093, "MSFT", -5), (8314, "IBM", 0)):
+            contract = (contract_id, symbol, "STK", "", 0, "", "", "SMART", "USD", symbol, "NMS")
+            self.send(61, 3, "DU1234567", *contract, size, 10.5)
+        self.send(62, 1)
+
+    def account_summary(self, request_id: str) -> None:
+        self.send(63, 1, request_id, "DU1234567", "NetLiquidation", "1000000.00", "USD")
+        self.send(64, 1, request_id)
+
+    def open_orders(self) -> None:
+        self.send(3, 7, "Submitted", 0, 1, 0, 99001, 0, 0, 1, "", 0)
+        self.send(53, 1)
+
+
+def healthy(link: Link) -> None:
+    link.begin()
+    link.accounts()
+    link.order_id()
+    for code, farm in (
+        (2104, "Market data farm connection is OK:usfarm"),
+        (2158, "Sec-def data farm connection is OK:x"),
+    ):
+        link.notice(code, farm)
+    link.serve()
+
+
+def order_id_first(link: Link) -> None:
+    link.begin()
+    link.order_id()
+    link.accounts("U7654321")
+    link.serve()
+
+
+def joined(link: Link) -> None:
+    """Everything after the version in one segment."""
+    link.begin()
+    link.send_raw(b"\0\0\0\x06" + b"9\x001\x001\0" + b"\0\0\0\x0f" + b"15\x001\x00DU1234567\0")
+    link.serve()
+
+
+def drip(link: Link) -> None:
+    """Healthy, but each byte is a segment of its own."""
+    link.read_hello()
+    for byte in frame(b"178\x00" + VERSION_TIME.encode() + b"\0"):
+        link.send_raw(bytes([byte]))
+    link.read_start()
+    for byte in frame(b"15\x001\x00DU1234567\0") + frame(b"9\x001\x001\0"):
+        link.send_raw(bytes([byte]))
+    link.serve()
+
+
+def strange_zone(link: Link) -> None:
+    """A zone name with blanks, and in an encoding that is not UTF-8."""
+    link.read_hello()
+    link.send_frame(b"178\x0020261122 06:41:12 \xd6\xd0\xb9\xfa Standard Time\0")
+    link.read_start()
+    link.accounts()
+    link.order_id()
+    link.serve()
+
+
+def notice_before_version(link: Link) -> None:
+    link.read_hello()
+    link.notice(2104, "Market data farm connection is OK:usfarm")
+    link.send(178, VERSION_TIME)
+    link.read_start()
+    link.accounts()
+    link.order_id()
+    link.serve()
+
+
+def error_time(link: Link) -> None:
+    """Server version 200: errors without version field and with a time stamp at the end."""
+    link.version(200)
+    link.read_start()
+    link.accounts()
+    link.order_id()
+    link.send(4, -1, 2103, "Market data farm connection is broken:usfarm", "", 1775425766350)
+    link.serve()
+
+
+def raw_id(link: Link) -> None:
+    link.version(201)
+    assert link.read_frame()[:4] == b"\0\0\0\x47"
+    link.send_frame(b"\0\0\0\x0f" + b"1\0DU1234567\0")
+    link.send_frame(b"\0\0\0\x09" + b"1\x001\0")
+    link.send_frame(b"\0\0\0\x04" + b"-1\x002104\x00Market data farm connection is OK:usfarm\0\x001775425766350\0")
+    link.hold()
+
+
+def protobuf(link: Link) -> None:
+    link.version(213)
+    assert link.read_frame()[:5] == b"\0\0\x01\x0f\x08"
+    link.send_frame(b"\0\0\0\xd7" + b"\x0a\x09DU1234567")
+    link.send_frame(b"\0\0\0\xd1" + b"\x08\x01")
+    link.send_frame(b"\0\0\0\xcc" + b"\x08" + b"\xff" * 9 + b"\x01" + b"\x18\xcc\x08" + b"\x22\x04lost")
+    link.hold()
+
+
+def old_server(link: Link) -> None:
+    """Older than what ib_async talks to, newer than what the hello offers at least."""
+    link.version(142)
+    link.read_start()
+    link.accounts()
+    link.order_id()
+    link.hold()
+
+
+def after_ready(code: int, text: str) -> Callable[[Link], None]:
+    def mode(link: Link) -> None:
+        link.begin()
+        link.accounts()
+        link.order_id()
+        link.notice(code, text)
+        link.serve()
+
+    return mode
+
+
+def restored(link: Link) -> None:
+    link.begin()
+    link.accounts()
+    link.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+    link.order_id()
+    link.notice(2103, "Market data farm connection is broken:usfarm")
+    link.notice(1102, "Connectivity between IBKR and Trader Workstation has been restored - data maintained.")
+    link.notice(2104, "Market data farm connection is OK:usfarm")
+    link.serve()
+
+
+def refused_with(code: int, text: str, close: bool = True) -> Callable[[Link], None]:
+    def mode(link: Link) -> None:
+        link.begin()
+        link.notice(code, text)
+        link.fin() if close else link.hold()
+
+    return mode
+
+
+def after_hello(answer: bytes, close: bool = False) -> Callable[[Link], None]:
+    """Answer the hello with these bytes, then close or say nothing more."""
+
+    def mode(link: Link) -> None:
+        link.read_hello()
+        link.send_raw(answer)
+        link.fin() if close else link.hold()
+
+    return mode
+
+
+def after_start(*frames: bytes, close: bool = False) -> Callable[[Link], None]:
+    """Answer startApi with these frames, then close or say nothing more."""
+
+    def mode(link: Link) -> None:
+        link.begin()
+        for payload in frames:
+            link.send_frame(payload)
+        link.fin() if close else link.hold()
+
+    return mode
+
+
+def speaks_first(banner: bytes) -> Callable[[Link], None]:
+    def mode(link: Link) -> None:
+        link.send_raw(banner)
+        link.hold()
+
+    return mode
+
+
+def hello_fin(link: Link) -> None:
+    link.read_hello()
+    link.fin()
+
+
+def hello_rst(link: Link) -> None:
+    link.read_hello()
+    link.rst()
+
+
+def start_rst(link: Link) -> None:
+    link.begin()
+    link.rst()
+
+
+def version_fin(link: Link) -> None:
+    link.version()
+    link.fin()
+
+
+def flood(link: Link) -> None:
+    """As many frames as the client takes: notices with no end, instead of a version."""
+    notice = frame(b"4\x002\x00-1\x002104\x00Market data farm connection is OK:usfarm\0\0")
+    while True:
+        link.send_raw(notice * 1000)
+
+
+def account_silent(link: Link) -> None:
+    """Logged out: the session opens, requests are never answered."""
+    link.begin()
+    link.accounts()
+    link.order_id()
+    link.hold()
+
+
+def account_refused(link: Link) -> None:
+    link.begin()
+    link.accounts()
+    link.order_id()
+    while True:
+        request = link.read_request()
+        if request[0] == "62":
+            link.send(4, 2, request[2], 322, "Maximum number of account summary requests exceeded", "")
+        if request[0] == "61":
+            link.positions()
+
+
+def read_only(link: Link) -> None:
+    link.begin()
+    link.accounts()
+    link.order_id()
+    while True:
+        request = link.read_request()
+        if request[0] == "16":
+            link.notice(321, "Error validating request. The API interface is currently in Read-Only mode.")
+        if request[0] == "61":
+            link.positions()
+        if request[0] == "62":
+            link.account_summary(request[2])
+
+
+def frame(payload: bytes) -> bytes:
+    return len(payload).to_bytes(4, "big") + payload
+
+
+REPLY = frame(b"178\x00" + VERSION_TIME.encode() + b"\0")
+
+MODES: dict[str, Callable[[Link], None]] = {
+    "healthy": healthy,
+    "order_id_first": order_id_first,
+    "joined": joined,
+    "drip": drip,
+    "strange_zone": strange_zone,
+    "notice_before_version": notice_before_version,
+    "error_time": error_time,
+    "raw_id": raw_id,
+    "protobuf": protobuf,
+    "old_server": old_server,
+    "lost": after_ready(1100, "Connectivity between IBKR and Trader Workstation has been lost."),
+    "broken": after_ready(2110, "Connectivity between Trader Workstation and server is broken."),
+    "farm_down": after_ready(2103, "Market data farm connection is broken:usfarm"),
+    "restored": restored,
+    "accept_fin": lambda link: link.fin(),
+    "accept_rst": lambda link: link.rst(),
+    "silent": lambda link: link.hold(),
+    "hello_fin": hello_fin,
+    "hello_rst": hello_rst,
+    "hello_silent": after_hello(b""),
+    "half_version": after_hello(REPLY[:12]),
+    "half_version_fin": after_hello(REPLY[:12], close=True),
+    "one_field_version": after_hello(frame(b"178\0")),
+    "empty_frame": after_hello(frame(b"")),
+    "text_version": after_hello(frame(b"soon\x00" + VERSION_TIME.encode() + b"\0")),
+    "garbage": after_hello(bytes(range(97, 123)) * 8),
+    "garbage_frame": after_hello(frame(b"\xfe\xfd\xfc" * 7)),
+    "oversize": after_hello(b"\x7f\xff\xff\xff"),
+    "liar": after_hello(frame(b"178\0")[:3] + b"\xff1"),
+    "flood": flood,
+    "ssh": speaks_first(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "http": after_hello(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", close=True),
+    "tls": after_hello(b"\x15\x03\x01\x00\x02\x02\x46", close=True),
+    "vnc": speaks_first(b"RFB 003.008\n"),
+    "redirect": after_hello(frame(b"-1\x00gw.example.com\0")),
+    "ancient_version": after_hello(frame(b"76\x00" + VERSION_TIME.encode() + b"\0")),
+    "future_version": after_hello(frame(b"9999\x00" + VERSION_TIME.encode() + b"\0")),
+    "version_fin": version_fin,
+    "version_silent": after_start(),
+    "start_fin": after_start(close=True),
+    "start_rst": start_rst,
+    "accounts_fin": after_start(b"15\x001\x00DU1234567\0", close=True),
+    "ready_fin": after_start(b"15\x001\x00DU1234567\0", b"9\x001\x001\0", close=True),
+    "id_taken": refused_with(326, ID_TAKEN),
+    "id_taken_open": refused_with(326, ID_TAKEN, close=False),
+    "disclaimer": refused_with(10141, DISCLAIMER),
+    "disclaimer_2139": refused_with(2139, "Real paper-trading has not been acknowledged yet", close=False),
+    "client_outdated": refused_with(357, "The version of the client is out of date."),
+    "port_changed": refused_with(1300, "TWS socket port has been reset. Please reconnect on the new port - 7497"),
+    "error_504": refused_with(504, "Not connected"),
+    "error_504_open": refused_with(504, "Not connected", close=False),
+    "no_order_id": after_start(b"15\x001\x00DU1234567\0"),
+    "no_accounts": after_start(b"9\x001\x001\0"),
+    "empty_accounts": after_start(b"9\x001\x001\0", b"15\x001\0\0"),
+    "bad_order_id": after_start(b"9\x001\x00soon\0"),
+    "short_order_id": after_start(b"9\x001\0"),
+    "garbage_after_version": after_start(b"\xfe\xfd\xfc"),
+    "account_silent": account_silent,
+    "account_refused": account_refused,
+    "read_only": read_only,
+}
+
+
+class Listener:
+    """A listening loopback port with a thread for each connection; closing it ends them all."""
+
+    def __init__(self, family: socket.AddressFamily = socket.AF_INET) -> None:
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        self._listener.listen(64)
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in [self._listener, *self._sockets]:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._sockets.append(connection)
+                thread = threading.Thread(target=self._guarded, args=(connection,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _guarded(self, connection: socket.socket) -> None:
+        with suppress(OSError, EOFError), connection:
+            self.serve(connection)
+
+    def serve(self, connection: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Peer(Listener):
+    """Connection n runs mode n of `modes`, the last mode all that follow."""
+
+    def __init__(self, *modes: str | Callable[[Link], None], family: socket.AddressFamily = socket.AF_INET) -> None:
+        self._modes = [MODES[mode] if isinstance(mode, str) else mode for mode in modes]
+        self.links: list[Link] = []
+        super().__init__(family)
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def serve(self, connection: socket.socket) -> None:
+        link = Link(connection)
+        self.links.append(link)
+        try:
+            self._modes[min(len(self.links), len(self._modes)) - 1](link)
+        finally:
+            link.done.set()
+
+
+class Relay(Listener):
+    """As socat relays: accepts first, connects to the backend then, and hands on a close but never a reset."""
+
+    def __init__(self, backend: int) -> None:
+        self._backend = backend
+        super().__init__()
+
+    def serve(self, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", self._backend), timeout=PATIENCE) as backend:
+            self._sockets.append(backend)
+            connection.settimeout(PATIENCE)
+            upstream = threading.Thread(target=self._pump, args=(connection, backend))
+            self._threads.append(upstream)
+            upstream.start()
+            self._pump(backend, connection)
+            upstream.join(PATIENCE)
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
+
+
+@contextmanager
+def unanswered_port() -> Iterator[int]:
+    """A port whose accept queue is full, so that the kernel leaves further connections unanswered."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            fillers.append(filler)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            for filler in fillers:
+                filler.close()
