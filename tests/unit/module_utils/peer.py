@@ -7,6 +7,7 @@ Each mode is a small function over one accepted connection. `Relay` puts socat's
 
 from __future__ import annotations
 
+import queue
 import socket
 import struct
 import threading
@@ -20,6 +21,29 @@ ID_TAKEN = "Unable to connect as the client id is already in use. Retry with a u
 DISCLAIMER = "Paper trading disclaimer must first be accepted for API connection."
 
 
+def frame(payload: bytes) -> bytes:
+    return len(payload).to_bytes(4, "big") + payload
+
+
+def message(*fields: object) -> bytes:
+    return frame("".join(f"{field}\0" for field in fields).encode())
+
+
+def notice(code: int, text: str) -> bytes:
+    return message(4, 2, -1, code, text, "")
+
+
+REPLY = message(178, VERSION_TIME)
+ACCOUNTS = message(15, 1, "DU1234567")
+ORDER_ID = message(9, 1, 1)
+
+FARM_OK = notice(2104, "Market data farm connection is OK:usfarm")
+FARM_BROKEN = notice(2103, "Market data farm connection is broken:usfarm")
+LINK_LOST = notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+LINK_BROKEN = notice(2110, "Connectivity between Trader Workstation and server is broken.")
+LINK_RESTORED = notice(1102, "Connectivity between IBKR and Trader Workstation has been restored - data maintained.")
+
+
 class Link:
     """One accepted connection: what a mode does with it, and what the client did."""
 
@@ -28,7 +52,6 @@ class Link:
         self.requests: list[list[str]] = []
         self.client_id: int | None = None
         self.ended: str | None = None
-        self.done = threading.Event()
         self.offered = ""
         connection.settimeout(PATIENCE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -62,31 +85,21 @@ class Link:
     def read_start(self) -> None:
         self.client_id = int(self.read_request()[2])
 
-    def send_raw(self, data: bytes) -> None:
-        self.connection.sendall(data)
-
-    def send_frame(self, payload: bytes) -> None:
-        self.send_raw(len(payload).to_bytes(4, "big") + payload)
-
-    def send(self, *fields: object) -> None:
-        self.send_frame("".join(f"{field}\0" for field in fields).encode())
-
-    def notice(self, code: int, text: str) -> None:
-        self.send(4, 2, -1, code, text, "")
+    def send(self, *messages: bytes) -> None:
+        """Send in one segment, so that no busy machine can tear apart what belongs together."""
+        self.connection.sendall(b"".join(messages))
 
     def version(self, version: int = 178) -> None:
         self.read_hello()
-        self.send(version, VERSION_TIME)
+        self.send(message(version, VERSION_TIME))
 
     def begin(self) -> None:
         self.version()
         self.read_start()
 
-    def accounts(self, accounts: str = "DU1234567") -> None:
-        self.send(15, 1, accounts)
-
-    def order_id(self) -> None:
-        self.send(9, 1, 1)
+    def ready(self, *notices: bytes, accounts: bytes = ACCOUNTS) -> None:
+        self.begin()
+        self.send(accounts, ORDER_ID, *notices)
 
     def fin(self) -> None:
         self.connection.shutdown(socket.SHUT_RDWR)
@@ -107,11 +120,11 @@ class Link:
             "62": lambda request: self.account_summary(request[2]),
             "16": lambda _: self.open_orders(),
             "5": lambda _: self.open_orders(),
-            "6": lambda request: self.send(54, 1, request[3]),
-            "7": lambda request: self.send(55, 1, request[2]),
-            "76": lambda request: self.send(74, 1, request[2]),
-            "99": lambda _: self.send(102),
-            "49": lambda _: self.send(49, 1, 1_790_000_000),
+            "6": lambda request: self.send(message(54, 1, request[3])),
+            "7": lambda request: self.send(message(55, 1, request[2])),
+            "76": lambda request: self.send(message(74, 1, request[2])),
+            "99": lambda _: self.send(message(102)),
+            "49": lambda _: self.send(message(49, 1, 1_790_000_000)),
         }
         while True:
             request = self.read_request()
@@ -121,72 +134,55 @@ class Link:
     def positions(self) -> None:
         for contract_id, symbol, size in ((265598, "AAPL", 100), (272093, "MSFT", -5), (8314, "IBM", 0)):
             contract = (contract_id, symbol, "STK", "", 0, "", "", "SMART", "USD", symbol, "NMS")
-            self.send(61, 3, "DU1234567", *contract, size, 10.5)
-        self.send(62, 1)
+            self.send(message(61, 3, "DU1234567", *contract, size, 10.5))
+        self.send(message(62, 1))
 
     def account_summary(self, request_id: str) -> None:
-        self.send(63, 1, request_id, "DU1234567", "NetLiquidation", "1000000.00", "USD")
-        self.send(64, 1, request_id)
+        value = message(63, 1, request_id, "DU1234567", "NetLiquidation", "1000000.00", "USD")
+        self.send(value, message(64, 1, request_id))
 
     def open_orders(self) -> None:
-        self.send(3, 7, "Submitted", 0, 1, 0, 99001, 0, 0, 1, "", 0)
-        self.send(53, 1)
+        self.send(message(3, 7, "Submitted", 0, 1, 0, 99001, 0, 0, 1, "", 0), message(53, 1))
 
 
 def healthy(link: Link) -> None:
-    link.begin()
-    link.accounts()
-    link.order_id()
-    for code, farm in (
-        (2104, "Market data farm connection is OK:usfarm"),
-        (2158, "Sec-def data farm connection is OK:x"),
-    ):
-        link.notice(code, farm)
+    link.ready(FARM_OK, notice(2158, "Sec-def data farm connection is OK:secdefnj"))
     link.serve()
 
 
 def order_id_first(link: Link) -> None:
     link.begin()
-    link.order_id()
-    link.accounts("U7654321")
-    link.serve()
-
-
-def joined(link: Link) -> None:
-    """Everything after the version in one segment."""
-    link.begin()
-    link.send_raw(b"\0\0\0\x06" + b"9\x001\x001\0" + b"\0\0\0\x0f" + b"15\x001\x00DU1234567\0")
+    link.send(ORDER_ID)
+    link.send(message(15, 1, "U7654321"))
     link.serve()
 
 
 def drip(link: Link) -> None:
     """Healthy, but each byte is a segment of its own."""
     link.read_hello()
-    for byte in frame(b"178\x00" + VERSION_TIME.encode() + b"\0"):
-        link.send_raw(bytes([byte]))
+    for byte in REPLY:
+        link.send(bytes([byte]))
     link.read_start()
-    for byte in frame(b"15\x001\x00DU1234567\0") + frame(b"9\x001\x001\0"):
-        link.send_raw(bytes([byte]))
+    for byte in ACCOUNTS + ORDER_ID:
+        link.send(bytes([byte]))
     link.serve()
 
 
 def strange_zone(link: Link) -> None:
     """A zone name with blanks, and in an encoding that is not UTF-8."""
     link.read_hello()
-    link.send_frame(b"178\x0020261122 06:41:12 \xd6\xd0\xb9\xfa Standard Time\0")
+    link.send(frame(b"178\x0020261122 06:41:12 \xd6\xd0\xb9\xfa Standard Time\0"))
     link.read_start()
-    link.accounts()
-    link.order_id()
+    link.send(ACCOUNTS, ORDER_ID)
     link.serve()
 
 
 def notice_before_version(link: Link) -> None:
     link.read_hello()
-    link.notice(2104, "Market data farm connection is OK:usfarm")
-    link.send(178, VERSION_TIME)
+    link.send(FARM_OK)
+    link.send(REPLY)
     link.read_start()
-    link.accounts()
-    link.order_id()
+    link.send(ACCOUNTS, ORDER_ID)
     link.serve()
 
 
@@ -194,27 +190,30 @@ def error_time(link: Link) -> None:
     """Server version 200: errors without version field and with a time stamp at the end."""
     link.version(200)
     link.read_start()
-    link.accounts()
-    link.order_id()
-    link.send(4, -1, 2103, "Market data farm connection is broken:usfarm", "", 1775425766350)
+    stamped = message(4, -1, 2103, "Market data farm connection is broken:usfarm", "", 1775425766350)
+    link.send(ACCOUNTS, ORDER_ID, stamped)
     link.serve()
 
 
 def raw_id(link: Link) -> None:
     link.version(201)
     assert link.read_frame()[:4] == b"\0\0\0\x47"
-    link.send_frame(b"\0\0\0\x0f" + b"1\0DU1234567\0")
-    link.send_frame(b"\0\0\0\x09" + b"1\x001\0")
-    link.send_frame(b"\0\0\0\x04" + b"-1\x002104\x00Market data farm connection is OK:usfarm\0\x001775425766350\0")
+    link.send(
+        frame(b"\0\0\0\x0f" + b"1\0DU1234567\0"),
+        frame(b"\0\0\0\x09" + b"1\x001\0"),
+        frame(b"\0\0\0\x04" + b"-1\x002104\x00Market data farm connection is OK:usfarm\0\x001775425766350\0"),
+    )
     link.hold()
 
 
 def protobuf(link: Link) -> None:
     link.version(213)
     assert link.read_frame()[:5] == b"\0\0\x01\x0f\x08"
-    link.send_frame(b"\0\0\0\xd7" + b"\x0a\x09DU1234567")
-    link.send_frame(b"\0\0\0\xd1" + b"\x08\x01")
-    link.send_frame(b"\0\0\0\xcc" + b"\x08" + b"\xff" * 9 + b"\x01" + b"\x18\xcc\x08" + b"\x22\x04lost")
+    link.send(
+        frame(b"\0\0\0\xd7" + b"\x0a\x09DU1234567"),
+        frame(b"\0\0\0\xd1" + b"\x08\x01"),
+        frame(b"\0\0\0\xcc" + b"\x08" + b"\xff" * 9 + b"\x01" + b"\x18\xcc\x08" + b"\x22\x04lost"),
+    )
     link.hold()
 
 
@@ -222,37 +221,24 @@ def old_server(link: Link) -> None:
     """Older than what ib_async talks to, newer than what the hello offers at least."""
     link.version(142)
     link.read_start()
-    link.accounts()
-    link.order_id()
+    link.send(ACCOUNTS, ORDER_ID)
     link.hold()
 
 
-def after_ready(code: int, text: str) -> Callable[[Link], None]:
+def ready_with(*notices: bytes, accounts: bytes = ACCOUNTS) -> Callable[[Link], None]:
+    """Healthy as far as the session goes, with these notices behind it."""
+
     def mode(link: Link) -> None:
-        link.begin()
-        link.accounts()
-        link.order_id()
-        link.notice(code, text)
+        link.ready(*notices, accounts=accounts)
         link.serve()
 
     return mode
 
 
-def restored(link: Link) -> None:
-    link.begin()
-    link.accounts()
-    link.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
-    link.order_id()
-    link.notice(2103, "Market data farm connection is broken:usfarm")
-    link.notice(1102, "Connectivity between IBKR and Trader Workstation has been restored - data maintained.")
-    link.notice(2104, "Market data farm connection is OK:usfarm")
-    link.serve()
-
-
 def refused_with(code: int, text: str, close: bool = True) -> Callable[[Link], None]:
     def mode(link: Link) -> None:
         link.begin()
-        link.notice(code, text)
+        link.send(notice(code, text))
         link.fin() if close else link.hold()
 
     return mode
@@ -263,19 +249,18 @@ def after_hello(answer: bytes, close: bool = False) -> Callable[[Link], None]:
 
     def mode(link: Link) -> None:
         link.read_hello()
-        link.send_raw(answer)
+        link.send(answer)
         link.fin() if close else link.hold()
 
     return mode
 
 
-def after_start(*frames: bytes, close: bool = False) -> Callable[[Link], None]:
-    """Answer startApi with these frames, then close or say nothing more."""
+def after_start(*answer: bytes, close: bool = False) -> Callable[[Link], None]:
+    """Answer startApi with these bytes, then close or say nothing more."""
 
     def mode(link: Link) -> None:
         link.begin()
-        for payload in frames:
-            link.send_frame(payload)
+        link.send(*answer)
         link.fin() if close else link.hold()
 
     return mode
@@ -283,7 +268,7 @@ def after_start(*frames: bytes, close: bool = False) -> Callable[[Link], None]:
 
 def speaks_first(banner: bytes) -> Callable[[Link], None]:
     def mode(link: Link) -> None:
-        link.send_raw(banner)
+        link.send(banner)
         link.hold()
 
     return mode
@@ -311,55 +296,41 @@ def version_fin(link: Link) -> None:
 
 def flood(link: Link) -> None:
     """As many frames as the client takes: notices with no end, instead of a version."""
-    notice = frame(b"4\x002\x00-1\x002104\x00Market data farm connection is OK:usfarm\0\0")
     while True:
-        link.send_raw(notice * 1000)
+        link.send(FARM_OK * 1000)
 
 
 def account_silent(link: Link) -> None:
     """Logged out: the session opens, requests are never answered."""
-    link.begin()
-    link.accounts()
-    link.order_id()
+    link.ready()
     link.hold()
 
 
 def account_refused(link: Link) -> None:
-    link.begin()
-    link.accounts()
-    link.order_id()
+    link.ready()
     while True:
         request = link.read_request()
         if request[0] == "62":
-            link.send(4, 2, request[2], 322, "Maximum number of account summary requests exceeded", "")
+            link.send(message(4, 2, request[2], 322, "Maximum number of account summary requests exceeded", ""))
         if request[0] == "61":
             link.positions()
 
 
 def read_only(link: Link) -> None:
-    link.begin()
-    link.accounts()
-    link.order_id()
+    link.ready()
     while True:
         request = link.read_request()
         if request[0] == "16":
-            link.notice(321, "Error validating request. The API interface is currently in Read-Only mode.")
+            link.send(notice(321, "Error validating request. The API interface is currently in Read-Only mode."))
         if request[0] == "61":
             link.positions()
         if request[0] == "62":
             link.account_summary(request[2])
 
 
-def frame(payload: bytes) -> bytes:
-    return len(payload).to_bytes(4, "big") + payload
-
-
-REPLY = frame(b"178\x00" + VERSION_TIME.encode() + b"\0")
-
 MODES: dict[str, Callable[[Link], None]] = {
     "healthy": healthy,
     "order_id_first": order_id_first,
-    "joined": joined,
     "drip": drip,
     "strange_zone": strange_zone,
     "notice_before_version": notice_before_version,
@@ -367,10 +338,10 @@ MODES: dict[str, Callable[[Link], None]] = {
     "raw_id": raw_id,
     "protobuf": protobuf,
     "old_server": old_server,
-    "lost": after_ready(1100, "Connectivity between IBKR and Trader Workstation has been lost."),
-    "broken": after_ready(2110, "Connectivity between Trader Workstation and server is broken."),
-    "farm_down": after_ready(2103, "Market data farm connection is broken:usfarm"),
-    "restored": restored,
+    "lost": ready_with(LINK_LOST),
+    "broken": ready_with(LINK_BROKEN),
+    "farm_down": ready_with(FARM_BROKEN),
+    "restored": ready_with(LINK_LOST, FARM_BROKEN, LINK_RESTORED, FARM_OK),
     "accept_fin": lambda link: link.fin(),
     "accept_rst": lambda link: link.rst(),
     "silent": lambda link: link.hold(),
@@ -398,8 +369,8 @@ MODES: dict[str, Callable[[Link], None]] = {
     "version_silent": after_start(),
     "start_fin": after_start(close=True),
     "start_rst": start_rst,
-    "accounts_fin": after_start(b"15\x001\x00DU1234567\0", close=True),
-    "ready_fin": after_start(b"15\x001\x00DU1234567\0", b"9\x001\x001\0", close=True),
+    "accounts_fin": after_start(ACCOUNTS, close=True),
+    "ready_fin": after_start(ACCOUNTS, ORDER_ID, close=True),
     "id_taken": refused_with(326, ID_TAKEN),
     "id_taken_open": refused_with(326, ID_TAKEN, close=False),
     "disclaimer": refused_with(10141, DISCLAIMER),
@@ -408,12 +379,12 @@ MODES: dict[str, Callable[[Link], None]] = {
     "port_changed": refused_with(1300, "TWS socket port has been reset. Please reconnect on the new port - 7497"),
     "error_504": refused_with(504, "Not connected"),
     "error_504_open": refused_with(504, "Not connected", close=False),
-    "no_order_id": after_start(b"15\x001\x00DU1234567\0"),
-    "no_accounts": after_start(b"9\x001\x001\0"),
-    "empty_accounts": after_start(b"9\x001\x001\0", b"15\x001\0\0"),
-    "bad_order_id": after_start(b"9\x001\x00soon\0"),
-    "short_order_id": after_start(b"9\x001\0"),
-    "garbage_after_version": after_start(b"\xfe\xfd\xfc"),
+    "no_order_id": after_start(ACCOUNTS),
+    "no_accounts": after_start(ORDER_ID),
+    "empty_accounts": after_start(ORDER_ID, message(15, 1, "")),
+    "bad_order_id": after_start(message(9, 1, "soon")),
+    "short_order_id": after_start(message(9, 1)),
+    "garbage_after_version": after_start(frame(b"\xfe\xfd\xfc")),
     "account_silent": account_silent,
     "account_refused": account_refused,
     "read_only": read_only,
@@ -467,6 +438,7 @@ class Peer(Listener):
     def __init__(self, *modes: str | Callable[[Link], None], family: socket.AddressFamily = socket.AF_INET) -> None:
         self._modes = [MODES[mode] if isinstance(mode, str) else mode for mode in modes]
         self.links: list[Link] = []
+        self._ended: queue.Queue[Link] = queue.Queue()
         super().__init__(family)
 
     def __enter__(self) -> Peer:
@@ -478,7 +450,11 @@ class Peer(Listener):
         try:
             self._modes[min(len(self.links), len(self._modes)) - 1](link)
         finally:
-            link.done.set()
+            self._ended.put(link)
+
+    def ended(self) -> Link:
+        """The next connection that has come to its end."""
+        return self._ended.get(timeout=PATIENCE)
 
 
 class Relay(Listener):

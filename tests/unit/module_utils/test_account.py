@@ -8,22 +8,21 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
-from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import Link, Peer
+from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import LINK_LOST, Link, Peer
 
 pytest.importorskip("ib_async")
 
 
 def ask(port: int, **arguments: Any) -> dict[str, Any]:
-    result = probe(port=port, **{"depth": "account", "timeout": 0.5, "retry_delay": 0.01, **arguments})
+    result = probe(port=port, **{"depth": "account", "timeout": 20.0, "retry_delay": 0.01, **arguments})
     endpoint: dict[str, Any] = result["endpoints"][0]
     return endpoint
 
 
-@pytest.mark.parametrize("mode", ["healthy", "joined", "drip", "strange_zone", "notice_before_version"])
+@pytest.mark.parametrize("mode", ["healthy", "drip", "strange_zone", "notice_before_version"])
 def test_account_values_came(mode: str) -> None:
     with Peer(mode) as peer:
-        seen = ask(peer.port, timeout=5)
-        assert peer.links[0].done.wait(5)
+        seen = ask(peer.port)
     assert (seen["outcome"], seen["problem"], seen["reached"]) == ("account_ok", None, "account")
     assert seen["account"] == {"net_liquidation_seen": True, "positions": 2, "open_orders": None}
     assert len({notice["text"] for notice in seen["notices"]}) == seen["notice_count"]
@@ -32,8 +31,7 @@ def test_account_values_came(mode: str) -> None:
 def test_nothing_is_left_behind_and_one_connection_is_enough() -> None:
     with Peer("healthy") as peer:
         ask(peer.port)
-        link = peer.links[0]
-        assert link.done.wait(5)
+        link = peer.ended()
     start, summary, positions, cancel_summary, cancel_positions = (request[0] for request in link.requests)
     assert (start, summary, positions) == ("71", "62", "61")
     assert (cancel_summary, cancel_positions) == ("63", "64")
@@ -57,7 +55,7 @@ def test_a_read_only_api_does_not_count_orders() -> None:
 
 def test_a_gateway_that_is_logged_out_is_silent_about_the_account() -> None:
     with Peer("account_silent") as peer:
-        seen = ask(peer.port)
+        seen = ask(peer.port, timeout=0.6)
     assert (seen["outcome"], seen["problem"], seen["reached"]) == ("account_silent", "ibkr.account_silent", "ready")
     assert seen["account"] == {"net_liquidation_seen": False, "positions": None, "open_orders": None}
     assert seen["detail"]
@@ -73,15 +71,13 @@ def test_a_refusal_to_tell_is_not_silence() -> None:
 
 def test_silence_about_the_account_is_the_links_fault_when_that_is_down() -> None:
     def gateway(link: Link) -> None:
-        link.begin()
-        link.accounts()
-        link.order_id()
+        link.ready()
         link.read_request()
-        link.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+        link.send(LINK_LOST)
         link.hold()
 
     with Peer(gateway) as peer:
-        seen = ask(peer.port)
+        seen = ask(peer.port, timeout=0.6)
     assert (seen["outcome"], seen["problem"]) == ("account_silent", "ibkr.disconnected")
 
 
@@ -101,11 +97,9 @@ def test_a_version_that_ib_async_does_not_speak_leaves_the_session_ready(mode: s
 )
 def test_rubbish_about_the_account_ends_in_an_outcome(rubbish: bytes) -> None:
     def gateway(link: Link) -> None:
-        link.begin()
-        link.accounts()
-        link.order_id()
+        link.ready()
         link.read_request()
-        link.send_raw(rubbish)
+        link.send(rubbish)
         link.fin()
 
     with Peer(gateway) as peer:
@@ -115,13 +109,11 @@ def test_rubbish_about_the_account_ends_in_an_outcome(rubbish: bytes) -> None:
 
 def test_a_flood_about_the_account_ends() -> None:
     def gateway(link: Link) -> None:
-        link.begin()
-        link.accounts()
-        link.order_id()
+        link.ready()
         link.read_request()
-        link.send_raw((1 << 30).to_bytes(4, "big"))
+        link.send((1 << 30).to_bytes(4, "big"))
         while True:
-            link.send_raw(b"x" * 65536)
+            link.send(b"x" * 65536)
 
     with Peer(gateway) as peer:
-        assert ask(peer.port, timeout=5)["outcome"] == "account_silent"
+        assert ask(peer.port)["outcome"] == "account_silent"

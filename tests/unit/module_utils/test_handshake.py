@@ -24,19 +24,22 @@ from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import (
     Relay,
     frame,
     free_port,
+    message,
+    ready_with,
     unanswered_port,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-#: Short, because a silent peer uses all of it.
-QUICK: dict[str, Any] = {"timeout": 0.5, "retry_delay": 0.01, "mute_wait": 0.05}
+QUICK: dict[str, Any] = {"timeout": 20.0, "retry_delay": 0.01}
+
+#: For a silent peer, which uses all of it.
+SHORT: dict[str, Any] = {"timeout": 0.5, "retry_delay": 0.01}
 
 # mode of the peer        outcome               problem                   reached  connections
 TABLE = """
 healthy                   ready                 -                         ready    1
 order_id_first            ready                 -                         ready    1
-joined                    ready                 -                         ready    1
 drip                      ready                 -                         ready    1
 strange_zone              ready                 -                         ready    1
 notice_before_version     ready                 -                         ready    1
@@ -125,7 +128,7 @@ def relayed(port: int, through: str) -> Iterator[int]:
 def test_each_way_to_fail_has_its_own_outcome(row: str, through: str) -> None:
     mode, outcome, problem, reached, connections = row.split()
     with Peer(mode) as peer, relayed(peer.port, through) as port:
-        seen = ask(port)
+        seen = ask(port, **(SHORT if "silent" in outcome or "incomplete" in outcome else QUICK))
     assert (seen["outcome"], seen["problem"] or "-", seen["reached"]) == (outcome, problem, reached)
     assert seen["attempts"] == len(peer.links) == int(connections)
     assert [phase["ok"] for phase in seen["phases"]][:-1] == [True] * (len(seen["phases"]) - 1)
@@ -186,12 +189,11 @@ def test_a_name_with_several_addresses_is_tried_until_one_answers() -> None:
 
 @pytest.mark.parametrize(
     "first",
-    ["accept_fin", "hello_fin", "silent", "start_fin", "version_silent", "no_order_id", "id_taken", "protocol_error"],
+    ["accept_fin", "hello_fin", "silent", "start_fin", "version_silent", "no_order_id", "id_taken", "bad_order_id"],
 )
 def test_success_on_a_fresh_connection_is_healthy_with_a_note(first: str) -> None:
-    mode = "bad_order_id" if first == "protocol_error" else first
-    with Peer(mode, "healthy") as peer:
-        seen = ask(peer.port)
+    with Peer(first, "healthy") as peer:
+        seen = ask(peer.port, timeout=2.0 if first in ("silent", "version_silent", "no_order_id") else 20.0)
     assert (seen["outcome"], seen["problem"], seen["attempts"]) == ("ready", "api.first_attempt_failed", 2)
     assert seen["first_failure"]["outcome"] not in ("ready", None)
     assert seen["first_failure"]["detail"]
@@ -199,7 +201,7 @@ def test_success_on_a_fresh_connection_is_healthy_with_a_note(first: str) -> Non
 
 def test_after_silence_one_more_connection_and_no_third() -> None:
     with Peer("silent") as peer:
-        seen = ask(peer.port, attempts=5)
+        seen = ask(peer.port, **SHORT, attempts=5)
     assert (seen["outcome"], len(peer.links)) == ("silent_at_hello", 2)
 
 
@@ -229,8 +231,7 @@ def test_an_id_that_the_operator_gave_is_not_replaced() -> None:
 def test_the_probe_is_a_polite_client() -> None:
     with Peer("healthy") as peer:
         ask(peer.port)
-        link = peer.links[0]
-        assert link.done.wait(5)
+        link = peer.ended()
     assert link.offered == "v100..178"
     assert [request[0] for request in link.requests] == ["71"]
     assert link.ended == "eof"
@@ -276,7 +277,7 @@ def test_the_first_bytes_are_harmless_text(depth: str) -> None:
     nasty = b"\x1b[2J\x1b]0;x\x07 password=hunter2 DU7654321 \xff\xfe\xe2\x80\xae"
 
     def mode(link: Link) -> None:
-        link.send_raw(nasty)
+        link.send(nasty)
         link.hold()
 
     with Peer(mode) as peer:
@@ -289,9 +290,9 @@ def test_the_first_bytes_are_harmless_text(depth: str) -> None:
 def test_depth_tcp_says_nothing() -> None:
     with Peer("healthy") as peer:
         seen = ask(peer.port, depth="tcp")
-        assert peer.links[0].done.wait(5)
+        link = peer.ended()
     assert (seen["outcome"], seen["reached"], seen["problem"]) == ("connected", "tcp", None)
-    assert peer.links[0].offered == ""
+    assert link.offered == ""
 
 
 @pytest.mark.parametrize(
@@ -306,13 +307,7 @@ def test_depth_tcp_says_nothing() -> None:
     ],
 )
 def test_paper_or_live_from_the_accounts(accounts: str, mode: str | None) -> None:
-    def gateway(link: Link) -> None:
-        link.begin()
-        link.accounts(accounts)
-        link.order_id()
-        link.serve()
-
-    with Peer(gateway) as peer:
+    with Peer(ready_with(accounts=message(15, 1, accounts))) as peer:
         assert ask(peer.port)["account_mode"] == mode
         expected = "config.account_mode_mismatch" if mode == "live" else None
         assert ask(peer.port, expect_mode="paper")["problem"] == expected
@@ -320,14 +315,7 @@ def test_paper_or_live_from_the_accounts(accounts: str, mode: str | None) -> Non
 
 def test_account_ids_of_any_shape_are_masked() -> None:
     ids = ",".join(["SECRET99", "DUQ123456", "U123456", *(f"DU{number}" for number in range(1000000, 1000100))])
-
-    def gateway(link: Link) -> None:
-        link.begin()
-        link.accounts(ids)
-        link.order_id()
-        link.serve()
-
-    with Peer(gateway) as peer:
+    with Peer(ready_with(accounts=message(15, 1, ids))) as peer:
         seen = ask(peer.port)
     assert seen["account_count"] == 103
     assert len(seen["accounts"]) == 20
@@ -344,7 +332,7 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
                 {"gateway": "beta", "port": well.port, "skip": "its accept queue is full"},
                 {"gateway": "gamma", "port": well.port, "inside": "gamma"},
             ],
-            **QUICK,
+            **SHORT,
         )
     found = [(each["gateway"], each["endpoint"], each["outcome"], each["problem"]) for each in result["endpoints"]]
     assert found == [
@@ -405,10 +393,10 @@ chunks = st.one_of(
 def test_any_bytes_at_any_time_end_in_an_outcome(before: list[bytes], after: list[bytes], close: bool) -> None:
     def mode(link: Link) -> None:
         for chunk in before:
-            link.send_raw(chunk)
+            link.send(chunk)
         link.read_hello()
         for chunk in after:
-            link.send_raw(chunk)
+            link.send(chunk)
         link.fin() if close else link.hold()
 
     with Peer(mode) as peer:
