@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
@@ -18,6 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Handshake,
     Health,
     Instance,
+    Listener,
     LogLine,
     LogScan,
     Port,
@@ -141,7 +144,8 @@ class Case:
         before = self.run.previous
         if before is None or before.problem is None or self.run.state in LOGGED_IN:
             return False
-        return _progress(self.run.state) <= _progress(before.got_as_far_as)
+        failed_at = PROGRESS.index(before.got_as_far_as) if before.got_as_far_as in PROGRESS else len(PROGRESS)
+        return self.run.state not in PROGRESS or PROGRESS.index(self.run.state) <= failed_at
 
     def says(self, code: str) -> bool:
         """The log alone supports `code`: of this run, or of the one that this run continues.
@@ -162,20 +166,44 @@ class Case:
         """The newest lines on which the log's state and problem rest."""
         return tuple(_log_quote(line) for line in self.run.evidence[-limit:])
 
-    def setting(self, controller_key: str, variable: str) -> str | None:
-        """A setting in effect: what the controller's own dump says, else the container's variable."""
+    def setting(self, controller_key: str, variable: str) -> str:
+        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set."""
         if self.log is not None and controller_key in self.log.settings:
-            return self.log.settings[controller_key]
-        return self.gateway.container.environment.get(variable)
+            return _value(self.log.settings[controller_key])
+        return self.variable(variable)
 
     # What does the container say?
 
-    def ports(self, role: str) -> tuple[Port, ...]:
-        """This endpoint's ports of one role."""
+    def variable(self, name: str) -> str:
+        """A variable of the container's environment; empty when it is empty or not set."""
+        return _value(self.gateway.container.environment.get(name))
+
+    @property
+    def family(self) -> Family | None:
+        """What is known of its image family."""
+        return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")
+
+    def own_ports(self, role: str) -> tuple[int, ...]:
+        """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""
+        ports = self.family.ports.items() if self.family else ()
+        return tuple(number for number, port in ports if port.role == role and self.endpoint in (port.endpoint, None))
+
+    def listeners(self, role: str) -> tuple[Listener, ...]:
+        """What listens now on the ports of that role."""
+        return tuple(each for each in self.gateway.sockets.listening if each.port in self.own_ports(role))
+
+    def close_wait(self) -> int:
+        """Connections that a client has closed and the gateway has not, on the gateway's own port."""
+        return sum(self.gateway.sockets.close_wait.get(str(port), 0) for port in self.own_ports("gateway"))
+
+    def published(self, role: str) -> tuple[Port, ...]:
+        """The ports of that role that this endpoint publishes on its machine."""
         return tuple(
             port
             for port in self.gateway.ports
-            if port.role == role and (self.endpoint is None or port.endpoint in (self.endpoint, None))
+            if port.host_port
+            and port.role == role
+            and (self.endpoint is None or port.endpoint in (self.endpoint, None))
         )
 
     def container_quotes(self, *extra: str) -> tuple[Quote, ...]:
@@ -189,27 +217,26 @@ class Case:
         return (self.quote("health", words, at), *(self.quote("health", text) for text in extra if text))
 
     def api_quotes(self) -> tuple[Quote, ...]:
-        """What the API probe met, phase by phase, as one quote."""
+        """What the API probe met, as one quote."""
         answer = self.api
         if answer.outcome is None:
             return ()
-        where = answer.address or f"{answer.host}:{answer.port}"
-        where += f" inside {self.name}" if answer.inside else ""
+        where = f"{answer.host}:{answer.port}" + (f" inside {self.name}" if answer.inside else "")
         words = f"{where}: {answer.outcome.replace('_', ' ')}, reached {answer.reached}"
-        last = answer.phases[-1].detail if answer.phases else None
-        return (self.quote("api", f"{words}: {last}" if last else words),)
+        return (self.quote("api", f"{words}: {answer.detail}" if answer.detail else words),)
 
     def quote(self, source: str, words: str, at: str | None = None) -> Quote:
         """One piece of evidence, fit to be shown."""
         return Quote(source, quote(words), at)
 
 
+def _value(told: str | None) -> str:
+    """A setting's value as the probes tell it: they write an empty one as `<empty>`."""
+    return told if told and told != "<empty>" else ""
+
+
 def _log_quote(line: LogLine) -> Quote:
     return Quote("log", quote(line.quote or ""), line.at)
-
-
-def _progress(state: str | None) -> int:
-    return PROGRESS.index(state) if state in PROGRESS else len(PROGRESS)
 
 
 @dataclass(frozen=True)
@@ -256,12 +283,7 @@ def machine(
     )
     declared = _declared(variables)
     seen = {gateway.name: gateway for gateway in health.gateways if gateway.name}
-    asked = (
-        ()
-        if health.available
-        else (entry.removeprefix(f"{name}/") for entry in only or () if entry.startswith(f"{name}/"))
-    )
-    names = list(dict.fromkeys([*declared, *seen, *asked]))
+    names = list(dict.fromkeys([*declared, *seen]))
     rows = [
         Gateway(
             gateway,
@@ -280,15 +302,18 @@ def machine(
         for gateway in names
         if _selected(only, name, gateway)
     ]
-    if not names and (only is None or name in only):
+    if not names and only is None:
         rows = [Gateway(name, True, (blank,))]
     return Machine(name, now, tuple(rows))
 
 
 def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:
-    """The evidence of a saved log: what `ibgw_logscan` returned for a path."""
+    """The evidence of a saved log, what `ibgw_logscan` returned for a path: as of the moment that it was judged from."""
     logscan = read(LogScan, result)
     log = next(iter(logscan.gateways), None)
+    last = moment(log.window.last_at) if log else None
+    if log is not None and last is not None:
+        now = last + timedelta(seconds=log.window.silent_seconds or 0)
     return Gateway(name, True, _cases(Case(machine=name, name=name, now=now, logscan=logscan, log=log), []))
 
 
@@ -331,7 +356,7 @@ def _declared(variables: Mapping[str, Any]) -> dict[str, Declared]:
 
 
 def _selected(only: Collection[str] | None, machine_name: str, gateway: str) -> bool:
-    return only is None or gateway in only or f"{machine_name}/{gateway}" in only or machine_name in only
+    return only is None or gateway in only or f"{machine_name}/{gateway}" in only
 
 
 def _cases(whole: Case, answers: list[Endpoint]) -> tuple[Case, ...]:
@@ -354,8 +379,8 @@ def _endpoints(whole: Case, answers: Iterable[Endpoint]) -> tuple[str | None, ..
     """The endpoints that a gateway has: by declaration, by its settings, by what was seen."""
     modes = (
         whole.declared.trading_mode if whole.declared else None,
-        whole.gateway.container.environment.get("TRADING_MODE"),
-        whole.log.settings.get("TradingMode") if whole.log else None,
+        whole.variable("TRADING_MODE"),
+        whole.setting("TradingMode", "TRADING_MODE"),
     )
     instances = {run.endpoint for run in whole.log.instances} if whole.log else set()
     if "both" in modes or {"paper", "live"} <= instances:

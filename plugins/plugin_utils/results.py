@@ -12,7 +12,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -22,13 +22,13 @@ Record = TypeVar("Record")
 def read(record: type[Record], data: object) -> Record:
     """`data` as a `record`; everything that does not fit is left out."""
     given = data if isinstance(data, Mapping) else {}
-    return record(**{name: _fitting(hint, given.get(name)) for name, hint in _hints(record).items()})
+    hints = _hints(typing.cast(typing.Hashable, record))
+    return record(**{name: _fitting(hint, given.get(name)) for name, hint in hints.items()})
 
 
 @cache
 def _hints(record: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(record)
-    return {each.name: hints[each.name] for each in fields(record)}  # type: ignore[arg-type]
+    return typing.get_type_hints(record)
 
 
 def _fitting(hint: Any, value: object) -> Any:
@@ -45,7 +45,7 @@ def _fitting(hint: Any, value: object) -> Any:
         (_, item) = typing.get_args(hint)
         pairs = value.items() if isinstance(value, Mapping) else ()
         return {str(key): _fitting(item, each) for key, each in pairs if _fits(item, each)}
-    return read(hint, value) if is_dataclass(hint) else value
+    return read(typing.cast(type, hint), value) if is_dataclass(hint) else value
 
 
 def _fits(hint: Any, value: object) -> bool:
@@ -361,6 +361,7 @@ class Endpoint:
     reached: str | None
     outcome: str | None
     problem: str | None
+    detail: str | None
     phases: tuple[Phase, ...]
     attempts: int | None
     server_version: int | None

@@ -1,3 +1,485 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of the layer `config`."""
+"""The configuration: the settings in effect first (the controller's own dump), the container's environment second."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    CLOSED_PORT,
+    MUTE_API,
+    PROCESS_ENDED,
+    Proof,
+    finding,
+)
+
+MODES = ("paper", "live", "both")
+
+#: Names of variables that hold a secret by value; a `_FILE` variant holds only a path.
+SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
+
+#: Addresses that publish a port to everybody who reaches the machine.
+EVERYWHERE = ("0.0.0.0", "::", "")
+
+#: What a process that did not come up shows; a configuration that it refused explains it.
+DID_NOT_START = (*PROCESS_ENDED, *CLOSED_PORT, "gateway.not_running", "gateway.crashed")
+
+
+def _not_up(case: Case) -> bool:
+    return case.ended or case.gateway.container.status == "restarting"
+
+
+def _refused_at_start(case: Case, code: str, *exit_codes: int) -> bool:
+    """The log names it, or the process ended with an exit code that has no other meaning in this family."""
+    exited = _not_up(case) and case.family is not None and case.family.controller == "ibc"
+    return case.says(code) or (exited and case.gateway.container.exit_code in exit_codes)
+
+
+def _as_set(case: Case, name: str) -> str:
+    return f"{name}={case.gateway.container.environment.get(name, '(not set)')}"
+
+
+@finding(
+    "config.trading_mode_invalid",
+    severity="down",
+    remedy="ask_person",
+    title="The trading mode is not one that the image takes",
+    meaning=(
+        "TRADING_MODE must be paper, live or both; the image has no default and ends at once with anything else, also when it is not set"
+        " at all. A restart policy then starts it over and over; no login is made."
+    ),
+    fix=(
+        "Set TRADING_MODE to paper, live or both where the container is defined (compose file, env file).",
+        "Create the container anew from that definition: docker compose up -d. A restart keeps the old environment.",
+    ),
+    explains=DID_NOT_START,
+    remedy_reason="a restart keeps the wrong value",
+    next_command="docker inspect --format '{{json .Config.Env}}' {name}",
+)
+def trading_mode_invalid(case: Case) -> Proof | None:
+    # gnzsnz common.sh:93-125, run.sh:135: unset or other than these three ends with exit code 1
+    mode = case.variable("TRADING_MODE")
+    gave_up = case.family is not None and _not_up(case) and case.gateway.container.exit_code == 1 and mode not in MODES
+    if not case.says("config.trading_mode_invalid") and not gave_up:
+        return None
+    return Proof(
+        f"the trading mode {mode or '(not set)'} is refused; allowed are paper, live, both",
+        (case.quote("health", _as_set(case, "TRADING_MODE")), *case.log_quotes(1)),
+    )
+
+
+@finding(
+    "config.credentials_conflict",
+    severity="down",
+    remedy="ask_person",
+    title="A secret is given twice, by value and by file",
+    meaning="The image takes a secret from a variable or from the file that the _FILE variable names. It ends at once when both are set.",
+    fix=(
+        "Keep the _FILE variant and remove the plain variable where the container is defined: a file does not show in docker inspect.",
+        "Create the container anew from that definition: docker compose up -d",
+    ),
+    explains=DID_NOT_START,
+    remedy_reason="a restart keeps both variables",
+    next_command="docker logs --tail 20 {name}",
+)
+def credentials_conflict(case: Case) -> Proof | None:
+    # gnzsnz common.sh:45-61: set and not empty, both: exit code 1
+    names = case.gateway.container.environment
+    twice = [name for name in names if case.variable(name) and case.variable(f"{name}_FILE")]
+    gave_up = case.family is not None and _not_up(case) and case.gateway.container.exit_code == 1 and bool(twice)
+    if not case.says("config.credentials_conflict") and not gave_up:
+        return None
+    words = ", ".join(f"{name} and {name}_FILE" for name in twice) or "a variable and its _FILE variant"
+    return Proof(f"{words} are both set", (case.quote("health", f"both set: {words}"), *case.log_quotes(1)))
+
+
+@finding(
+    "config.secret_unreadable",
+    severity="down",
+    remedy="ask_person",
+    title="A secret file can not be read",
+    meaning=(
+        "The file that a _FILE variable names is missing in the container, is a directory (Docker makes one when the source of a mount"
+        " does not exist), can not be read by the gateway's user, or ends in a carriage return that becomes part of the password."
+    ),
+    fix=(
+        "Look at it from inside: docker inspect --format '{{json .Mounts}}' {name}, then ls -l the source on {machine}.",
+        "It must be a file, readable by uid 1000, with one line and no carriage return (file says CRLF otherwise: dos2unix).",
+        "Then start the container once: docker start {name}",
+    ),
+    explains=(*DID_NOT_START, "config.credentials_missing"),
+    remedy_reason="a restart reads the same file",
+    next_command="docker logs --tail 20 {name}",
+)
+def secret_unreadable(case: Case) -> Proof | None:
+    if not case.says("config.secret_unreadable"):
+        return None
+    return Proof("a secret file can not be read in the container", case.log_quotes())
+
+
+@finding(
+    "config.credentials_missing",
+    severity="down",
+    remedy="ask_person",
+    title="User name or password is empty",
+    meaning=(
+        "The controller was given no user name or no password. It opens the login window and never presses the button: nothing fails,"
+        " nothing times out, no login is made. In mode paper only TWS_USERID and TWS_PASSWORD count; their _PAPER variants are read in"
+        " mode both only."
+    ),
+    fix=(
+        "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)",
+        "Set TWS_USERID, and TWS_PASSWORD or TWS_PASSWORD_FILE, where the container is defined.",
+        "Create the container anew from that definition: docker compose up -d",
+    ),
+    explains=("login.not_submitted", "login.not_typed", "login.in_progress", "gateway.starting", *DID_NOT_START),
+    remedy_reason="a restart has the same empty value",
+    next_command="docker logs --tail 100 {name}",
+)
+def credentials_missing(case: Case) -> Proof | None:
+    # IBC DefaultSettings.java:70-82: a secret that is set shows as ***, an empty one as nothing
+    settings = case.log.settings if case.log else {}
+    empty = [key for key in ("IbLoginId", "IbPassword") if key in settings and not case.setting(key, key)]
+    waits = case.state == "login_window" and bool(empty)
+    if not case.shows("config.credentials_missing") and not waits:
+        return None
+    return Proof(
+        f"{' and '.join(empty) or 'user name or password'} reached the controller empty",
+        case.log_quotes() + tuple(case.quote("log", f"{key}={settings[key]}") for key in empty),
+    )
+
+
+@finding(
+    "config.heap_invalid",
+    severity="down",
+    remedy="ask_person",
+    title="The heap size is not in the form that the image takes",
+    meaning=(
+        "JAVA_HEAP_SIZE is a bare number of megabytes. With a unit (1024m) the image builds an option that Java refuses, and the gateway"
+        " ends at once; current releases throw Java's own words away."
+    ),
+    fix=(
+        "Set JAVA_HEAP_SIZE to a number only, for example 1024.",
+        "Create the container anew from that definition: docker compose up -d",
+    ),
+    explains=DID_NOT_START,
+    remedy_reason="a restart keeps the wrong value",
+    next_command="docker inspect --format '{{json .Config.Env}}' {name}",
+)
+def heap_invalid(case: Case) -> Proof | None:
+    # gnzsnz common.sh:131-141: appended to -Xmx with an m
+    heap = case.variable("JAVA_HEAP_SIZE")
+    refused = _not_up(case) and case.family is not None and bool(heap) and not re.fullmatch(r"\d+", heap)
+    if not case.says("config.heap_invalid") and not refused:
+        return None
+    return Proof(
+        f"JAVA_HEAP_SIZE={heap} is no bare number of megabytes",
+        (case.quote("health", _as_set(case, "JAVA_HEAP_SIZE")), *case.log_quotes(1)),
+    )
+
+
+@finding(
+    "config.value_invalid",
+    severity="down",
+    remedy="ask_person",
+    title="A setting has a value that is refused",
+    meaning=(
+        "A setting has a value that the controller or the start script does not take. Some end the process (exit code 81, or 3 for the"
+        " second factor action); others are ignored in silence, like a restart time that is not of the form hh:mm AM."
+    ),
+    fix=(
+        "The evidence names the setting. Correct it where the container is defined (times: 11:59 PM, with one blank and no quotes).",
+        "Create the container anew from that definition: docker compose up -d",
+    ),
+    explains=DID_NOT_START,
+    remedy_reason="a restart keeps the wrong value",
+    next_command="docker logs --tail 100 {name}",
+)
+def value_invalid(case: Case) -> Proof | None:
+    # IBC ErrorCodes.java: 1105 is 81 modulo 256; ibcstart.sh:187-190: 3 for a bad second factor action
+    if not _refused_at_start(case, "config.value_invalid", 81, 3):
+        return None
+    return Proof(
+        "a setting has a value that is refused" if not case.running else "a setting has a value that is ignored",
+        (case.container_quotes() if _not_up(case) else ()) + case.log_quotes(),
+        severity="degraded" if case.running else None,
+    )
+
+
+@finding(
+    "config.file_missing",
+    severity="down",
+    remedy="ask_person",
+    title="A configuration file is missing",
+    meaning=(
+        "config.ini or the vmoptions file is not there. With a custom configuration (CUSTOM_CONFIG=yes) the image makes none itself and"
+        " expects yours to be mounted; a volume over the program directory hides what the image brought."
+    ),
+    fix=(
+        "See what is mounted where: docker inspect --format '{{json .Mounts}}' {name}",
+        "Mount the file that is missing, or remove CUSTOM_CONFIG so that the image writes its own.",
+    ),
+    explains=(*DID_NOT_START, "config.credentials_missing"),
+    remedy_reason="a restart does not bring the file",
+    next_command="docker inspect --format '{{json .Mounts}}' {name}",
+)
+def file_missing(case: Case) -> Proof | None:
+    # IBC ibcstart.sh:96-103: 6 config.ini, 7 vmoptions; ErrorCodes.java 1103: 79
+    if not _refused_at_start(case, "config.file_missing", 6, 7, 79):
+        return None
+    return Proof(
+        "a configuration file is missing", (case.container_quotes() if _not_up(case) else ()) + case.log_quotes()
+    )
+
+
+@finding(
+    "config.settings_unwritable",
+    severity="down",
+    remedy="ask_person",
+    title="The gateway can not write its settings",
+    meaning=(
+        "The settings directory, or jts.ini in it, can not be written: it belongs to another user than the gateway's (uid 1000), is mounted"
+        " read-only, its parent does not exist, or a directory stands where a file should. The gateway ends at its start."
+    ),
+    fix=(
+        "Find the directory: docker inspect --format '{{json .Mounts}}' {name}, and TWS_SETTINGS_PATH in the container's environment.",
+        "On {machine}, give it to the gateway's user: chown -R 1000:1000 <source of the mount>; its parent must exist.",
+        "Then start the container once: docker start {name}",
+    ),
+    explains=(*DID_NOT_START, "login.looping"),
+    remedy_reason="a restart can not write either",
+    next_command="docker inspect --format '{{json .Mounts}}' {name}",
+)
+def settings_unwritable(case: Case) -> Proof | None:
+    # IBC ErrorCodes.java: 1106, 1108, 1109 are 82, 84, 85 modulo 256
+    settings_path = case.variable("TWS_SETTINGS_PATH")
+    locked = [
+        mount
+        for mount in case.gateway.container.mounts
+        if mount.writable_by_gateway is False and mount.target and settings_path.startswith(mount.target)
+    ]
+    if not _refused_at_start(case, "config.settings_unwritable", 82, 84, 85) and not (locked and _not_up(case)):
+        return None
+    mounts = tuple(
+        case.quote("health", f"{mount.source} on {mount.target}: not writable by the gateway") for mount in locked
+    )
+    return Proof(
+        f"the gateway can not write its settings{f' in {locked[0].target}' if locked else ''}",
+        (case.container_quotes() if _not_up(case) else ()) + mounts + case.log_quotes(),
+    )
+
+
+@finding(
+    "config.account_mode_mismatch",
+    severity="down",
+    remedy="ask_person",
+    title="The account is of the other kind than declared",
+    meaning=(
+        "The gateway is declared paper and serves a live account, or the reverse. Programs that believe they trade paper may be trading"
+        " real money. Keep them away until it is mended."
+    ),
+    fix=(
+        "Stop the programs that use this gateway, now.",
+        "Compare trading_mode in the inventory, TRADING_MODE of the container, and the user that logs in: which of them is wrong?",
+        "Correct it where the container is defined and create the container anew.",
+    ),
+    remedy_reason="only a person knows which of the two was meant",
+    next_command="docker inspect --format '{{json .Config.Env}}' {name}",
+)
+def account_mode_mismatch(case: Case) -> Proof | None:
+    mode, served = case.endpoint, case.api.account_mode
+    if mode is None or served is None or mode == served:
+        return None
+    accounts = ", ".join(case.api.accounts)
+    return Proof(
+        f"meant to be {mode}, but the account is a {served} account",
+        (case.quote("api", f"accounts {accounts}: {served}"), *case.api_quotes()),
+    )
+
+
+@finding(
+    "config.port_bypasses_relay",
+    severity="down",
+    remedy="ask_person",
+    title="The published port leads past the relay",
+    meaning=(
+        "The container publishes the port on which the gateway itself listens (4001, 4002). That one serves only clients inside the"
+        " container; everybody else has to come through the relay beside it (4003 for live, 4004 for paper). Connections from outside"
+        " are refused, or accepted and closed at once."
+    ),
+    fix=(
+        "Change the port mapping where the container is defined, for example 127.0.0.1:4002:4004 for paper, 127.0.0.1:4001:4003 for live.",
+        "Create the container anew from that definition (docker compose up -d). It costs a full login: choose the time.",
+        "Containers in the same Docker network use {name}:4004 (paper) or {name}:4003 (live).",
+    ),
+    explains=("api.unreachable", *CLOSED_PORT, *MUTE_API),
+    remedy_reason="a port mapping changes only with a new container",
+    next_command="docker port {name}",
+)
+def port_bypasses_relay(case: Case) -> Proof | None:
+    bypasses = case.published("gateway")
+    if not bypasses or case.published("relay") or case.served or not case.running:
+        return None
+    port = bypasses[0]
+    relay = next(iter(case.own_ports("relay")), None)
+    wanted = f", the relay listens on {relay}" if relay else ""
+    mapping = f"{port.host_port}:{port.container_port}"
+    return Proof(
+        f"published as {mapping}: the gateway's own port{wanted}",
+        (
+            case.quote("health", f"{port.host_ip or '*'}:{port.host_port} -> {port.container_port}{wanted}"),
+            *case.api_quotes(),
+        ),
+    )
+
+
+@finding(
+    "config.mode_port_mismatch",
+    severity="degraded",
+    remedy="ask_person",
+    title="The published port belongs to the other trading mode",
+    meaning=(
+        "The gateway runs in one mode and publishes, or is asked on, the port of the other. Nothing listens behind that port. It is down"
+        " for those who use it, though the gateway itself may be logged in."
+    ),
+    fix=(
+        "Publish the relay's port of the mode in use: 4003 for live, 4004 for paper. Or correct TRADING_MODE.",
+        "Create the container anew from that definition: docker compose up -d. It costs a full login.",
+    ),
+    explains=CLOSED_PORT,
+    remedy_reason="a port mapping changes only with a new container",
+    next_command="docker port {name}",
+)
+def mode_port_mismatch(case: Case) -> Proof | None:
+    endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
+    other_only = case.endpoint is not None and bool(endpoints) and case.endpoint not in endpoints
+    if not case.running or (not other_only and not case.says("config.mode_port_mismatch")):
+        return None
+    return Proof(
+        f"runs in mode {case.endpoint}, publishes the port of {' and '.join(sorted(filter(None, endpoints)))}",
+        tuple(
+            case.quote("health", f"{port.host_port} -> {port.container_port} ({port.endpoint})")
+            for port in case.gateway.ports
+            if port.host_port and port.endpoint
+        )
+        + case.api_quotes(),
+        severity="down" if case.api.outcome and not case.served else None,
+    )
+
+
+@finding(
+    "config.read_only_api",
+    severity="degraded",
+    remedy="ask_person",
+    title="The API is read-only, though orders are expected",
+    meaning="The gateway's API is set to read-only: every order is refused with error 321. The inventory says that this gateway takes orders.",
+    fix=(
+        "Set READ_ONLY_API=no (in YAML quoted: 'no') where the container is defined, and create it anew. It costs a full login.",
+        "If this gateway is not meant to trade, set expect_orders: false for it in the inventory.",
+    ),
+    remedy_reason="a setting that changes what can be traded is a person's decision",
+    next_command="docker logs --tail 200 {name}",
+)
+def read_only_api(case: Case) -> Proof | None:
+    if case.declared is None or case.declared.expect_orders is not True:
+        return None
+    setting = case.setting("ReadOnlyApi", "READ_ONLY_API")
+    refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
+    if setting.lower() != "yes" and refused is None:
+        return None
+    words = (
+        case.quote("api", f"{refused.code} {refused.text}") if refused else case.quote("log", f"ReadOnlyApi={setting}")
+    )
+    return Proof("the API is read-only, and orders are expected of this gateway", (words,))
+
+
+@finding(
+    "config.nofile_unlimited",
+    severity="advice",
+    remedy="ask_person",
+    title="The limit of open files is so high that Java 8 fails on it",
+    meaning=(
+        "Java 8 makes a table as large as the limit of open files. Where the engine sets none, that is about a thousand million entries, and"
+        " Java ends with an out-of-memory message although memory is free. Java 17 builds do not mind."
+    ),
+    fix=(
+        "Set ulimits: nofile: 65536 for the container (not higher), and create it anew.",
+        "Or use an image with Java 17 (gateway 10.34.1c and newer).",
+    ),
+    explains=DID_NOT_START,
+    remedy_reason="a restart keeps the limit",
+    next_command="docker inspect --format '{{json .HostConfig.Ulimits}}' {name}",
+)
+def nofile_unlimited(case: Case) -> Proof | None:
+    if not case.says("config.nofile_unlimited"):
+        return None
+    return Proof("Java died of an unlimited number of open files", case.log_quotes(), severity="down")
+
+
+@finding(
+    "config.heap_over_limit",
+    severity="advice",
+    remedy="ask_person",
+    title="The heap is larger than the container's memory limit allows",
+    meaning=(
+        "Java may grow its heap to the size it was given, and needs some hundred megabytes besides. With a memory limit below that the"
+        " kernel kills it one day, which costs a login and can leave the session held at IBKR."
+    ),
+    fix=("Set the memory limit to about twice the heap, or lower JAVA_HEAP_SIZE; create the container anew.",),
+)
+def heap_over_limit(case: Case) -> Proof | None:
+    limit = case.gateway.container.memory.limit
+    heap = max((process.max_heap or 0 for process in case.gateway.processes), default=0)
+    if not limit or not heap or heap <= limit:
+        return None
+    words = f"heap up to {heap // 1_000_000} MB, memory limit {limit // 1_000_000} MB"
+    return Proof(words, (case.quote("health", words),))
+
+
+@finding(
+    "config.port_exposed",
+    severity="advice",
+    remedy="ask_person",
+    title="A port is published beyond this machine",
+    meaning=(
+        "The API or the screen (VNC) is published on every address of the machine. The API has no password: who reaches the port can"
+        " trade. Docker's published ports pass by most host firewalls."
+    ),
+    fix=(
+        "Publish on loopback: 127.0.0.1:4002:4004 instead of 4002:4004, and reach it through SSH or a private Docker network.",
+        "Create the container anew at the next planned login.",
+    ),
+)
+def port_exposed(case: Case) -> Proof | None:
+    exposed = [
+        port
+        for port in case.gateway.ports
+        if port.host_port and port.host_ip in EVERYWHERE and port.role in ("gateway", "relay", "vnc")
+    ]
+    if not exposed:
+        return None
+    words = [f"{port.host_ip or '*'}:{port.host_port} -> {port.container_port} ({port.role})" for port in exposed]
+    return Proof(f"published on every address: {', '.join(words)}", tuple(case.quote("health", each) for each in words))
+
+
+@finding(
+    "config.secret_in_environment",
+    severity="advice",
+    remedy="ask_person",
+    title="A secret stands in the container's environment",
+    meaning="A password or key is given by value. Everybody who may use Docker on the machine reads it with docker inspect.",
+    fix=(
+        "Put it in a file that only the container's user can read, mount that, and name it with the _FILE variant of the variable.",
+        "Remove the plain variable, and create the container anew at the next planned login.",
+    ),
+)
+def secret_in_environment(case: Case) -> Proof | None:
+    names = [name for name in case.gateway.container.environment if case.variable(name) and SECRET_NAME.search(name)]
+    if not names:
+        return None
+    return Proof(
+        f"readable with docker inspect: {', '.join(names)}",
+        tuple(case.quote("health", f"{name}=<set>") for name in names),
+    )

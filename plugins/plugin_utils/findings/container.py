@@ -1,3 +1,345 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of the layer `container`."""
+"""The container: is it there, does it run, and if not, who or what ended it?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import PROGRESS, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    CLOSED_PORT,
+    MUTE_API,
+    PROCESS_ENDED,
+    Proof,
+    finding,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Event
+
+#: Exit codes after which a new start is worth its login: closed by itself, unhandled exception, JVM abort, segfault
+#: (IBC ErrorCodes.java:23; ibcstart.sh:541).
+WORTH_A_START = (0, 76, 134, 139)
+
+#: So many starts within so long are a loop.
+LOOP_STARTS = 3
+LOOP_SPAN = timedelta(minutes=15)
+
+
+def _out_of_memory(case: Case) -> bool:
+    container = case.gateway.container
+    return container.oom_killed is True or container.host_oom_killed is True
+
+
+def _stop_event(case: Case) -> Event | None:
+    """The stop that somebody asked Docker for after the last start; Docker reports none for a process that ends by itself."""
+    stop = None
+    for event in case.gateway.events:
+        if event.action in ("start", "restart"):
+            stop = None
+        elif event.action == "stop":
+            stop = event
+    return stop
+
+
+def _each_turn_is_a_login(case: Case) -> bool:
+    if case.log is None:
+        return False
+    before = case.run.previous
+    reached = (case.run.state, before.got_as_far_as if before else None)
+    typed = any(state in PROGRESS[PROGRESS.index("submitted") :] for state in reached)
+    return typed or (case.log.history.login_attempts_last_hour or 0) >= LOOP_STARTS
+
+
+@finding(
+    "container.missing",
+    severity="down",
+    remedy="ask_person",
+    title="There is no container of that name",
+    meaning=(
+        "The inventory names a gateway for which the machine has no container, running or stopped. Either it was removed, or the name"
+        " differs: the names that come near are listed."
+    ),
+    fix=(
+        "See what is there: docker ps --all",
+        "If the name is misspelt, correct it in the inventory under gateways.",
+        "If the container was removed, create it again the way it was made (docker compose up -d, or your own playbook).",
+    ),
+    remedy_reason="no record on the machine says how this container was made",
+    next_command="docker ps --all",
+)
+def missing(case: Case) -> Proof | None:
+    if case.gateway.exists is not False:
+        return None
+    near = ", ".join(case.gateway.similar_names)
+    recorded = case.gateway.deployment is not None
+    return Proof(
+        f"no container is named {case.name}" + (f"; near: {near}" if near else ""),
+        (case.quote("health", f"no container {case.name}; names that come near: {near or 'none'}"),),
+        remedy="recreate" if recorded else None,
+        remedy_reason="its deployment is recorded on the machine" if recorded else None,
+    )
+
+
+@finding(
+    "container.held",
+    severity="down",
+    remedy="none",
+    title="The gateway is held: stopped to protect its account",
+    meaning=(
+        "An earlier run stopped this gateway because going on would have harmed the account, and left a hold on the machine. Nothing"
+        " starts it until a person has mended the cause and cleared the hold."
+    ),
+    fix=(
+        "Read the hold in the evidence: it names the cause. Mend that first (credentials, a locked account).",
+        "Only then clear the hold and start the gateway.",
+    ),
+    explains=("container.stopped", *PROCESS_ENDED, *CLOSED_PORT, "login.credentials_rejected", "login.looping"),
+    remedy_reason="only a person clears a hold",
+    next_command="docker logs --tail 100 {name}",
+)
+def held(case: Case) -> Proof | None:
+    if not case.gateway.hold or case.running:
+        return None
+    return Proof(
+        "a hold is recorded: stopped to protect the account", (case.quote("health", f"hold: {case.gateway.hold}"),)
+    )
+
+
+@finding(
+    "container.never_started",
+    severity="down",
+    remedy="ask_person",
+    title="The container was created and never ran",
+    meaning=(
+        "Docker created the container and did not start it, or could not: a port that is taken, a mount that does not exist, a"
+        " program that is not there. The engine's own words are quoted where it left any."
+    ),
+    fix=(
+        "Start it and read what Docker says: docker start {name}",
+        "A taken port: find who holds it (ss -ltnp). A missing mount: create it with the right owner, then start again.",
+    ),
+    explains=CLOSED_PORT,
+    remedy_reason="why it was never started is not known",
+    next_command="docker start {name}",
+)
+def never_started(case: Case) -> Proof | None:
+    container = case.gateway.container
+    if container.status != "created":
+        return None
+    return Proof(
+        f"created, never run{': ' + case.quote('health', container.error).quote if container.error else ''}",
+        case.container_quotes(container.error or ""),
+    )
+
+
+@finding(
+    "container.stopped",
+    severity="down",
+    remedy="ask_person",
+    title="The gateway was stopped from outside",
+    meaning=(
+        "Somebody or something asked the container to stop, and it did so in order. That can be a person, a compose command, an update"
+        " of the engine or a reboot. Whoever stopped it had a reason, so nothing starts it again without a person. Starting costs a"
+        " full login, for a live account with a second factor."
+    ),
+    fix=(
+        "Find out who stopped it and why: docker events --since 24h --until 0s --filter container={name}",
+        "When it may run again, have the phone at hand for a live account, then: docker start {name}",
+    ),
+    explains=("relay.down", "gateway.not_running", *CLOSED_PORT),
+    remedy_reason="whoever stopped it had a reason",
+    next_command="docker start {name}",
+)
+def stopped(case: Case) -> Proof | None:
+    container, stop = case.gateway.container, _stop_event(case)
+    killed = container.exit_code == 137
+    ordered = container.exit_code in (130, 143) or case.says("container.stopped") or (stop is not None and not killed)
+    if _out_of_memory(case) or not ordered or not (case.ended or case.log_only):
+        return None
+    by = f" by {stop.by}" if stop and stop.by else ""
+    code = f", exit code {container.exit_code}" if container.exit_code is not None else ""
+    meaning = f" ({container.exit_meaning})" if container.exit_meaning else ""
+    quotes = case.container_quotes() if container.status else ()
+    if stop:
+        quotes += (case.quote("health", f"docker event: {stop.action}{by}", stop.at),)
+    return Proof(
+        f"stopped from outside{by}{code}{meaning}",
+        quotes + (case.log_quotes(1) if case.says("container.stopped") else ()),
+        since=container.finished_at,
+    )
+
+
+@finding(
+    "container.paused",
+    severity="down",
+    remedy="ask_person",
+    title="The container is paused",
+    meaning="Its processes are frozen (docker pause). Ports still accept, nothing answers, and IBKR drops the session after a while.",
+    fix=("Find out who paused it and why, then: docker unpause {name}",),
+    explains=("api.unreachable", "gateway.hung", *CLOSED_PORT, *MUTE_API),
+    remedy_reason="whoever paused it had a reason",
+    next_command="docker unpause {name}",
+)
+def paused(case: Case) -> Proof | None:
+    if case.gateway.container.status != "paused":
+        return None
+    return Proof("the container is paused", case.container_quotes())
+
+
+@finding(
+    "container.out_of_memory",
+    severity="down",
+    remedy="ask_person",
+    title="The kernel killed the gateway for memory",
+    meaning=(
+        "The gateway was killed because its container's memory limit, or the machine's memory, was used up. It comes back into the same"
+        " wall until limit and heap fit each other: the limit has to be well above the Java heap (JAVA_HEAP_SIZE, 768 MB unless set),"
+        " about twice. A kill can leave the session held at IBKR for a while."
+    ),
+    fix=(
+        "Compare the limit in the evidence with the heap. Raise the container's memory limit to about twice the heap, or lower the heap.",
+        "If the machine itself is short: free -m; docker stats --no-stream",
+        "Then start it, once: docker start {name}",
+    ),
+    explains=("container.killed", "container.failed", "container.crash_loop", "gateway.not_running", *CLOSED_PORT),
+    remedy_reason="it would run into the same wall again",
+    next_command="docker stats --no-stream",
+)
+def out_of_memory(case: Case) -> Proof | None:
+    container = case.gateway.container
+    if not _out_of_memory(case) or container.exit_code != 137 or not (case.ended or container.status == "restarting"):
+        return None
+    limit = f"memory limit {container.memory.limit // 1_000_000} MB" if container.memory.limit else "no memory limit"
+    heap = case.variable("JAVA_HEAP_SIZE") or "768, the default"
+    who = "the container's limit" if container.oom_killed else "the machine's memory"
+    return Proof(
+        f"killed by the kernel for memory: {who} was used up",
+        case.container_quotes(f"{limit}; JAVA_HEAP_SIZE {heap}"),
+        since=container.finished_at,
+    )
+
+
+@finding(
+    "container.killed",
+    severity="down",
+    remedy="start",
+    title="The gateway was killed",
+    meaning=(
+        "The container ended with 137, a SIGKILL, and no shortage of memory explains it: docker kill, or a docker stop whose grace ran"
+        " out (10 s unless set, too short for a gateway). An unclean end can leave the session held at IBKR: the next login may then"
+        " wait, or find an existing session."
+    ),
+    fix=(
+        "See who did it: docker events --since 24h --until 0s --filter container={name}",
+        "Give it time to stop next time: docker stop --time 90 {name}, or stop_grace_period: 90s in compose.",
+        "Start it once: docker start {name}. If the login hangs, log in with IBKR Mobile as that user to free the session, and wait.",
+    ),
+    explains=("gateway.not_running", *CLOSED_PORT),
+    remedy_reason="nothing in the container is broken; IBKR may hold the old session for a while",
+    next_command="docker start {name}",
+)
+def killed(case: Case) -> Proof | None:
+    container, stop = case.gateway.container, _stop_event(case)
+    if not case.ended or container.exit_code != 137 or _out_of_memory(case):
+        return None
+    return Proof(
+        "killed (exit code 137), not for memory; IBKR may still hold the session",
+        case.container_quotes(*([f"docker event: stop by {stop.by or 'somebody'}; the grace ran out"] if stop else [])),
+        remedy="ask_person" if stop else None,
+        remedy_reason="somebody stopped it; the kill came when the grace ran out" if stop else None,
+        since=container.finished_at,
+    )
+
+
+@finding(
+    "container.failed",
+    severity="down",
+    remedy="ask_person",
+    title="The gateway's process ended with an error",
+    meaning=(
+        "The container ended by itself. Its exit code says what ended it, as far as the family gives codes a meaning; the codes of IBC"
+        " arrive modulo 256. When the log tells the cause, that leads."
+    ),
+    fix=(
+        "Read the end of its log: docker logs --tail 100 {name}",
+        "Mend what it names; a start without that costs a login and ends the same way.",
+    ),
+    explains=("gateway.not_running", *CLOSED_PORT),
+    next_command="docker logs --tail 100 {name}",
+)
+def failed(case: Case) -> Proof | None:
+    container = case.gateway.container
+    if not case.ended or container.exit_code in (None, 130, 137, 143) or stopped(case) or _out_of_memory(case):
+        return None
+    worth = container.exit_code in WORTH_A_START
+    return Proof(
+        f"ended by itself with exit code {container.exit_code}"
+        + (f": {container.exit_meaning}" if container.exit_meaning else ""),
+        case.container_quotes(container.error or ""),
+        remedy="start" if worth else None,
+        remedy_reason="this exit code does not stand for a lasting cause"
+        if worth
+        else "a start without mending the cause ends the same way",
+        since=container.finished_at,
+    )
+
+
+@finding(
+    "container.crash_loop",
+    severity="down",
+    remedy="ask_person",
+    title="The container starts again and again",
+    meaning=(
+        "Docker's restart policy starts a process that soon ends, over and over. Where each turn is a login, this spends the attempts"
+        " that lock an account, and each turn of a live account sends a push. What ends the process leads when the log tells it."
+    ),
+    fix=(
+        "Stop the loop first: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Read why it ends: docker logs --tail 200 {name}",
+        "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
+    ),
+    explains=("gateway.not_running", "gateway.starting", "login.in_progress", *CLOSED_PORT),
+    remedy_reason="another start changes nothing",
+    next_command="docker logs --tail 100 {name}",
+)
+def crash_loop(case: Case) -> Proof | None:
+    container = case.gateway.container
+    if container.status != "restarting" and (case.served or not case.running or _recent_starts(case) < LOOP_STARTS):
+        return None
+    costly = _each_turn_is_a_login(case)
+    return Proof(
+        f"restarting in a loop (restart count {container.restart_count}, last exit code {container.exit_code})",
+        case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately"),
+        remedy="stop_to_protect_account" if costly else None,
+        remedy_reason="each turn is a login attempt" if costly else None,
+    )
+
+
+def _recent_starts(case: Case) -> int:
+    recent = [moment(event.at) for event in case.gateway.events if event.action == "start"]
+    return sum(1 for at in recent if at is not None and case.now - at < LOOP_SPAN)
+
+
+@finding(
+    "container.unhealthy",
+    severity="degraded",
+    remedy="none",
+    title="The image's own health check fails",
+    meaning=(
+        "The HEALTHCHECK of the container fails. It is somebody else's test and often tests only a port; it never outweighs what the"
+        " probes saw. It matters where something restarts unhealthy containers: that would cost a login."
+    ),
+    fix=(
+        "See what it runs and says: docker inspect --format '{{json .State.Health}}' {name}",
+        "Make sure that nothing restarts the container because of it (autoheal, an orchestrator).",
+    ),
+    remedy_reason="a failing check is no reason to spend a login",
+    next_command="docker inspect --format '{{json .State.Health}}' {name}",
+    symptom=True,
+)
+def unhealthy(case: Case) -> Proof | None:
+    health = case.gateway.container.health
+    if health.status != "unhealthy":
+        return None
+    words = f"health check failed {health.failing_streak} times in a row: {health.last_output or 'no output'}"
+    return Proof("the image's own health check fails", (case.quote("health", words),))

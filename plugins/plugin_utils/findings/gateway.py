@@ -1,3 +1,364 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of the layer `gateway`."""
+"""The gateway process: does it come up, stay up, and answer?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import PROGRESS, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    CLOSED_PORT,
+    MUTE_API,
+    PROCESS_ENDED,
+    Proof,
+    finding,
+)
+
+#: States before a login window is there.
+COMING_UP = ("script_starting", "jvm_starting", "gateway_starting", "cold_restarting")
+
+#: Seconds from the start to an open API port where the family is not known.
+USUAL_START = 120
+
+#: So many connections that the gateway does not close show that its API thread hangs (gnzsnz/ib-gateway-docker#336).
+CLOSE_WAIT_PILE = 10
+
+#: What a gateway process that did not come up shows.
+NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
+
+
+def within_start(case: Case, since: str | None) -> bool:
+    """`since` is no longer ago than the family's normal start takes."""
+    begun = moment(since)
+    allowed = case.family.start_seconds if case.family else USUAL_START
+    return begun is not None and case.now - begun < timedelta(seconds=allowed)
+
+
+def soft_restart_possible(case: Case) -> bool:
+    """The command server is on and a daily restart is configured (IBC userguide.md:892-914)."""
+    command_port = case.setting("CommandServerPort", "")
+    return command_port not in ("", "0") and bool(case.setting("AutoRestartTime", "AUTO_RESTART_TIME"))
+
+
+def _by_log(case: Case, code: str, summary: str) -> Proof | None:
+    """The log alone proves `code`."""
+    if not case.says(code):
+        return None
+    ended = case.container_quotes() if case.ended else ()
+    return Proof(summary, ended + case.log_quotes(), since=case.run.since)
+
+
+@finding(
+    "gateway.install_broken",
+    severity="down",
+    remedy="ask_person",
+    title="The installation of the gateway is broken",
+    meaning=(
+        "The program, its Java, or its version directory is missing in the container. Some image builds came without Java; a volume"
+        " mounted over the program directory (/home/ibgateway/Jts) hides what a newer image brought."
+    ),
+    fix=(
+        "See whether a volume hides it: docker inspect --format '{{json .Mounts}}' {name}. Keep settings in TWS_SETTINGS_PATH instead.",
+        "Else use another build of the image, pinned by digest: tags were rebuilt after broken releases.",
+        "Create the container anew: docker compose up -d",
+    ),
+    explains=NOT_UP,
+    remedy_reason="a restart does not bring what is missing",
+    next_command="docker logs --tail 50 {name}",
+)
+def install_broken(case: Case) -> Proof | None:
+    return _by_log(case, "gateway.install_broken", "the program, its Java or its version directory is missing")
+
+
+@finding(
+    "gateway.display_missing",
+    severity="down",
+    remedy="restart",
+    title="The gateway has no display",
+    meaning=(
+        "The gateway draws windows, and the X server inside the container is absent or refuses. A stale lock after an unclean stop is"
+        " the usual cause; a new start clears it. Where the directory for its socket can not be written, only a person can mend it."
+    ),
+    fix=(
+        "Restart the container once: docker restart --time 90 {name} (a full login).",
+        "If it comes back: do not persist /tmp, and make /tmp/.X11-unix writable; with host networking give each container its own display.",
+    ),
+    explains=(*NOT_UP, "gateway.crashed"),
+    remedy_reason="a new start makes a new display",
+    next_command="docker logs --tail 50 {name}",
+)
+def display_missing(case: Case) -> Proof | None:
+    proof = _by_log(case, "gateway.display_missing", "the gateway has no display to draw on")
+    if proof and any(
+        "read-only" in quote.quote.lower() or "permission" in quote.quote.lower() for quote in proof.evidence
+    ):
+        return Proof(
+            "the display's socket directory can not be written",
+            proof.evidence,
+            remedy="ask_person",
+            remedy_reason="a restart can not write there either",
+            since=proof.since,
+        )
+    return proof
+
+
+@finding(
+    "gateway.build_retired",
+    severity="down",
+    remedy="ask_person",
+    title="IBKR refuses this build of the gateway",
+    meaning="IBKR retires old builds. The login is refused until a newer one is installed; credentials are fine.",
+    fix=(
+        "Use a current image, pinned by digest, with the same settings volume, and create the container anew.",
+        "Do not log in again with the old one: each try counts as a login attempt.",
+    ),
+    explains=(*NOT_UP, "login.credentials_rejected", "login.looping"),
+    remedy_reason="the same build is refused again",
+    next_command="docker logs --tail 50 {name}",
+)
+def build_retired(case: Case) -> Proof | None:
+    return _by_log(case, "gateway.build_retired", "IBKR refuses this build of the gateway")
+
+
+@finding(
+    "gateway.heap_exhausted",
+    severity="degraded",
+    remedy="ask_person",
+    title="The gateway's Java heap is used up",
+    meaning=(
+        "Java reported OutOfMemoryError. The process may go on for a while, slow or half dead, until its API stops answering. From IBC"
+        " 3.22.0 on these words never reach the log, so their absence proves nothing."
+    ),
+    fix=(
+        "Raise JAVA_HEAP_SIZE (a bare number of megabytes: 1024 to 4096) and the container's memory limit to about twice that.",
+        "Create the container anew at a time when clients may be cut: it costs a full login.",
+    ),
+    explains=(
+        "gateway.hung",
+        "gateway.crashed",
+        "clients.half_closed",
+        "api.unreachable",
+        *PROCESS_ENDED,
+        *CLOSED_PORT,
+        *MUTE_API,
+    ),
+    remedy_reason="with the same heap it fills up again",
+    next_command="docker stats --no-stream {name}",
+)
+def heap_exhausted(case: Case) -> Proof | None:
+    proof = _by_log(case, "gateway.heap_exhausted", "OutOfMemoryError: the Java heap is used up")
+    if proof is None:
+        return None
+    stopped_answering = not case.alive or (case.api.outcome is not None and not case.served)
+    return Proof(proof.summary, proof.evidence, severity="down" if stopped_answering else None, since=proof.since)
+
+
+@finding(
+    "gateway.login_window_unknown",
+    severity="down",
+    remedy="ask_person",
+    title="The controller does not recognise the login window",
+    meaning=(
+        "The gateway opened its login window, and the controller took no notice until its time ran out (IBC: exit code 1112, seen as"
+        " 88). IBC then starts the gateway again, without limit and without delay, inside the container: the restart count stays 0. No"
+        " login is made. Controller and gateway do not fit each other, or the machine is far too slow."
+    ),
+    fix=(
+        "Use an image whose controller and gateway belong together (a newer release of the same image).",
+        "Look at the window (VNC): another language or a message in front also keeps it from being recognised.",
+        "Until then stop the loop: docker stop --time 90 {name}",
+    ),
+    explains=(*NOT_UP, "login.looping", "gateway.crashed"),
+    remedy_reason="the same pair fails the same way again",
+    next_command="docker logs --tail 100 {name}",
+)
+def login_window_unknown(case: Case) -> Proof | None:
+    exits = case.run.last_exit.code if case.run.last_exit else None
+    looping = (
+        case.alive and exits in (88, 1112) and case.run.state in COMING_UP
+    )  # IBC SessionManager.java:63, ibcstart.sh:543
+    if looping and not case.served and not case.says("gateway.login_window_unknown"):
+        return Proof(
+            "the login window was not recognised in time (exit code 88), and is tried again", case.log_quotes()
+        )
+    return _by_log(case, "gateway.login_window_unknown", "the controller did not recognise the login window in time")
+
+
+@finding(
+    "gateway.crashed",
+    severity="down",
+    remedy="restart",
+    title="The gateway crashed",
+    meaning=(
+        "The gateway or its controller ended on an error of its own: an unhandled exception (IBC exit code 1100, seen as 76), or Java"
+        " gave up. Nothing in the configuration explains it; one new start is worth its login."
+    ),
+    fix=(
+        "Start it again once: docker restart --time 90 {name} (a full login).",
+        "If it crashes again at the same place, use a newer release of the image.",
+    ),
+    explains=NOT_UP,
+    remedy_reason="one new start is worth its login",
+    next_command="docker logs --tail 100 {name}",
+)
+def crashed(case: Case) -> Proof | None:
+    return _by_log(case, "gateway.crashed", "the gateway crashed")
+
+
+@finding(
+    "gateway.hung",
+    severity="down",
+    remedy="restart",
+    title="The gateway hangs",
+    meaning=(
+        "The gateway's own port accepts connections and nobody takes them: its queue is full, connections that clients have closed pile"
+        " up, or it stayed silent twice when asked from inside. The process lives, so no restart policy acts. Each further client"
+        " makes it worse."
+    ),
+    fix=(
+        "Stop the clients that keep reconnecting.",
+        "Where the command server is on and a daily restart is configured, a soft restart keeps the session (send RESTART to it).",
+        "Else restart once, with time to close in order: docker restart --time 90 {name} (a full login).",
+    ),
+    explains=("api.unreachable", "clients.half_closed", "relay.no_backend", "api.not_listening", *MUTE_API),
+    remedy_reason="only a new process frees its API",
+    next_command="docker exec {name} cat /proc/net/tcp",
+)
+def hung(case: Case) -> Proof | None:
+    if not case.running or case.served:
+        return None
+    full = [
+        each
+        for each in case.listeners("gateway")
+        if each.accept_queue and each.accept_limit is not None and each.accept_queue >= each.accept_limit
+    ]
+    pile = case.close_wait()
+    piled = bool(full) or pile >= CLOSE_WAIT_PILE
+    unanswered = case.api.outcome in ("not_asked", "silent_at_hello", "connect_timeout", "silent_at_start")
+    silent_inside = (case.inside.outcome or "").startswith("silent") and (case.inside.attempts or 0) > 1
+    if not (piled and unanswered) and not silent_inside:
+        return None
+    seen = [f"accept queue of port {each.port}: {each.accept_queue} of {each.accept_limit}" for each in full]
+    if pile:
+        seen.append(f"{pile} connections wait to be closed by the gateway (CLOSE_WAIT)")
+    if silent_inside:
+        seen.append(f"silent {case.inside.attempts} times when asked from inside")
+    soft = soft_restart_possible(case)
+    return Proof(
+        f"accepts connections and serves none: {seen[0]}",
+        tuple(case.quote("health", words) for words in seen) + case.api_quotes(),
+        remedy="soft_restart" if soft else None,
+        remedy_reason="a soft restart keeps the session" if soft else None,
+    )
+
+
+@finding(
+    "gateway.stopped_by_schedule",
+    severity="down",
+    remedy="start",
+    title="The gateway ended by itself, as it was told to",
+    meaning=(
+        "It closed in order (exit code 0) because a time was due: the daily log-off, or a configured close. Without a daily restart"
+        " (AUTO_RESTART_TIME) a gateway ends every day. Starting it is a full login, for a live account with a second factor."
+    ),
+    fix=(
+        "With the phone at hand for a live account: docker start {name}",
+        "To keep it up, set AUTO_RESTART_TIME (11:59 PM) instead of AUTO_LOGOFF_TIME; it then needs one full login a week.",
+    ),
+    explains=("container.failed", *CLOSED_PORT),
+    remedy_reason="it ended in order and can log in again",
+    next_command="docker start {name}",
+)
+def stopped_by_schedule(case: Case) -> Proof | None:
+    due = bool(case.setting("AutoLogoffTime", "AUTO_LOGOFF_TIME") or case.setting("ClosedownAt", ""))
+    in_order = case.ended and case.gateway.container.exit_code == 0 and due
+    if not in_order and not case.says("gateway.stopped_by_schedule"):
+        return None
+    quotes = (case.container_quotes() if case.ended else ()) + case.log_quotes()
+    return Proof(
+        "ended by itself at a scheduled time", quotes, since=case.gateway.container.finished_at or case.run.since
+    )
+
+
+@finding(
+    "gateway.not_running",
+    severity="down",
+    remedy="restart",
+    title="The container runs, but no gateway in it",
+    meaning=(
+        "Neither the gateway's process nor its controller runs in the container, and no restart is under way. Something else keeps the"
+        " container up (the relay, the display), so no restart policy acts."
+    ),
+    fix=(
+        "Read why it ended: docker logs --tail 100 {name}",
+        "Restart the container once: docker restart --time 90 {name} (a full login).",
+    ),
+    explains=CLOSED_PORT,
+    remedy_reason="nothing in the container will start it",
+    next_command="docker logs --tail 100 {name}",
+)
+def not_running(case: Case) -> Proof | None:
+    roles = {process.role for process in case.gateway.processes}
+    settled = not within_start(case, case.gateway.container.started_at)
+    under_way = case.state in ("auto_restarting", "cold_restarting", "shutting_down")
+    if not case.running or not roles or roles & {"gateway", "controller"} or not settled or under_way or case.served:
+        return None
+    seen = f"processes: {', '.join(sorted(filter(None, roles)))}; no gateway, no controller"
+    return Proof("the container runs without a gateway process", (case.quote("health", seen), *case.log_quotes(1)))
+
+
+@finding(
+    "gateway.restarting_by_schedule",
+    severity="starting",
+    remedy="wait",
+    title="The daily restart is under way",
+    meaning=(
+        "The gateway restarts itself at its daily time and resumes its saved session, without a second factor. It takes one to two"
+        " minutes. Interfering costs the session."
+    ),
+    fix=("Wait two minutes, then diagnose again.",),
+    explains=("gateway.starting", "login.in_progress", *CLOSED_PORT, *MUTE_API),
+    remedy_reason="it comes back by itself; interfering would cost the session",
+    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
+)
+def restarting_by_schedule(case: Case) -> Proof | None:
+    resuming = case.run.run_kind == "saved_session" and case.run.state in PROGRESS
+    in_time = within_start(case, case.run.since or case.run.run_started_at)
+    if not case.alive or case.served or case.run.problem not in (None, "gateway.restarting_by_schedule"):
+        return None
+    if not case.says("gateway.restarting_by_schedule") and not (
+        in_time and (resuming or case.run.state == "auto_restarting")
+    ):
+        return None
+    return Proof("the daily restart is under way", case.log_quotes(1), since=case.run.since)
+
+
+@finding(
+    "gateway.starting",
+    severity="starting",
+    remedy="wait",
+    title="The gateway is starting",
+    meaning=(
+        "It was started moments ago, within what its family normally needs, and nothing has failed yet. Its API port opens only after the"
+        " login; a relay in front accepts connections before that."
+    ),
+    fix=("Wait two minutes, then diagnose again.",),
+    explains=("login.in_progress", *CLOSED_PORT, *MUTE_API),
+    remedy_reason="it is on its way",
+    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
+)
+def starting(case: Case) -> Proof | None:
+    if not case.alive or case.served or case.run.problem not in (None, "gateway.starting"):
+        return None
+    container = case.gateway.container
+    begun = case.run.run_started_at or case.run.since or container.started_at
+    unread = case.run.state in (None, "unknown") and container.started_at is not None
+    if case.run.state not in COMING_UP and not unread or not within_start(case, begun):
+        return None
+    words = f"container started at {container.started_at}" if container.started_at else f"run started at {begun}"
+    return Proof(
+        f"starting: {(case.run.state or 'no log line yet').replace('_', ' ')}",
+        (case.quote("health", words), *case.log_quotes(1)),
+        since=begun,
+    )

@@ -5,11 +5,68 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import PROCESS_ENDED, Proof, finding
+
+#: What Ansible says when it got in and was not let do its work, and what mends it (ansible-core 2.19).
+DENIALS = (
+    (
+        "Missing sudo password",
+        "sudo asks for a password and none was given",
+        "run with --ask-become-pass, or set ansible_become_password",
+    ),
+    ("Incorrect sudo password", "sudo refused the password", "correct ansible_become_password for {machine}"),
+    ("Incorrect su password", "su refused the password", "correct ansible_become_password for {machine}"),
+    (
+        "is not in the sudoers file",
+        "the remote user may not use sudo",
+        "allow the user in sudoers, or set ansible_become: false",
+    ),
+    ("sudo: not found", "there is no sudo", "install sudo on {machine}, or set ansible_become_method"),
+    (
+        "become plugin",
+        "becoming another user failed",
+        "check ansible_become, ansible_become_method and ansible_become_user",
+    ),
+    (
+        "privilege escalation",
+        "becoming another user failed",
+        "check ansible_become, ansible_become_method and ansible_become_user",
+    ),
+    (
+        "python: not found",
+        "there is no Python",
+        "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter",
+    ),
+    (
+        "python3: not found",
+        "there is no Python",
+        "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter",
+    ),
+    (
+        "python3: No such file",
+        "there is no Python",
+        "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter",
+    ),
+    (
+        "Permission denied",
+        "the remote user lacks a right",
+        "give the remote user a writable home or remote_tmp on {machine}",
+    ),
+)
+
+#: Less than this, and a gateway can not keep its settings and logs (findings.md).
+DISK_SHORT = 500_000_000
+
+#: How far a clock may be off beyond what the measurement itself can err by, in seconds.
+CLOCK_TOLERANCE = 10
 
 
-def denied(message: str) -> bool:
-    return False
+def denial(message: str) -> tuple[str, str] | None:
+    """What the remote side refused, and what mends it, where a task's `message` tells that."""
+    for words, refused, cure in DENIALS:
+        if words.lower() in message.lower():
+            return refused, cure
+    return None
 
 
 @finding(
@@ -18,12 +75,12 @@ def denied(message: str) -> bool:
     remedy="none",
     title="The machine does not answer",
     meaning=(
-        "Ansible could not connect to the machine. Whether its gateways work is not known: the way to it may be broken from here"
-        " only. Nothing is done about gateways that nobody could look at."
+        "Ansible could not connect to the machine. Whether its gateways work is not known: the way to it may be broken from here only."
+        " Nothing is done about gateways that nobody could look at."
     ),
     fix=(
         "Try the connection by itself: ansible {machine} -m ansible.builtin.ping",
-        "Check address, port and user in the inventory (ansible_host, ansible_port, ansible_user), then the network and the machine.",
+        "Check address, port and user in the inventory (ansible_host, ansible_port, ansible_user), then the network and the machine itself.",
     ),
     remedy_reason="nobody could look; the gateway may be well",
     next_command="ansible {machine} -m ansible.builtin.ping",
@@ -32,4 +89,125 @@ def unreachable(case: Case) -> Proof | None:
     task = case.tasks.get("health")
     if task is None or not task.unreachable:
         return None
-    return Proof(f"{case.machine} does not answer", (case.quote("ansible", task.message),))
+    return Proof(f"the machine {case.machine} does not answer", (case.quote("ansible", task.message),))
+
+
+@finding(
+    "host.access_denied",
+    severity="unknown",
+    remedy="none",
+    title="The machine answers, but the probe was not let in",
+    meaning=(
+        "Ansible connected, and then could not run a probe: there is no Python, no sudo, or the become password is wrong. The gateways"
+        " may be well; nobody could look."
+    ),
+    fix=("Mend what the evidence names, then: ansible {machine} -m ansible.builtin.ping --become",),
+    remedy_reason="nobody could look; the gateway may be well",
+    next_command="ansible {machine} -m ansible.builtin.ping --become",
+)
+def access_denied(case: Case) -> Proof | None:
+    task = case.tasks.get("health")
+    refusal = denial(task.message) if task and task.failed else None
+    if task is None or refusal is None:
+        return None
+    refused, cure = refusal
+    return Proof(f"on {case.machine}, {refused}", (case.quote("ansible", task.message),), (cure,))
+
+
+@finding(
+    "host.disk_full",
+    severity="degraded",
+    remedy="ask_person",
+    title="A disk that the gateway needs is full",
+    meaning=(
+        "Less than 500 MB, or no file entry, is left where Docker or a settings directory of the gateway lives. A gateway that can not"
+        " write its settings fails at its next start, and a session saved for the daily restart is lost."
+    ),
+    fix=(
+        "See what fills it: df -h; docker system df",
+        "Free space (old images: docker image prune; logs: set max-size on the json-file log driver).",
+        "Do not restart the gateway before there is room: it could not write its settings.",
+    ),
+    explains=(*PROCESS_ENDED, "config.settings_unwritable"),
+    remedy_reason="only a person knows what may be deleted",
+    next_command="df -h",
+)
+def disk_full(case: Case) -> Proof | None:
+    full = [
+        disk
+        for disk in case.health.host.disks
+        if (disk.free is not None and disk.free < DISK_SHORT) or (disk.free_inodes == 0 and disk.total)
+    ]
+    if not full:
+        return None
+    words = [
+        f"{disk.path}: {(disk.free or 0) // 1_000_000} MB free, {disk.free_inodes} file entries free" for disk in full
+    ]
+    failed_on_it = case.says("host.disk_full") or case.says("config.settings_unwritable")
+    return Proof(
+        f"{full[0].path} on {case.machine} is full",
+        tuple(case.quote("health", each) for each in words) + (case.log_quotes(1) if failed_on_it else ()),
+        severity="down" if failed_on_it else None,
+    )
+
+
+@finding(
+    "host.memory_short",
+    severity="degraded",
+    remedy="ask_person",
+    title="The machine may run out of memory",
+    meaning=(
+        "The gateway may still claim more memory than the machine has left. When it does, the kernel kills a process, often this one,"
+        " and a killed gateway costs a full login and can leave its session held at IBKR."
+    ),
+    fix=(
+        "See who uses it: docker stats --no-stream; free -m",
+        "Stop what is not needed, add memory, or lower the heap (JAVA_HEAP_SIZE) of gateways that do not need theirs.",
+    ),
+    next_command="docker stats --no-stream",
+)
+def memory_short(case: Case) -> Proof | None:
+    available = case.health.host.memory.available
+    claim = _claim(case)
+    if available is None or claim is None or claim <= available:
+        return None
+    megabytes = f"{available // 1_000_000} MB are available, the gateway may claim {claim // 1_000_000} MB more"
+    return Proof(f"memory is short on {case.machine}: {megabytes}", (case.quote("health", megabytes),))
+
+
+def _claim(case: Case) -> int | None:
+    """What the gateway may still take: up to its container's limit, else up to its heap."""
+    memory = case.gateway.container.memory
+    if case.running and memory.limit and memory.usage is not None:
+        return memory.limit - memory.usage
+    for process in case.gateway.processes:
+        if process.role == "gateway" and process.max_heap and process.rss is not None:
+            return process.max_heap - process.rss
+    return None
+
+
+@finding(
+    "host.clock_wrong",
+    severity="degraded",
+    remedy="ask_person",
+    title="The machine's clock is wrong",
+    meaning=(
+        "The clock is off, or nothing keeps it right. Logs get wrong times, one-time codes are refused, and a daily restart falls into"
+        " the wrong hour. A clock that is only not synchronised, with no measured error, is an advice."
+    ),
+    fix=(
+        "See what keeps the time: timedatectl status; chronyc tracking",
+        "Start a time service (systemd-timesyncd or chrony) and wait until it says synchronised.",
+    ),
+    remedy_reason="a jump of the clock under a running gateway is a person's decision",
+    next_command="timedatectl status",
+)
+def clock_wrong(case: Case) -> Proof | None:
+    host = case.health.host
+    if host.clock_offset is not None and abs(host.clock_offset) > CLOCK_TOLERANCE:
+        words = f"the clock of {case.machine} is off by {host.clock_offset:+.0f} s"
+        return Proof(words, (case.quote("health", words, host.now),))
+    if host.clock_synchronized is False and host.clock_offset is None:
+        words = f"nothing keeps the clock of {case.machine} right"
+        return Proof(words, (case.quote("health", "clock not synchronised", host.now),), severity="advice")
+    return None

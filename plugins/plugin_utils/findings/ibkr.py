@@ -1,3 +1,110 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of the layer `ibkr`."""
+"""IBKR behind the gateway: links, data, and its own timetable."""
+
+from __future__ import annotations
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+
+#: Message codes: a data farm is broken, and the same farm is well again (IBKR's table of message codes).
+FARM_DOWN = {2103: 2104, 2105: 2106, 2157: 2158}
+
+
+@finding(
+    "ibkr.disconnected",
+    severity="waiting",
+    remedy="wait",
+    title="The gateway has lost its link to IBKR",
+    meaning=(
+        "The gateway is logged in and its API answers, but the link to IBKR's servers is down. It reconnects by itself. During IBKR's"
+        " nightly and weekend resets this is normal; at other times look at the machine's network."
+    ),
+    fix=(
+        "Leave it running: it reconnects by itself and keeps the session.",
+        "If it lasts, look at the machine's network and at IBKR's system status page.",
+    ),
+    explains=("ibkr.data_farm_down", "ibkr.account_silent", "container.unhealthy"),
+    remedy_reason="the gateway reconnects by itself and keeps the session",
+    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
+)
+def disconnected(case: Case) -> Proof | None:
+    away = case.api.outcome == "ready_ibkr_away"
+    lost = case.state == "connection_lost" and case.api.outcome not in ("ready", "account_ok")
+    if not away and not lost:
+        return None
+    notices = tuple(
+        case.quote("api", f"{note.code} {note.text}", note.at) for note in case.api.notices if note.code in (1100, 2110)
+    )
+    return Proof(
+        "the gateway has lost its link to IBKR",
+        notices + (case.log_quotes() if lost else ()),
+        since=case.run.since if lost else None,
+    )
+
+
+@finding(
+    "ibkr.data_farm_down",
+    severity="degraded",
+    remedy="wait",
+    title="A data connection to IBKR is down",
+    meaning="The gateway reports a market data, history or contract farm as broken, and has not reported it well again. It reconnects by itself.",
+    fix=("Leave it running; if it lasts beyond IBKR's reset hours, look at IBKR's system status page.",),
+    remedy_reason="the gateway reconnects by itself",
+)
+def data_farm_down(case: Case) -> Proof | None:
+    broken = {}
+    for note in case.api.notices:
+        farm = (note.text or "").rpartition(":")[2]
+        if note.code in FARM_DOWN:
+            broken[(FARM_DOWN[note.code], farm)] = note
+        elif note.code is not None:
+            broken.pop((note.code, farm), None)
+    if not case.served or not broken:
+        return None
+    quotes = tuple(case.quote("api", f"{note.code} {note.text}", note.at) for note in broken.values())
+    return Proof(f"{len(broken)} data connection{'s' * (len(broken) > 1)} to IBKR down", quotes)
+
+
+@finding(
+    "ibkr.account_silent",
+    severity="degraded",
+    remedy="wait",
+    title="Account values never come",
+    meaning=(
+        "The API is ready, and IBKR sends no values of the account. A gateway that was logged out upstream still looks connected; with"
+        " several accounts a single one without data does the same."
+    ),
+    fix=(
+        "Diagnose again in some minutes.",
+        "If it stays outside IBKR's reset hours, restart once when clients may be cut: docker restart --time 90 {name} (a full login).",
+    ),
+    remedy_reason="it often comes back by itself; a restart costs a login",
+    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name} -e diagnose_depth=account",
+)
+def account_silent(case: Case) -> Proof | None:
+    if case.api.outcome != "account_silent":
+        return None
+    return Proof("the API is ready, account values never come", case.api_quotes())
+
+
+@finding(
+    "ibkr.weekly_login_due",
+    severity="note",
+    remedy="none",
+    title="The next full login is known",
+    meaning=(
+        "IBKR ends every saved session on Sunday at 01:00 New York time. The first restart after that needs a full login, for a live"
+        " account with a second factor. Plan it for an hour at which somebody has the phone."
+    ),
+    fix=("Have somebody with the phone ready at that time, or set TWS_COLD_RESTART to a waking hour on Sunday.",),
+)
+def weekly_login_due(case: Case) -> Proof | None:
+    forced = next_forced_login(case)
+    if forced is None:
+        return None
+    left = (forced - case.now).total_seconds()
+    when = f"in {countdown(left)}" if left > 0 else "due at the next restart"
+    last = case.log.history.last_full_login_at if case.log else None
+    return Proof(f"next full login {when}", (case.quote("log", f"last full login {last}"),), deadline=stamp(forced))

@@ -1,3 +1,448 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of the layer `login`."""
+"""The login: what came of the attempt. A refused attempt is judged by what it presented: a typed password or a saved session."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import RESTARTING_POLICIES, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    CLOSED_PORT,
+    MUTE_API,
+    PROCESS_ENDED,
+    Proof,
+    finding,
+)
+
+#: What a login that failed drives or shows.
+NO_LOGIN = ("gateway.starting", "login.in_progress", "gateway.crashed", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API)
+
+#: States between the window and the second factor or the start of the session.
+UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loading")
+
+#: So many attempts within an hour, none of which led to a session, are a loop (IBC: the second turn is one already).
+LOOP_ATTEMPTS = 3
+
+#: What a log says when the same user is logged in somewhere else.
+OTHER_SESSION = (
+    "session_found",
+    "session_asked",
+    "session_continued",
+    "session_settled",
+    "session_yielded",
+    "session_taken",
+)
+
+#: After another login was seen, one's own would throw that one out again (facts: IBC re-login, ExistingSessionDetectedAction).
+OTHER_LOGIN_RECENT = timedelta(minutes=10)
+
+
+def tries_again(case: Case) -> str | None:
+    """Who would log in again without being asked; None where it stays as it is."""
+    container = case.gateway.container
+    if container.status == "restarting":
+        return "Docker's restart policy starts it again"
+    if not case.alive:
+        return None
+    before = case.run.previous
+    if case.run.state in ("cold_restarting", "auto_restarting", "twofa_retrying") or (before and before.problem):
+        return "the controller or a restart policy logs in again by itself"
+    policy = (container.restart_policy or "").partition(":")[0]
+    if case.run.state in ("ended", "shutting_down") and policy in RESTARTING_POLICIES:
+        return f"the restart policy {policy} starts it again"
+    return None
+
+
+def protecting(case: Case, proof: Proof) -> Proof:
+    """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person."""
+    again = tries_again(case)
+    if again is None:
+        return proof
+    return Proof(
+        proof.summary,
+        proof.evidence,
+        remedy="stop_to_protect_account",
+        remedy_reason=again,
+        since=proof.since,
+        deadline=proof.deadline,
+    )
+
+
+def _proof(case: Case, summary: str) -> Proof:
+    ended = case.container_quotes() if case.ended else ()
+    return Proof(summary, ended + case.log_quotes(), since=case.run.since)
+
+
+@finding(
+    "login.api_not_permitted",
+    severity="down",
+    remedy="ask_person",
+    title="The account may not use the API",
+    meaning="IBKR says that this account or user has no access to the API or to this platform. No restart changes that.",
+    fix=(
+        "Log in to the Client Portal as this user: finish pending tasks, and check that the account type may use the API (IBKR Lite may not).",
+        "Then restart the container once: docker restart --time 90 {name}",
+    ),
+    explains=("login.looping", *NO_LOGIN),
+    remedy_reason="IBKR refuses it until the account is changed",
+    next_command="docker logs --tail 50 {name}",
+)
+def api_not_permitted(case: Case) -> Proof | None:
+    if not case.says("login.api_not_permitted"):
+        return None
+    return protecting(case, _proof(case, "IBKR says that the account may not use the API"))
+
+
+@finding(
+    "login.account_locked",
+    severity="down",
+    remedy="ask_person",
+    title="The account is locked",
+    meaning=(
+        "IBKR has locked or restricted this user. Ten failed logins within 24 hours lock it until 24 hours after the last failure, so"
+        " each further attempt makes it longer."
+    ),
+    fix=(
+        "Make sure that nothing tries again: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Ask IBKR, or log in to the Client Portal as this user once, to see when and how the lock ends.",
+        "Start the gateway only after a login by hand has worked.",
+    ),
+    explains=("login.credentials_rejected", "login.throttled", "login.looping", *NO_LOGIN),
+    remedy_reason="every attempt prolongs the lock",
+    next_command="docker logs --tail 50 {name}",
+)
+def account_locked(case: Case) -> Proof | None:
+    if not case.says("login.account_locked"):
+        return None
+    return protecting(case, _proof(case, "IBKR has locked or restricted this user"))
+
+
+@finding(
+    "login.credentials_rejected",
+    severity="down",
+    remedy="ask_person",
+    title="IBKR refused the user name or password that were typed",
+    meaning=(
+        "The controller typed user name and password, and IBKR refused them. Wrong credentials usually show as the window"
+        " Unrecognized Username or Password, which stays open. Live credentials in paper mode, or a paper user in live mode, look the"
+        " same. Failed attempts lock the account: nothing restarts this."
+    ),
+    fix=(
+        "Do not restart it: each start is another failed login, and ten within a day lock the account.",
+        "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together.",
+        "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the container anew.",
+    ),
+    explains=("login.looping", *NO_LOGIN),
+    remedy_reason="each attempt counts towards a lock of the account",
+    next_command="docker logs --tail 100 {name}",
+)
+def credentials_rejected(case: Case) -> Proof | None:
+    if not case.says("login.credentials_rejected"):
+        return None
+    return protecting(case, _proof(case, "IBKR refused the user name or password that were typed"))
+
+
+@finding(
+    "login.saved_session_refused",
+    severity="down",
+    remedy="restart",
+    title="IBKR refused the saved session; the password is fine",
+    meaning=(
+        "The daily restart, or a re-login inside a run, presented a saved session and IBKR refused it. The window Unrecognized Username"
+        " or Password looks like a wrong password and is not: nothing was typed. Saved sessions end every Sunday at 01:00 New York"
+        " time, and now and then between. The process stays, so no restart policy acts, and it stays like this for ever. One"
+        " new start types the credentials; for a live account that asks for the second factor."
+    ),
+    fix=(
+        "Do not change the password.",
+        "With the phone at hand for a live account, restart once: docker restart --time 90 {name}",
+        "If it happens every week: plan the full login for a waking hour on Sunday (TWS_COLD_RESTART, or stop and start).",
+    ),
+    explains=("ibkr.disconnected", "gateway.restarting_by_schedule", *NO_LOGIN),
+    remedy_reason="the credentials are fine; one new start types them",
+    next_command="docker restart --time 90 {name}",
+)
+def saved_session_refused(case: Case) -> Proof | None:
+    if not case.says("login.saved_session_refused"):
+        return None
+    proof = _proof(case, "IBKR refused the saved session (nothing was typed: the password is fine)")
+    if not _other_login_seen(case):
+        return proof
+    return Proof(
+        f"{proof.summary}, minutes after another login of this user was seen",
+        proof.evidence,
+        (
+            "Another login of this user was seen minutes before: a restart would throw that session out.",
+            "Find out who it is (IBKR Mobile, TWS, another gateway); restart this one only when that session may end.",
+        ),
+        remedy="none",
+        remedy_reason="a restart would throw out the other session of this user",
+        since=proof.since,
+        next_command="docker logs --tail 100 {name}",
+    )
+
+
+def _other_login_seen(case: Case) -> bool:
+    refused_at = moment(case.run.since) or case.now
+    events = case.log.events if case.log else ()
+    seen = [moment(event.at) for event in events if event.event in OTHER_SESSION]
+    return any(at is not None and timedelta(0) <= refused_at - at < OTHER_LOGIN_RECENT for at in seen)
+
+
+@finding(
+    "login.not_typed",
+    severity="down",
+    remedy="restart",
+    title="The controller types nothing: it believes that a session is resumed",
+    meaning=(
+        "A stale autorestart file lies in the settings directory. The controller takes the start for a daily restart and waits for a"
+        " session that does not come; it types no credentials and has no time-out for this."
+    ),
+    fix=(
+        "Find the file: docker exec {name} find / -name autorestart -type f 2>/dev/null",
+        "Remove that one file, then restart once: docker restart --time 90 {name} (a full login).",
+    ),
+    explains=NO_LOGIN,
+    remedy_reason="without the stale file a new start types the credentials",
+    next_command="docker exec {name} find / -name autorestart -type f",
+)
+def not_typed(case: Case) -> Proof | None:
+    if not case.shows("login.not_typed"):
+        return None
+    return _proof(case, "the controller waits for a saved session and types nothing")
+
+
+@finding(
+    "login.not_submitted",
+    severity="down",
+    remedy="restart",
+    title="The login was clicked and nothing followed",
+    meaning=(
+        "User name and password were typed, the button was pressed, and the gateway did not react within its time. The controller has no"
+        " time-out for this, so it stays like this."
+    ),
+    fix=(
+        "Look at the window (VNC) if you can: a message may stand in front of it.",
+        "Restart once: docker restart --time 90 {name} (a full login).",
+    ),
+    explains=NO_LOGIN,
+    remedy_reason="the controller has no time-out for this",
+    next_command="docker logs --tail 50 {name}",
+)
+def not_submitted(case: Case) -> Proof | None:
+    if not case.shows("login.not_submitted"):
+        return None
+    return _proof(case, "the login was clicked and nothing followed")
+
+
+@finding(
+    "login.taken_over",
+    severity="down",
+    remedy="ask_person",
+    title="Another login took the session",
+    meaning=(
+        "The gateway was logged in, and the same user logged in somewhere else. With the action primaryoverride a running gateway gives"
+        " way and ends. Starting it again throws the other session out, which may be a person trading by hand."
+    ),
+    fix=(
+        "Find out who logged in: IBKR Mobile, TWS, the Client Portal, another gateway with the same user.",
+        "When that session may end: docker start {name}, or docker restart --time 90 {name} if it still runs.",
+        "Give the gateway a user of its own, and EXISTING_SESSION_DETECTED_ACTION=primary if it should keep its session.",
+    ),
+    explains=("login.existing_session", *NO_LOGIN),
+    remedy_reason="a start would throw out whoever took the session",
+    next_command="docker logs --tail 100 {name}",
+)
+def taken_over(case: Case) -> Proof | None:
+    if not case.says("login.taken_over"):
+        return None
+    return _proof(case, "another login of the same user took the session")
+
+
+@finding(
+    "login.existing_session",
+    severity="waiting",
+    remedy="ask_person",
+    title="The same user is logged in somewhere else",
+    meaning=(
+        "IBKR allows one trading session per user, and there is one already. By the action setting the controller asks (manual), gives"
+        " way (secondary), or goes on (primary). Who has the session is for a person to say."
+    ),
+    fix=(
+        "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
+        "A session left behind by a kill frees itself after a while; logging in with IBKR Mobile as that user frees it at once.",
+        "Set EXISTING_SESSION_DETECTED_ACTION=primary where this gateway should win, and give it a user of its own.",
+    ),
+    explains=("login.looping", *NO_LOGIN),
+    remedy_reason="going on would throw out whoever has the session",
+    next_command="docker logs --tail 50 {name}",
+)
+def existing_session(case: Case) -> Proof | None:
+    if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.served):
+        return None
+    gave_way = not case.alive or case.run.state in ("shutting_down", "ended") or case.continues_failure
+    return Proof(
+        "the same user is logged in elsewhere; "
+        + ("this gateway gave way" if gave_way else "the gateway asks what to do"),
+        (case.container_quotes() if case.ended else ()) + case.log_quotes(),
+        severity="down" if gave_way else None,
+        since=case.run.since,
+    )
+
+
+@finding(
+    "login.throttled",
+    severity="waiting",
+    remedy="wait",
+    title="IBKR makes the login wait: too many failed attempts",
+    meaning=(
+        "After too many failed attempts IBKR asks to wait, from seconds to minutes. Every further attempt counts, restarts too. What made"
+        " the attempts fail is still there."
+    ),
+    fix=(
+        "Leave it alone for 15 to 60 minutes; make sure that nothing else logs in as this user.",
+        "Find out why the attempts before failed: docker logs --tail 300 {name}",
+        "Then restart once: docker restart --time 90 {name}",
+    ),
+    explains=("login.looping", *NO_LOGIN),
+    remedy_reason="every attempt prolongs the wait",
+    next_command="docker logs --tail 100 {name}",
+)
+def throttled(case: Case) -> Proof | None:
+    if not case.says("login.throttled"):
+        return None
+    until = f", wait until {case.run.deadline}" if case.run.deadline else ""
+    proof = _proof(case, f"too many failed login attempts{until}")
+    return protecting(case, Proof(proof.summary, proof.evidence, since=proof.since, deadline=case.run.deadline))
+
+
+@finding(
+    "login.server_unreachable",
+    severity="waiting",
+    remedy="wait",
+    title="The gateway does not reach IBKR",
+    meaning=(
+        "The gateway can not connect to IBKR's login server, or IBKR says that it is not available. The gateway tries again by itself."
+        " Nightly and on weekends IBKR resets its servers; otherwise look at DNS, routes and firewalls of the machine."
+    ),
+    fix=(
+        "Is IBKR in maintenance? Look at its system status page.",
+        "Does the container resolve names? docker exec {name} getent hosts www.interactivebrokers.com",
+        "Leave the gateway running: it connects when it can.",
+    ),
+    explains=("login.auth_silent", "login.looping", *NO_LOGIN),
+    remedy_reason="the gateway tries again by itself",
+    next_command="docker logs --tail 50 {name}",
+)
+def server_unreachable(case: Case) -> Proof | None:
+    if not case.says("login.server_unreachable"):
+        return None
+    return _proof(case, "the gateway does not reach IBKR's login server")
+
+
+@finding(
+    "login.auth_silent",
+    severity="waiting",
+    remedy="wait",
+    title="IBKR does not answer the login",
+    meaning=(
+        "The login was sent and IBKR stays silent, far beyond the usual seconds. Often the session slot is still held by a session that"
+        " was killed. A restart adds one more stranded session and makes it worse; the slot frees itself in up to some hours."
+    ),
+    fix=(
+        "Wait up to an hour; the gateway keeps trying.",
+        "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not).",
+        "Then restart once: docker restart --time 90 {name}",
+    ),
+    explains=NO_LOGIN,
+    remedy_reason="a restart would strand one more session",
+    next_command="docker logs --tail 50 {name}",
+)
+def auth_silent(case: Case) -> Proof | None:
+    if not case.shows("login.auth_silent"):
+        return None
+    since = moment(case.run.since)
+    long = since is not None and case.now - since > timedelta(hours=1)
+    return Proof(
+        "the login was sent, IBKR does not answer",
+        case.log_quotes(),
+        remedy="ask_person" if long else None,
+        remedy_reason="an hour has passed" if long else None,
+        since=case.run.since,
+    )
+
+
+@finding(
+    "login.dialog_blocking",
+    severity="waiting",
+    remedy="ask_person",
+    title="A window waits for somebody to click",
+    meaning=(
+        "A window is open that the controller does not handle: a message from IBKR, a write-access confirmation, an incoming connection"
+        " to accept. Until somebody answers it, the login does not go on, or API clients are refused or ignored."
+    ),
+    fix=(
+        "Look at the window (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback), read it, and answer it.",
+        "IBKR's messages can also be read in the Client Portal; answer them there, then restart at the next planned login.",
+    ),
+    explains=("login.in_progress", "config.read_only_api", *CLOSED_PORT, *MUTE_API),
+    remedy_reason="somebody has to read the window",
+    next_command="docker logs --tail 50 {name}",
+)
+def dialog_blocking(case: Case) -> Proof | None:
+    if case.served or not case.shows("login.dialog_blocking"):
+        return None
+    title = case.run.open_windows[-1] if case.run.open_windows else None
+    words = case.quote("log", title).quote if title else "that the controller does not handle"
+    return Proof(f"a window is open: {words}", case.log_quotes(), since=case.run.since)
+
+
+@finding(
+    "login.looping",
+    severity="down",
+    remedy="stop_to_protect_account",
+    title="It logs in again and again without success",
+    meaning=(
+        "The controller, or a restart policy, answers each failed login with another one, without limit and often without delay. The"
+        " container's restart count may stay 0: what counts is the attempts in the log. Attempts lock the account, and a live one"
+        " sends a push each time."
+    ),
+    fix=(
+        "Stop it now: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Read why the attempts fail: docker logs --tail 300 {name}",
+        "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
+    ),
+    explains=NO_LOGIN,
+    remedy_reason="each turn counts towards a lock of the account",
+    next_command="docker logs --tail 300 {name}",
+)
+def looping(case: Case) -> Proof | None:
+    attempts = (case.log.history.login_attempts_last_hour or 0) if case.log else 0
+    repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.served
+    if not case.says("login.looping") and not repeats:
+        return None
+    return _proof(case, f"logs in again and again without success: {attempts} attempts within the last hour")
+
+
+@finding(
+    "login.in_progress",
+    severity="starting",
+    remedy="wait",
+    title="The login is under way",
+    meaning=(
+        "The controller is typing the credentials, or has sent them, within the time that this normally takes, and nothing has failed."
+        " The API port opens after the login."
+    ),
+    fix=("Wait two minutes, then diagnose again.",),
+    explains=(*CLOSED_PORT, *MUTE_API),
+    remedy_reason="it is on its way",
+    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
+)
+def in_progress(case: Case) -> Proof | None:
+    if case.state not in UNDER_WAY or case.served or case.run.problem not in (None, "login.in_progress"):
+        return None
+    if not within_start(case, case.run.since):
+        return None
+    return Proof(f"the login is under way: {case.state.replace('_', ' ')}", case.log_quotes(1), since=case.run.since)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import PROBES, Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.host import denied
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.host import denial
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Quote, finding
 
 #: What mends a task that Ansible could not run, by words of its message. Each is one that ansible-core 2.19 says.
@@ -58,7 +58,7 @@ def incomplete(case: Case) -> Proof | None:
 def _trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     """What kept one probe from looking: in a sentence, as evidence, and what mends it."""
     task = case.tasks.get(probe)
-    if task and task.failed and not (probe == "health" and denied(task.message)):
+    if task and task.failed and not (probe == "health" and denial(task.message)):
         for words, summary, fix in TASK_CURES:
             if any(word in task.message for word in words):
                 return (

@@ -53,6 +53,15 @@ REMEDIES = (
     "stop_to_protect_account",
 )
 
+#: How a gateway whose API port is not open looks from outside.
+CLOSED_PORT = ("relay.no_backend", "api.not_listening", "container.unhealthy")
+
+#: How a gateway that is up but serves nobody looks from outside.
+MUTE_API = ("api.silent", "api.closes_on_hello", "api.start_refused", "api.start_incomplete", "container.unhealthy")
+
+#: How Docker tells that the process ended, whatever ended it.
+PROCESS_ENDED = ("container.failed", "container.killed", "container.crash_loop")
+
 
 @dataclass(frozen=True)
 class Quote:

@@ -1,3 +1,109 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of the layer `relay`."""
+"""The relay: the process between the published port and the gateway's own listener on loopback."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+
+#: A relay that can not bind tries again every 5 s (gnzsnz run_socat.sh:9-14); older failures are over.
+RECENT = timedelta(minutes=2)
+
+
+@finding(
+    "relay.port_taken",
+    severity="down",
+    remedy="ask_person",
+    title="The relay's port is taken",
+    meaning=(
+        "The relay can not listen: something else in the container, or on the machine with host networking, holds its port. It tries"
+        " again every few seconds. The gateway itself may be logged in; clients outside do not reach it."
+    ),
+    fix=(
+        "Find who holds the port: ss -ltnp on {machine}, and docker top {name}",
+        "A second relay: docker exec {name} pkill -x socat ends both; the loop starts one again within 5 s.",
+        "With host networking, give one of the two gateways other ports.",
+    ),
+    explains=(
+        "relay.down",
+        "relay.no_backend",
+        "api.not_listening",
+        "api.not_tws",
+        "api.unreachable",
+        "container.unhealthy",
+    ),
+    remedy_reason="what holds the port may be meant to",
+    next_command="docker top {name}",
+)
+def port_taken(case: Case) -> Proof | None:
+    relay = case.log.relay if case.log else None
+    last = moment(relay.last_at) if relay else None
+    repeats = relay is not None and (relay.bind_errors or 0) > 1 and last is not None and case.now - last < RECENT
+    if not (case.alive and repeats and not case.served) and not case.shows("relay.port_taken"):
+        return None
+    count = f" {relay.bind_errors} times" if relay and relay.bind_errors else ""
+    return Proof(f"the relay could not bind its port{count}", case.log_quotes())
+
+
+@finding(
+    "relay.down",
+    severity="down",
+    remedy="restart_relay",
+    title="The relay is down",
+    meaning=(
+        "The gateway listens on its own port inside the container, and nothing listens on the relay's port. Clients outside are refused"
+        " though the gateway may be logged in. Starting the relay again costs no login: do not restart the container."
+    ),
+    fix=(
+        "See what runs: docker top {name}",
+        "Start the relay's loop again, in the background and with the ports of this endpoint:"
+        " docker exec -d -e API_PORT=4002 -e SOCAT_PORT=4004 {name} /home/ibgateway/scripts/run_socat.sh (live: 4001 and 4003).",
+        "Do not restart the container for this: it costs a full login.",
+    ),
+    explains=("relay.no_backend", "api.not_listening", "api.unreachable", "api.closes_on_hello", "container.unhealthy"),
+    remedy_reason="the gateway itself listens; only the relay is missing, and it costs no login",
+    next_command="docker top {name}",
+)
+def down(case: Case) -> Proof | None:
+    gateway, relay = case.listeners("gateway"), case.listeners("relay")
+    if not case.running or not gateway or relay or case.published("gateway"):
+        return None
+    relays = [process for process in case.gateway.processes if process.role == "relay"]
+    own, wanted = gateway[0].port, " or ".join(str(port) for port in case.own_ports("relay"))
+    return Proof(
+        f"the gateway listens on {own}, nothing on the relay's port",
+        (
+            case.quote(
+                "health", f"listening: {own} (gateway); not listening: {wanted} (relay); {len(relays)} relay processes"
+            ),
+            *case.api_quotes(),
+        ),
+    )
+
+
+@finding(
+    "relay.no_backend",
+    severity="down",
+    remedy="none",
+    title="Nothing listens behind the relay",
+    meaning=(
+        "The relay accepts connections and closes them at once, because the gateway's own port behind it is closed. The port opens only"
+        " after a login, so this is nearly always how a login that is not done, or not possible, looks from outside. An open port"
+        " of a container proves only its relay."
+    ),
+    fix=(
+        "Find out where the login is: docker logs --tail 50 {name}",
+        "Restarting the relay changes nothing.",
+    ),
+    explains=("container.unhealthy",),
+    remedy_reason="the relay does its work; what is missing is behind it",
+    next_command="docker logs --tail 100 {name}",
+    symptom=True,
+)
+def no_backend(case: Case) -> Proof | None:
+    if case.api.problem != "relay.no_backend":
+        return None
+    return Proof("connections are accepted and closed at once: no gateway listens behind the relay", case.api_quotes())

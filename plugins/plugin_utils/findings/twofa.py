@@ -1,5 +1,229 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The second factor."""
+"""The second factor: was a prompt sent, has somebody answered it, and what happens if nobody does?"""
 
 from __future__ import annotations
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    CLOSED_PORT,
+    PROCESS_ENDED,
+    Proof,
+    finding,
+)
+
+#: What a login that waits for its second factor shows.
+NOT_APPROVED = ("gateway.starting", "login.in_progress", "login.looping", *PROCESS_ENDED, *CLOSED_PORT)
+
+#: So many unanswered prompts show that nobody is there; IBKR then stops sending them (IBC userguide.md:531).
+UNANSWERED_LIMIT = 5
+
+
+def asks_again(case: Case) -> bool | None:
+    """Whether an expired prompt is followed by another; None where the setting is not known."""
+    if case.log is not None and case.log.settings:
+        again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT")
+    elif "RELOGIN_AFTER_TWOFA_TIMEOUT" in case.gateway.container.environment:
+        again = case.variable("RELOGIN_AFTER_TWOFA_TIMEOUT")
+    else:
+        return None
+    return again.strip().lower() in ("yes", "true")
+
+
+def _afterwards(case: Case) -> str:
+    """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
+    again = asks_again(case)
+    if again is None:
+        return "then it depends on RELOGIN_AFTER_TWOFA_TIMEOUT"
+    if again:
+        return "then it asks again, with a new push"
+    return "then it stays logged out until somebody restarts it"
+
+
+@finding(
+    "twofa.device_not_chosen",
+    severity="down",
+    remedy="ask_person",
+    title="It is not set which second factor to use",
+    meaning=(
+        "The user has several second factors, and the gateway waits for a choice. The controller chooses only what SecondFactorDevice"
+        " names, letter by letter as the list shows it. No push is sent until then."
+    ),
+    fix=(
+        "Set TWOFA_DEVICE to the entry exactly as it stands in the list, for example: IB Key",
+        "Create the container anew: docker compose up -d (a full login, with the phone at hand).",
+    ),
+    explains=("twofa.pending", *NOT_APPROVED),
+    remedy_reason="a restart asks the same question",
+    next_command="docker logs --tail 50 {name}",
+)
+def device_not_chosen(case: Case) -> Proof | None:
+    if not case.shows("twofa.device_not_chosen"):
+        return None
+    return Proof(
+        "several second factors, and none or a wrong one is configured", case.log_quotes(), since=case.run.since
+    )
+
+
+@finding(
+    "twofa.code_required",
+    severity="down",
+    remedy="ask_person",
+    title="IBKR wants a code that this controller never types",
+    meaning=(
+        "The second factor of this user is a typed code (authenticator app, card). IBC types no codes, so this login never completes by"
+        " itself."
+    ),
+    fix=(
+        "Type the code into the window (VNC) now, or",
+        "give the gateway's user IB Key as its second factor, and name it in TWOFA_DEVICE; or use an image that types codes.",
+    ),
+    explains=("twofa.pending", *NOT_APPROVED),
+    remedy_reason="a restart asks for the same code",
+    next_command="docker logs --tail 50 {name}",
+)
+def code_required(case: Case) -> Proof | None:
+    if not case.shows("twofa.code_required"):
+        return None
+    return Proof("a typed code is wanted, which this controller never types", case.log_quotes(), since=case.run.since)
+
+
+@finding(
+    "twofa.not_sent",
+    severity="down",
+    remedy="wait",
+    title="The prompt closes at once: IBKR sends no push",
+    meaning=(
+        "The second factor's window closes within a second or two, again and again. IBKR does so after several unanswered pushes, or"
+        " while the session slot is held. The controller takes it for an approval and tries once more."
+    ),
+    fix=(
+        "Stop what repeats it: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Wait an hour. Log in once with IBKR Mobile as this user, and approve it.",
+        "With the phone at hand, start it once: docker start {name}",
+    ),
+    explains=("twofa.pending", "twofa.login_incomplete", *NOT_APPROVED),
+    remedy_reason="more attempts only keep IBKR from sending one",
+    next_command="docker logs --tail 100 {name}",
+)
+def not_sent(case: Case) -> Proof | None:
+    if not case.says("twofa.not_sent"):
+        return None
+    return protecting(
+        case, Proof("the prompt closes within seconds: IBKR sends no push", case.log_quotes(), since=case.run.since)
+    )
+
+
+@finding(
+    "twofa.timed_out",
+    severity="down",
+    remedy="ask_person",
+    title="Nobody approved in time, and it does not ask again",
+    meaning=(
+        "The prompt expired unanswered. Without RELOGIN_AFTER_TWOFA_TIMEOUT=yes the controller does nothing more: the process stays up,"
+        " the API stays closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that."
+    ),
+    fix=(
+        "Get the person with the phone. Then, and only then, restart once and have it approved: docker restart --time 90 {name}",
+        "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
+    ),
+    explains=("twofa.pending", *NOT_APPROVED),
+    remedy_reason="a new push helps only when somebody is ready to approve it",
+    next_command="docker restart --time 90 {name}",
+)
+def timed_out(case: Case) -> Proof | None:
+    if not case.says("twofa.timed_out"):
+        return None
+    return Proof("nobody approved in time; the controller does not ask again", case.log_quotes(), since=case.run.since)
+
+
+@finding(
+    "twofa.login_incomplete",
+    severity="down",
+    remedy="restart",
+    title="The second factor was approved, and the login did not complete",
+    meaning=(
+        "After the approval the session did not start within its time, and the controller ended the gateway (IBC: exit code 1111, seen as"
+        " 87). A slow machine, a window in front, or an approval of an older push."
+    ),
+    fix=(
+        "With the phone at hand, restart once: docker restart --time 90 {name}",
+        "If it happens again, raise TWOFA_EXIT_INTERVAL (seconds, 60 unless set) and look at the screen for a window in front.",
+    ),
+    explains=NOT_APPROVED,
+    remedy_reason="one new login with somebody ready to approve it",
+    next_command="docker logs --tail 100 {name}",
+)
+def login_incomplete(case: Case) -> Proof | None:
+    if not case.says("twofa.login_incomplete"):
+        return None
+    quotes = (case.container_quotes() if case.ended else ()) + case.log_quotes()
+    return Proof("approved, but the login did not complete in its time", quotes, since=case.run.since)
+
+
+@finding(
+    "twofa.pending",
+    severity="waiting",
+    remedy="ask_person",
+    title="A second factor waits for approval",
+    meaning=(
+        "IBKR has sent a push to the phone and waits. When it expires is known only about: it is counted from the login, and IBKR's own"
+        " clock can not be seen. Do not restart: that kills this push and sends another; unanswered pushes make IBKR stop sending them."
+    ),
+    fix=(
+        "Approve the login on the phone (IBKR Mobile) now.",
+        "No push? Open IBKR Mobile by hand: the request is often shown there.",
+        "Do not restart the container while the prompt is open.",
+    ),
+    explains=(*NOT_APPROVED, "login.auth_silent"),
+    remedy_reason="only a person can approve; a restart would kill this push and send another",
+    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
+)
+def pending(case: Case) -> Proof | None:
+    if case.state != "twofa_pending" or case.served or _prompt_is_void(case):
+        return None
+    asked, expires = moment(case.run.since), moment(case.run.deadline)
+    words = f"push sent at {asked:%H:%M:%S} UTC" if asked else "push sent"
+    if expires and expires > case.now:
+        words += f", expires about {expires:%H:%M:%S} ({countdown((expires - case.now).total_seconds())} left), {_afterwards(case)}"
+    elif expires:
+        words += f", should have expired about {expires:%H:%M:%S}, {_afterwards(case)}"
+    return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
+
+
+def _prompt_is_void(case: Case) -> bool:
+    return case.run.problem in ("twofa.device_not_chosen", "twofa.code_required", "twofa.not_sent")
+
+
+@finding(
+    "twofa.retrying",
+    severity="waiting",
+    remedy="ask_person",
+    title="Nobody approves, and it asks again and again",
+    meaning=(
+        "Each prompt expires unanswered and the controller logs in again: one push every few minutes, without limit. IBKR counts an"
+        " unanswered push as a failed login, and after several stops sending them."
+    ),
+    fix=(
+        "Approve the next push on the phone (IBKR Mobile).",
+        "If nobody can, stop it until somebody can: docker stop --time 90 {name}",
+    ),
+    explains=("twofa.pending", *NOT_APPROVED),
+    remedy_reason="only a person can approve",
+    next_command="docker logs --tail 100 {name}",
+)
+def retrying(case: Case) -> Proof | None:
+    prompts = (case.log.history.twofa_prompts or 0) if case.log else 0
+    if case.served or not (case.state == "twofa_retrying" or case.shows("twofa.retrying")):
+        return None
+    nobody = prompts >= UNANSWERED_LIMIT
+    return Proof(
+        f"nobody approved; it asks again by itself, {prompts} prompts so far",
+        case.log_quotes(),
+        remedy="stop_to_protect_account" if nobody else None,
+        remedy_reason=f"{prompts} prompts went unanswered; IBKR counts them as failed logins" if nobody else None,
+        since=case.run.since,
+        deadline=case.run.deadline,
+    )
