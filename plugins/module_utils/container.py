@@ -26,7 +26,7 @@ ACTIONS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", 
 _VALUE, _TEXT = 120, 200
 
 # Labels that tell who runs the container and what the image is; the values of others may hold anything.
-_TELLING_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "ibgw.ops.")
+_TELLING_LABELS = ("com.docker.compose.", "org.opencontainers.image.")
 
 # Variables that no family knows, by a name that says that they are secret.
 _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|code|user|login")

@@ -34,8 +34,9 @@ LONGEST = 3600.0
 # One hung container holds one worker; the others go on.
 _WORKERS = 8
 
+_PORT = r":(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 _ADDRESS = re.compile(
-    r"unix:///\S+|(tcp|https?)://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}/?|ssh://([\w.-]+@)?[\w.-]+(:\d{1,5})?"
+    rf"unix:///\S+|(?:tcp|https?)://(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+){_PORT}/?|ssh://(?:[\w.-]+@)?[\w.-]+(?:{_PORT})?"
 )
 _ALLOWED = "unix:///path/to/socket, tcp://host:port or ssh://user@host"
 
@@ -145,7 +146,7 @@ def _not_answering(address: str, cause: BaseException) -> Unavailable:
     if local and not any(shutil.which(program, path=_program_path()) for program in ("dockerd", "podman")):
         reason = f"there is no Docker engine: no program dockerd or podman, and nothing answers at {address} ({cause})"
         return Unavailable("engine.missing", reason, "install one, or set docker_host to where the engine is")
-    reason = f"the Docker engine at {address} does not run: {cause} (asked by user {_user()})"
+    reason = f"no Docker engine answers user {_user()} at {address}: {cause}"
     return Unavailable(
         "engine.down", reason, "systemctl start docker  (every container with a restart policy starts with it)"
     )

@@ -216,8 +216,8 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         "exists": target.exists,
         "similar_names": [quote(name) for name in target.similar_names],
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
-        "hold": _record(target.name, "hold", not_seen),
-        "deployment": _record(target.name, "deployment", not_seen),
+        "hold": recorded(target.name, "hold", not_seen),
+        "deployment": recorded(target.name, "deployment", not_seen),
         "not_seen": not_seen,
         "cut": {},
     }
@@ -334,7 +334,7 @@ def _sockets(
     }
 
 
-def _record(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:
+def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
     path = RECORDS / name / f"{kind}.json"
     try:

@@ -22,6 +22,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 _TIME_ERROR = 5  # the clock is not synchronised, adjtimex(2)
+# priority,sequence,microseconds since boot,flags;message (Documentation/ABI/testing/dev-kmsg)
+_RECORD = re.compile(r"^(\d+),(\d+),(\d+),[^;]*;(.*)", re.MULTILINE)
 _TIMEX_ROOM = 512  # more than struct timex takes on any platform; all zero asks without setting
 
 
@@ -96,25 +98,25 @@ def disks(paths: Iterable[str]) -> list[dict[str, Any]]:
 def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:
     """What the kernel's log tells; None where this user may not read it."""
     booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    first = None
-    kills = []
     try:
         log = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
     try:
-        for text in _kernel_records(log):
-            # priority,sequence,microseconds,flags;message
-            head, _, message = text.partition(";")
-            _, sequence, microseconds = head.split(",")[:3]
-            at = booted + int(microseconds) / 1e6
-            if first is None:
-                first = 0.0 if sequence == "0" else at
-            if "oom-kill:" in message and "global_oom" in message:
-                kills.append((at, message))
+        records = [found for text in _kernel_records(log) for found in _RECORD.findall(text)]
     finally:
         os.close(log)
-    return None if first is None else KernelLog(first, tuple(kills))
+    if not records:
+        return None
+    _, first, first_at, _ = records[0]
+    since = 0.0 if first == "0" else booted + int(first_at) / 1e6
+    kills = (
+        (booted + int(at) / 1e6, text)
+        for priority, _, at, text in records
+        # Programs may write to this log too; below 8 it is the kernel itself.
+        if int(priority) < 8 and text.startswith("oom-kill:") and "global_oom" in text
+    )
+    return KernelLog(since, tuple(kills))
 
 
 def writable(path: str, user: procfs.Credentials) -> bool | None:
@@ -147,10 +149,14 @@ def exists(path: str) -> bool | None:
 
 
 def _kernel_records(log: int) -> Iterator[str]:
+    """One record for each read, until there is no more for now."""
     while True:
         try:
-            yield os.read(log, 8192).decode("utf-8", errors="replace")
+            record = os.read(log, 8192)
         except BrokenPipeError:  # overwritten while we read; the next record stands
             continue
-        except OSError:  # nothing more for now
+        except OSError:
             return
+        if not record:
+            return
+        yield record.decode("utf-8", errors="replace")

@@ -182,8 +182,8 @@ health:
               type: str
             labels:
               description:
-                - Labels by name. Values of C(org.opencontainers.image.), C(com.docker.compose.) and our own labels are told;
-                  of any other only V(<set>) or V(<empty>).
+                - Labels by name. Values of C(org.opencontainers.image.) and C(com.docker.compose.) are told, of any other only
+                  V(<set>) or V(<empty>).
               type: dict
             created:
               description: When it was created.

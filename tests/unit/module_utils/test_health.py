@@ -1,0 +1,109 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The container probe: what needs no engine. The rest is in tests/integration/health."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils import health
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"names": [""]}, "container's name"),
+        ({"names": ["ib-gateway", "../etc"]}, "'../etc' is no container's name; allowed are letters"),
+        ({"events_since": "yesterday"}, "events_since 'yesterday' is not a duration; allowed are"),
+        ({"events_since": "0h"}, "events_since"),
+        ({"events_since": "24"}, "events_since"),
+        ({"timeout": 0.0}, "timeout 0"),
+        ({"docker_host": "docker.sock"}, "docker_host 'docker.sock'"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_before_anything_is_asked(
+    arguments: dict[str, Any], said: str
+) -> None:
+    given = {"names": None, "find": False, "docker_host": "unix:///nowhere", "timeout": 1.0, "events_since": "24h"}
+    with pytest.raises(Misuse) as refused:
+        health.probe(**{**given, **arguments})
+    assert said in str(refused.value)
+
+
+def gateway(connections: int, variables: int, events: int) -> dict[str, Any]:
+    return {
+        "name": "ib-gateway",
+        "container": {
+            "environment": {f"VARIABLE_{number}": "<set>" for number in range(variables)},
+            "labels": {},
+            "mounts": [],
+        },
+        "ports": [],
+        "processes": [],
+        "sockets": {
+            "listening": [],
+            "established": [{"port": 4004, "peer": f"10.0.0.{number}:50000"} for number in range(connections)],
+            "close_wait": {},
+        },
+        "events": [{"at": f"{number:04}", "action": "die"} for number in range(events)],
+        "deployment": None,
+        "cut": {},
+    }
+
+
+@given(st.integers(0, 3000), st.integers(0, 500), st.integers(0, 500))
+def test_a_gateway_fits_and_what_was_cut_is_counted(connections: int, variables: int, events: int) -> None:
+    whole = gateway(connections, variables, events)
+    seen = health.fit(copy.deepcopy(whole))
+
+    assert len(json.dumps(seen)) <= health.LIMIT
+    assert len(seen["sockets"]["established"]) + seen["cut"].get("sockets.established", 0) == connections
+    assert len(seen["container"]["environment"]) + seen["cut"].get("container.environment", 0) == variables
+    assert len(seen["events"]) + seen["cut"].get("events", 0) == events
+
+
+def test_the_newest_events_are_kept() -> None:
+    seen = health.fit(gateway(0, 0, 1000))
+    assert seen["events"][-1]["at"] == "0999"
+
+
+def test_a_gateway_that_is_not_there_fits_too() -> None:
+    missing = {"name": "gone", "container": None, "ports": None, "sockets": None, "cut": {}, "note": "x" * 9000}
+    assert health.fit(missing)["cut"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "hold"),
+    [
+        (
+            '{"since": "2026-11-22T10:00:00Z", "reason": "password=hunter2\\u001b[2J"}',
+            {"since": "2026-11-22T10:00:00Z", "reason": "password=***"},
+        ),
+        ("", "unreadable"),
+        ("[1]", "unreadable"),
+        (None, None),
+    ],
+)
+def test_a_hold_that_can_not_be_understood_is_still_a_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, hold: Any
+) -> None:
+    monkeypatch.setattr(health, "RECORDS", tmp_path)
+    if text is not None:
+        (tmp_path / "ib-gateway").mkdir()
+        (tmp_path / "ib-gateway" / "hold.json").write_text(text)
+
+    not_seen: list[str] = []
+    seen = health.recorded("ib-gateway", "hold", not_seen)
+
+    assert not not_seen
+    if hold == "unreadable":
+        assert list(seen or ()) == ["unreadable"]
+    else:
+        assert seen == hold

@@ -1,0 +1,120 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The machine under the containers, as this test machine really is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils import host
+from ansible_collections.ibgw.ops.plugins.module_utils.procfs import Credentials
+
+
+def test_this_machine_is_described(tmp_path: Path) -> None:
+    seen = host.machine(["/", str(tmp_path)])
+
+    assert seen["boot_time"] < seen["now"]
+    assert 0 < seen["memory"]["available"] <= seen["memory"]["total"]
+    assert seen["clock_synchronized"] in (True, False, None)
+    assert len(seen["load"]) == 3
+
+
+def test_each_file_system_is_shown_once_under_its_first_path(tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+
+    (seen,) = host.disks([str(tmp_path), str(tmp_path / "settings"), str(tmp_path / "gone")])
+
+    assert seen["path"] == str(tmp_path)
+    assert 0 < seen["free"] <= seen["total"]
+
+
+def test_memory_that_can_not_be_read_is_null(tmp_path: Path) -> None:
+    assert host.memory(tmp_path) == {"total": None, "available": None}
+
+
+@pytest.mark.parametrize(
+    ("mode", "user", "allowed"),
+    [
+        (0o700, "owner", True),
+        (0o500, "owner", False),
+        (0o770, "group", True),
+        (0o750, "group", False),
+        (0o777, "stranger", True),
+        (0o775, "stranger", False),
+        (0o776, "stranger", False),  # a directory that may not be entered
+        (0o000, "root", True),
+        (0o077, "owner", False),  # the owner's bits count, not the best
+    ],
+)
+def test_a_directory_is_writable_by_its_owner_and_mode(tmp_path: Path, mode: int, user: str, allowed: bool) -> None:
+    found = tmp_path.stat()
+    other = found.st_uid + 1000
+    users = {
+        "owner": Credentials(found.st_uid or 1000, frozenset([4711])),
+        "group": Credentials(other, frozenset([found.st_gid])),
+        "stranger": Credentials(other, frozenset([4711])),
+        "root": Credentials(0, frozenset([0])),
+    }
+    if user == "owner" and found.st_uid == 0:
+        os.chown(tmp_path, 1000, found.st_gid)
+    tmp_path.chmod(mode)
+    try:
+        assert host.writable(str(tmp_path), users[user]) is allowed
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_file_needs_no_right_to_enter(tmp_path: Path) -> None:
+    file = tmp_path / "jts.ini"
+    file.touch()
+    file.chmod(0o666)
+    assert host.writable(str(file), Credentials(4711, frozenset())) is True
+    assert host.exists(str(file)) is True
+
+
+def test_a_path_that_is_missing_is_not_there_and_tells_nothing_of_rights(tmp_path: Path) -> None:
+    assert host.exists(str(tmp_path / "gone")) is False
+    assert host.writable(str(tmp_path / "gone"), Credentials(0, frozenset())) is None
+
+
+KILL = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),global_oom,task_memcg=/docker/{},task=java,pid=9,uid=1000"
+
+
+@pytest.mark.parametrize(
+    ("reaches_back_to", "kills", "killed"),
+    [
+        pytest.param(0, [(50, "a" * 64)], True, id="killed in this run"),
+        pytest.param(0, [(5, "a" * 64)], False, id="killed in an earlier run"),
+        pytest.param(0, [(50, "b" * 64)], False, id="another container was killed"),
+        pytest.param(0, [], False, id="nothing was killed"),
+        pytest.param(20, [], None, id="the log begins after the run did"),
+        pytest.param(20, [(50, "a" * 64)], True, id="the log is short but shows it"),
+    ],
+)
+def test_the_kernel_log_tells_whom_the_machines_want_of_memory_killed(
+    reaches_back_to: float, kills: list[tuple[float, str]], killed: bool | None
+) -> None:
+    log = host.KernelLog(reaches_back_to, tuple((at, KILL.format(victim)) for at, victim in kills))
+    assert log.killed("a" * 64, since=10) is killed
+
+
+def test_the_kernel_log_is_read_from_its_device_and_only_the_kernels_own_words_count(tmp_path: Path) -> None:
+    device = tmp_path / "kmsg"
+    device.write_text(
+        "5,0,0,-;Linux version\n"
+        f"6,1,100,-;{KILL.format('a' * 64)}\n SUBSYSTEM=memory\n"
+        f"14,2,200,-;{KILL.format('b' * 64)}\n"  # written by a program
+        "not a record\n"
+    )
+
+    seen = host.kernel_log(str(device))
+
+    assert seen is not None
+    assert seen.killed("a" * 64, since=0) is True
+    assert seen.killed("b" * 64, since=0) is False
+
+
+def test_a_kernel_log_that_may_not_be_read_tells_nothing(tmp_path: Path) -> None:
+    assert host.kernel_log(str(tmp_path / "none")) is None

@@ -1,0 +1,174 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Processes and sockets from /proc: whose they are is proven first."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils import procfs
+
+MINE, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[..., int]:
+    """A process of a made-up /proc, for what this machine's own /proc can not show."""
+
+    def make(pid: int, **files: str) -> int:
+        for name, text in files.items():
+            path = tmp_path / str(pid) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return pid
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        pytest.param(f"12:memory:/docker/{MINE}\n1:name=systemd:/docker/{MINE}\n0::/\n", id="cgroup v1"),
+        pytest.param(f"0::/system.slice/docker-{MINE}.scope\n", id="cgroup v2 with systemd"),
+        pytest.param(f"0::/docker/{MINE}\n", id="cgroup v2 with cgroupfs"),
+        pytest.param(f"0::/../../docker/{MINE}\n", id="seen from another cgroup namespace"),
+        pytest.param(
+            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n", id="podman"
+        ),
+    ],
+)
+def test_a_process_is_a_containers_when_its_control_group_says_so(
+    process: Callable[..., int], tmp_path: Path, group: str
+) -> None:
+    process(7, cgroup=group)
+    process(8, cgroup=f"0::/docker/{OTHER}\n")
+    process(9, cgroup="0::/\n")
+
+    assert procfs.container_pids([MINE, "c" * 64], tmp_path) == {MINE: [7], "c" * 64: []}
+
+
+def test_a_process_that_ended_or_is_a_kernel_thread_is_left_out(process: Callable[..., int], tmp_path: Path) -> None:
+    process(2, cmdline="", stat="2 (kthreadd) S " + "0 " * 30)
+    assert procfs.processes([2, 4711], tmp_path) == []
+
+
+def test_a_real_process_shows_its_command_its_age_and_its_memory() -> None:
+    before = time.time()
+    child = subprocess.Popen([sys.executable, "-c", "input()", "-Xmx1024m", "-Xmx2g"], stdin=subprocess.PIPE)
+    try:
+        (seen,) = procfs.processes([child.pid])
+    finally:
+        child.communicate(b"\n")
+    assert "-Xmx1024m" in seen.command_line
+    assert seen.max_heap == 2 * 2**30
+    assert abs(seen.started_at - before) < 5
+    assert seen.rss > 2**20
+
+
+@pytest.mark.parametrize(
+    ("command_line", "heap"),
+    [
+        ("java -Xmx768m Main", 768 * 2**20),
+        ("java -Xmx1024mm Main", None),  # what the JVM refuses is no limit
+        ("java -Xms768m Main", None),
+        ("java -Xmx805306368 Main", 805306368),
+    ],
+)
+def test_the_largest_heap_is_read_from_the_command_line(command_line: str, heap: int | None) -> None:
+    assert procfs.Process(1, command_line, 0, 0).max_heap == heap
+
+
+@pytest.mark.parametrize(("family", "loopback"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_connections_that_nobody_accepts_are_counted_on_the_listening_port(
+    family: socket.AddressFamily, loopback: str
+) -> None:
+    with socket.socket(family) as listener:
+        try:
+            listener.bind((loopback, 0))
+        except OSError:
+            pytest.skip(f"no {loopback} on this machine")
+        listener.listen(8)
+        port = listener.getsockname()[1]
+        clients = [socket.create_connection((loopback, port)) for _ in range(3)]
+        try:
+            seen = [one for one in procfs.sockets(os.getpid()) if one.port == port and one.state == "listening"]
+        finally:
+            for client in clients:
+                client.close()
+    assert [(one.address, one.queued) for one in seen] == [(loopback, 3)]
+
+
+def test_a_connection_that_only_the_client_closed_is_close_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        peer = "{}:{}".format(*client.getsockname())
+        served, _ = listener.accept()
+        with served:
+            states = [one for one in procfs.sockets(os.getpid()) if one.port == port and one.state != "listening"]
+            assert [(one.state, one.peer) for one in states] == [("established", peer)]
+            client.close()
+            served.recv(1)  # the end of the stream has arrived
+            states = [one for one in procfs.sockets(os.getpid()) if one.port == port and one.state != "listening"]
+            assert [(one.state, one.peer) for one in states] == [("close_wait", peer)]
+
+
+def test_an_ipv4_client_of_a_dual_stack_listener_is_shown_as_ipv4(process: Callable[..., int], tmp_path: Path) -> None:
+    # Java listens on IPv6 sockets: ::ffff:127.0.0.1:4002 with a client on port 0xC350
+    line = (
+        "   0: 0000000000000000FFFF00000100007F:0FA2 0000000000000000FFFF00000100007F:C350 01 00000000:00000000 00:00000000 "
+        "00000000  1000        0 1 1"
+    )
+    process(7, **{"net/tcp6": f"  sl  local_address\n{line}\n"})
+    (seen,) = procfs.sockets(7, tmp_path)
+    assert (seen.state, seen.address, seen.port, seen.peer) == ("established", "127.0.0.1", 4002, "127.0.0.1:50000")
+
+
+def test_sockets_of_a_process_that_is_gone_are_none() -> None:
+    assert procfs.sockets(2**22 + 1) == []
+
+
+def test_own_limits_and_rights_are_read() -> None:
+    limits = procfs.nofile(os.getpid())
+    assert limits is not None
+    assert limits[0] > 0 or limits == (-1, -1)
+    user = procfs.credentials(os.getpid())
+    assert user is not None
+    assert user.uid == os.geteuid()
+    assert os.getegid() in user.groups
+
+
+def test_an_unlimited_number_of_files_is_minus_one(process: Callable[..., int], tmp_path: Path) -> None:
+    process(
+        7,
+        limits="Limit  Soft Limit  Hard Limit  Units\nMax open files            unlimited            unlimited            files\n",
+    )
+    assert procfs.nofile(7, tmp_path) == (-1, -1)
+    assert procfs.nofile(8, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "folder", "usage", "cache"),
+    [
+        (f"4:memory:/docker/{MINE}\n0::/\n", f"memory/docker/{MINE}", "memory.usage_in_bytes", "total_inactive_file"),
+        (f"0::/docker-{MINE}.scope\n", f"docker-{MINE}.scope", "memory.current", "inactive_file"),
+    ],
+)
+def test_memory_counts_as_docker_stats_does(
+    process: Callable[..., int], tmp_path: Path, cgroup: str, folder: str, usage: str, cache: str
+) -> None:
+    process(7, cgroup=cgroup)
+    group = tmp_path / "cgroups" / folder
+    group.mkdir(parents=True)
+    (group / usage).write_text("1000\n")
+    (group / "memory.stat").write_text(f"cache 900\n{cache} 300\n")
+
+    assert procfs.memory_usage(7, tmp_path, tmp_path / "cgroups") == 700
+    assert procfs.memory_usage(8, tmp_path, tmp_path / "cgroups") is None
