@@ -50,7 +50,6 @@ _PROBLEMS = {
     "silent_at_start": "api.start_incomplete",
     "start_incomplete": "api.start_incomplete",
     "protocol_error": "api.start_incomplete",
-    "account_silent": "ibkr.account_silent",
     "error": "api.unreachable",
 }
 
@@ -59,6 +58,7 @@ _PROBLEMS = {
 _RETRY_AT_ONCE = ("closed_at_hello", "silent_at_hello", "client_id_taken")
 _RETRY_LATER = ("closed_at_start", "silent_at_start", "start_incomplete", "protocol_error")
 _MUTE_AFTER = ("closed_at_hello", "silent_at_hello")
+# After one of these one more connection at most: each that a hanging gateway accepts stays behind on it.
 _SILENCES = ("silent_at_hello", "silent_at_start", "start_incomplete")
 
 _HEALTHY = ("connected", "ready", "ready_ibkr_away", "account_ok", "account_silent")
@@ -186,9 +186,7 @@ def _number(name: str, value: Any, least: float, most: float, whole: bool = Fals
 def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
     """The result of one endpoint; a defect of ours ends in one too, and leaves the other endpoints alone."""
     begun = time.monotonic()
-    attempts = 0
-    first_failure = None
-    client_id = None
+    failures: list[dict[str, Any]] = []
     try:
         if target.skip:
             sight = Sight(outcome="not_asked", detail=quote(target.skip))
@@ -196,7 +194,7 @@ def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
             reason = f"connecting from inside the container {target.inside} is not possible yet; probe a published port"
             sight = Sight(outcome="error", detail=quote(reason), incomplete=True)
         else:
-            sight, attempts, client_id, first_failure = _attempt(target, limits, begun + limits.timeout)
+            sight = _climb(target, limits, begun + limits.timeout, failures)
     except Exception as error:
         reason = f"the probe failed on {type(error).__name__}: {error}"
         sight = Sight(outcome="error", detail=quote(reason), incomplete=True)
@@ -210,12 +208,12 @@ def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
         "address": sight.address,
         "reached": sight.reached,
         "outcome": sight.outcome,
-        "problem": _problem(sight, target, mode, first_failure is not None),
+        "problem": _problem(sight, target, mode, failed_first=bool(failures)),
         "detail": sight.detail,
         "phases": sight.phases,
-        "attempts": attempts,
-        "first_failure": first_failure,
-        "client_id": client_id,
+        "attempts": len(failures) + bool(sight.phases),
+        "first_failure": failures[0] if failures else None,
+        "client_id": sight.client_id,
         "server_version": sight.server_version,
         "server_time": None if sight.server_time is None else quote(sight.server_time, limit=60),
         "accounts": [_masked(each) for each in (sight.accounts or [])[:_MOST_ACCOUNTS]],
@@ -233,32 +231,31 @@ def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
     }
 
 
-def _attempt(target: _Endpoint, limits: _Limits, deadline: float) -> tuple[Sight, int, int, dict[str, Any] | None]:
+def _climb(target: _Endpoint, limits: _Limits, deadline: float, failures: list[dict[str, Any]]) -> Sight:
     """Climb until an attempt succeeds, its outcome is definite, or the attempts or the time are used up.
 
-    Returns what the last attempt saw, how many there were, the last client id, and how the first one failed.
+    Returns what the last attempt saw; how those before it ended is added to `failures`.
     """
     route = Route(target.host, target.port, limits.depth, target.count_orders)
-    made, left, mute_wait, first_failure = 0, limits.attempts, 0.0, None
+    left, mute_wait = limits.attempts, 0.0
     while True:
         client_id = target.client_id or random.choice(CLIENT_IDS)
         sight = Climb(route, client_id, deadline, share=1 / left, mute_wait=mute_wait).run()
-        made, left = made + 1, left - 1
-        outcome = sight.outcome
-        pause = 0.0 if outcome in _RETRY_AT_ONCE else limits.retry_delay
-        if (
-            outcome not in _RETRY_AT_ONCE + _RETRY_LATER
-            or (outcome == "client_id_taken" and target.client_id)
-            or left == 0
-            or time.monotonic() + pause >= deadline
-        ):
-            return sight, made, client_id, first_failure
-        first_failure = first_failure or {"outcome": outcome, "detail": sight.detail}
-        if outcome in _MUTE_AFTER:
+        pause = 0.0 if sight.outcome in _RETRY_AT_ONCE else limits.retry_delay
+        left = min(left - 1, 1) if sight.outcome in _SILENCES else left - 1
+        if not left or _is_definite(sight.outcome, target) or time.monotonic() + pause >= deadline:
+            return sight
+        failures.append({"outcome": sight.outcome, "detail": sight.detail})
+        if sight.outcome in _MUTE_AFTER:
             mute_wait = limits.mute_wait
-        if outcome in _SILENCES:
-            left = 1  # each connection to a gateway that hangs stays behind on it
         time.sleep(pause)
+
+
+def _is_definite(outcome: str, target: _Endpoint) -> bool:
+    """Whether a fresh connection would end the same way."""
+    if outcome == "client_id_taken":
+        return target.client_id is not None
+    return outcome not in _RETRY_AT_ONCE + _RETRY_LATER
 
 
 def _problem(sight: Sight, target: _Endpoint, mode: str | None, failed_first: bool) -> str | None:

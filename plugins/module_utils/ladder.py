@@ -45,15 +45,16 @@ _LINK_WAIT = 0.25
 #: What of the peer's first bytes is kept as evidence.
 _FIRST_BYTES = 64
 
-#: Outcome of a close, of silence and of nonsense on each rung.
+#: Outcome of a close, of silence and of nonsense on each rung where the peer is listened to.
 _ENDINGS = {
+    "open": ("closed_at_open", "error", "not_tws"),
     "hello": ("closed_at_hello", "silent_at_hello", "not_tws"),
     "start": ("closed_at_start", "silent_at_start", "protocol_error"),
     "ready": ("closed_at_start", "start_incomplete", "protocol_error"),
 }
 
 # Failures to connect, the more telling last: what is reported when the addresses of a name fail differently.
-_CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_open")
+_CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_hello")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Sight:
     detail: str | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
     address: str | None = None
+    client_id: int | None = None
     server_version: int | None = None
     server_time: str | None = None
     accounts: list[str] | None = None
@@ -84,10 +86,6 @@ class Sight:
     closed_by: str | None = None
     account: Account | None = None
     incomplete: bool = False
-
-    def knows(self, *codes: int) -> bool:
-        """Whether a notice with one of these codes came."""
-        return any(notice.code in codes for notice, _ in self.notices)
 
     def note(self, notice: wire.Notice) -> None:
         """Keep a notice with the time of its arrival."""
@@ -135,7 +133,7 @@ class Climb:
     """
 
     def __init__(self, route: Route, client_id: int, deadline: float, share: float, mute_wait: float) -> None:
-        self.sight = Sight()
+        self.sight = Sight(client_id=client_id)
         self._route = route
         self._client_id = client_id
         self._deadline = deadline
@@ -187,29 +185,35 @@ class Climb:
         rung: dict[str, Any] = {"phase": name, "ok": False, "ms": 0.0, "detail": None}
         self.sight.phases.append(rung)
         begun = time.monotonic()
-        closed, silent, nonsense = _ENDINGS.get(name, ("error", "error", "error"))
         try:
-            try:
-                yield rung
-            except _Closed:
-                raise _Ended(closed, f"the peer closed the connection {self._after(name)}") from None
-            except _Silent:
-                raise _Ended(silent, f"the peer stayed silent {self._after(name)}") from None
-            except wire.Malformed as malformed:
-                raise _Ended(nonsense, self._describe(malformed)) from None
+            yield rung
             rung["ok"] = True
             self.sight.reached = name
-        except _Ended as ended:
+        except (_Ended, _Closed, _Silent, wire.Malformed) as stop:
+            ended = self._ending(name, stop)
             rung["detail"] = ended.detail
             if ended.outcome in ("silent_at_hello", "not_tws"):
                 self.sight.reached = "open"  # it outlasted the mute wait, or it spoke
-            raise
+            raise ended from None
         finally:
             rung["detail"] = rung["detail"] and quote(rung["detail"])
             rung["ms"] = round((time.monotonic() - begun) * 1000, 1)
 
+    def _ending(self, name: str, stop: Exception) -> _Ended:
+        """What it means that a rung failed like this."""
+        if isinstance(stop, _Ended):
+            return stop
+        closed, silent, nonsense = _ENDINGS[name]
+        if isinstance(stop, _Closed):
+            return _Ended(closed, f"the peer closed the connection {self._after(name)}")
+        if isinstance(stop, _Silent):
+            return _Ended(silent, f"the peer stayed silent {self._after(name)}")
+        return _Ended(nonsense, self._describe(stop))
+
     def _after(self, name: str) -> str:
         """What had happened before a rung failed."""
+        if name == "open":
+            return "before a word was said, as a relay does that has nothing behind it"
         if name == "hello":
             came = f" ({len(self._received)} bytes came, no version reply)" if self._received else ""
             return f"after the hello{came}"
@@ -224,7 +228,7 @@ class Climb:
             missing.append("the account list" if self.sight.accounts is None else "any account in the list")
         return f"without {' and '.join(missing)}{said}" if missing else f"just after it was ready{said}"
 
-    def _describe(self, malformed: wire.Malformed) -> str:
+    def _describe(self, malformed: Exception) -> str:
         if self.sight.server_version is not None:
             return f"the gateway's answer makes no sense: {malformed}"
         name = wire.service(bytes(self._received[:_FIRST_BYTES]))
@@ -256,14 +260,9 @@ class Climb:
         raise _Ended(worst, f"port {self._route.port}: " + "; ".join(reason for _, reason in failures))
 
     def _stay_mute(self, rung: dict[str, Any]) -> None:
-        try:
+        with suppress(_Silent):
             self._receive(min(time.monotonic() + self._mute_wait, self._deadline))
-        except _Silent:
-            return
-        except _Closed:
-            detail = "the connection is accepted, then closed before a word was said: a relay with nothing behind it"
-            raise _Ended("closed_at_open", detail) from None
-        rung["detail"] = "the peer spoke first"
+            rung["detail"] = "the peer spoke first"
 
     def _say_hello(self, rung: dict[str, Any]) -> None:
         self._send(wire.hello())
@@ -280,9 +279,8 @@ class Climb:
         version = self.sight.server_version
         if version is None or not wire.OFFERED[0] <= version <= wire.NEWEST:
             # A version below zero names another host in place of the time; no current client follows it.
-            raise _Ended(
-                "version_refused", f"clients can not talk to server version {version}, {self.sight.server_time}"
-            )
+            detail = f"clients can not talk to server version {version}, {self.sight.server_time}"
+            raise _Ended("version_refused", detail)
         self._send(wire.start_api(version, self._client_id))
         while self.sight.next_valid_id is None and self.sight.accounts is None:
             self._take(self._next_frame(self._patience))
@@ -421,7 +419,7 @@ def _connect_failure(error: OSError) -> tuple[str, str]:
     if error.errno == errno.ECONNREFUSED:
         return "refused", "refuses: nothing listens there"
     if error.errno == errno.ECONNRESET:
-        return "closed_at_open", "accepts and closes at once"
+        return "closed_at_hello", "accepts, and closes before the hello could be sent"
     return "error", error.strerror or type(error).__name__
 
 

@@ -246,7 +246,7 @@ handshake:
               description: One sentence; null where there is nothing to say.
               type: str
         attempts:
-          description: How many connections were tried.
+          description: How many times it was tried; V(0) when it was not.
           type: int
           sample: 1
         first_failure:
