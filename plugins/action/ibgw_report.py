@@ -45,10 +45,11 @@ class ActionModule(ActionBase):
             }
         )
         now = datetime.now(timezone.utc).replace(microsecond=0)
-        verdicts, defects = judged(task_vars or {}, plain(arguments["plan"]), now)
+        plan = plain(arguments["plan"])
+        verdicts, defects = judged(task_vars or {}, plan, now)
         built = report.build(
             verdicts,
-            machines=len({each.host for each in verdicts}),
+            machines=len(plan["machines"]) or 1,
             generated_at=stamp(now),
             controller=platform.node(),
             version=collection_version(),

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import CLOSE_WAIT_PILE
+
 DOCUMENTATION = r"""
 name: endpoints
 short_description: The API endpoints of a machine's gateways, from what health found
@@ -49,9 +52,6 @@ _value:
   elements: dict
 """
 
-#: CLOSE_WAIT sockets on the gateway's own port from which on no further connection is added to them.
-CLOSE_WAIT_PILE = 10
-
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -70,25 +70,34 @@ def endpoints(
 
 
 def _of_gateway(gateway: Mapping[str, Any], entry: Mapping[str, Any], engine: str | None) -> Iterator[dict[str, Any]]:
-    mode = entry.get("trading_mode")
+    declared, effective = entry.get("trading_mode"), _mode(gateway, entry)
     pile = _pile_up(gateway)
     seen = set()
     for port in gateway.get("ports") or ():
         published = _published(gateway, port)
         if port.get("role") not in ("relay", "gateway") or published is None or published in seen:
             continue  # the engine lists a port twice when it is published on both address families
+        endpoint = port.get("endpoint") or _declared_endpoint(entry, published)
+        if effective and endpoint and endpoint != effective:
+            continue  # images publish the ports of both modes; nobody is meant to listen behind the other one
         seen.add(published)
         address = _address(port.get("host_ip") or "", engine)
-        endpoint = port.get("endpoint") or _declared_endpoint(entry, published)
         yield {
             "gateway": gateway["name"],
             "endpoint": endpoint,
-            "host": address or "127.0.0.1",
+            "host": address or port["host_ip"],
             "port": published,
             "inside": None,
-            "expect_mode": mode if mode in ("paper", "live") else endpoint,
+            "expect_mode": declared if declared in ("paper", "live") else endpoint,
             "skip": pile or (None if address else f"published on the loopback of {engine} only"),
         }
+
+
+def _mode(gateway: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
+    """The one trading mode in effect; None for both, or where it is not known. What runs goes before what was declared."""
+    environment = (gateway.get("container") or {}).get("environment") or {}
+    mode = environment.get("TRADING_MODE") or entry.get("trading_mode")
+    return mode if mode in ("paper", "live") else None
 
 
 def _published(gateway: Mapping[str, Any], port: Mapping[str, Any]) -> int | None:
@@ -137,10 +146,11 @@ def _pile_up(gateway: Mapping[str, Any]) -> str | None:
 
 
 def _own_ports(gateway: Mapping[str, Any]) -> set[int]:
-    """Ports that the gateway itself listens on: every listener that is no relay, VNC server or the like."""
-    others = {port.get("container_port") for port in gateway.get("ports") or () if port.get("role") != "gateway"}
-    listening = (gateway.get("sockets") or {}).get("listening") or ()
-    return {listener["port"] for listener in listening} - others
+    """Ports on which the gateway itself listens inside its container."""
+    family = BY_NAME.get((gateway.get("family") or {}).get("name") or "")
+    by_family = {number for number, port in family.ports.items() if port.role == "gateway"} if family else set()
+    published = {port["container_port"] for port in gateway.get("ports") or () if port.get("role") == "gateway"}
+    return by_family | published
 
 
 class FilterModule:

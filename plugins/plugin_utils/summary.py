@@ -64,8 +64,10 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
     width = min(width, WIDEST)
     rows = sorted(report["gateways"], key=lambda row: urgency(row["status"]), reverse=True)
     drawn = [line for row in rows for line in _row(row, width)]
-    fleet = [Line(""), *_wrapped(_fleet(report), width, colour=COLOURS.get(report["fleet"]["worst"]))]
-    return [Line(_ascii(line.text) if ascii_only else line.text, line.colour) for line in [Line(""), *drawn, *fleet]]
+    if not drawn or drawn[0].text:
+        drawn.insert(0, Line(""))
+    drawn += [Line(""), *_wrapped(_fleet(report), width, colour=COLOURS.get(report["fleet"]["worst"]))]
+    return [Line(_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
 
 
 def _row(row: Mapping[str, Any], width: int) -> Iterator[Line]:
@@ -75,7 +77,7 @@ def _row(row: Mapping[str, Any], width: int) -> Iterator[Line]:
         yield from _wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", colour)
         return
     yield Line("")
-    yield from _wrapped(f"{row['id']} is {row['status'].upper()}  {row['code'] or ''}", width, "", "    ", colour)
+    yield from _wrapped(f"{row['id']} is {row['status'].upper()}: {row['code']}", width, "", "    ", colour)
     for assertion in _proven(row):
         yield from _wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, colour)

@@ -1,0 +1,88 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Diagnoses without a Docker engine: what becomes of machines, inventories and settings that are not as they should be."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+#: A machine that is this one, without an engine, whatever else runs here.
+LOCAL = {
+    "ansible_connection": "local",
+    "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+    "diagnose_docker_host": "unix:///nonexistent/docker.sock",
+    "gateways": [{"name": "ib-gateway", "trading_mode": "paper"}],
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished diagnosis."""
+
+    status: int
+    output: str
+    report: dict[str, Any] | None
+
+    @property
+    def rows(self) -> dict[str, tuple[str, str]]:
+        """Status and code of each row of the report."""
+        assert self.report is not None, self.output
+        return {row["id"]: (row["status"], row["code"]) for row in self.report["gateways"]}
+
+    @property
+    def probed(self) -> bool:
+        """Whether anything was probed."""
+        return "Look at engine" in self.output
+
+
+@pytest.fixture
+def diagnose(ansible_playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Callable[..., Run]:
+    """Diagnose an inventory: a mapping of machines, or a whole one; further arguments go to `ansible-playbook`."""
+
+    def run(machines: dict[str, Any] | None, *arguments: str, whole: bool = False, **environment: str) -> Run:
+        given: list[str] = []
+        if machines is not None:
+            inventory = machines if whole else {"gateway_hosts": {"hosts": machines}}
+            (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+            given = ["-i", str(tmp_path / "inventory.yml")]
+        ended = ansible_playbook("ibgw.ops.diagnose", *given, *arguments, **environment)
+        report = tmp_path / "reports" / "report.json"
+        return Run(
+            ended.returncode,
+            ended.stdout + ended.stderr,
+            json.loads(report.read_text(encoding="utf-8")) if report.exists() else None,
+        )
+
+    return run
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine on which nothing listens: bound, so that nobody else takes it meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@pytest.fixture
+def dead(closed_port: int) -> dict[str, Any]:
+    """A machine that does not answer."""
+    return {"ansible_host": "127.0.0.1", "ansible_port": closed_port}
+
+
+@pytest.fixture
+def stalled() -> Iterator[dict[str, Any]]:
+    """A machine that accepts the connection and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield {"ansible_host": "127.0.0.1", "ansible_port": listener.getsockname()[1]}

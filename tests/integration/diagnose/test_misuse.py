@@ -1,0 +1,96 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What makes no sense ends with status 2 and one sentence, before anything is probed and without a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.diagnose.conftest import LOCAL, Run
+
+Diagnose = Callable[..., Run]
+
+
+def refused(ended: Run, said: str) -> None:
+    assert ended.status == 2, ended.output
+    assert said in ended.output
+    assert "Traceback" not in ended.output
+    assert ended.report is None
+    assert not ended.probed
+
+
+@pytest.mark.parametrize(
+    ("inventory", "said"),
+    [
+        (None, "the inventory has no group gateway_hosts"),
+        ({"others": {"hosts": {"alpha": LOCAL}}}, "the inventory has no group gateway_hosts"),
+        ({"gateway_hosts": {}}, "the group gateway_hosts of the inventory is empty"),
+        (
+            {"gateway_hosts": {}, "others": {"hosts": {"alpha": LOCAL}}},
+            "the group gateway_hosts of the inventory is empty",
+        ),
+    ],
+    ids=["no inventory", "no group", "empty group", "empty group beside another"],
+)
+def test_no_machines(diagnose: Diagnose, inventory: dict[str, Any] | None, said: str) -> None:
+    refused(diagnose(inventory, whole=True), said)
+
+
+def test_limit_that_leaves_no_machine_of_the_group(diagnose: Diagnose) -> None:
+    inventory = {"gateway_hosts": {"hosts": {"alpha": LOCAL}}, "others": {"hosts": {"web": LOCAL}}}
+    refused(
+        diagnose(inventory, "-l", "web", whole=True),
+        "--limit leaves no machine of the group gateway_hosts; it has alpha",
+    )
+
+
+def test_limit_that_matches_nothing_is_ansibles_own_error(diagnose: Diagnose) -> None:
+    ended = diagnose({"alpha": LOCAL}, "-l", "nobody")
+    assert ended.status == 1
+    assert not ended.probed
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ({"gateways": [{"name": "gw", "ports": {"paper": 70000}}]}, "a port is a number from 1 to 65535"),
+        ({"gateways": [{"trading_mode": "paper"}]}, "gateway 1 of the machine alpha has no name"),
+        ({"gateways": "{{ nobody_defined_this }}"}, "gateways of the machine alpha can not be read"),
+        ({"diagnose_docker_host": "docker.sock"}, "diagnose_docker_host of the machine alpha is"),
+    ],
+)
+def test_machine_without_what_it_needs(diagnose: Diagnose, machine: dict[str, Any], said: str) -> None:
+    refused(diagnose({"alpha": {**LOCAL, **machine}}), said)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("diagnose_fail_on=broken", "allowed are never, down, waiting, degraded"),
+        ("diagnose_depth=deep", "allowed are tcp, api, account"),
+        ("diagnose_timeout=forever", "1 to 300 seconds"),
+        ("diagnose_only=beta/ib-gateway", "the machines of this run are alpha"),
+        ("diagnose_only=a/b/c", "each gateway is given as name or machine/name"),
+        ("diagnose_log_path=/nonexistent.log", "does not exist on the controller"),
+        ("diagnose_log_as_of=2026-03-01", "without diagnose_log_path"),
+    ],
+)
+def test_setting_that_makes_no_sense(diagnose: Diagnose, setting: str, said: str) -> None:
+    refused(diagnose({"alpha": LOCAL}, "-e", setting), said)
+
+
+def test_selection_that_is_nowhere_stops_after_the_machines_were_asked(diagnose: Diagnose) -> None:
+    ended = diagnose({"alpha": LOCAL}, "-e", "diagnose_only=ib-gatewey")
+    assert ended.status == 2
+    assert "no such gateway is declared or found; there is alpha/ib-gateway" in ended.output
+    assert ended.report is None
+    assert "Read the log" not in ended.output
+
+
+def test_key_that_diagnosis_does_not_know_is_a_warning(diagnose: Diagnose) -> None:
+    ended = diagnose({"alpha": {**LOCAL, "gateways": [{"name": "gw", "tradingmode": "paper"}]}})
+    assert "tradingmode" in ended.output
+    assert ended.report is not None

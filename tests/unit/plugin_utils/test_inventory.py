@@ -1,0 +1,187 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What operators give is checked before anything is probed, in one sentence; what is left is a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
+from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import Ask
+
+FINE: list[dict[str, Any]] = [
+    {},
+    {"gateways": None},
+    {"gateways": []},
+    {"gateways": [{"name": "ib-gateway"}]},
+    {"gateways": [{"name": "a.b_c-1", "trading_mode": "both", "family": "auto", "ports": {"paper": 1, "live": 65535}}]},
+    {"gateways": [{"name": "gw", "expect_orders": False}], "diagnose_undeclared": False},
+    {"diagnose_docker_host": "unix:///var/run/docker.sock"},
+    {"diagnose_docker_host": "tcp://127.0.0.1:2375"},
+    {"diagnose_docker_host": "tcp://[::1]:2375"},
+    {"diagnose_docker_host": "ssh://ops@engine"},
+    {"diagnose_docker_host": ""},
+]
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"gateways": "ib-gateway"}, "it must be a list"),
+    ({"gateways": {"name": "ib-gateway"}}, "it must be a list"),
+    ({"gateways": ["ib-gateway"]}, "it must be a mapping"),
+    ({"gateways": [{"trading_mode": "paper"}]}, "gateway 1 of the machine alpha has no name"),
+    ({"gateways": [{"name": ""}]}, "has no name"),
+    ({"gateways": [{"name": 7}]}, "is named 7"),
+    ({"gateways": [{"name": "x"}]}, "at least two"),
+    ({"gateways": [{"name": "a b"}]}, "is named 'a b'"),
+    ({"gateways": [{"name": "alpha/gw"}]}, "is named 'alpha/gw'"),
+    ({"gateways": [{"name": "gw"}, {"name": "gw"}]}, "declares the gateway gw twice"),
+    ({"gateways": [{"name": "gw", "trading_mode": "Paper"}]}, "allowed are paper, live, both"),
+    ({"gateways": [{"name": "gw", "trading_mode": None}]}, "allowed are paper, live, both"),
+    ({"gateways": [{"name": "gw", "ports": 4002}]}, "it must be a mapping like {paper: 4002}"),
+    ({"gateways": [{"name": "gw", "ports": {"paper": 0}}]}, "a port is a number from 1 to 65535"),
+    ({"gateways": [{"name": "gw", "ports": {"paper": 65536}}]}, "a port is a number from 1 to 65535"),
+    ({"gateways": [{"name": "gw", "ports": {"paper": "4002"}}]}, "a port is a number from 1 to 65535"),
+    ({"gateways": [{"name": "gw", "ports": {"paper": True}}]}, "a port is a number from 1 to 65535"),
+    ({"gateways": [{"name": "gw", "ports": {"demo": 4002}}]}, "allowed are paper, live, vnc"),
+    ({"gateways": [{"name": "gw", "expect_orders": "no"}]}, "allowed are true and false"),
+    ({"diagnose_undeclared": "no"}, "allowed are true and false"),
+    ({"diagnose_docker_host": "/var/run/docker.sock"}, "unix:///var/run/docker.sock"),
+    ({"diagnose_docker_host": "unix://var/run/docker.sock"}, "unix:///var/run/docker.sock"),
+    ({"diagnose_docker_host": "tcp://"}, "tcp://127.0.0.1:2375"),
+    ({"diagnose_docker_host": "tcp://engine:99999"}, "tcp://127.0.0.1:2375"),
+    ({"diagnose_docker_host": "tcp://engine:docker"}, "tcp://127.0.0.1:2375"),
+    ({"diagnose_docker_host": "ftp://engine"}, "tcp://127.0.0.1:2375"),
+    ({"diagnose_docker_host": ["tcp://engine"]}, "tcp://127.0.0.1:2375"),
+]
+
+
+@pytest.mark.parametrize("variables", FINE)
+def test_a_machine_is_well_described(variables: dict[str, Any]) -> None:
+    assert inventory.check_machine("alpha", variables) == []
+
+
+@pytest.mark.parametrize(("variables", "said"), BAD)
+def test_a_machine_is_badly_described(variables: dict[str, Any], said: str) -> None:
+    with pytest.raises(Misuse) as caught:
+        inventory.check_machine("alpha", variables)
+    assert said in str(caught.value)
+    assert "alpha" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_diagnosis_does_not_know_is_a_warning() -> None:
+    (warning,) = inventory.check_machine("alpha", {"gateways": [{"name": "gw", "tradingmode": "paper"}]})
+    assert "alpha/gw" in warning
+    assert "tradingmode" in warning
+    assert "trading_mode" in warning
+
+
+def test_hostile_text_in_the_inventory_stays_on_one_printable_line() -> None:
+    with pytest.raises(Misuse) as caught:
+        inventory.check_machine("alpha", {"gateways": [{"name": "x\x1b[2J\ny" + "z" * 500}]})
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"diagnose_fail_on": "never", "diagnose_depth": "account", "diagnose_timeout": "30"},
+        {"diagnose_log_path": "x.log", "diagnose_log_as_of": "2026-03-01T12:00:00Z"},
+    ],
+)
+def test_settings_make_sense(settings: dict[str, Any]) -> None:
+    inventory.check_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"diagnose_fail_on": "unknown"}, "allowed are never, down, waiting, degraded"),
+        ({"diagnose_fail_on": None}, "allowed are never, down, waiting, degraded"),
+        ({"diagnose_depth": "full"}, "allowed are tcp, api, account"),
+        ({"diagnose_timeout": 0}, "1 to 300 seconds"),
+        ({"diagnose_timeout": "soon"}, "1 to 300 seconds"),
+        ({"diagnose_timeout": float("nan")}, "1 to 300 seconds"),
+        ({"diagnose_log_as_of": "2026-03-01T12:00:00Z"}, "without diagnose_log_path"),
+        ({"diagnose_log_path": "x.log", "diagnose_log_as_of": "yesterday"}, "ISO 8601"),
+    ],
+)
+def test_settings_make_no_sense(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(Misuse, match=said):
+        inventory.check_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("only", "items"),
+    [
+        (None, []),
+        ("", []),
+        ([], []),
+        ("gw", ["gw"]),
+        ("gw, alpha/other ,", ["gw", "alpha/other"]),
+        (["gw", "alpha/other"], ["gw", "alpha/other"]),
+    ],
+)
+def test_a_selection_is_a_list_or_one_text(only: Any, items: list[str]) -> None:
+    assert inventory.selection(only) == items
+
+
+@pytest.mark.parametrize("only", ["a/b/c", "alpha/", "x y", {"alpha": "gw"}, 7, ["ok", "-x"]])
+def test_a_selection_that_names_no_gateway(only: Any) -> None:
+    with pytest.raises(Misuse, match=r"machine/name"):
+        inventory.selection(only)
+
+
+MACHINES = {"alpha": ["gw", "other"], "beta": [], "gamma": ["gw"]}
+FINDING = {"alpha": True, "beta": True, "gamma": False}
+
+
+@pytest.mark.parametrize(
+    ("only", "plan"),
+    [
+        ([], {"alpha": Ask(("gw", "other"), True), "beta": Ask((), True), "gamma": Ask(("gw",), False)}),
+        # declared: asked for where it is declared, and nowhere else
+        (["gw"], {"alpha": Ask(("gw",), False), "gamma": Ask(("gw",), False)}),
+        (["gamma/gw"], {"gamma": Ask(("gw",), False)}),
+        (["gw", "other"], {"alpha": Ask(("gw", "other"), False), "gamma": Ask(("gw",), False)}),
+        # declared by nobody: searched for
+        (["beta/new"], {"beta": Ask(("new",), True)}),
+        (["new"], {"alpha": Ask(("new",), True), "beta": Ask(("new",), True), "gamma": Ask(("new",), True)}),
+    ],
+)
+def test_plan(only: list[str], plan: dict[str, Ask]) -> None:
+    assert inventory.plan(MACHINES, FINDING, only) == plan
+
+
+def test_plan_knows_only_the_machines_of_the_run() -> None:
+    with pytest.raises(Misuse, match="delta/gw, but the machines of this run are alpha, beta, gamma"):
+        inventory.plan(MACHINES, FINDING, ["delta/gw"])
+
+
+@pytest.mark.parametrize(
+    ("only", "seen"),
+    [
+        (["gw"], {"alpha": [], "gamma": []}),  # declared: its absence is a finding
+        (["new"], {"alpha": ["gw"], "beta": ["new"], "gamma": []}),
+        (["beta/new"], {"beta": ["new"]}),
+        (["new"], {"alpha": None, "beta": ["new"], "gamma": None}),
+    ],
+)
+def test_a_selected_gateway_is_declared_or_found(only: list[str], seen: dict[str, list[str] | None]) -> None:
+    inventory.check_found(MACHINES, only, seen)
+
+
+@pytest.mark.parametrize(
+    ("only", "seen", "said"),
+    [
+        (["new"], {"alpha": ["gw"], "beta": ["found"], "gamma": []}, "alpha/gw, alpha/other, beta/found, gamma/gw"),
+        (["beta/new"], {"beta": []}, "no such gateway is declared or found"),
+        (["new"], {"alpha": [], "beta": None, "gamma": []}, "beta could not be looked at"),
+    ],
+)
+def test_a_selected_gateway_is_nowhere(only: list[str], seen: dict[str, list[str] | None], said: str) -> None:
+    with pytest.raises(Misuse, match=said):
+        inventory.check_found(MACHINES, only, seen)

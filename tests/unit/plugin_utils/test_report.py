@@ -1,0 +1,152 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Verdicts become a report that keeps to its schema, an artifact, and the decision whether the run fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils import report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    LAYERS,
+    REMEDIES,
+    SEVERITIES,
+    STATUSES,
+    Verdict,
+)
+
+from tests.unit.plugin_utils.verdicts import NOW, found, verdict
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+
+def built(*verdicts: Verdict) -> dict[str, Any]:
+    return report.build(verdicts, len({each.host for each in verdicts}), NOW, "controller", "0.1.0", None)
+
+
+FLEET = (
+    verdict("fine"),
+    verdict("late", leading=found("gateway.starting", "starting")),
+    verdict("tired", leading=found("api.slow", "degraded")),
+    verdict("host-down", "host-down", leading=found("host.unreachable", "unknown")),
+    verdict("asks", leading=found("twofa.pending", "waiting", deadline=NOW)),
+    verdict("broken", "beta", leading=found("relay.down", "down")),
+)
+
+
+def test_schema_is_a_schema_and_knows_every_word_of_the_registry() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    words = SCHEMA["$defs"]
+    assert set(words["status"]["enum"]) == set(STATUSES)
+    assert set(words["severity"]["enum"]) == set(SEVERITIES)
+    assert words["layer"]["enum"] == list(LAYERS)
+    assert words["remedy"]["enum"] == list(REMEDIES)
+
+
+@pytest.mark.parametrize("verdicts", [(), FLEET[:1], FLEET], ids=["nothing", "healthy", "fleet"])
+def test_report_keeps_to_its_schema(verdicts: tuple[Verdict, ...]) -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(built(*verdicts))))
+
+
+def test_the_most_urgent_row_is_first() -> None:
+    rows = built(*FLEET)["gateways"]
+    assert [row["status"] for row in rows] == ["down", "waiting", "unknown", "degraded", "starting", "healthy"]
+
+
+def test_fleet_counts_every_status() -> None:
+    fleet = built(*FLEET)["fleet"]
+    assert fleet == {
+        "machines": 3,
+        "total": 6,
+        "by_status": dict.fromkeys(STATUSES, 1),
+        "worst": "down",
+        "suppressed": [],
+    }
+
+
+def test_a_gateway_is_named_in_the_fleet_and_a_machine_stands_for_itself() -> None:
+    assert [row["id"] for row in built(*FLEET)["gateways"]][:3] == ["beta/broken", "alpha/asks", "host-down"]
+
+
+def test_row_says_what_leads() -> None:
+    (row,) = built(verdict(leading=found()))["gateways"]
+    assert (row["code"], row["layer"], row["remedy"]) == ("relay.down", "relay", "restart_relay")
+    assert row["fix"] == ["Start the relay."]
+    assert row["docs"] == "docs/findings/relay.down.md"
+    assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=gw"
+
+
+def test_healthy_row_asks_for_nothing() -> None:
+    (row,) = built(verdict())["gateways"]
+    assert (row["code"], row["remedy"], row["next_command"], row["docs"], row["fix"]) == (None, "none", None, None, [])
+
+
+def test_consequences_are_kept_and_say_of_what() -> None:
+    leading = found()
+    consequence = replace(found("relay.no_backend"), consequence_of="relay.down")
+    (row,) = built(verdict(leading=leading, found=(leading, consequence)))["gateways"]
+    assert [(each["code"], each["consequence_of"]) for each in row["findings"]] == [
+        ("relay.down", None),
+        ("relay.no_backend", "relay.down"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "statuses"),
+    [
+        ("never", set()),
+        ("down", {"down", "unknown"}),
+        ("waiting", {"down", "unknown", "waiting"}),
+        ("degraded", {"down", "unknown", "waiting", "degraded"}),
+    ],
+)
+def test_what_fails_a_run(level: str, statuses: set[str]) -> None:
+    whole = built(*FLEET)
+    rows = {row["id"]: row["status"] for row in whole["gateways"]}
+    assert {rows[each] for each in report.failing(whole, level)} == statuses
+
+
+def test_sentence_names_a_few_and_counts_the_rest() -> None:
+    whole = built(*(verdict(f"gw{at}", leading=found()) for at in range(8)))
+    said = report.sentence(whole, "down")
+    assert said.startswith("8 of 8 gateways reach diagnose_fail_on=down: alpha/gw0 (relay.down)")
+    assert said.endswith("and 3 more")
+    assert report.sentence(whole, "never") == "no gateway reaches diagnose_fail_on=never"
+
+
+def test_artifact_of_a_hundred_gateways_is_small() -> None:
+    whole = built(*(verdict(f"gateway-{at}", leading=found(summary="x" * 300)) for at in range(100)))
+    artifact = report.artifact(whole)
+    assert artifact["alpha/gateway-0"].keys() == {"status", "code", "remedy", "summary"}
+    assert len(json.dumps(artifact)) < 64 * 1024
+
+
+def test_a_machine_that_our_code_failed_on_is_unknown() -> None:
+    rows = built(
+        *report.unjudged("alpha", ["gw", "other"], "KeyError: 'x'", NOW), *report.unjudged("beta", [], "", NOW)
+    )
+    jsonschema.Draft202012Validator(SCHEMA).validate(rows)
+    assert [(row["id"], row["status"], row["code"]) for row in rows["gateways"]] == [
+        ("alpha/gw", "unknown", "probe.incomplete"),
+        ("alpha/other", "unknown", "probe.incomplete"),
+        ("beta", "unknown", "probe.incomplete"),
+    ]
+
+
+def test_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
+    directory = tmp_path / "made" / "here"
+    path = report.write(built(*FLEET), directory)
+    report.write(built(verdict()), directory)
+    assert json.loads(path.read_text(encoding="utf-8"))["fleet"]["total"] == 1
+    assert [each.name for each in directory.iterdir()] == ["report.json"]
+
+
+def test_report_that_can_not_be_written_raises_for_the_caller_to_tell(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file"):
+        report.write(built(), tmp_path / "file")

@@ -1,0 +1,131 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an operator sees in the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils import report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Quote, Verdict
+
+from tests.unit.plugin_utils.verdicts import NOW, found, verdict
+
+
+def drawn(*verdicts: Verdict, **how: Any) -> list[summary.Line]:
+    whole = report.build(verdicts, len({each.host for each in verdicts}), NOW, "controller", "0.1.0", None)
+    return summary.lines(whole, **how)
+
+
+def text(*verdicts: Verdict, **how: Any) -> str:
+    return "\n".join(line.text for line in drawn(*verdicts, **how))
+
+
+BROKEN = verdict("broken", leading=found())
+LONG = verdict(
+    "long",
+    leading=found(
+        summary="words " * 60,
+        evidence=(Quote("log", "w" * 300, NOW),),
+        fix=("step one " * 30, "step two"),
+        remedy_reason="because " * 30,
+    ),
+)
+
+
+def test_a_healthy_gateway_takes_one_line() -> None:
+    facts = {"logged_in_since": "2026-02-28T08:12:00Z"}
+    assert [line.text for line in drawn(verdict("fine", facts=facts), width=120) if "fine" in line.text] == [
+        "√ alpha/fine is healthy: API handshake completed in 12 ms, logged in since 2026-02-28 08:12:00 UTC"
+    ]
+
+
+def test_a_broken_gateway_has_all_that_is_needed_to_act() -> None:
+    assert text(BROKEN).splitlines() == [
+        "",
+        "alpha/broken is DOWN: relay.down",
+        "  √ the container runs, started 2026-03-01 12:00:00 UTC",
+        "  × proof of relay.down",
+        "    | health 2026-03-01 12:00:00 UTC: 4002 listens, 4004 does not",
+        "  Fix   Start the relay.",
+        "  Safe  restart the relay: the gateway itself listens",
+        "  Next  ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=broken",
+        "  Docs  docs/findings/relay.down.md",
+        "",
+        "1 gateway on 1 machine: 1 down.",
+    ]
+
+
+def test_the_most_urgent_gateway_stands_last_before_the_fleet() -> None:
+    said = text(BROKEN, verdict("fine"), verdict("asks", leading=found("twofa.pending", "waiting")))
+    assert (
+        said.index("alpha/fine") < said.index("alpha/asks") < said.index("alpha/broken") < said.index("3 gateways on 1")
+    )
+    assert said.endswith("3 gateways on 1 machine: 1 down, 1 waiting, 1 healthy.")
+
+
+def test_consequences_are_left_to_the_report_and_other_faults_are_named() -> None:
+    leading = found()
+    other = found("host.clock_wrong", "degraded")
+    advice = found("config.image_unpinned", "advice")
+    consequence = replace(found("relay.no_backend"), consequence_of="relay.down")
+    said = text(verdict(leading=leading, found=(leading, other, consequence, advice)))
+    assert "× proof of host.clock_wrong (host.clock_wrong, degraded)" in said
+    assert "relay.no_backend" not in said
+    assert "config.image_unpinned" not in said
+
+
+def test_the_healthy_half_of_a_gateway_is_said_to_be_healthy() -> None:
+    halves = {
+        "paper": EndpointVerdict("healthy", None, "API handshake completed in 12 ms"),
+        "live": EndpointVerdict("waiting", "twofa.pending", "asked"),
+    }
+    said = text(verdict(leading=found("twofa.pending", "waiting"), endpoints=halves))
+    assert "√ paper: API handshake completed in 12 ms" in said
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_no_line_but_a_command_is_wider_than_the_terminal(width: int) -> None:
+    lines = [line.text for line in drawn(LONG, BROKEN, verdict("fine"), width=width)]
+    assert max(len(line) for line in lines if not line.startswith("  Next")) <= width
+
+
+def test_a_very_wide_terminal_is_not_filled_to_its_end() -> None:
+    assert max(len(line.text) for line in drawn(LONG, width=200)) <= summary.WIDEST
+
+
+def test_a_command_stays_whole_for_copying() -> None:
+    command = "ansible-playbook ibgw.ops.diagnose " + "-e x=y " * 30 + "end"
+    assert f"  Next  {command}" in text(verdict(leading=found(next_command=command))).splitlines()
+
+
+def test_ascii_only() -> None:
+    said = text(LONG, verdict(leading=found(summary="geht nicht: “größer” …")), verdict("fine"), ascii_only=True)
+    assert said.isascii()
+    assert "+ alpha/fine is healthy" in said
+    assert 'x geht nicht: "gr??er" ...' in said
+
+
+def test_colour_goes_with_the_status() -> None:
+    colours = {line.text.split()[0]: line.colour for line in drawn(BROKEN) if line.text.startswith("alpha/")}
+    assert colours == {"alpha/broken": "red"}
+    assert not any("\x1b" in line.text for line in drawn(BROKEN))
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2Jgone", "a\nb\rc", "\u202eevil", "bell\x07", "\x9b31m", "\u2028next"])
+def test_hostile_text_can_not_break_the_terminal(hostile: str) -> None:
+    leading = found(
+        summary=hostile,
+        evidence=(Quote(hostile, hostile, hostile),),
+        fix=(hostile,),
+        remedy_reason=hostile,
+        next_command=hostile,
+    )
+    lines = drawn(verdict(leading=leading), verdict("fine", summary=hostile))
+    assert all(line.text.isprintable() for line in lines)
+
+
+def test_nothing_found() -> None:
+    assert text().strip() == "0 gateways on 0 machines: nothing found."
