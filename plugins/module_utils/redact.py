@@ -28,14 +28,36 @@ _BLANK = re.compile(r"[ \t\n]+")
 # before the number. The kind and the ends stay: DU12***89.
 _ACCOUNT = re.compile(r"(?<![A-Za-z0-9])(D?[UFI]|DU[A-Z]?|U[A-Z])(\d{5,9})(?![0-9])")
 
-# name=value and "name: value" where the name says that the value is a secret or a user name.
+# Names of values that are secrets or user names; also with their beginning cut off.
+_SECRET_NAME = (
+    r"(?:sword|passwd|passphrase|secret|totp|twofactor_?code|token|api_?key|private_?key|login_?id|user_?id|user_?name"
+    r"|ib_account)"
+)
+_NAMES_SECRET = re.compile(_SECRET_NAME, re.IGNORECASE)
+
+# A line of its own, whose value can hold blanks and commas; then name=value and "name: value" within a text, whose closing
+# quote may have been cut off.
+_ASSIGNED_LINE = re.compile(rf"(?i)^(\s*[\w.-]*{_SECRET_NAME}\w*\s*=\s*)(?=\S).+$")
 _ASSIGNED = re.compile(
-    r"(?i)([\"']?[\w.-]*(?:passw(?:or)?d|passphrase|secret|totp|twofactor_?code|token|api_?key|private_?key|loginid|userid"
-    r"|user_?name|ib_account)\w*[\"']?\s*(?:=|:)\s*)(\"[^\"]*\"|'[^']*'|[^\s\"',;}]+)"
+    rf"(?i)([\"']?[\w.-]*{_SECRET_NAME}\w*[\"']?\s*[=:]\s*)"
+    r"(\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s\"',;}]+)"
 )
 
 # Options that are followed by a secret as a word of its own.
 _OPTION = re.compile(r"(?i)((?:^|\s)--?(?:pw|passwd|password|user|fix-pw|fix-user|token)(?:=|\s+))(\S+)")
+
+# What IBC shows of its own command line: the credentials can be among the arguments (IBC IbcTws.java:458,
+# DefaultLoginManager.java:188-193).
+_ARGUMENTS = re.compile(r"(?i)(sun\.java\.command\s*=\s*\S+\s|\barg\[\d+\]\s*=).*")
+# The gateway names a user's settings directory by the user name in letters a to p.
+_USER_DIRECTORY = re.compile(r"((?:-Drestart=|/))[a-p]{12,}(?![A-Za-z0-9])")
+_URL_USER = re.compile(r"(://)[^/\s:@]*:[^/\s@]*@")
+_TOTP_KEY = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Z2-7]{16,}(?![A-Za-z0-9+/_-])")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting or variable called `name` holds a secret or a user name."""
+    return _NAMES_SECRET.search(name) is not None
 
 
 def printable(text: str | bytes) -> str:
@@ -54,10 +76,22 @@ def mask_account(account: str) -> str:
 def mask(text: str, known: Iterable[str] = ()) -> str:
     """`text` without account ids and secrets; `known` are values (user names, passwords) to take out wherever they stand."""
     for value in sorted((value for value in known if len(value) > 2), key=len, reverse=True):
-        text = text.replace(value, "***")
-    text = _ASSIGNED.sub(r"\1***", text)
+        text = _without_cut(text.replace(value, "***"), value)
+    text = _ARGUMENTS.sub(r"\1***", text)
+    text = _ASSIGNED.sub(r"\1***", _ASSIGNED_LINE.sub(r"\1***", text))
     text = _OPTION.sub(r"\1***", text)
+    text = _URL_USER.sub(r"\1***@", text)
+    text = _USER_DIRECTORY.sub(r"\1***", text)
+    text = _TOTP_KEY.sub("***", text)
     return mask_account(text)
+
+
+def _without_cut(text: str, value: str) -> str:
+    """`text` without the beginning of `value` at its end: the text may have been cut there."""
+    for length in range(min(len(value), len(text)) - 1, 3, -1):
+        if text.endswith(value[:length]):
+            return text[:-length] + "***"
+    return text
 
 
 def quote(text: str | bytes, known: Iterable[str] = (), limit: int = QUOTE_LIMIT) -> str:

@@ -1,0 +1,401 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The log grammar of IBC 3.8 to 3.24 and of the image scripts around it: one table of markers, each naming an event.
+
+A message counts only where it stands on its own: after IBC's stamp, or as a whole line of a script. Text that quotes one (a
+client's name, a window's title, a user's script) is not the message.
+Sources are cited as ``B:`` (IbcAlpha/IBC @2fee90c, 3.24.1) and ``G:`` (gnzsnz/ib-gateway-docker @b2c0259).
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone, tzinfo
+
+from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import CLOSED, OPENED, SEEN, Event
+from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line
+
+#: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
+EXIT_CODES: Mapping[int, tuple[str, str]] = {
+    1100: ("UNHANDLED_EXCEPTION", "an exception in IBC or the gateway, or the X server is gone"),
+    1101: ("CANT_FIND_CONTROL", "a control of the login window or of the second factor's device list is missing"),
+    1102: ("INCORRECT_NUMBER_OF_ARGS", "IBC was started with wrong arguments"),
+    1103: ("INI_FILE_DOES_NOT_EXIST", "config.ini is missing"),
+    1104: ("INVALID_TRADING_MODE", "the trading mode is neither live nor paper"),
+    1105: ("INVALID_SETTING_VALUE", "a setting of config.ini has a value that IBC refuses"),
+    1106: ("CANT_CREATE_TWS_SETTINGS_DIR", "the settings directory can not be created"),
+    1107: ("CANT_FIND_ENTRYPOINT", "the gateway's main class could not be started"),
+    1108: ("INVALID_JTSINI_PATH", "jts.ini is a directory"),
+    1109: ("IO_EXCEPTION_ON_JTSINI", "jts.ini could not be read or written"),
+    1110: ("INVALID_STATE", "another session took the login, and the action setting does not fit"),
+    1111: ("SECOND_FACTOR_AUTH_LOGIN_TIMED_OUT", "the login did not complete after the second factor"),
+    1112: ("LOGIN_DIALOG_DISPLAY_TIMED_OUT", "no login window that IBC knows was shown in time"),
+    99999: ("SCHEDULING_FAILURE", "IBC could not schedule a task"),
+}
+
+#: What the JVM or the system ends with.
+_PROCESS_CODES: Mapping[int, str] = {
+    0: "the gateway closed by itself: a restart or logoff was due, or somebody asked for it",
+    1: "Java did not start, or lost its X server",
+    134: "the JVM aborted",
+    137: "killed: out of memory, or not stopped in time",
+    139: "the JVM crashed",
+    143: "stopped from outside",
+}
+
+# The container and the script see the code modulo 256 (B:ibcstart.sh:540).
+_BY_STATUS = {code % 256: code for code in EXIT_CODES}
+
+
+def exit_code(status: int) -> int:
+    """IBC's own code behind an exit status, or the status where it is none of IBC's."""
+    return _BY_STATUS.get(status, status)
+
+
+def exit_meaning(code: int) -> str | None:
+    """What an exit code means: IBC's own (1112), the same modulo 256 (88), or the JVM's."""
+    known = EXIT_CODES.get(exit_code(code))
+    return known[1] if known else _PROCESS_CODES.get(code)
+
+
+# Markers. A pattern must match the whole text; group `v` is the event's value, group `mode` the trading mode that it proves.
+
+_MESSAGES = (  # after "IBC: "; the first letter is written small here because it was a capital up to 3.16.2
+    (r"version: (?P<v>\S+)", "controller_version"),  # B:IbcTws.java:297
+    (r"using default settings provider: ini file is .*?(?:_(?P<mode>live|paper))?", "provider_named"),
+    (r"tWS Settings directory is: .*?(?:_(?P<mode>live|paper))?", "directory_named"),  # suffix: G:run.sh:148,181
+    (r"starting session: will exit if login dialog is not displayed within \d+ seconds", "session_full"),
+    (r"re-starting session", "session_saved"),  # B:SessionManager.java:60
+    (r"starting (?:Gateway|TWS)", "gateway_called"),
+    (r"login dialog WINDOW_OPENED: LoginState is LOGGED_OUT", "login_window"),  # since 3.15.0
+    (r"trading mode from settings: tradingMode=(?P<mode>live|paper)", "mode_named"),
+    (r"setting Trading mode = (?P<mode>live|paper)", "mode_set"),
+    (r"setting (?:FIX |API )?(?:user name|password)", "typed"),
+    (r"login attempt: (?P<v>\d+)", "login_attempt"),  # since 3.14.0
+    (r"click button: (?:Log In|Login)", "login_clicked"),
+    (r"click button: (?P<mode>P)aper Log In", "login_clicked"),
+    (r"click button: I understand and accept", "disclaimer_accepted"),
+    (r"second Factor Authentication initiated", "twofa_initiated"),  # since 3.8.3
+    (r"second Factor Authentication dialog (?:event: Opened|opened)", "twofa_opened"),  # 3.8.3 to 3.13.0
+    (r"second Factor Authentication dialog (?:event: Closed|closed)", "twofa_closed"),
+    (r"duration since login: (?P<v>\d+) seconds", "twofa_duration"),
+    (r"if login has not completed, IBC will exit in (?P<v>\d+) seconds", "exit_timer"),
+    (r"iBC closing because login has not completed after Second Factor Authentication", "twofa_incomplete"),
+    (r"iBC closing after Second Factor Authentication dialog timeout", "twofa_expired"),  # 3.8.3 to 3.13.0
+    (r"exitAfterSecondFactorAuthenticationTimeout is set to 'no'", "twofa_expired"),
+    (r"re-login after second factor authentication timeout not required", "twofa_expired"),
+    (r"re-login after second factor authentication timeout in 5 second", "twofa_relogin"),
+    (r"could not find second factor device list\.", "device_not_chosen"),
+    (r"you should specify the required second factor device using .*", "device_not_chosen"),
+    (r"could not select second factor device: OK button not found", "device_not_chosen"),
+    (r"could not find second factor device '.*' in the list", "device_not_chosen"),
+    # B:ExistingSessionDetectedDialogHandler.java:40-145; without a number up to 3.8.6
+    (r"user must choose whether to continue with this session(?: \(scenario 1\))?", "session_asked"),
+    (r"end this session and let the other session proceed(?: \(scenario 2\))?", "session_yielded"),
+    (r"don't know the type of the other session, so continue this one \(scenario 3\)", "session_continued"),
+    (r"other session must be primary or primary override, so end this session .*\(scenario 4\)", "session_yielded"),
+    (r"other session must be a primary: let the other session proceed", "session_yielded"),
+    (r"continue this session and let the other session exit \(scenario 5\)", "session_continued"),
+    (r"end the other session and continue this one", "session_continued"),
+    (r"other session may be primary, so end this session .*\(scenario 6\)", "session_taken"),
+    (r"could not handle 'Existing session detected' dialog because .*", "session_asked"),
+    (r"trading Login Handoff dialog; error: \{\}", "session_yielded"),  # the braces are literal
+    (r"trading Login Handoff dialog; could not handle because \{\}", "session_asked"),
+    (r"re-login (?:to session|because this is the primary session)", "relogin"),
+    (r"don't re-login because this is a secondary session", "session_yielded"),
+    (r"could not handle 'Re-login is required' dialog because .*|let user choose whether to re-login", "relogin_asked"),
+    (r"login failed", "login_failed"),
+    (r"login error message:", "dialog_begins"),  # its text follows on raw lines
+    (r"(?:<html>)?connection to server failed.*", "dialog_text"),
+    (r"cold restart in progress", "cold_restart_begun"),  # since 3.20.0
+    (r"login dialog has been inv[as]lidated - initiate cold restart", "login_window_lost"),
+    (r"too many failed login attempts(?:\. Please wait (?P<v>.*) before attempting to re-login again\.)?", "throttled"),
+    (r"will re-login at (?P<v>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3}; login number: \d+", "relogin_planned"),
+    (r"the system is not currently available\.", "server_unavailable"),
+    (r"login (?:has )?completed", "login_completed"),  # B:LoginManager.java:92; "Login completed" in 3.8.1 and 3.8.2
+    (r"configuration tasks completed", "configured"),
+    (r"login has completed: exiting via \[.*\] menu", "stopping"),  # B:StopTask.java:85
+    (r"login has not completed: exiting immediately", "stopping"),
+    (r"commandServer received command: (?P<v>\w+).*", "command"),
+    (r"exiting (?:after error )?with exit code=(?P<v>\d{1,6})", "exit_announced"),
+    (r"iBC closing after TWS/Gateway failed to display login dialog", "login_window_timeout"),
+    (r"could not login: could not find control: .*", "login_window_timeout"),
+    (r"failed to create TWS settings directory at: .*", "settings_unwritable"),
+    (r"problem writing to .*: No space left on device", "disk_full"),
+    (r"problem writing to .*", "settings_unwritable"),
+    (r"ini file \".*\" either does not exist, or is a directory\..*", "file_missing"),
+    (r"(?:properties file .* not found|exception accessing Properties file .*)", "file_missing"),
+    (r"invalid Trading Mode argument or \.ini file setting: .*", "mode_invalid"),
+    (r"invalid (?:ClosedownAt|ColdRestartTime) setting: .*", "value_refused"),
+    (r"invalid setting value for '.*'", "value_refused"),
+    (r"incorrect number of arguments passed\. quitting\.\.\.", "value_refused"),
+    (r"auto (?:restart|logoff) time setting must be hh:mm AM or hh:mm PM.*", "value_ignored"),
+    (r"invalid number \".*\" for property \".*\"", "value_ignored"),
+    (r"invalid setting SaveTwsSettingsAt=.*", "value_ignored"),
+    (r"could not find auto logoff/restart time .*", "setting_not_applied"),
+    (r"can't find the Gateway entry point: .*", "install_broken"),
+    (r"exception occurred at Gateway entry point: .*", "install_broken"),
+)
+
+_SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay and the JVM
+    (r"\.> Starting IBC/(?:IB gateway|TWS)", "container_started"),  # G:run.sh:7-9
+    (r"\.> Starting IBC in (?P<mode>live|paper) mode, with params:", "script_started"),  # G:run.sh:72
+    (r"\.>\s+Version: (?P<v>\S+)", "gateway_version"),
+    (r"\.> Invalid TRADING_MODE:.*", "mode_invalid"),  # G:common.sh:106
+    (r"\.> (?:\S+ )?Received SIGINT or SIGTERM\. Shutting down IB Gateway\.", "stopped_from_outside"),  # G:run.sh:17
+    (r"\.> Starting (?:Gateway controller|ibcontroller)\b.*", "foreign_controller"),  # later images keep these scripts
+    (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
+    (r"Error: Timed out waiting for Xvfb socket!", "display_missing"),  # G:common.sh:281
+    # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
+    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
+    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: [A-Z][a-z -]+", "settings_unwritable"),
+    (
+        r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",
+        "secret_unreadable",
+    ),
+    (r"mkdir: cannot create directory .*", "settings_unwritable"),
+    (r"Parsing arguments", "script_began"),  # since 3.21.0
+    (r"Starting IBC version .* on .*", "script_began"),  # B:ibcstart.sh:195
+    (r"TWS version = (?P<v>\S+)", "gateway_version"),
+    (r"--mode = (?P<mode>live|paper)", "mode_named"),
+    (r"Java VM Options=.*-Xmx(?P<v>\S+).*", "heap_set"),
+    (r"Starting (?:Gateway|TWS) with this command:", "jvm_started"),  # per JVM since 3.15.0
+    (r"autorestart file found at .*", "autorestart_found"),
+    (r"IBC returned exit status (?P<v>\d{1,3})", "jvm_ended"),  # since 3.8.6
+    (r"IBC will cold-restart shortly", "cold_restart_announced"),
+    (r"IBC will restart shortly", "restart_announced"),
+    (r"IBC is paused", "paused"),
+    (r"(?:Gateway|TWS) finished", "script_ended"),
+    (r"Error: Trading mode set to .* but must be either 'live' or 'paper'.*", "mode_invalid"),
+    (r"Error: 2FA timeout action set to .* but must be .*", "value_refused"),
+    (r"Error: (?:Invalid parameter .*|FIX user id and FIX password are only valid for the Gateway)", "value_refused"),
+    (r"Error: TWS settings path: .* does not exist", "settings_unwritable"),
+    (r"Error: IBC configuration file: .* does not exist", "file_missing"),
+    (r"Error: Neither tws\.vmoptions nor ibgateway\.vmoptions could be found", "file_missing"),
+    (r"Error: (?:Offline TWS/Gateway version .* is not installed.*|TWS major version number has .*)", "install_broken"),
+    (r"Error: (?:IBC path: .* does not exist|Can\\?'t detect operating system)", "install_broken"),
+    (r"Error: (?:Java installaton at .*|Can\\?'t find suitable Java .*|No java executable found .*)", "install_broken"),
+    (r"Error: no execute permission for scripts in .*", "install_broken"),
+    (r"(?:Error: )?Could not find or load main class .*", "install_broken"),
+    (r"(?:Error: )?Invalid maximum heap size: .*", "heap_invalid"),
+    (r"library initialization failed - unable to allocate file descriptor table - out of memory", "nofile_unlimited"),
+    (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
+    (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),
+    (r"(?:Exception in thread \".*\" )?java\.lang\.OutOfMemoryError(?:: .*)?", "heap_exhausted"),
+    (r"(?:\S*java\.awt\.\w+: )?Can't connect to X11 window server using '.*' as the value of .*", "display_missing"),
+    (r"No X11 DISPLAY variable was set, .*", "display_missing"),
+    (r"Forking :::\d+ onto \S+ ?.*", "relay_started"),  # G:run_socat.sh:9
+    (
+        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection refused",
+        "relay_refused",
+    ),
+    (
+        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E bind\(.*:(?P<v>\d+)\}, 16\): Address already in use",
+        "relay_port_taken",
+    ),
+    (r"addLogConsole Client .*", "api_client"),
+)
+
+# Window titles: the event when it opens and, where that means something too, when it closes.
+_WINDOWS: tuple[tuple[str, str, str | None], ...] = (
+    (r"Connecting to server\.\.\.", "connecting", None),
+    (r"Attempt (?P<v>\d+): [Aa]uthenticating.*", "authenticating", None),
+    (r"Attempt (?P<v>\d+): .*", "connecting", None),
+    (r"Server disconnected, trying to reconnect\.\.\.", "connecting", None),
+    (r".*[Ss]erver error, will retry.*", "server_unavailable", None),
+    (r"Authenticating\.\.\.", "authenticating", None),
+    (r"(?:Requesting startup parameters\.\.\.|Downloading settings from server)", "loading", None),
+    (r"Starting application\.\.\.", "loading", "splash_closed"),  # B:SplashFrameHandler.java:46-60
+    (r"Second Factor Authentication", "twofa_opened", "twofa_closed"),
+    (r"(?:Security Code Card Authentication|Enter security code)", "code_required", "twofa_closed"),
+    (r"Existing session detected", "session_found", "session_settled"),
+    (r"Re-login is required", "relogin", None),
+    (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
+    (r"Login failed", "login_failed", None),
+    (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
+    (r"Shutdown progress", "shutdown_shown", None),
+    (r"Restart in progress", "restart_shown", None),
+    (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
+    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
+)
+
+# Dialogs whose text IBC writes after them, as a message of its own or on raw lines (B:GatewayDialogHandler.java:41).
+_SPEAKING = re.compile(r"Login Error|Login failed|.*Gateway.*")
+
+_CHANGES = {"Opened": OPENED, "Activated": SEEN, "Focused": SEEN, "Closed": CLOSED}
+_MODES = {"P": "paper", "S": "paper", "live": "live", "paper": "paper"}
+
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3} IBC: ?")  # B:Utils.java:35
+_TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
+_SETTING = re.compile(r"\s+(\w[\w.-]*)=(.*)")
+_VALID_HEAP = re.compile(r"\d+[kKmMgG]?")
+
+_Rules = Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
+
+
+def _by_first_word(markers: Iterable[tuple[str, str]]) -> _Rules:
+    """The markers under the word that they begin with; what begins otherwise is under the empty word."""
+    rules: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    for pattern, kind in markers:
+        literal = re.match(r"[A-Za-z'-]+(?= )", pattern)
+        rules.setdefault(literal[0] if literal else "", []).append((re.compile(pattern), kind))
+    return {word: tuple(entries) for word, entries in rules.items()}
+
+
+_MESSAGE_RULES = _by_first_word(_MESSAGES)
+_SCRIPT_RULES = _by_first_word(_SCRIPT_LINES)
+_WINDOW_RULES = tuple((re.compile(title), opened, closed) for title, opened, closed in _WINDOWS)
+
+
+def _match(rules: _Rules, text: str) -> tuple[re.Match[str], str] | None:
+    word = text.partition(" ")[0]
+    for pattern, kind in (*rules.get(word, ()), *rules.get("", ())):
+        if found := pattern.fullmatch(text):
+            return found, kind
+    return None
+
+
+class Reader:
+    """Reads one log of IBC, line by line."""
+
+    name = "IBC"
+
+    def __init__(self) -> None:
+        self.version: str | None = None
+        self.gateway_version: str | None = None
+        self.time_zone: str | None = None
+        self.family: str | None = None
+        self._seen = False
+        self.foreign = False
+        #: User names and the like that the log gave away; they must not be quoted.
+        self.secrets: set[str] = set()
+        self._zone: tzinfo | None = None
+        self._section: dict[str, str] | None = None
+        self._speaking = False
+        self._last: tuple[Line, str] | None = None
+
+    @property
+    def recognised(self) -> bool:
+        """Whether what was read is a log of IBC."""
+        return self._seen and not self.foreign
+
+    def read(self, line: Line) -> Event | None:
+        """The event that `line` tells, if it is one."""
+        text = line.text
+        stamp = _STAMP.match(text)
+        if stamp is None:
+            return self._raw(line, text.rstrip())
+        self._seen = True
+        self._last = line, stamp[1]
+        message = text[stamp.end() :].rstrip()
+        message = message[:1].lower() + message[1:]
+        if message.startswith("detected "):
+            return self._window(line, message)
+        found = _match(_MESSAGE_RULES, message)
+        if found is None:
+            said = self._speaking and message and not message.startswith(("click button", "button "))
+            return Event("dialog_text", line.number, *self.last_moment, text, value=message) if said else None
+        match, kind = found
+        values = match.groupdict()
+        self._speaking = kind == "dialog_begins"
+        if kind == "controller_version":
+            self.version = values["v"]
+        mode = _MODES.get(values.get("mode") or "")
+        return Event(kind, line.number, *self.last_moment, text, values.get("v") or "", mode)
+
+    def _window(self, line: Line, message: str) -> Event | None:
+        found = _TITLED.fullmatch(message)
+        change = _CHANGES.get(found["event"]) if found else None
+        if found is None or change is None:
+            return None
+        title = found["title"]
+        self._speaking = change == OPENED and found["what"] == "dialog" and _SPEAKING.fullmatch(title) is not None
+        kind, value, mode = "window", "", None
+        for pattern, opened, closed in _WINDOW_RULES:
+            if match := pattern.fullmatch(title):
+                values = match.groupdict()
+                value, mode = values.get("v") or "", _MODES.get(values.get("mode") or "")
+                kind = opened if change != CLOSED else closed or "window"
+                break
+        if kind == "gateway_shown" and found["what"] == "dialog":
+            kind = "window"
+        dialog = found["what"] == "dialog"
+        return Event(kind, line.number, *self.last_moment, line.text, value, mode, title, change, dialog)
+
+    def _raw(self, line: Line, text: str) -> Event | None:
+        if line.at:
+            self._last = line, ""
+        at, clock = line.at, line.at.timestamp() if line.at else None
+        if self._section is not None and (found := _SETTING.fullmatch(text)):
+            self._section[found[1]] = found[2]
+            return None
+        if " = " in text:
+            self._property(*text.split(" = ", 1))
+        if text == "IBC Settings:":  # B:DefaultSettings.java:55
+            self._section, self._seen = {}, True
+            return Event("settings_begun", line.number, at, clock, text)
+        if text == "End IBC Settings" and self._section is not None:
+            settings, self._section = self._section, None
+            return Event("settings", line.number, at, clock, text, settings=settings)
+        found_rule = _match(_SCRIPT_RULES, text)
+        if found_rule is None:
+            if self._speaking and text:
+                return Event("dialog_text", line.number, at, clock, text, value=text)
+            return None
+        match, kind = found_rule
+        values = match.groupdict()
+        value = values.get("v") or ""
+        if text.startswith(".> "):
+            self.family = "gnzsnz-ibc"
+        self.foreign = self.foreign or kind == "foreign_controller"
+        if kind == "gateway_version":
+            self.gateway_version = value
+        if kind == "jvm_ended":
+            value = str(exit_code(int(value)))
+        if kind == "heap_set":
+            if _VALID_HEAP.fullmatch(value):
+                return None
+            kind = "heap_malformed"
+        self._seen = self._seen or kind not in _ANYBODYS
+        return Event(kind, line.number, at, clock, text, value, _MODES.get(values.get("mode") or ""))
+
+    def _property(self, name: str, value: str) -> None:
+        if name == "user.timezone" and value:
+            self.time_zone, self._zone = value, _zone(value)
+        elif name == "sun.java.command":  # can hold the credentials (B:IbcTws.java:458)
+            self.secrets.update(word for word in value.split()[2:] if word not in ("live", "paper", "***"))
+        elif name in ("--user", "--pw", "--fix-user", "--fix-pw"):
+            self.secrets.update({value} - {"***"})
+
+    @property
+    def last_moment(self) -> tuple[datetime | None, float | None]:
+        """When the last line with a time was written: in UTC where that is known, and in seconds on the log's own clock."""
+        if self._last is None:
+            return None, None
+        line, stamp = self._last
+        if line.at:
+            return line.at, line.at.timestamp()
+        try:
+            own = datetime.fromisoformat(stamp)
+            if self._zone:
+                at = own.replace(tzinfo=self._zone).astimezone(timezone.utc)
+                return at, at.timestamp()
+            return None, own.replace(tzinfo=timezone.utc).timestamp()
+        except (ValueError, OverflowError):
+            return None, None
+
+
+#: Lines that other programs print too: alone they do not make it a log of this controller.
+_ANYBODYS = frozenset({"settings_unwritable", "heap_exhausted", "jvm_crashed", "display_missing", "install_broken"})
+
+
+def _zone(name: str) -> tzinfo | None:
+    try:
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(name)
+    except Exception:  # no time zone data on this machine, or a name that is none
+        return timezone.utc if name in ("UTC", "Etc/UTC", "GMT", "Z") else None

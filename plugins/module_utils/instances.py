@@ -1,0 +1,240 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which run an event belongs to. Mostly there is one; a container in mode `both` writes two into one log, without marks.
+
+Then an event goes to the run that names its mode, else to the one in whose state it can happen next.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import CLOSED, OPENED, RANK, Event, Run, continued
+
+_TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
+_LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
+_COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
+
+# In which states an event is what comes next.
+_EXPECTED = {
+    "gateway_called": frozenset({"jvm_starting", "gateway_starting"}),
+    "gateway_shown": frozenset({"gateway_starting"}),
+    "login_window": frozenset({"gateway_starting"}),
+    "typed": _TYPING,
+    "login_attempt": _TYPING,
+    "login_clicked": _TYPING | {"submitted"},
+    "connecting": _LOGGING_IN,
+    "authenticating": _LOGGING_IN,
+    "loading": _COMPLETING,
+    "splash_closed": _COMPLETING,
+    "login_completed": _COMPLETING,
+    "twofa_opened": _LOGGING_IN,
+    "twofa_initiated": frozenset({"twofa_pending"}),
+    "twofa_closed": frozenset({"twofa_pending"}),
+    "twofa_duration": frozenset({"twofa_pending", "loading"}),
+    "exit_timer": frozenset({"loading"}),
+    "twofa_expired": frozenset({"twofa_pending", "loading"}),
+    "twofa_relogin": frozenset({"twofa_pending", "loading"}),
+    "session_found": _LOGGING_IN,
+    "session_yielded": frozenset({"existing_session"}),
+    "session_continued": frozenset({"existing_session"}),
+    "login_failed": _LOGGING_IN,
+    "refused": _LOGGING_IN,
+    "throttled": _LOGGING_IN,
+    "disclaimer_accepted": frozenset({"logged_in"}),
+    "configured": frozenset({"logged_in"}),
+    "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
+    "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
+}
+
+# What a JVM that has not begun its session writes.
+_BEFORE_SESSION = frozenset(
+    {"controller_version", "provider_named", "directory_named", "mode_named", "settings", "exit_announced", "jvm_ended"}
+)
+_OF_SCRIPTS = frozenset(
+    {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
+    | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
+)
+# What the script writes when a JVM has ended.
+_AFTERWARDS = frozenset({"autorestart_found", "cold_restart_announced", "restart_announced", "paused", "script_ended"})
+
+_OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duration", "exit_timer"})
+
+
+class Instances:
+    """The newest run of each instance, and counts over the whole log."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.run_start_seen = False
+        self.runs_seen = 0
+        self.login_attempts = 0
+        self.attempted_at: deque[float] = deque(maxlen=1000)
+        self.twofa_prompts = 0
+        self.logins_completed = 0
+        self.last_login: Event | None = None
+        self.last_full_login: Event | None = None
+        self.controller_restarts = 0
+        self.by_exit_code: Counter[int] = Counter()
+        self._before: dict[str | None, Run] = {}
+        self._silenced: list[Run] = []  # cut off by a new container start; or not, where two containers share a log
+
+    def take(self, event: Event) -> Run:
+        """Let `event` happen to the run that it belongs to."""
+        run = self._opened(event) or self._owner(event)
+        self._count(run, event)
+        run.take(event)
+        if event.kind == "settings":
+            run.settings = event.settings
+        return run
+
+    # Boundaries
+
+    def _opened(self, event: Event) -> Run | None:
+        """The run that `event` opens or leads on in its start; None for an event that does neither."""
+        if event.kind == "container_started":
+            return self._container_started(event)
+        if event.kind == "script_started":
+            return self._script_started(event)
+        if event.kind == "script_began":
+            return self._starting("script_starting") or self._begin(event, self._replaceable(), "script_starting")
+        if event.kind == "jvm_started":
+            return self._jvm_started(event)
+        if event.kind == "settings_begun":
+            run = self._starting("jvm_starting") or self._starting("script_starting")
+            return run or self._begin(event, self._replaceable(), "jvm_starting")
+        if event.kind in ("session_full", "session_saved"):
+            self._silenced = []
+            run = (
+                self._starting("jvm_starting")
+                or self._starting("script_starting")
+                or self._starting("gateway_starting")
+            )
+            return run if run and run.kind is None else self._begin(event, self._replaceable(), "jvm_starting")
+        return None
+
+    def _container_started(self, event: Event) -> Run:
+        self._silenced = [run for run in self.runs if not run.over]
+        for run in self.runs:
+            self._before[run.mode] = run
+        self.runs = []
+        return self._begin(event, None, "script_starting")
+
+    def _script_started(self, event: Event) -> Run:
+        fresh = self._starting("script_starting")
+        if fresh is None or fresh.mode not in (None, event.mode):
+            same = next((run for run in self.runs if run.mode == event.mode), None)
+            return self._begin(event, same, "script_starting")
+        return fresh
+
+    def _jvm_started(self, event: Event) -> Run:
+        waiting = [run for run in self.runs if run.state == "script_starting" or run.over]
+        run = max(waiting, key=_recent, default=None) or self._replaceable()
+        if run is None or run.state != "script_starting":
+            run = self._begin(event, run, "jvm_starting")
+        run.enter("jvm_starting", event)
+        if run.problem:
+            run.recover()  # whatever the scripts complained of, it went on
+        return run
+
+    def _starting(self, state: str) -> Run | None:
+        return max((run for run in self.runs if run.state == state), key=_recent, default=None)
+
+    def _replaceable(self) -> Run | None:
+        """The run whose place a new one takes when nothing says which: the one that is over, else the only one."""
+        over = [run for run in self.runs if run.over]
+        return max(over or self.runs, key=_recent, default=None)
+
+    def _begin(self, event: Event, place: Run | None, state: str) -> Run:
+        self.run_start_seen = True
+        self.runs_seen += 1
+        if place is None:
+            previous = self._before_container(event)
+            run = Run(event, event.mode, previous)
+            self.runs.append(run)
+        else:
+            run = Run(event, place.mode, continued(place, event, same_container=True))
+            self.runs[self.runs.index(place)] = run
+        run.enter(state, event)
+        return run
+
+    def _before_container(self, event: Event) -> Run | None:
+        """The failed run of the last container start that one beginning now continues."""
+        before = self._before.get(event.mode) or next(iter(self._before.values()), None)
+        if event.kind != "container_started" or before is None or len(self._before) > 1:
+            return None
+        return continued(before, event, same_container=False)
+
+    # Everything else
+
+    def _owner(self, event: Event) -> Run:
+        if not self.runs:
+            self.runs.append(Run(event))
+        if event.kind == "stopped_from_outside":
+            for run in self.runs[1:]:
+                run.take(event)
+            return self.runs[0]
+        if len(self.runs) == 1 and not self._silenced:
+            return self.runs[0]
+        run = max(self.runs, key=lambda one: _claim(one, event))
+        if self._silenced and not _fit(run, event):
+            silenced = max(self._silenced, key=lambda one: _claim(one, event))
+            if _fit(silenced, event):  # it was not cut off: two containers write into this log
+                self._silenced.remove(silenced)
+                self.runs.insert(0, silenced)
+                return silenced
+        return run
+
+    def _count(self, run: Run, event: Event) -> None:
+        kind = event.kind
+        if kind == "login_attempt" or (kind == "login_clicked" and run.state != "submitted"):
+            self.login_attempts += 1
+            if event.clock is not None:
+                self.attempted_at.append(event.clock)
+        elif kind == "twofa_initiated":
+            self.twofa_prompts += 1
+        elif kind == "login_completed":
+            self.logins_completed += 1
+            self.last_login = event
+            if run.attempt == "typed":
+                self.last_full_login = event
+        elif kind == "restart_announced":
+            self.controller_restarts += 1
+        elif kind == "jvm_ended":
+            self.by_exit_code[int(event.value)] += 1
+
+
+def _recent(run: Run) -> int:
+    return run.last.line if run.last else 0
+
+
+def _claim(run: Run, event: Event) -> tuple[int, int, int]:
+    """How much speaks for `event` being of `run`: what it can be, then how far the run is, then who spoke last."""
+    further = RANK.get(run.state, 0) if event.kind in _OF_THE_FURTHEST else 0
+    recent = -_recent(run) if event.kind == "twofa_closed" else _recent(run)  # who was asked first answers first
+    return _fit(run, event), further, recent
+
+
+def _fit(run: Run, event: Event) -> int:
+    """0: can not be of this run; 1: can; 2: comes next in it; 3: names it."""
+    if event.kind in _AFTERWARDS:
+        return 2 if run.over else 0
+    if run.over or (event.mode and run.mode and event.mode != run.mode):
+        return 0
+    if event.kind.startswith(("twofa", "device")) and run.mode == "paper":  # no second factor there (IBC issue 182)
+        return 0
+    if run.state == "script_starting" and event.kind not in _OF_SCRIPTS:
+        return 0
+    if run.state == "jvm_starting" and event.kind not in _BEFORE_SESSION | _OF_SCRIPTS:
+        return 0
+    if event.title in run.windows:
+        return 1 if event.change == OPENED else 3
+    if event.mode and event.mode == run.mode:
+        return 3
+    if event.change == CLOSED and event.kind == "window":
+        return 1
+    expected = _EXPECTED.get(event.kind)
+    resuming = run.state == "gateway_starting" and run.kind == "saved_session" and event.kind in _EXPECTED
+    return 2 if expected and (run.state in expected or resuming) else 1

@@ -1,0 +1,714 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a log tells of a gateway's life: events become runs, and the newest run of each instance a state.
+
+A run is one start of the gateway's JVM, with the scripts that led to it. Nothing crosses from one run into the next; what was
+resolved later in a run does not count; silence is judged against the moment that the log is looked at. A refused login is
+judged by the attempt that it answers: typed, on a saved session, or a re-login.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal
+
+OPENED, SEEN, CLOSED = "opened", "seen", "closed"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a line of the log says happened. A grammar makes them; `kind` is one of the names handled here."""
+
+    kind: str
+    line: int
+    at: datetime | None
+    #: Seconds on the log's own clock: for durations, also where the zone is unknown.
+    clock: float | None
+    text: str
+    value: str = ""
+    #: The trading mode of the instance that it must be from.
+    mode: str | None = None
+    title: str | None = None
+    change: str | None = None
+    dialog: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+def elapsed(earlier: Event | None, clock: float | None) -> float | None:
+    """Seconds from `earlier` to `clock`; None where one of them is unknown."""
+    if earlier is None or earlier.clock is None or clock is None:
+        return None
+    return max(clock - earlier.clock, 0.0)
+
+
+#: How far a login has come.
+RANK = {
+    "unknown": -1,
+    "script_starting": 0,
+    "jvm_starting": 1,
+    "gateway_starting": 2,
+    "login_window": 3,
+    "submitted": 4,
+    "connecting": 5,
+    "authenticating": 6,
+    "device_choice": 7,
+    "twofa_pending": 7,
+    "loading": 8,
+    "logged_in": 9,
+}
+
+_LOGGED_IN = ("logged_in", "connection_lost")
+_OVER = ("shutting_down", "auto_restarting", "cold_restarting", "ended")
+
+# A run that ended for one of these is not continued by the next: nothing had failed at the login.
+_NOT_FAILED = frozenset({None, "container.stopped", "gateway.stopped_by_schedule", "ibkr.disconnected"})
+
+# A restart policy waits up to a minute between its turns (Docker run reference, --restart).
+_POLICY_SECONDS = 120.0
+
+# Exit codes that prove a finding when nothing before them did (B:ErrorCodes.java).
+_EXIT_PROBLEMS = {
+    1: "gateway.crashed",
+    134: "gateway.crashed",
+    139: "gateway.crashed",
+    143: "container.stopped",
+    1100: "gateway.crashed",
+    1101: "gateway.login_window_unknown",
+    1102: "config.value_invalid",
+    1103: "config.file_missing",
+    1104: "config.trading_mode_invalid",
+    1105: "config.value_invalid",
+    1106: "config.settings_unwritable",
+    1107: "gateway.install_broken",
+    1108: "config.settings_unwritable",
+    1109: "config.settings_unwritable",
+    1110: "login.existing_session",
+    1111: "twofa.login_incomplete",
+    1112: "gateway.login_window_unknown",
+    99999: "gateway.crashed",
+}
+
+# Events that say it all.
+_PROBLEMS = {
+    "mode_invalid": "config.trading_mode_invalid",
+    "credentials_conflict": "config.credentials_conflict",
+    "secret_unreadable": "config.secret_unreadable",
+    "settings_unwritable": "config.settings_unwritable",
+    "file_missing": "config.file_missing",
+    "value_refused": "config.value_invalid",
+    "disk_full": "host.disk_full",
+    "display_missing": "gateway.display_missing",
+    "install_broken": "gateway.install_broken",
+    "heap_invalid": "config.heap_invalid",
+    "nofile_unlimited": "config.nofile_unlimited",
+    "jvm_crashed": "gateway.crashed",
+    "login_window_timeout": "gateway.login_window_unknown",
+    "login_window_lost": "gateway.login_window_unknown",
+    "device_not_chosen": "twofa.device_not_chosen",
+    "code_required": "twofa.code_required",
+    "session_asked": "login.existing_session",
+    "session_yielded": "login.existing_session",
+    "session_taken": "login.taken_over",
+    "relogin_asked": "login.dialog_blocking",
+    "server_unavailable": "login.server_unreachable",
+}
+
+# Dialogs that no release answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
+_BLOCKING = frozenset(
+    {"Login Messages", "API client needs write access action confirmation", "Use SSL encryption", "IBKR Login"}
+)
+# Dialogs that the controller answers at once, unless its settings forbid it.
+_ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway"})
+
+
+class Run:
+    """One run of one instance, as far as the events went."""
+
+    def __init__(self, first: Event | None, mode: str | None = None, previous: Run | None = None) -> None:
+        self.first = first
+        self.mode = mode
+        #: The run before, where this one continues it because it failed.
+        self.previous = previous
+        self.state = "unknown"
+        self.since = first
+        self.furthest = -1
+        self.kind: str | None = None
+        self.attempt: str | None = None
+        self.settings: Mapping[str, str] = {}
+        self.windows: dict[str, Event] = {}
+        self.left: dict[str, Event] = {}
+        self.problem: str | None = None
+        self.failed_at = -1
+        self.evidence: list[Event] = []
+        self.ignored_value: Event | None = None
+        self.heap_malformed: Event | None = None
+        self.submitted: Event | None = None
+        self.gateway_frame: Event | None = None
+        self.typed: Event | None = None
+        self.prompt: Event | None = None
+        self.prompt_complete = False
+        self.prompt_seen_opening = False
+        self.prompts = 0
+        self.retries = 0
+        self.refused_prompts: int = previous.refused_prompts if previous else 0
+        self.wait_until: float | None = None
+        self.stopping = False
+        self.mode_refuted = False
+        #: The controller's own exit code where it or the script told it.
+        self.code: int | None = None
+        self.over = False
+        self.restart_announced = False
+        self.last: Event | None = first
+
+    @property
+    def login_rank(self) -> int:
+        return RANK.get(self.state, RANK["logged_in"])
+
+    def enter(self, state: str, event: Event) -> None:
+        if state != self.state:
+            self.state, self.since = state, event
+        self.furthest = max(self.furthest, RANK.get(state, -1))
+
+    def fail(self, problem: str, event: Event) -> None:
+        """The first cause stays: what comes after it is its consequence."""
+        if self.problem is None:
+            self.problem, self.failed_at = problem, min(self.login_rank, max(self.furthest, 0))
+            self.evidence = [*(one for one in (self.submitted or self.first,) if one), event]
+        elif problem == self.problem:
+            self.evidence = [*self.evidence[:1], event]
+
+    def recover(self) -> None:
+        self.problem, self.evidence, self.failed_at = None, [], -1
+
+    def take(self, event: Event) -> None:
+        """Let `event` happen to this run."""
+        self.last = event
+        if event.mode:
+            self._mode_named(event.mode, event.kind == "mode_set")
+        if event.title is not None and not self._windows_changed(event):
+            return
+        if event.kind in _PROBLEMS and self.state not in _OVER:
+            self.fail(_PROBLEMS[event.kind], event)
+        handler = _HANDLERS.get(event.kind)
+        if handler:
+            handler(self, event)
+
+    def _mode_named(self, mode: str, effective: bool) -> None:
+        if effective and self.mode not in (None, mode):
+            self.mode_refuted, self.mode = True, mode  # a custom configuration overrules the script's
+        self.mode = self.mode or mode
+
+    def _windows_changed(self, event: Event) -> bool:
+        """Keep track of what is on the screen; False when `event` only touches a window that is known."""
+        title = event.title or ""
+        if event.change == CLOSED:
+            self.windows.pop(title, None)
+            self.left[title] = event
+            return True
+        if event.change == SEEN:
+            # Some dialogs are never reported as opened (IBC issue 255); what has just closed may still report a focus.
+            just_left = title in self.left and (elapsed(self.left[title], event.clock) or 0.0) < 1.0
+            if title in self.windows or just_left or not event.dialog:
+                return False
+        if event.dialog:
+            self.windows[title] = event
+        return True
+
+    @property
+    def timeout(self) -> float:
+        """After how many seconds the controller takes a closing prompt for an expired one (IBC config.ini:155)."""
+        return _number(self.settings.get("SecondFactorAuthenticationTimeout"), 180.0)
+
+    @property
+    def asks_again(self) -> bool | None:
+        """Whether an expired prompt is followed by another; None where the settings were not seen."""
+        if not self.settings:
+            return None
+        again = self.settings.get("ReloginAfterSecondFactorAuthenticationTimeout", "")
+        again = again or self.settings.get("ExitAfterSecondFactorAuthenticationTimeout", "")
+        return again.strip().lower() in ("yes", "true")
+
+
+def _number(text: str | None, default: float) -> float:
+    return float(text) if text and text.isdigit() and len(text) < 7 else default
+
+
+# What an event does to a run.
+
+
+def _session_full(run: Run, event: Event) -> None:
+    run.kind = "full_login"
+    run.enter("gateway_starting", event)
+
+
+def _session_saved(run: Run, event: Event) -> None:
+    run.kind, run.attempt = "saved_session", "saved_session"
+    run.enter("gateway_starting", event)
+
+
+def _gateway_called(run: Run, event: Event) -> None:
+    if run.login_rank < RANK["gateway_starting"]:
+        run.enter("gateway_starting", event)
+
+
+def _gateway_shown(run: Run, event: Event) -> None:
+    if run.state in ("unknown", "gateway_starting") and event.change == OPENED:
+        run.gateway_frame = event
+
+
+def _login_window(run: Run, event: Event) -> None:
+    if run.login_rank < RANK["login_window"]:
+        run.enter("login_window", event)
+
+
+def _typed(run: Run, event: Event) -> None:
+    run.typed, run.attempt = event, "typed"
+    if run.state not in ("login_window", "twofa_retrying", "throttled"):
+        run.enter("login_window", event)
+
+
+def _login_attempt(run: Run, event: Event) -> None:
+    run.recover()
+    run.attempt, run.submitted, run.wait_until = "typed", event, None
+    run.enter("submitted", event)
+
+
+def _login_clicked(run: Run, event: Event) -> None:
+    if run.state != "submitted":  # up to 3.13.0 the attempt is not written down
+        _login_attempt(run, event)
+    run.submitted = event
+
+
+def _connecting(run: Run, event: Event) -> None:
+    if run.state in _OVER or event.change != OPENED:
+        return
+    if run.state in _LOGGED_IN:
+        run.enter("connection_lost", event)
+        run.fail("ibkr.disconnected", event)
+    elif run.state != "relogin" and run.login_rank < RANK["twofa_pending"]:
+        run.enter("connecting", event)
+    if run.state == "connecting" and event.value.isdigit() and int(event.value) > 1:
+        run.fail("login.server_unreachable", event)
+
+
+def _authenticating(run: Run, event: Event) -> None:
+    if event.change == OPENED and run.login_rank < RANK["twofa_pending"]:
+        _progress(run)
+        run.enter("authenticating", event)
+
+
+def _loading(run: Run, event: Event) -> None:
+    if run.login_rank < RANK["logged_in"] and run.state != "unknown":
+        _progress(run)
+        run.enter("loading", event)
+
+
+def _progress(run: Run) -> None:
+    """The login went on: what held it up is over."""
+    if run.problem in ("login.server_unreachable", "login.existing_session", "twofa.device_not_chosen"):
+        run.recover()
+
+
+def _twofa_opened(run: Run, event: Event) -> None:
+    if run.state in _OVER:
+        return
+    _progress(run)
+    run.prompt, run.prompt_complete, run.prompt_seen_opening = event, False, event.change == OPENED
+    run.enter("twofa_pending", event)
+
+
+def _twofa_initiated(run: Run, event: Event) -> None:
+    if run.state != "twofa_pending":
+        run.enter("twofa_pending", event)
+    if run.problem == "twofa.device_not_chosen":
+        run.recover()
+    run.prompt, run.prompt_complete = run.prompt or event, True
+    run.prompts += 1
+
+
+def _twofa_closed(run: Run, event: Event) -> None:
+    if run.state not in ("twofa_pending", "device_choice"):
+        return
+    shown = elapsed(run.prompt, event.clock)
+    if run.prompt_complete and shown is not None and shown < 2.0:
+        run.refused_prompts += 1
+    if run.problem in ("twofa.code_required", "twofa.device_not_chosen"):
+        run.recover()
+    run.enter("loading" if run.prompt_complete else "authenticating", event)
+    if run.refused_prompts > 1:
+        run.fail("twofa.not_sent", event)
+
+
+def _twofa_duration(run: Run, event: Event) -> None:
+    if run.state in ("twofa_pending", "unknown") and int(event.value) < run.timeout:
+        run.enter("loading", event)
+
+
+def _exit_timer(run: Run, event: Event) -> None:
+    if run.state in ("twofa_pending", "unknown"):
+        run.enter("loading", event)
+
+
+def _twofa_expired(run: Run, event: Event) -> None:
+    run.fail("twofa.timed_out", event)
+    run.enter("login_window", event)
+
+
+def _twofa_relogin(run: Run, event: Event) -> None:
+    run.retries += 1
+    run.enter("twofa_retrying", event)
+
+
+def _twofa_incomplete(run: Run, event: Event) -> None:
+    run.fail("twofa.login_incomplete", event)
+
+
+def _device_not_chosen(run: Run, event: Event) -> None:
+    run.enter("device_choice", event)
+
+
+def _session_found(run: Run, event: Event) -> None:
+    if run.state not in _OVER:
+        run.enter("existing_session", event)
+
+
+def _session_continued(run: Run, event: Event) -> None:
+    run.recover()
+    run.enter("relogin" if run.attempt == "relogin" else "connecting", event)
+
+
+def _session_settled(run: Run, event: Event) -> None:
+    if run.state == "existing_session" and run.problem is None:
+        _session_continued(run, event)
+
+
+def _relogin(run: Run, event: Event) -> None:
+    if run.state not in _OVER:
+        run.attempt, run.submitted = "relogin", event
+        run.enter("relogin", event)
+
+
+def _refused(run: Run, event: Event) -> None:
+    if run.state in _OVER:
+        return
+    saved = run.attempt in ("saved_session", "relogin")
+    run.fail("login.saved_session_refused" if saved else "login.credentials_rejected", event)
+
+
+def _refusal_closed(run: Run, event: Event) -> None:
+    if run.problem in ("login.saved_session_refused", "login.credentials_rejected") and run.state not in _OVER:
+        run.recover()
+        run.enter("login_window", event)
+
+
+def _dialog_text(run: Run, event: Event) -> None:
+    problem = refusal(event.value)
+    if problem is None or run.state in _LOGGED_IN or run.state in _OVER:
+        return
+    if problem == "login.credentials_rejected":
+        _refused(run, event)
+        return
+    if run.problem in ("login.saved_session_refused", "login.credentials_rejected"):
+        run.recover()  # what the dialog says is more than that it came
+    run.fail(problem, event)
+
+
+def _throttled(run: Run, event: Event) -> None:
+    run.recover()
+    run.fail("login.throttled", event)
+    run.enter("throttled", event)
+    words = event.value.split()
+    units = {"minute": 60.0, "second": 1.0, "hour": 3600.0}
+    seconds = [
+        _number(amount, 0.0) * units.get(unit.rstrip("s"), 0.0)
+        for amount, unit in zip(words, words[1:])
+        if unit[:1].isalpha()
+    ]
+    if event.clock is not None and any(seconds):
+        run.wait_until = event.clock + sum(seconds)
+
+
+def _login_completed(run: Run, event: Event) -> None:
+    run.recover()
+    run.wait_until = None
+    run.enter("logged_in", event)
+
+
+def _splash_closed(run: Run, event: Event) -> None:
+    if run.state == "connection_lost":
+        _login_completed(run, event)
+    else:
+        _loading(run, event)
+
+
+def _configured(run: Run, event: Event) -> None:
+    if run.state not in _OVER and run.login_rank < RANK["logged_in"]:
+        _login_completed(run, event)
+
+
+def _value_ignored(run: Run, event: Event) -> None:
+    run.ignored_value = event
+
+
+def _heap_malformed(run: Run, event: Event) -> None:
+    run.heap_malformed = event
+
+
+def _stopping(run: Run, event: Event) -> None:
+    run.stopping = True
+    run.enter("shutting_down", event)
+
+
+def _shutdown_shown(run: Run, event: Event) -> None:
+    if run.state in _OVER or event.change == CLOSED:
+        return
+    own = run.state == "logged_in" and run.problem is None and not run.stopping
+    run.enter("auto_restarting" if own and run.settings.get("AutoRestartTime") else "shutting_down", event)
+
+
+def _restart_shown(run: Run, event: Event) -> None:
+    if run.state not in _OVER:
+        run.enter("auto_restarting", event)
+
+
+def _stopped_from_outside(run: Run, event: Event) -> None:
+    run.recover()
+    run.fail("container.stopped", event)
+    if not run.over:
+        run.enter("shutting_down", event)
+
+
+def _command(run: Run, event: Event) -> None:
+    if event.value.upper() in ("STOP", "PAUSE"):
+        run.stopping = True
+        run.fail("container.stopped", event)
+
+
+def _exit_announced(run: Run, event: Event) -> None:
+    run.code = int(event.value)
+    run.enter("shutting_down", event)
+
+
+def _jvm_ended(run: Run, event: Event) -> None:
+    early = run.state == "jvm_starting"
+    run.code = int(event.value) if run.code is None else run.code
+    run.over = True
+    if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
+        run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
+    elif run.code in _EXIT_PROBLEMS:
+        run.fail(_EXIT_PROBLEMS[run.code], event)
+    if run.state != "auto_restarting" or run.code:
+        run.enter("ended", event)
+
+
+def _autorestart_found(run: Run, event: Event) -> None:
+    if run.over and not run.problem:
+        run.enter("auto_restarting", event)
+
+
+def _cold_restart_announced(run: Run, event: Event) -> None:
+    run.restart_announced = True
+    run.enter("cold_restarting", event)
+
+
+def _restart_announced(run: Run, _event: Event) -> None:
+    run.restart_announced = True
+
+
+def _script_ended(run: Run, event: Event) -> None:
+    run.enter("ended", event)
+    if run.problem is None and run.code == 0:
+        run.fail("gateway.stopped_by_schedule", event)
+
+
+def _paused(run: Run, event: Event) -> None:
+    run.fail("container.stopped", event)
+    run.enter("ended", event)
+
+
+_HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
+    "session_full": _session_full,
+    "session_saved": _session_saved,
+    "gateway_called": _gateway_called,
+    "gateway_shown": _gateway_shown,
+    "login_window": _login_window,
+    "typed": _typed,
+    "login_attempt": _login_attempt,
+    "login_clicked": _login_clicked,
+    "connecting": _connecting,
+    "authenticating": _authenticating,
+    "loading": _loading,
+    "splash_closed": _splash_closed,
+    "twofa_opened": _twofa_opened,
+    "code_required": _twofa_opened,
+    "twofa_initiated": _twofa_initiated,
+    "twofa_closed": _twofa_closed,
+    "twofa_duration": _twofa_duration,
+    "exit_timer": _exit_timer,
+    "twofa_expired": _twofa_expired,
+    "twofa_relogin": _twofa_relogin,
+    "twofa_incomplete": _twofa_incomplete,
+    "device_not_chosen": _device_not_chosen,
+    "session_found": _session_found,
+    "session_asked": _session_found,
+    "session_continued": _session_continued,
+    "session_settled": _session_settled,
+    "relogin": _relogin,
+    "login_failed": _refused,
+    "refused": _refused,
+    "refusal_closed": _refusal_closed,
+    "dialog_text": _dialog_text,
+    "throttled": _throttled,
+    "login_completed": _login_completed,
+    "configured": _configured,
+    "value_ignored": _value_ignored,
+    "heap_malformed": _heap_malformed,
+    "stopping": _stopping,
+    "shutdown_shown": _shutdown_shown,
+    "restart_shown": _restart_shown,
+    "stopped_from_outside": _stopped_from_outside,
+    "command": _command,
+    "exit_announced": _exit_announced,
+    "jvm_ended": _jvm_ended,
+    "autorestart_found": _autorestart_found,
+    "cold_restart_announced": _cold_restart_announced,
+    "restart_announced": _restart_announced,
+    "script_ended": _script_ended,
+    "paused": _paused,
+}
+
+
+# How it stands, seen at a given moment.
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The state of a run and what is wrong with it."""
+
+    state: str
+    problem: str | None
+    evidence: tuple[Event, ...]
+    #: Seconds on the log's clock until something ends by itself: a prompt, or a wait that IBKR imposed.
+    deadline: float | None = None
+
+
+def standing(run: Run, now: float | None) -> Standing:
+    """How `run` stands at `now` on the log's clock; `now` None: no silence is judged."""
+    problem, evidence = run.problem, tuple(run.evidence)
+    if problem is None:
+        problem = _open_question(run, now) or _silence(run, now)
+        last = run.last if run.last and run.last.change != SEEN else None
+        evidence = tuple(event for event in (run.submitted or run.first, run.since, last) if event)
+    if problem is None and run.previous and not _further(run, run.previous):
+        problem, evidence = run.previous.problem, tuple(run.previous.evidence)
+    return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
+
+
+def continued(run: Run, event: Event, same_container: bool) -> Run | None:
+    """The failed run that one beginning with `event` continues, if `run`, the one before, failed by itself."""
+    cause = run if run.problem else run.previous
+    if cause is None or cause.problem in _NOT_FAILED:
+        return None
+    if not (run.over or run.state == "script_starting"):
+        return None
+    pause = elapsed(run.last, event.clock)
+    if not same_container and pause is not None and pause > _POLICY_SECONDS:
+        return None
+    cause.previous = None
+    return cause
+
+
+def _further(run: Run, failed: Run) -> bool:
+    return run.furthest > failed.failed_at or run.furthest >= RANK["logged_in"]
+
+
+def _state(run: Run, now: float | None) -> str:
+    if run.state == "logged_in" and blocking_window(run, now):
+        return "logged_in_blocked"
+    resuming = run.kind == "saved_session" and run.attempt == "saved_session"
+    if resuming and run.problem is None and RANK["jvm_starting"] < run.login_rank < RANK["logged_in"]:
+        return run.state if run.state in ("login_window", "twofa_pending") else "auto_restarting"
+    return run.state
+
+
+def blocking_window(run: Run, now: float | None) -> Event | None:
+    """The dialog that keeps clients out of a gateway that is logged in, if there is one."""
+    for title, event in run.windows.items():
+        open_for = elapsed(event, now)
+        if title in _BLOCKING or (title in _ANSWERED and open_for is not None and open_for >= 5.0):
+            return event
+    return None
+
+
+def _open_question(run: Run, now: float | None) -> str | None:
+    """What is wrong, or awaited, by what is on the screen."""
+    if run.state == "twofa_pending":
+        unasked = run.prompt_seen_opening and not run.prompt_complete
+        if unasked and (elapsed(run.prompt, now) or 0.0) > 5.0:  # the prompt proper is announced within a second
+            return "twofa.device_not_chosen"
+        return "twofa.retrying" if run.retries else "twofa.pending"
+    if run.state == "twofa_retrying" or (run.retries and run.login_rank < RANK["loading"]):
+        return "twofa.retrying"
+    if run.state == "login_window" and run.typed and "" in map(run.settings.get, ("IbLoginId", "IbPassword")):
+        return "config.credentials_missing"
+    if run.state == "logged_in":
+        if blocking_window(run, now):
+            return "login.dialog_blocking"
+        if run.mode_refuted:
+            return "config.mode_port_mismatch"
+        if run.ignored_value:
+            return "config.value_invalid"
+    return None
+
+
+# After how many seconds of silence a state is a fault (typical times: IBC user guide, public logs).
+_PATIENCE = {
+    "login_window": (60.0, "login.not_submitted"),
+    "submitted": (60.0, "login.not_submitted"),
+    "connecting": (120.0, "login.auth_silent"),
+    "authenticating": (120.0, "login.auth_silent"),
+    "relogin": (120.0, "login.auth_silent"),
+    "loading": (120.0, "login.auth_silent"),
+    "existing_session": (5.0, "login.existing_session"),
+}
+
+
+def _silence(run: Run, now: float | None) -> str | None:
+    """What silence means in the state that the run is in."""
+    silent = elapsed(run.last, now)
+    if silent is None or run.over:
+        return None
+    resumed = run.attempt == "saved_session"
+    if run.state == "gateway_starting":
+        if resumed:  # no time-out of the controller's own applies (B:SessionManager.java:60-73)
+            return "login.not_typed" if silent > 300.0 else None
+        shown_for = elapsed(run.gateway_frame, now) or 0.0
+        patience = _number(run.settings.get("LoginDialogDisplayTimeout"), 60.0) + 30.0
+        return "gateway.login_window_unknown" if shown_for > 15.0 or silent > patience else None
+    if run.state == "login_window" and resumed and silent > 15.0:
+        return "login.not_typed"
+    if run.state == "login_window" and run.typed and silent > 10.0:
+        return "config.credentials_missing"
+    patience, problem = _PATIENCE.get(run.state, (0.0, None))
+    if problem is None or silent <= patience:
+        return None
+    if run.state != "existing_session" and _unanswered(run):
+        return "login.dialog_blocking"
+    if run.state == "loading" and run.prompts:
+        return "twofa.login_incomplete"
+    return problem
+
+
+def _unanswered(run: Run) -> bool:
+    return any("Configuration" not in title for title in run.windows)
+
+
+def _deadline(run: Run) -> float | None:
+    if run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
+        return run.submitted.clock + run.timeout
+    return run.wait_until

@@ -1,0 +1,300 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bytes of a log, in whatever container of lines they came, as the lines that the controller printed.
+
+A log passes through many hands before somebody looks at it: `docker logs -t`, compose, journald, json-file, Kubernetes, log
+shippers, a mail, a terminal of 80 columns. What they added is taken off here, and their time stamp kept: it is the only one
+that is UTC. Nothing here knows what a line means.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import json
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import chain
+from typing import NamedTuple
+
+#: Longer lines are cut: no controller prints one that says more in what follows.
+LONGEST_LINE = 4096
+
+#: What is read before the form of the log is decided.
+_SAMPLE = 256 << 10
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line as it was printed: without what was put around it on its way."""
+
+    number: int
+    text: str
+    #: The moment that the log's keeper wrote down, in UTC; None where it did not.
+    at: datetime | None = None
+    #: Which of several services it came from, as compose names them.
+    service: str | None = None
+    #: Whether the log ends in the middle of this line.
+    cut: bool = False
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
+    """The lines of a log that comes in `chunks`, oldest first."""
+    entries: Iterator[Entry] = _entries(_decoded(_inflated(chunks)))
+    sample: list[Entry] = []
+    size = 0
+    while size < _SAMPLE and (entry := next(entries, None)):
+        sample.append(entry)
+        size += len(entry.text)
+    form = _Form([entry.text for entry in sample])
+    entries = chain(sample, entries)
+    if form.newest_first:
+        entries = reversed(list(entries))
+    if form.width:
+        entries = _unwrapped(entries, form.width)
+    return form.read(entries)
+
+
+class Entry(NamedTuple):
+    """A line as it lies in the log, and whether the log ends in the middle of it."""
+
+    number: int
+    text: str
+    cut: bool
+
+
+# Bytes to text
+
+
+def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """`chunks`, unpacked when they are a gzip file; a damaged one ends where the damage is."""
+    source = iter(chunks)
+    first = next(source, b"")
+    if first[:2] != b"\x1f\x8b":
+        yield from chain([first], source)
+        return
+    unpack = zlib.decompressobj(wbits=31)
+    for chunk in chain([first], source):
+        while chunk:
+            try:
+                yield unpack.decompress(chunk, 1 << 20)
+            except zlib.error:
+                return
+            chunk = unpack.unconsumed_tail or unpack.unused_data
+            if unpack.eof:  # logrotate and cat leave several members in one file
+                unpack = zlib.decompressobj(wbits=31)
+
+
+def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
+    source = iter(chunks)
+    first = next(source, b"")
+    decoder = codecs.getincrementaldecoder(_encoding(first))("replace")
+    for chunk in chain([first], source):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", True)
+
+
+def _encoding(start: bytes) -> str:
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    head = start[:512]
+    if len(head) > 8 and head[1::2].count(0) > len(head) // 3:
+        return "utf-16-le"
+    return "utf-8-sig"
+
+
+def _entries(texts: Iterable[str]) -> Iterator[Entry]:
+    """The lines of `texts`; one of megabytes costs no more memory than a long one."""
+    number, rest = 0, ""
+    for text in texts:
+        *done, rest = (rest + text).split("\n")
+        for line in done:
+            number += 1
+            yield Entry(number, line[:LONGEST_LINE], False)
+        rest = rest[:LONGEST_LINE]
+    if rest:
+        yield Entry(number + 1, rest, True)
+
+
+# Around the line
+
+# The raw Docker API puts eight bytes before a piece of output: stream, three zeros, length (Docker Engine API, attach).
+_FRAME = re.compile(r"[\x00-\x02]\x00{3}.{4}", re.DOTALL)
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+_HTML = re.compile(r"&(?:gt|lt|amp|quot|#\d{1,5}|#x[0-9A-Fa-f]{1,4});")
+
+_ISO = r"(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d))"
+
+_QUOTED = re.compile(r"(?:> ?)+(?=\S)")  # a mail's
+_COMPOSE = re.compile(r"(?P<service>[A-Za-z0-9][\w.-]{0,80}?) {0,60}\| ?")
+_STAMPED = re.compile(_ISO + r"[ \t]?")
+_CRI = re.compile(r"(?:stdout|stderr) ([FP]) ?")  # Kubernetes
+_JOURNAL = re.compile(
+    r"(?:"
+    + _ISO
+    + r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) [\w.-]+ (?:[^\s\[\]:]{1,80}\[\d+\]|[A-Za-z][^\s\[\]:]{0,80}): ?"
+)
+_LABELS = re.compile(r"\{[\w.]+=\"[^\"]*\"(?:, ?[\w.]+=\"[^\"]*\")*\} ?")  # a log shipper's
+
+#: The controllers' own stamp, to find what an unknown hand put before it (IBC Utils.java:35 and its likes).
+_OWN_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[:,.]\d{3} ")
+
+
+class _Form:
+    """How the log that `sample` is from was kept."""
+
+    def __init__(self, sample: list[str]) -> None:
+        clean = [_clean(text) for text in sample]
+        self.json = sum(text.startswith('{"log":') for text in clean) > len(clean) / 2
+        self.compose = _agree(clean, _COMPOSE)
+        self.journal = _agree(clean, _JOURNAL)
+        self.quoted = _agree(clean, _QUOTED)
+        self.learned: re.Pattern[str] | None = None
+        peeled = [self._peel(text) for text in sample]
+        self.learned = _unknown_prefix([text for text, *_ in peeled])
+        self.newest_first = _falling(at.isoformat() if at else _own_stamp(text) for text, at, *_ in peeled)
+        self.width = _wrap_width([text.rstrip("\r") for text in sample])
+
+    def read(self, entries: Iterable[Entry]) -> Iterator[Line]:
+        half = ""  # the first part of a line that its keeper split
+        for entry in entries:
+            text, at, service, complete = self._peel(entry.text)
+            text = (half + text)[:LONGEST_LINE]
+            half = "" if complete else text
+            if complete or entry.cut:
+                yield Line(entry.number, text, at, service, entry.cut)
+
+    def _peel(self, raw: str) -> tuple[str, datetime | None, str | None, bool]:
+        """The line itself, when it was kept, its service, and whether it is complete."""
+        text = _clean(raw)
+        at: datetime | None = None
+        service: str | None = None
+        complete = True
+        if self.json and text.startswith("{"):
+            text, at, complete = _json_entry(text)
+        if self.quoted:
+            text = _QUOTED.sub("", text, count=1) if text.startswith(">") else text
+        if self.compose and (found := _COMPOSE.match(text)):
+            service, text = found["service"], text[found.end() :]
+        if self.journal and (found := _JOURNAL.match(text)):
+            at, text = _moment(found["iso"]), text[found.end() :]
+        elif found := _STAMPED.match(text):
+            at, text = _moment(found["iso"]), text[found.end() :]
+            if found := _CRI.match(text):
+                complete, text = found[1] == "F", text[found.end() :]
+        if found := _LABELS.match(text):
+            text = text[found.end() :]
+        if self.learned and (found := self.learned.match(text)):
+            text = text[found.end() :]
+        return text, at, service, complete
+
+
+def _clean(text: str) -> str:
+    if text[1:4] == "\0\0\0":
+        text = _FRAME.sub("", text, count=1)
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    if not text.isprintable():
+        text = _CONTROL.sub("", text)
+    return html.unescape(text) if "&" in text and _HTML.search(text) else text
+
+
+def _json_entry(text: str) -> tuple[str, datetime | None, bool]:
+    try:
+        entry = json.loads(text)
+        kept = str(entry["log"])
+    except (ValueError, KeyError, TypeError, RecursionError):  # cut, or not one
+        return text, None, True
+    when = entry.get("time")
+    return _clean(kept.rstrip("\r\n")), _moment(when) if isinstance(when, str) else None, kept.endswith("\n")
+
+
+def _moment(iso: str | None) -> datetime | None:
+    found = _MOMENT.fullmatch(iso) if iso else None
+    if found is None:
+        return None
+    day, fraction, sign, hours, minutes = found.groups()
+    try:
+        moment = datetime.strptime(day, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        moment += timedelta(seconds=float(f"0.{fraction or 0}"))
+        return moment + offset if sign == "-" else moment - offset
+    except (ValueError, OverflowError):
+        return None
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))")
+
+
+def _agree(texts: list[str], prefix: re.Pattern[str]) -> bool:
+    """Whether most lines begin so: one that does by chance says nothing about how the log was kept."""
+    written = [text for text in texts if text]
+    return sum(1 for text in written if prefix.match(text)) > len(written) * 0.6
+
+
+def _unknown_prefix(texts: list[str]) -> re.Pattern[str] | None:
+    """What an unknown hand put before the controller's own stamp in most of the stamped lines."""
+    shapes: Counter[str] = Counter()
+    stamped = 0
+    for text in texts:
+        found = _OWN_STAMP.search(text, 0, 200)
+        if found:
+            stamped += 1
+            if found.start():
+                shapes[re.sub(r"\d+", "0", text[: found.start()])] += 1
+    if not shapes:
+        return None
+    shape, count = shapes.most_common(1)[0]
+    if count < 3 or count * 2 < stamped:  # else a line that quotes another would make one
+        return None
+    return re.compile(re.escape(shape).replace("0", r"\d+"))
+
+
+def _own_stamp(text: str) -> str:
+    found = _OWN_STAMP.search(text, 0, 200)
+    return found[0] if found else ""
+
+
+def _falling(moments: Iterable[str]) -> bool:
+    """Whether the log begins with its end."""
+    rises = falls = 0
+    known = [moment for moment in moments if moment]
+    for earlier, later in zip(known, known[1:]):
+        rises += earlier < later
+        falls += earlier > later
+    return falls > 2 and falls > rises * 2
+
+
+def _wrap_width(texts: list[str]) -> int:
+    """The width of the terminal that this was copied from; 0 where lines were not broken."""
+    lengths = Counter(map(len, texts))
+    width = max(lengths, default=0)
+    return width if 40 <= width <= 400 and lengths[width] >= 5 else 0
+
+
+def _unwrapped(entries: Iterable[Entry], width: int) -> Iterator[Entry]:
+    whole: Entry | None = None
+    full = False  # whether what was read last filled the line
+    for entry in entries:
+        text = entry.text.rstrip("\r")
+        if whole is not None and full and not _begins(text):
+            whole = Entry(whole.number, (whole.text + text)[:LONGEST_LINE], entry.cut)
+        else:
+            if whole is not None:
+                yield whole
+            whole = Entry(entry.number, text, entry.cut)
+        full = len(text) == width
+    if whole is not None:
+        yield whole
+
+
+def _begins(text: str) -> bool:
+    """Whether `text` is surely the start of a line."""
+    return bool(_OWN_STAMP.match(text) or _STAMPED.match(text))

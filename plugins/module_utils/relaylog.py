@@ -1,0 +1,81 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the relay before the gateway writes into the same log: clients that it had to turn away, and ports that it did not get.
+
+It writes nothing when all is well again. Clients and the relay's own loop try again in a rhythm; when that is broken, it is over.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY
+from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import Event, Run
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
+
+RELAY_EVENTS = frozenset({"relay_started", "relay_refused", "relay_port_taken", "api_client"})
+
+#: The API port opens about when the login completes; so long it may still refuse, in seconds.
+_OPENING = 10.0
+
+
+class RelayLog:
+    """The relays of one container."""
+
+    def __init__(self) -> None:
+        self._refused = 0
+        self._port_taken = 0
+        self._last: Event | None = None
+        self._refusals: deque[Event] = deque(maxlen=8)
+        self._bindings: deque[Event] = deque(maxlen=8)
+
+    def take(self, event: Event) -> None:
+        """Note what a relay, or an API client, did."""
+        if event.kind == "relay_refused":
+            self._refused += 1
+            self._refusals.append(event)
+            self._last = event
+        elif event.kind == "relay_port_taken":
+            self._port_taken += 1
+            self._bindings.append(event)
+            self._last = event
+        elif event.kind == "api_client":
+            self._refusals.clear()  # somebody was let in
+
+    def problem(self, run: Run, now: float | None) -> tuple[str, Sequence[Event]] | None:
+        """The finding about the relay of `run`'s endpoint that goes on at `now`, with its proof."""
+        bindings = [event for event in self._bindings if _serves(event, run)]
+        if len(bindings) > 1 and _goes_on(bindings, now):
+            return "relay.port_taken", bindings[-2:]
+        since = run.since.clock if run.since and run.state == "logged_in" else None
+        if since is None:
+            return None
+        refusals = [
+            event for event in self._refusals if _serves(event, run) and (event.clock or 0.0) > since + _OPENING
+        ]
+        if len(refusals) > 2 and _goes_on(refusals, now):
+            return "api.not_listening", refusals[-2:]
+        return None
+
+    def result(self) -> dict[str, Any]:
+        """The counts."""
+        at = self._last.at if self._last else None
+        last_at = iso(at.timestamp()) if at else None
+        return {"refused": self._refused, "bind_errors": self._port_taken, "last_at": last_at}
+
+
+def _serves(event: Event, run: Run) -> bool:
+    port = FAMILY.ports.get(int(event.value))
+    return not (port and port.endpoint and run.mode) or port.endpoint == run.mode
+
+
+def _goes_on(events: Sequence[Event], now: float | None) -> bool:
+    clocks = [event.clock for event in events if event.clock is not None]
+    if now is None or len(clocks) < 2:
+        return False
+    rhythm = max(later - earlier for earlier, later in zip(clocks, clocks[1:]))
+    return now - clocks[-1] <= max(3 * rhythm, 10.0)

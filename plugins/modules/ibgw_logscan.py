@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module `ibgw_logscan`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ibgw_logscan
+short_description: Tell from a gateway's log where its login stands
+version_added: 0.1.0
+description:
+  - Reads the logs of gateway containers, or one saved log, and tells for each gateway where its login stands, what failed, and
+    what costs a login has had.
+  - The newest run decides. A refused login is judged by the attempt that it answers, silence against O(as_of).
+  - Reads only; a container's log is read back from its end and only as far as it takes to understand the newest run and the one before.
+extends_documentation_fragment:
+  - ibgw.ops.probe
+  - ibgw.ops.probe.engine
+options:
+  names:
+    description:
+      - Names of containers. The default is every container that is recognised as a gateway.
+      - Mutually exclusive with O(path).
+    type: list
+    elements: str
+    default: []
+    aliases: [name]
+  path:
+    description:
+      - A saved log, on the machine where the module runs. It may be packed with gzip, and may carry what C(docker logs -t), compose,
+        journald, json-file, Kubernetes or a log shipper put before the lines.
+      - Mutually exclusive with O(names).
+    type: path
+  family:
+    description:
+      - Image family of the log, by name; V(auto) recognises it from the container or the log itself.
+    type: str
+    default: auto
+  as_of:
+    description:
+      - The moment that silence is judged from, ISO 8601 with a zone.
+      - The default is now for a container, and the last time stamp for a saved log.
+    type: str
+  max_bytes:
+    description:
+      - How far to read back at most, in bytes of log. V(0) reads everything, in one streaming pass.
+      - A file packed with gzip is always read from its start.
+    type: int
+    default: 4194304
+  max_events:
+    description: How many decisive events to return at most, the newest.
+    type: int
+    default: 50
+author:
+  - ibgw.ops contributors (@ibgw)
+"""
+
+EXAMPLES = r"""
+- name: Where do the logins of this machine's gateways stand?
+  ibgw.ops.ibgw_logscan:
+
+- name: What happened to this one today?
+  ibgw.ops.ibgw_logscan:
+    name: ib-gateway
+    max_bytes: 0
+
+- name: Judge a log that somebody sent
+  ibgw.ops.ibgw_logscan:
+    path: some.log
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+logscan:
+  description: What the logs tell.
+  returned: success
+  type: dict
+  contains:
+    available:
+      description: Whether the logs could be asked for at all.
+      type: bool
+      sample: true
+    problem:
+      description: Finding code that says why not, or null.
+      type: str
+      sample: null
+    reason:
+      description: What was tried and what came back, or null.
+      type: str
+      sample: null
+    fix:
+      description: What mends it, or null.
+      type: str
+      sample: null
+    gateways:
+      description:
+        - One entry per container, or per gateway in the saved log (compose writes several services into one).
+        - Within 8 KiB each; what was cut is counted in C(cut).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The container's name; for a saved log the file's name, or the service's where it holds several.
+          type: str
+          sample: ib-gateway
+        available:
+          description: Whether this log could be read and is a known controller's. C(problem), C(reason) and C(fix) say why not.
+          type: bool
+          sample: true
+        family:
+          description: Image family, or null where the log does not show it.
+          type: str
+          sample: gnzsnz-ibc
+        controller:
+          description: Name and version of the login controller; the version is null where the log does not show it.
+          type: dict
+          sample: {name: IBC, version: 3.24.1}
+        gateway_version:
+          description: Version of the gateway program that the image starts, or null.
+          type: str
+          sample: 10.45.1j
+        time_zone:
+          description: Zone of the controller's own time stamps, or null where the log does not show it.
+          type: str
+          sample: Etc/UTC
+        settings:
+          description:
+            - Effective settings of the newest run, from the controller's own dump; empty where the dump was not read.
+            - Secrets and user names read C(<set>) or C(<empty>).
+          type: dict
+          sample: {TradingMode: live, IbPassword: <set>}
+        window:
+          description:
+            - What was read. C(first_at) and C(last_at) are null where the log has no times whose zone is known. C(lines) counts from the
+              first line that was read, as C(line) does everywhere. C(truncated) tells that the log goes further back, C(run_start_seen)
+              whether the start of a run was read. C(silent_seconds) is the time from the last line to the moment of judging.
+          type: dict
+          sample:
+            {first_at: "2026-01-31T12:00:00Z", last_at: "2026-01-31T12:00:20Z", bytes_read: 21000, truncated: false, lines: 250,
+             run_start_seen: true, silent_seconds: 12.5}
+        instances:
+          description: The newest run of each instance; two for a container that runs live and paper. Empty when the log is.
+          type: list
+          elements: dict
+          contains:
+            endpoint:
+              description: V(paper) or V(live), null where the log does not say.
+              type: str
+              sample: live
+            state:
+              description: >-
+                Where it stands: C(script_starting), C(jvm_starting), C(gateway_starting), C(login_window), C(submitted), C(connecting),
+                C(authenticating), C(twofa_pending), C(twofa_retrying), C(device_choice), C(existing_session), C(loading), C(logged_in),
+                C(logged_in_blocked), C(connection_lost), C(relogin), C(auto_restarting), C(cold_restarting), C(throttled),
+                C(shutting_down), C(ended), C(unknown).
+              type: str
+              sample: twofa_pending
+            since:
+              description: When it came to stand there, or null.
+              type: str
+              sample: "2026-01-31T12:00:15Z"
+            run_started_at:
+              description: When the run began, or null where its start was not read or has no time.
+              type: str
+              sample: "2026-01-31T12:00:00Z"
+            run_kind:
+              description: C(full_login) or C(saved_session), null before the session starts.
+              type: str
+              sample: full_login
+            attempt_kind:
+              description: What the newest login attempt rested on, C(typed), C(saved_session) or C(relogin); null before there was one.
+              type: str
+              sample: typed
+            deadline:
+              description: When an open second factor prompt expires, about, or a wait that IBKR imposed ends; else null.
+              type: str
+              sample: "2026-01-31T12:03:10Z"
+            asks_again:
+              description: Whether the controller sends another prompt by itself when one expires; null where its settings were not read.
+              type: bool
+              sample: false
+            open_windows:
+              description: Titles of the dialogs that are open.
+              type: list
+              elements: str
+              sample: [Second Factor Authentication]
+            last_exit:
+              description: Exit code and meaning of this run, or of the failed one that it continues; null where there was none.
+              type: dict
+              sample: {code: 1112, meaning: no login window that IBC knows was shown in time}
+            problem:
+              description: The finding code that this log alone supports, or null.
+              type: str
+              sample: twofa.pending
+            evidence:
+              description: The lines that prove it.
+              type: list
+              elements: dict
+              sample: [{at: "2026-01-31T12:00:15Z", line: 229, quote: "2026-01-31 12:00:15:459 IBC: Second Factor Authentication initiated"}]
+            previous:
+              description: The failed run that this one continues, until it has come further; else null.
+              type: dict
+              sample: null
+        history:
+          description: Counts over what was read. C(by_exit_code) counts the controller's exit codes.
+          type: dict
+          sample:
+            {runs: 1, login_attempts: 1, login_attempts_last_hour: 1, twofa_prompts: 1, logins_completed: 0, last_login_at: null,
+             last_full_login_at: null, controller_restarts: 0, by_exit_code: {}}
+        relay:
+          description: Clients that the relay could not pass on, failed binds of its port, and when that was last.
+          type: dict
+          sample: {refused: 0, bind_errors: 0, last_at: null}
+        events:
+          description: The decisive events, oldest first.
+          type: list
+          elements: dict
+          sample: [{at: "2026-01-31T12:00:12Z", line: 209, event: login_attempt, endpoint: live, quote: "IBC: Login attempt: 1"}]
+        cut:
+          description: How many events and settings were left out.
+          type: dict
+          sample: {events: 0, settings: 0}
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import run_probe
+
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
+    "path": {"type": "path"},
+    "family": {"type": "str", "default": "auto"},
+    "as_of": {"type": "str"},
+    "max_bytes": {"type": "int", "default": 4194304},
+    "max_events": {"type": "int", "default": 50},
+    "docker_host": {"type": "str"},
+    "timeout": {"type": "float", "default": 10},
+}
+
+
+def libraries(arguments: Mapping[str, Any]) -> Sequence[str]:
+    """The engine is asked through its SDK; a saved log needs nothing."""
+    return () if arguments["path"] is not None else ("docker",)
+
+
+def main() -> None:
+    """Run the probe."""
+    run_probe("logscan", ARGUMENTS, probe, empty={"gateways": []}, needs=libraries)
+
+
+if __name__ == "__main__":
+    main()
