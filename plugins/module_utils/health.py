@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, procfs
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -140,7 +140,7 @@ def _machine(
     here = bool(pids) or _same_machine(client, told)
     if not here:
         not_seen.append(
-            f"host, processes, sockets, mounts: the engine at {engine.address_of(client)} is not on this machine ({os.uname().nodename})"
+            f"host, processes, sockets, mounts: the engine at {engine.address_of(client)} is not proven to run on this machine ({os.uname().nodename})"
         )
     # The engine compares with its own clock; asked for a moment of its future it would wait for it.
     now = epoch(told.get("SystemTime")) or time.time()
@@ -222,7 +222,12 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         "cut": {},
     }
     if target.inspected:
-        result.update(_existing(target.inspected, target.recognition, seen, not_seen))
+        try:
+            result.update(_existing(target.inspected, target.recognition, seen, not_seen))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            reason = f"docker inspect {target.name} told what is not understood: {type(error).__name__}: {error}"
+            fix = "report this with the engine's version and the container's image"
+            result.update(Unavailable("probe.incomplete", reason, fix).as_result())
     return result
 
 

@@ -67,7 +67,7 @@ class Credentials:
 def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[int]]:
     """The pids of the containers `ids`, proven by the control group of each process; in one pass over all processes."""
     pids: dict[str, list[int]] = {one: [] for one in ids}
-    for entry in os.scandir(proc):
+    for entry in os.scandir(proc) if ids else ():
         if entry.name.isdigit():
             for owner in set(_CONTAINER_ID.findall(_text(proc / entry.name / "cgroup"))) & pids.keys():
                 pids[owner].append(int(entry.name))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, Traits
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 
@@ -147,9 +148,11 @@ FAMILY = Family(
             "plain",
         ),
     },
-    exit_codes={  # G:common.sh:49-281, G:run.sh:15-46, B:ibcstart.sh:96-103
+    exit_codes={
+        **{code % 256: meaning for code, (_name, meaning) in ibc.EXIT_CODES.items()},
+        # G:common.sh:49-281, G:run.sh:15-46, B:ibcstart.sh:96-103
         0: "the gateway closed by itself: logoff or close was due or asked for",
-        1: "the start script gave up (trading mode, a secret set twice or unreadable, X server), or Java did not start",
+        1: "the start script gave up (trading mode, secret, X server), or Java did not start or lost its X server in a stop",
         2: "the start script of IBC was given no gateway version",
         3: "the start script of IBC refused an argument (second factor action or trading mode)",
         4: "the gateway's program files are missing: a volume may hide them",

@@ -313,7 +313,7 @@ def test_an_engine_whose_pids_are_not_ours_shows_no_processes_and_says_why(
     assert (gateway["processes"], gateway["sockets"], gateway["container"]["host_oom_killed"]) == (None, None, None)
     assert gateway["container"]["status"] == "running"
     assert result["host"] is None
-    assert "is not on this machine" in result["not_seen"][0]
+    assert "is not proven to run on this machine" in result["not_seen"][0]
 
 
 def test_one_container_that_hangs_does_not_hide_the_others(start: Start, look: Look, proxy: EngineProxy) -> None:
@@ -329,6 +329,19 @@ def test_one_container_that_hangs_does_not_hide_the_others(start: Start, look: L
     assert sick.name in first["reason"]
     assert (second["available"], second["container"]["status"]) == (True, "running")
     assert second["events"]
+
+
+def test_one_container_that_is_told_in_an_unknown_way_does_not_hide_the_others(
+    start: Start, look: Look, proxy: EngineProxy
+) -> None:
+    odd, well = start("odd"), start("well")
+    proxy.edit = lambda inspected: inspected.update(HostConfig=None) if inspected["Id"] == odd.id else None
+
+    first, second = look(odd, well, docker_host=proxy.address)["gateways"]
+
+    assert (first["available"], first["problem"], first["container"]) == (False, "probe.incomplete", None)
+    assert odd.name in first["reason"]
+    assert second["available"] is True
 
 
 def test_an_engine_that_tells_no_events_still_tells_the_rest(start: Start, look: Look, proxy: EngineProxy) -> None:

@@ -61,8 +61,11 @@ def test_a_process_that_ended_or_is_a_kernel_thread_is_left_out(process: Callabl
 
 def test_a_real_process_shows_its_command_its_age_and_its_memory() -> None:
     before = time.time()
-    child = subprocess.Popen([sys.executable, "-c", "input()", "-Xmx1024m", "-Xmx2g"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "print(flush=True); input()", "-Xmx1024m", "-Xmx2g"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert child.stdout is not None
+        child.stdout.readline()  # it has come up
         (seen,) = procfs.processes([child.pid])
     finally:
         child.communicate(b"\n")
