@@ -78,14 +78,17 @@ class Declared:
 class Case:
     """The evidence of one endpoint of one gateway: what a rule judges.
 
-    Every part may be missing; a saved log has only `log`. `run` is the log's newest run of this endpoint, `api` what a client
-    outside gets (else the answer from inside), `inside` what the gateway's own port answers within the container.
+    Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
+    else as `endpoint`. `run` is the log's newest run of this endpoint, `api` what a client outside gets (else the answer from
+    inside), `inside` what the gateway's own port answers within the container.
     """
 
     machine: str
     name: str
     now: datetime
     endpoint: str | None = None
+    mode: str | None = None
+    saved_log: bool = False
     declared: Declared | None = None
     tasks: Mapping[str, Task] = field(default_factory=dict)
     health: Health = read(Health, None)
@@ -120,14 +123,9 @@ class Case:
         return self.api.outcome in SERVED
 
     @property
-    def log_only(self) -> bool:
-        """There is a log and nothing else: a saved one."""
-        return self.log is not None and self.gateway.exists is None and self.api.outcome is None
-
-    @property
     def proven_healthy(self) -> bool:
         """The API proved ready; of a saved log: it proves logged in."""
-        if self.log_only:
+        if self.saved_log:
             return self.run.state == "logged_in"
         return self.api.outcome in ("ready", "account_ok")
 
@@ -314,7 +312,8 @@ def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:
     last = moment(log.window.last_at) if log else None
     if log is not None and last is not None:
         now = last + timedelta(seconds=log.window.silent_seconds or 0)
-    return Gateway(name, True, _cases(Case(machine=name, name=name, now=now, logscan=logscan, log=log), []))
+    whole = Case(machine=name, name=name, now=now, saved_log=True, logscan=logscan, log=log)
+    return Gateway(name, True, _cases(whole, []))
 
 
 def moment(text: str | None) -> datetime | None:
@@ -341,7 +340,7 @@ def _result(results: Mapping[str, Any], probe: str) -> object:
 def _task(registered: object) -> Task:
     if not isinstance(registered, Mapping):
         return Task()
-    said = (registered.get(key) for key in ("msg", "module_stderr", "module_stdout", "exception"))
+    said = (registered.get(key) for key in ("msg", "module_stderr", "module_stdout"))
     message = " ".join(str(words) for words in said if words)
     rc = registered.get("rc")
     if isinstance(rc, int) and rc > 0:
@@ -367,6 +366,7 @@ def _cases(whole: Case, answers: list[Endpoint]) -> tuple[Case, ...]:
         replace(
             whole,
             endpoint=endpoint,
+            mode="both" if len(endpoints) > 1 else endpoint,
             run=runs.get(endpoint, whole.run),
             api=_answer(answers, endpoint, len(endpoints), outside=True),
             inside=_answer(answers, endpoint, len(endpoints), outside=False),

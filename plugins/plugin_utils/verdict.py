@@ -23,6 +23,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     findings,
 )
 
+NO_GATEWAY = "no gateway was found on this machine, and the inventory declares none"
+DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or take the machine out of the group."
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -119,14 +122,16 @@ def _rank(found: Found) -> tuple[int, int, int]:
 
 def _inconclusive(case: Case) -> Found:
     """Nothing wrong was proven, and neither was health: say what is missing."""
+    if case.health.available and case.gateway.name is None and case.name == case.machine:
+        return _found(findings()["probe.incomplete"], Proof(NO_GATEWAY, fix=(DECLARE,)), case)
     missing = []
-    if case.health.available is None and not case.log_only:
+    if case.health.available is None and not case.saved_log:
         missing.append("the container was not looked at")
     if case.log is None or case.log.failed:
         missing.append("there is no log to read")
     else:
         missing.append(f"the log shows the login as {(case.run.state or 'unknown').replace('_', ' ')}")
-    if not case.log_only:
+    if not case.saved_log:
         outcome = case.api.outcome or "not asked"
         missing.append(f"the API answer is: {outcome.replace('_', ' ')}")
     summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
@@ -134,7 +139,7 @@ def _inconclusive(case: Case) -> Found:
 
 
 def _healthy_summary(case: Case) -> str:
-    if case.log_only:
+    if case.saved_log:
         return "the log proves a completed login"
     took = f" in {case.api.total_ms:.0f} ms" if case.api.total_ms is not None else ""
     return f"API handshake completed{took}"
@@ -154,7 +159,7 @@ def _verdict(host: str, gateway: Gateway) -> Verdict:
         checked_at=stamp(case.now),
         summary=worst.summary,
         family=case.gateway.family.name or (case.log.family if case.log else None),
-        trading_mode="both" if len(judgements) > 1 else case.endpoint,
+        trading_mode=case.mode,
         since=leading.proof.since if leading else logged_in_since(case),
         leading=leading,
         found=found,

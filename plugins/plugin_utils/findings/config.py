@@ -354,7 +354,7 @@ def port_bypasses_relay(case: Case) -> Proof | None:
 )
 def mode_port_mismatch(case: Case) -> Proof | None:
     endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
-    other_only = case.endpoint is not None and bool(endpoints) and case.endpoint not in endpoints
+    other_only = case.mode in ("paper", "live") and bool(endpoints) and case.mode not in endpoints
     if not case.running or (not other_only and not case.says("config.mode_port_mismatch")):
         return None
     return Proof(

@@ -154,7 +154,7 @@ def stopped(case: Case) -> Proof | None:
     container, stop = case.gateway.container, _stop_event(case)
     killed = container.exit_code == 137
     ordered = container.exit_code in (130, 143) or case.says("container.stopped") or (stop is not None and not killed)
-    if _out_of_memory(case) or not ordered or not (case.ended or case.log_only):
+    if _out_of_memory(case) or not ordered or not (case.ended or case.saved_log):
         return None
     by = f" by {stop.by}" if stop and stop.by else ""
     code = f", exit code {container.exit_code}" if container.exit_code is not None else ""

@@ -7,50 +7,29 @@ from __future__ import annotations
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import PROCESS_ENDED, Proof, finding
 
-#: What Ansible says when it got in and was not let do its work, and what mends it (ansible-core 2.19).
+#: What Ansible says when it got in and was not let do its work: its words, what that means, what mends it (ansible-core 2.19).
+_SUDO = "check ansible_become, ansible_become_method and ansible_become_user of {machine}"
+_PYTHON = "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter to where it is"
 DENIALS = (
+    ("Missing sudo password", "sudo asks for a password", "run with --ask-become-pass, or set ansible_become_password"),
+    ("Incorrect sudo password", "sudo refuses the password", "correct ansible_become_password of {machine}"),
+    ("Incorrect su password", "su refuses the password", "correct ansible_become_password of {machine}"),
     (
-        "Missing sudo password",
-        "sudo asks for a password and none was given",
-        "run with --ask-become-pass, or set ansible_become_password",
-    ),
-    ("Incorrect sudo password", "sudo refused the password", "correct ansible_become_password for {machine}"),
-    ("Incorrect su password", "su refused the password", "correct ansible_become_password for {machine}"),
-    (
-        "is not in the sudoers file",
+        "not in the sudoers file",
         "the remote user may not use sudo",
         "allow the user in sudoers, or set ansible_become: false",
     ),
     ("sudo: not found", "there is no sudo", "install sudo on {machine}, or set ansible_become_method"),
+    ("waiting for become", "becoming another user fails", _SUDO),
+    ("become method", "becoming another user fails", _SUDO),
+    ("module interpreter", "there is no Python where Ansible looks for it", _PYTHON),
+    ("python: not found", "there is no Python", _PYTHON),
+    ("python3: not found", "there is no Python", _PYTHON),
+    ("python3: No such file", "there is no Python", _PYTHON),
     (
-        "become plugin",
-        "becoming another user failed",
-        "check ansible_become, ansible_become_method and ansible_become_user",
-    ),
-    (
-        "privilege escalation",
-        "becoming another user failed",
-        "check ansible_become, ansible_become_method and ansible_become_user",
-    ),
-    (
-        "python: not found",
-        "there is no Python",
-        "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter",
-    ),
-    (
-        "python3: not found",
-        "there is no Python",
-        "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter",
-    ),
-    (
-        "python3: No such file",
-        "there is no Python",
-        "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter",
-    ),
-    (
-        "Permission denied",
-        "the remote user lacks a right",
-        "give the remote user a writable home or remote_tmp on {machine}",
+        "Failed to create temporary directory",
+        "the remote user has no place to write",
+        "give the remote user of {machine} a writable home, or set ansible_remote_tmp",
     ),
 )
 
@@ -87,9 +66,11 @@ def denial(message: str) -> tuple[str, str] | None:
 )
 def unreachable(case: Case) -> Proof | None:
     task = case.tasks.get("health")
-    if task is None or not task.unreachable:
+    if task is None or not task.unreachable or denial(task.message):
         return None
-    return Proof(f"the machine {case.machine} does not answer", (case.quote("ansible", task.message),))
+    refused = "Permission denied" in task.message  # OpenSSH's word for a key or password that it does not take
+    what = "refuses Ansible's key or password" if refused else "does not answer"
+    return Proof(f"the machine {case.machine} {what}", (case.quote("ansible", task.message),))
 
 
 @finding(
@@ -107,11 +88,11 @@ def unreachable(case: Case) -> Proof | None:
 )
 def access_denied(case: Case) -> Proof | None:
     task = case.tasks.get("health")
-    refusal = denial(task.message) if task and task.failed else None
+    refusal = denial(task.message) if task and (task.failed or task.unreachable) else None
     if task is None or refusal is None:
         return None
-    refused, cure = refusal
-    return Proof(f"on {case.machine}, {refused}", (case.quote("ansible", task.message),), (cure,))
+    what, cure = refusal
+    return Proof(f"on {case.machine}, {what}", (case.quote("ansible", task.message),), (cure,))
 
 
 @finding(

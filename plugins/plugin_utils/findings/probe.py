@@ -11,19 +11,19 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 #: What mends a task that Ansible could not run, by words of its message. Each is one that ansible-core 2.19 says.
 TASK_CURES = (
     (
-        ("No start of json char found", "exit status 127", "interpreter", "not found on this host"),
-        "the interpreter that Ansible uses on {machine} is not a working Python",
-        "set ansible_python_interpreter for {machine} to a Python 3.9 or newer that exists there, for example /usr/bin/python3",
+        "No start of json char found",
+        "the interpreter that Ansible uses is no working Python",
+        "set ansible_python_interpreter of {machine} to a Python 3.9 or newer that works there, for example /usr/bin/python3",
     ),
     (
-        ("Timed out after", "timed out", "Timeout"),
-        "the probe did not come back in time",
-        "log in to {machine} by hand (ssh {machine} true); an answer that takes many seconds is the trouble",
+        "Timed out after",
+        "no answer within the task's time",
+        "try it by hand: ssh {machine} true; where that takes seconds, login shell, disk or network are the trouble",
     ),
     (
-        ("MODULE FAILURE", "Module failed"),
-        "the probe broke on {machine}",
-        "run ansible -m ansible.builtin.ping {machine} -vvv and mend what it says",
+        "",
+        "the task failed",
+        "run it by itself and mend what it says: ansible {machine} -m ansible.builtin.ping -vvv",
     ),
 )
 
@@ -57,28 +57,32 @@ def incomplete(case: Case) -> Proof | None:
 
 def _trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     """What kept one probe from looking: in a sentence, as evidence, and what mends it."""
+    return _task_trouble(case, probe) or _result_trouble(case, probe)
+
+
+def _task_trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     task = case.tasks.get(probe)
-    if task and task.failed and not (probe == "health" and denial(task.message)):
-        for words, summary, fix in TASK_CURES:
-            if any(word in task.message for word in words):
-                return (
-                    f"{probe}: {summary}".replace("{machine}", case.machine),
-                    case.quote("ansible", task.message),
-                    fix,
-                )
-        return f"{probe}: the task failed", case.quote("ansible", task.message), ""
-    if task and task.unreachable and probe != "health":
+    if task is None or (probe == "health" and (task.unreachable or denial(task.message))):
+        return None  # that is a finding of the machine's own
+    if task.unreachable:
         return f"{probe}: the machine stopped answering", case.quote("ansible", task.message), ""
-    result = {
+    if not task.failed:
+        return None
+    what, cure = next((what, cure) for words, what, cure in TASK_CURES if words in task.message)
+    return f"{probe}: {what}", case.quote("ansible", task.message), cure
+
+
+def _result_trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
+    said = {
         "health": (case.health, case.gateway),
         "logscan": (case.logscan, case.log),
-        "handshake": (case.handshake, None),
+        "handshake": (case.handshake,),
     }
-    for said in result[probe]:
-        if said is not None and said.failed and not (probe == "health" and (said.problem or "").startswith("engine.")):
-            return (
-                f"{probe}: {said.reason}",
-                case.quote("log" if probe == "logscan" else probe, said.reason or ""),
-                said.fix or "",
-            )
+    source = {"health": "health", "logscan": "log", "handshake": "api"}[probe]
+    for result in said[probe]:
+        engine = probe == "health" and result is not None and (result.problem or "").startswith("engine.")
+        if result is not None and result.failed and not engine:
+            return f"{probe}: {result.reason}", case.quote(source, result.reason or ""), result.fix or ""
+    if probe == "handshake" and case.api.problem == "probe.incomplete":
+        return f"{probe}: {case.api.detail}", case.quote("api", case.api.detail or ""), ""
     return None

@@ -1,0 +1,48 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every rule fires on its proof and is silent on its nearest neighbour; every registration can be relied upon."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, REMEDIES, SEVERITIES, findings
+
+from tests.unit.plugin_utils.findings.rows import ROWS
+from tests.unit.plugin_utils.findings.scene import case
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_fires_on_its_proof(code):
+    proof = findings()[code].prove(case(**ROWS[code][0]))
+    assert proof is not None
+    assert proof.summary
+    assert proof.severity is None or proof.severity in SEVERITIES
+    assert proof.remedy is None or proof.remedy in REMEDIES
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_is_silent_on_its_nearest_neighbour(code):
+    assert findings()[code].prove(case(**ROWS[code][1])) is None
+
+
+def test_every_finding_has_its_rows():
+    assert set(ROWS) == set(findings())
+
+
+@pytest.mark.parametrize("finding", findings().values(), ids=findings())
+def test_registration_is_complete(finding):
+    assert finding.layer in LAYERS
+    assert finding.severity in SEVERITIES
+    assert finding.remedy in REMEDIES
+    assert finding.title
+    assert finding.meaning
+    assert finding.fix
+    assert all(step.strip() for step in finding.fix)
+    for code in finding.explains:
+        assert code in findings(), f"{finding.code} explains {code}, which does not exist"
+        assert finding.code not in findings()[code].explains, f"{finding.code} and {code} explain each other"
+
+
+def test_a_well_gateway_shows_nothing():
+    well = case()
+    assert [code for code, finding in findings().items() if finding.prove(well)] == []

@@ -1,0 +1,453 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which finding leads, what the status becomes, and that no evidence is too odd or too thin for a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from random import Random
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.plugin_utils.findings.rows import EXITED, FAILED, NO_SUDO, ROWS, STOPPED, UNREACHABLE, met, said, state
+from tests.unit.plugin_utils.findings.scene import LOG, NAME, NO_BACKEND, NOW, RUN, at, case, machine, merged
+
+
+def judged(**changes):
+    """The verdict on the one gateway of the machine."""
+    (only,) = verdict.verdicts_of_machine(machine(**changes))
+    return only
+
+
+def outcome(row):
+    """Status and leading code of a verdict."""
+    return row.status, row.leading.finding.code if row.leading else None
+
+
+# What leads
+
+
+def test_a_gateway_whose_api_proved_ready_is_healthy():
+    row = judged()
+    assert outcome(row) == ("healthy", None)
+    assert row.endpoints["paper"].status == "healthy"
+    assert row.since == at(80_000)
+
+
+LEADING = {
+    "a prompt explains the closed port": (state("twofa_pending", 30), ("waiting", "twofa.pending")),
+    "a login under way explains the closed port": (state("submitted", 5), ("starting", "login.in_progress")),
+    "a start explains the closed port": (
+        {**state("gateway_starting", 5), "container": {"started_at": at(9)}},
+        ("starting", "gateway.starting"),
+    ),
+    "no log line yet, started moments ago": (
+        {**state("unknown", 5), "container": {"started_at": at(2)}},
+        ("starting", "gateway.starting"),
+    ),
+    "a stop by hand leads before what the API shows": (
+        {"container": STOPPED, **met("api.not_listening", "refused")},
+        ("down", "container.stopped"),
+    ),
+    "what ended the process leads before how it ended": (
+        {**said("login.existing_session", "ended"), "container": {**EXITED, "exit_code": 76}},
+        ("down", "login.existing_session"),
+    ),
+    "the cause leads before the loop that it drives": (
+        {
+            **said("login.credentials_rejected", "submitted", previous={"problem": "login.credentials_rejected"}),
+            "container": {"status": "restarting", "exit_code": 0},
+            "log": {"history": {"login_attempts_last_hour": 9}},
+        },
+        ("down", "login.credentials_rejected"),
+    ),
+    "down leads before waiting": (
+        {**state("twofa_pending", 30), "gateway": ROWS["config.port_bypasses_relay"][0]["gateway"]},
+        ("down", "config.port_bypasses_relay"),
+    ),
+    "a lesser cause explains nothing graver": (
+        {**said("login.credentials_rejected"), "host": {"clock_offset": 4000.0}},
+        ("down", "login.credentials_rejected"),
+    ),
+    "degraded leads when it is all there is": ({"host": {"clock_offset": 40.0}}, ("degraded", "host.clock_wrong")),
+    "advice changes no status": (ROWS["config.port_exposed"][0], ("healthy", None)),
+    "a note changes no status": (ROWS["api.first_attempt_failed"][0], ("healthy", None)),
+    "a failing health check never leads before its cause": (
+        {**state("twofa_pending", 30), "container": {"health": {"status": "unhealthy"}}},
+        ("waiting", "twofa.pending"),
+    ),
+    "a closed port that nothing explains leads": (
+        {**met("relay.no_backend", "closed_at_open"), "run": {"state": "logged_in"}},
+        ("down", "relay.no_backend"),
+    ),
+    "a pile-up explains the silence": (ROWS["gateway.hung"][0], ("down", "gateway.hung")),
+    "silence alone is the API's": (met("api.silent", "silent_at_hello"), ("down", "api.silent")),
+    "memory leads before the exit code": (ROWS["container.out_of_memory"][0], ("down", "container.out_of_memory")),
+    "a hold leads before the stop": (ROWS["container.held"][0], ("down", "container.held")),
+    "IBKR away is no fault of the API": (ROWS["ibkr.disconnected"][0], ("waiting", "ibkr.disconnected")),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), LEADING.values(), ids=LEADING)
+def test_leads(changes, expected):
+    assert outcome(judged(**changes)) == expected
+
+
+def test_consequences_stay_and_name_their_cause():
+    row = judged(**state("twofa_pending", 30))
+    assert {each.finding.code: each.consequence_of for each in row.found} == {
+        "twofa.pending": None,
+        "relay.no_backend": "twofa.pending",
+    }
+    assert row.leading in row.found
+
+
+def test_the_cause_of_the_last_run_leads_until_this_one_gets_further():
+    failed = {"problem": "login.credentials_rejected", "got_as_far_as": "submitted"}
+    assert outcome(judged(**state("gateway_starting", 3, previous=failed))) == ("down", "login.credentials_rejected")
+    assert outcome(judged(**state("submitted", 3, previous=failed))) == ("down", "login.credentials_rejected")
+    assert outcome(judged(**state("twofa_pending", 3, previous=failed))) == ("waiting", "twofa.pending")
+    assert outcome(judged(run={"previous": failed})) == ("healthy", None)
+
+
+def test_an_api_that_serves_has_overtaken_what_the_log_says_of_the_login():
+    assert outcome(judged(run={"state": "twofa_pending", "since": at(30)})) == ("healthy", None)
+    assert outcome(judged(run={"state": "submitted", "problem": "login.not_submitted"})) == ("healthy", None)
+
+
+def test_a_refused_relogin_counts_though_the_api_still_serves():
+    refused = {"state": "relogin", "attempt_kind": "relogin", "problem": "login.saved_session_refused"}
+    assert outcome(judged(run=refused)) == ("down", "login.saved_session_refused")
+
+
+# What may be done
+
+
+def test_rejected_credentials_stop_what_would_try_again_and_nothing_else():
+    parked = judged(**said("login.credentials_rejected", open_windows=["Unrecognized Username or Password"]))
+    assert parked.leading.remedy == "ask_person"
+    again = {"problem": "login.credentials_rejected", "got_as_far_as": "submitted"}
+    looping = judged(**said("login.credentials_rejected", "cold_restarting", previous=again))
+    assert looping.leading.remedy == "stop_to_protect_account"
+    by_docker = judged(**said("login.credentials_rejected", "ended"), container={"status": "restarting"})
+    assert by_docker.leading.remedy == "stop_to_protect_account"
+
+
+def test_a_refused_saved_session_is_restarted_once_unless_somebody_else_logged_in():
+    refused = said("login.saved_session_refused", run_kind="saved_session")
+    assert judged(**refused).leading.remedy == "restart"
+    other = {"events": [{"at": at(360), "event": "session_found", "quote": "Existing session detected"}]}
+    assert judged(**refused, log=other).leading.remedy == "none"
+    long_ago = {"events": [{"at": at(4000), "event": "session_found", "quote": "Existing session detected"}]}
+    assert judged(**refused, log=long_ago).leading.remedy == "restart"
+
+
+def test_a_missing_container_is_recreated_only_where_its_deployment_is_recorded():
+    gone = ROWS["container.missing"][0]["gateway"]
+    assert judged(gateway=gone).leading.remedy == "ask_person"
+    assert judged(gateway={**gone, "deployment": {"image": "x"}}).leading.remedy == "recreate"
+
+
+def test_a_killed_container_that_somebody_stopped_is_left_to_a_person():
+    killed = {**EXITED, "exit_code": 137}
+    assert judged(container=killed).leading.remedy == "start"
+    assert (
+        judged(container=killed, gateway={"events": [{"at": at(610), "action": "stop"}]}).leading.remedy == "ask_person"
+    )
+
+
+def test_a_stop_names_who_did_it_and_the_exit_code():
+    by_compose = {"events": [{"at": at(601), "action": "stop", "by": "docker compose"}]}
+    row = judged(container={**STOPPED, "exit_meaning": "SIGTERM"}, gateway=by_compose)
+    assert row.leading.proof.summary == "stopped from outside by docker compose, exit code 143 (SIGTERM)"
+    assert row.leading.proof.next_command == f"docker start {NAME}"
+    assert row.since == at(600)
+
+
+def test_a_prompt_tells_when_it_was_sent_when_it_expires_and_what_then():
+    row = judged(**state("twofa_pending", 65, deadline=at(-115)))
+    assert row.leading.proof.summary == (
+        "push sent at 11:58:55 UTC, expires about 12:01:55 (1:55 min left), then it stays logged out until somebody restarts it"
+    )
+    assert row.leading.proof.deadline == at(-115)
+    asks = {"settings": {"ReloginAfterSecondFactorAuthenticationTimeout": "yes"}}
+    assert (
+        "then it asks again" in judged(**state("twofa_pending", 65, deadline=at(-115)), log=asks).leading.proof.summary
+    )
+
+
+def test_steps_and_commands_name_the_container_and_the_machine():
+    for code, (changes, _) in ROWS.items():
+        for row in verdict.verdicts_of_machine(machine(**changes)):
+            for each in row.found:
+                told = " ".join((*each.proof.fix, each.proof.next_command or ""))
+                assert "{name}" not in told, code
+                assert "{machine}" not in told, code
+
+
+# Machines and probes that fail
+
+
+def unjudgeable(health_task):
+    """The verdict on a gateway of a machine whose first probe failed: the later ones do not run."""
+    return judged(tasks={"health": health_task, "logscan": None, "handshake": {"skipped": True}})
+
+
+def test_a_dead_machine_is_one_row_per_declared_gateway_or_one_of_its_own():
+    assert outcome(unjudgeable(UNREACHABLE)) == ("unknown", "host.unreachable")
+    no_place = {"unreachable": True, "msg": "Task failed: Failed to create temporary directory."}
+    assert outcome(unjudgeable(no_place)) == ("unknown", "host.access_denied")
+    none_declared = evidence.machine("beta", {}, {"health": UNREACHABLE}, None, NOW)
+    (row,) = verdict.verdicts_of_machine(none_declared)
+    assert (row.name, row.host, *outcome(row)) == ("beta", "beta", "unknown", "host.unreachable")
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Task failed: Missing sudo password", "host.access_denied"),
+        ("Task failed: Incorrect sudo password", "host.access_denied"),
+        ("Task failed: Premature end of stream waiting for become success.", "host.access_denied"),
+        ("The module interpreter '/usr/bin/python3.99' was not found.", "host.access_denied"),
+        ("/bin/sh: 1: /usr/bin/python3: not found", "host.access_denied"),
+        ("Module result deserialization failed: No start of json char found", "probe.incomplete"),
+        ("Task failed: Timed out after 40 second(s).", "probe.incomplete"),
+        ("MODULE FAILURE: No start of json char found", "probe.incomplete"),
+        ("something that nobody has seen yet", "probe.incomplete"),
+    ],
+)
+def test_a_failed_task_says_what_was_seen_and_mends_it(message, code):
+    row = unjudgeable({"failed": True, "msg": message})
+    assert outcome(row) == ("unknown", code)
+    assert message in row.leading.proof.evidence[0].quote
+    assert row.leading.proof.fix
+
+
+def test_one_broken_probe_among_good_ones_leaves_the_verdict_to_the_others():
+    broken = {
+        "available": False,
+        "problem": "probe.incomplete",
+        "reason": "the log driver is none",
+        "fix": "use json-file",
+    }
+    row = judged(logscan={**broken, "gateways": []})
+    assert outcome(row) == ("healthy", None)
+    assert [each.finding.code for each in row.found] == ["probe.incomplete"]
+    stopped = judged(logscan={**broken, "gateways": []}, container=STOPPED)
+    assert outcome(stopped) == ("down", "container.stopped")
+
+
+def test_later_probes_that_did_not_run_are_only_less_evidence():
+    nothing = {"logscan": {"skipped": True}, "handshake": None}
+    assert outcome(judged(tasks=nothing)) == ("unknown", "probe.incomplete")
+    assert outcome(judged(tasks=nothing, container=STOPPED)) == ("down", "container.stopped")
+
+
+def test_what_is_not_proven_healthy_is_unknown_and_says_what_is_missing():
+    row = judged(run={"state": "unknown"}, api={"outcome": "not_asked", "detail": "published on another loopback"})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "the API answer is: not asked" in row.leading.proof.summary
+
+
+def test_a_machine_without_any_gateway_says_so():
+    results = {"health": {"health": {"available": True, "gateways": []}}}
+    (row,) = verdict.verdicts_of_machine(evidence.machine("beta", {}, results, None, NOW))
+    assert row.status == "unknown"
+    assert "no gateway" in row.summary
+
+
+def test_a_selection_leaves_out_the_others():
+    assert verdict.verdicts_of_machine(machine(only=["another"])) == []
+    assert [row.name for row in verdict.verdicts_of_machine(machine(only=[f"alpha/{NAME}"]))] == [NAME]
+
+
+def test_a_gateway_that_nobody_declared_is_judged_and_marked():
+    found = evidence.machine(
+        "alpha",
+        {},
+        {"health": {"health": {"available": True, "gateways": [{"name": "stray", "exists": True}]}}},
+        None,
+        NOW,
+    )
+    (row,) = verdict.verdicts_of_machine(found)
+    assert (row.name, row.declared) == ("stray", False)
+
+
+# Two endpoints in one container
+
+
+BOTH = {
+    "declared": {"trading_mode": "both"},
+    "container": {"environment": {"TRADING_MODE": "both"}},
+    "gateway": {
+        "ports": [
+            {"container_port": 4003, "host_ip": "127.0.0.1", "host_port": 4001, "role": "relay", "endpoint": "live"},
+            {"container_port": 4004, "host_ip": "127.0.0.1", "host_port": 4002, "role": "relay", "endpoint": "paper"},
+        ]
+    },
+}
+LIVE_PROMPT = {"endpoint": "live", "state": "twofa_pending", "since": at(30)}
+LIVE_CLOSED = {**NO_BACKEND, "endpoint": "live", "port": 4001}
+
+
+def test_the_row_takes_the_worst_of_its_endpoints():
+    row = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert {name: (each.status, each.code) for name, each in row.endpoints.items()} == {
+        "paper": ("healthy", None),
+        "live": ("waiting", "twofa.pending"),
+    }
+    assert row.trading_mode == "both"
+
+
+def test_where_the_log_names_no_instance_the_handshake_tells_which():
+    unnamed = [{**LIVE_PROMPT, "endpoint": None}, {"endpoint": None}]
+    row = judged(**BOTH, runs=unnamed, more_api=[LIVE_CLOSED])
+    assert row.endpoints["paper"].status == "healthy"
+    assert row.endpoints["live"].code == "twofa.pending"
+
+
+def test_what_both_endpoints_show_is_said_once():
+    row = judged(**merged(BOTH, {"container": STOPPED}), runs=[{}, LIVE_PROMPT])
+    assert [each.finding.code for each in row.found].count("container.stopped") == 1
+    assert row.leading.endpoint is None
+
+
+# Saved logs
+
+
+def log_verdict(**run):
+    """The verdict on a saved log."""
+    result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, run)]}]}
+    return verdict.judge_log("some.log", result, "controller", NOW)
+
+
+def test_a_saved_log_that_proves_a_login_is_healthy():
+    assert outcome(log_verdict()) == ("healthy", None)
+    assert outcome(log_verdict(state="unknown")) == ("unknown", "probe.incomplete")
+
+
+def test_a_saved_log_is_judged_as_of_its_own_time():
+    row = log_verdict(state="twofa_pending", since=at(90), deadline=at(-90))
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert row.checked_at == "2026-03-01T12:00:00Z"
+
+
+def test_a_log_that_could_not_be_read_is_unknown():
+    nothing = {
+        "available": False,
+        "problem": "probe.incomplete",
+        "reason": "no such file",
+        "fix": "name one",
+        "gateways": [],
+    }
+    row = verdict.judge_log("none.log", nothing, "controller", NOW)
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "no such file" in row.summary
+
+
+# Facts
+
+
+def test_the_next_forced_login_is_the_sunday_after_the_last_full_one():
+    live = {**ROWS["ibkr.weekly_login_due"][0]}
+    assert judged(**live).facts["next_forced_login"] == "2026-03-01T06:00:00Z"  # 80,000 s ago was Saturday
+    today = merged(live, {"log": {"history": {"last_full_login_at": at(3600)}}})
+    assert judged(**today).facts["next_forced_login"] == "2026-03-08T06:00:00Z"  # daylight saving begins an hour later
+    no_restart = merged(live, {"log": {"settings": {"AutoRestartTime": ""}}})
+    assert judged(**no_restart).facts["next_forced_login"] is None
+    assert judged().facts["next_forced_login"] is None  # paper
+
+
+def test_facts_are_plain_data():
+    assert json.dumps(judged().facts)
+
+
+# No evidence is too odd
+
+
+def test_a_rule_that_breaks_is_noted_and_costs_no_verdict(monkeypatch):
+    def broken(_case):
+        raise KeyError("x")
+
+    rules = {
+        code: dataclasses.replace(rule, prove=broken) if code == "api.silent" else rule
+        for code, rule in findings().items()
+    }
+    monkeypatch.setattr(verdict, "findings", lambda: rules)
+    row = judged(**state("twofa_pending", 30))
+    assert outcome(row) == ("waiting", "twofa.pending")
+    (note,) = [each for each in row.found if each.finding.code == "probe.incomplete"]
+    assert note.severity == "note"
+    assert "api.silent" in note.proof.summary
+    assert registry.findings()["api.silent"].prove is not broken
+
+
+SCENES = [changes for pair in ROWS.values() for changes in pair]
+
+
+def results_of(changes):
+    """What the three tasks registered in a scene."""
+    captured = {}
+    original = evidence.machine
+
+    def capture(_name, variables, results, only, now):
+        captured.update(results)
+        return original(_name, variables, results, only, now)
+
+    evidence.machine = capture
+    try:
+        machine(**changes)
+    finally:
+        evidence.machine = original
+    return captured
+
+
+ODD = (None, [], {}, "text", 7, -1.5, True, "2026-13-45", [None], {"x": None})
+
+
+def thinned(value, chance):
+    """`value` with any part of it missing, null, or of another kind."""
+    if chance.random() < 0.03:
+        return chance.choice(ODD)
+    if isinstance(value, dict):
+        return {key: thinned(each, chance) for key, each in value.items() if chance.random() > 0.05}
+    if isinstance(value, list):
+        return [thinned(each, chance) for each in value]
+    return value
+
+
+@given(st.sampled_from(SCENES), st.integers(0, 2**32))
+@settings(max_examples=200, deadline=None)
+def test_any_part_of_the_evidence_may_be_missing_or_odd(changes, seed):
+    chance = Random(seed)
+    results = {probe: thinned(registered, chance) for probe, registered in results_of(changes).items()}
+    variables = {"gateways": thinned([{"name": NAME, "trading_mode": "paper"}], chance)}
+    seen = evidence.machine("alpha", variables, results, None, NOW)
+    for gateway, row in zip(seen.gateways, verdict.verdicts_of_machine(seen), strict=True):
+        notes = [
+            each.proof.summary
+            for each in row.found
+            if each.severity == "note" and each.finding.code == "probe.incomplete"
+        ]
+        assert notes == [], "a rule broke"
+        if row.status == "healthy":
+            assert all(each.api.outcome in ("ready", "account_ok") for each in gateway.cases)
+        if row.status == "unknown":
+            assert row.leading.remedy in ("none", "wait", "ask_person")
+
+
+def test_a_task_that_failed_is_never_a_reason_to_act():
+    for broken in (UNREACHABLE, NO_SUDO, {"failed": True, "msg": "boom"}):
+        assert unjudgeable(broken).leading.remedy == "none"
+
+
+def test_the_case_alone_is_enough_for_a_rule():
+    assert verdict.judge(case()).status == "healthy"
+    assert verdict.judge(case(container=FAILED)).status == "down"
