@@ -5,6 +5,7 @@ For demo and tests only. What is created here carries `LABEL`, and only what car
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -29,10 +30,13 @@ LABEL = "ibgw.ops.simulator"
 IMAGE = "ibgw-ops-simulator:3.24.1"
 BASE = "debian:bookworm-slim"
 
+#: A second name for the base, given only where it was fetched for the simulator.
+_FETCHED_BASE = "ibgw-ops-simulator-base:bookworm-slim"
 _CONTENT_LABEL = "ibgw.ops.simulator.content"
 _BROKER_ALIAS = "ibkr.simulated"
 _CONTROL_PORT = "8000/tcp"
 _SECRETS = "/run/secrets"
+_TEMPLATE = "/home/ibgateway/ibc/config.ini.tmpl"
 #: What the real image's sample compose file sets (gnzsnz docker-compose.yml:10-47).
 _SAMPLE_ENVIRONMENT = {
     "TWS_ACCEPT_INCOMING": "manual",
@@ -66,7 +70,7 @@ class Simulation:
         build_image(self.engine)
         self._ensure_network()
         container = self._own(self._broker_name)
-        if container is None:
+        if container is None or container.image != self.engine.images.get(IMAGE):
             container = self._create(
                 self._broker_name,
                 command=["python3", "-m", "broker"],
@@ -97,11 +101,13 @@ class Simulation:
         paper_password: str = "",
         ports: Mapping[str, int | None] | None = None,
         environment: Mapping[str, str] | None = None,
+        controller_settings: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Container:
         """A gateway that is not started yet. `ports`: container port to host port on 127.0.0.1, None for any.
 
-        Passwords reach it as files; `environment` wins over what is set here; `options` go to the engine.
+        Passwords reach it as files; `environment` wins over what is set here; `controller_settings` change what the
+        image's template fixes (a shorter second factor, say); `options` go to the engine.
         """
         secrets = {"tws_password": password}
         variables = {
@@ -122,7 +128,10 @@ class Simulation:
             ports={port: ("127.0.0.1", host_port) for port, host_port in ports.items()},
             **options,
         )
-        container.put_archive("/", _archive_of_secrets(secrets))
+        files = {f"{_SECRETS}/{name}": value for name, value in secrets.items()}
+        if controller_settings:
+            files[_TEMPLATE] = _template_with(controller_settings)
+        container.put_archive("/", _archive(files))
         return container
 
     def start_gateway(self, name: str, user: str, password: str, mode: str = "paper", **options: Any) -> Container:
@@ -145,6 +154,20 @@ class Simulation:
             container.remove(force=True, v=True)
         for network in self.engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
             network.remove()
+
+    def remove_images(self) -> None:
+        """The simulator's image, earlier builds of it, and the base if it was fetched for it; not what is in use."""
+        images = self.engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
+        for image in [*(str(image.id) for image in images), *self._fetched_base()]:
+            with contextlib.suppress(APIError):
+                self.engine.images.remove(image)
+
+    def _fetched_base(self) -> list[str]:
+        try:
+            self.engine.images.get(_FETCHED_BASE)
+        except ImageNotFound:
+            return []
+        return [BASE, _FETCHED_BASE]
 
     @property
     def _broker_name(self) -> str:
@@ -231,11 +254,23 @@ def _build_context() -> bytes:
     return archive.getvalue()
 
 
-def _archive_of_secrets(secrets: Mapping[str, str]) -> bytes:
+def _template_with(settings: Mapping[str, str]) -> str:
+    """The template of config.ini with other values for these settings."""
+    template = (_HERE / "image/ibc/config.ini.tmpl").read_text(encoding="utf-8")
+    for name, value in settings.items():
+        before, found, after = template.partition(f"\n{name}=")
+        if not found:
+            raise CanNotSimulate(f"the controller has no setting {name!r}")
+        template = f"{before}{found}{value}\n{after.partition(chr(10))[2]}"
+    return template
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    """Files that only the gateway's user can read."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name, value in secrets.items():
-            entry = tarfile.TarInfo(f"{_SECRETS.lstrip('/')}/{name}")
+        for path, value in files.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
             entry.size = len(value.encode())
             entry.uid = entry.gid = _GATEWAY_USER
             entry.mode = 0o400
@@ -254,6 +289,7 @@ def _ensure_base(engine: DockerClient) -> None:
         engine.images.pull(BASE)
     except APIError as error:
         _import_base(engine, str(error.explanation or error))
+    engine.images.get(BASE).tag(_FETCHED_BASE)
 
 
 def _import_base(engine: DockerClient, refusal: str) -> None:

@@ -31,6 +31,7 @@ class Line:
             "continue": self._continue,
             "resume": self._resume,
             "relogin": self._relogin,
+            "loaded": self._loaded,
             "portfolio": self._portfolio,
             "logout": self._logout,
             "suspend": self._suspend,
@@ -126,6 +127,12 @@ class Line:
     def _relogin(self, token: str, mode: str) -> Message:
         return self._log_in_with_token("relogin", token, mode)
 
+    def _loaded(self) -> Message:
+        """The gateway has loaded the session and serves its clients."""
+        if self._session is not None:
+            self._book.note("login_completed", self._session.user, kind=self._kind)
+        return {}
+
     def _portfolio(self) -> Message:
         user = self._book.find(self._user.name) if self._user else None
         return {"positions": user.positions, "values": user.values} if user else {}
@@ -179,7 +186,6 @@ class Line:
         self._token = secrets.token_hex(16)
         book.tokens[self._token] = Token(user.name)
         book.note("token_issued", user.name)
-        book.note("login_completed", user.name, kind=self._kind)
         return {"answer": "accepted", "account": user.account, "token": self._token}
 
     def _open_session(self, user: User) -> None:

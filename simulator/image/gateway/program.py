@@ -211,6 +211,7 @@ class Gateway:
         if self.mode == "paper" and self._configuration is None:
             await self._show_paper_notice()
         await self._api.open()
+        await self._line.ask("loaded")
         if self._configuration is None:
             self._run(self._show_configuration())
 
@@ -241,19 +242,19 @@ class Gateway:
         minutes, rest = divmod(seconds, 60)
         wait = f"{minutes} minutes & {rest} seconds" if minutes else f"{rest} seconds"
         text = f"Too many failed login attempts. Please wait {wait} before attempting to re-login again."
-        dialog = Window("dialog", "IBKR Login", text)
-
-        def back_to_login() -> None:
-            self.screen.close(dialog)
-            self.screen.activate(self._login_window)
-
-        dialog.buttons = {"OK": back_to_login}
-        self.screen.open(dialog)
+        self._show_notice(Window("dialog", "IBKR Login", text), lambda: self.screen.activate(self._login_window))
 
     def _show_refusal(self, kind: str, answer: Message) -> None:
         title, text = _REFUSALS[kind]
-        dialog = Window("dialog", title, text.format(account=answer.get("account", "")))
-        dialog.buttons = {"OK": lambda: self.screen.close(dialog)}
+        self._show_notice(Window("dialog", title, text.format(account=answer.get("account", ""))), lambda: None)
+
+    def _show_notice(self, dialog: Window, then: Callable[[], None]) -> None:
+        async def close() -> None:
+            await asyncio.sleep(pace.CLICK)
+            self.screen.close(dialog)
+            then()
+
+        dialog.buttons = {"OK": lambda: self._run(close())}
         self.screen.open(dialog)
 
     # What the broker says unasked

@@ -17,6 +17,7 @@ error_exit() {
 find_auto_restart() {
 	local found=() file
 	echo "Finding autorestart file"
+	sleep 0.1 # a real settings directory holds the whole program: a search through it takes a moment
 	mapfile -t found < <(find "${settings_path}" -mindepth 2 -maxdepth 2 -type f -name autorestart)
 	if [ "${#found[@]}" -gt 1 ]; then
 		for file in "${found[@]:1}"; do
