@@ -19,6 +19,8 @@ SETTINGS = (
     "diagnose_fail_on",
     "diagnose_depth",
     "diagnose_timeout",
+    "diagnose_api_timeout",
+    "diagnose_ascii",
     "diagnose_only",
     "diagnose_log_path",
     "diagnose_log_as_of",
@@ -26,7 +28,7 @@ SETTINGS = (
 MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]
     """The action behind `ibgw_preflight`; its options are documented in the module of the same name."""
 
     TRANSFERS_FILES = False

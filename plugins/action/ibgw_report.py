@@ -22,10 +22,13 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 
 PROBES = ("health", "logscan", "handshake")
 
+#: What a task that brought no result says of itself.
+HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")
+
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]
     """The action behind `ibgw_report`; its options are documented in the module of the same name."""
 
     TRANSFERS_FILES = False
@@ -73,13 +76,14 @@ class ActionModule(ActionBase):
 def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> tuple[list[Verdict], list[str]]:
     """The verdicts on everything that was asked, and what our own code failed on."""
     verdicts: list[Verdict] = []
-    defects = []
+    defects: list[str] = []
     if plan["log"]:
-        return [log_verdict(plan["log"], registered(task_vars, "logscan"), now)], defects
+        as_of = plain(task_vars.get("diagnose_log_as_of"))
+        return [log_verdict(plan["log"], registered(task_vars, "logscan"), as_of, now)], defects
     for machine, ask in plan["machines"].items():
-        variables = task_vars["hostvars"][machine]
+        only = ask["names"] if plan["only"] else None
         try:
-            verdicts += machine_verdicts(machine, variables, ask["names"] if plan["only"] else None, now)
+            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, now)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
@@ -101,15 +105,18 @@ def machine_verdicts(
     return verdict.verdicts_of_machine(evidence.machine(machine, {"gateways": gateways}, results, only, now))
 
 
-def log_verdict(path: str, result: Mapping[str, Any], now: datetime) -> Verdict:
-    """The verdict on a saved log, as of the moment that it was judged from."""
+def log_verdict(path: str, result: Mapping[str, Any], as_of: str | None, now: datetime) -> Verdict:
+    """The verdict on a saved log, from the moment that its silence was judged from: `as_of`, else its last line."""
     scan = result.get("logscan") or {}
-    return verdict.judge_log(Path(path).name, scan, platform.node(), now)
+    last_at = next((log["window"]["last_at"] for log in scan.get("gateways") or ()), None)
+    moment = evidence.moment(as_of) or evidence.moment(last_at) or now
+    return verdict.judge_log(Path(path).name, scan, platform.node(), moment)
 
 
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
-    """What the task of a probe registered on a host; empty where it did not run."""
-    return plain(variables.get(f"diagnose_{probe}")) or {}
+    """What the task of a probe registered on a host: its result, or how it failed; empty where it did not run."""
+    result = variables.get(f"diagnose_{probe}") or {}
+    return {key: plain(result[key]) for key in (probe, *HOW_A_TASK_FAILED) if key in result}
 
 
 def plain(value: Any) -> Any:
@@ -127,9 +134,9 @@ def collection_version() -> str | None:
     root = Path(__file__).parents[2]
     if (root / "MANIFEST.json").exists():
         manifest = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))
-        return manifest["collection_info"]["version"]
+        return str(manifest["collection_info"]["version"])
     if (root / "galaxy.yml").exists():
-        return yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+        return str(yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"])
     return None
 
 

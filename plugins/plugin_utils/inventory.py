@@ -125,7 +125,9 @@ def check_settings(variables: Mapping[str, Any]) -> None:
     """Check the `diagnose_*` variables that hold for the whole run."""
     _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), FAIL_LEVELS)
     _one_of("diagnose_depth", variables.get("diagnose_depth", "api"), DEPTHS)
-    _check_timeout(variables.get("diagnose_timeout", 10))
+    _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
+    _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))
+    _one_of("diagnose_ascii", str(variables.get("diagnose_ascii", False)).lower(), ("true", "false", "yes", "no"))
     as_of = variables.get("diagnose_log_as_of")
     if as_of:
         if not variables.get("diagnose_log_path"):
@@ -133,22 +135,24 @@ def check_settings(variables: Mapping[str, Any]) -> None:
         _check_moment(as_of)
 
 
-def _check_timeout(value: Any) -> None:
+def _check_timeout(name: str, value: Any) -> None:
     try:
         fits = not isinstance(value, bool) and 1 <= float(value) <= 300
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        raise Misuse(f"diagnose_timeout is {_show(value)}; allowed are 1 to 300 seconds")
+        raise Misuse(f"{name} is {_show(value)}; allowed are 1 to 300 seconds")
 
 
 def _check_moment(value: Any) -> None:
     try:
-        datetime.fromisoformat(str(value))
+        zoned = datetime.fromisoformat(str(value)).tzinfo is not None
     except ValueError:
+        zoned = False
+    if not zoned:
         raise Misuse(
-            f"diagnose_log_as_of is {_show(value)}; it must be a moment in ISO 8601 like 2026-03-01T12:00:00Z"
-        ) from None
+            f"diagnose_log_as_of is {_show(value)}; it must be a moment in ISO 8601 with its zone, like 2026-03-01T12:00:00Z"
+        )
 
 
 def declared(variables: Mapping[str, Any]) -> list[str]:

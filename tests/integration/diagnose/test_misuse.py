@@ -71,9 +71,7 @@ def test_machine_without_what_it_needs(diagnose: Diagnose, machine: dict[str, An
     [
         ("diagnose_fail_on=broken", "allowed are never, down, waiting, degraded"),
         ("diagnose_depth=deep", "allowed are tcp, api, account"),
-        ("diagnose_timeout=forever", "1 to 300 seconds"),
         ("diagnose_only=beta/ib-gateway", "the machines of this run are alpha"),
-        ("diagnose_only=a/b/c", "each gateway is given as name or machine/name"),
         ("diagnose_log_path=/nonexistent.log", "does not exist on the controller"),
         ("diagnose_log_as_of=2026-03-01", "without diagnose_log_path"),
     ],

@@ -107,6 +107,9 @@ def test_settings_make_sense(settings: dict[str, Any]) -> None:
         ({"diagnose_timeout": float("nan")}, "1 to 300 seconds"),
         ({"diagnose_log_as_of": "2026-03-01T12:00:00Z"}, "without diagnose_log_path"),
         ({"diagnose_log_path": "x.log", "diagnose_log_as_of": "yesterday"}, "ISO 8601"),
+        ({"diagnose_log_path": "x.log", "diagnose_log_as_of": "2026-03-01T12:00:00"}, "with its zone"),
+        ({"diagnose_api_timeout": -1}, "diagnose_api_timeout is -1; allowed are 1 to 300 seconds"),
+        ({"diagnose_ascii": "maybe"}, "diagnose_ascii"),
     ],
 )
 def test_settings_make_no_sense(settings: dict[str, Any], said: str) -> None:

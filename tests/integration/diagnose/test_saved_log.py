@@ -1,0 +1,62 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A saved log is judged on the controller: no engine, no inventory, no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.diagnose.conftest import LOCAL, Run
+
+Diagnose = Callable[..., Run]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log in which a gateway waits for its second factor, in IBC's words, as `docker logs -t` gives it."""
+    path = tmp_path / "gateway.log"
+    lines = [
+        ("09:59:00", "version: 3.24.1"),
+        ("10:00:00", "Click button: Log In"),
+        ("10:00:03", "detected dialog entitled: Second Factor Authentication; event=Opened"),
+    ]
+    text = "".join(f"2026-03-02T{at}.000000000Z 2026-03-02 {at}:000 IBC: {said}\n" for at, said in lines)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_an_inventory(diagnose: Diagnose, log: Path) -> None:
+    ended = diagnose(None, "-e", f"diagnose_log_path={log}")
+    assert [(row["name"], row["code"]) for row in ended.report["gateways"]] == [("gateway.log", "twofa.pending")]
+    assert "gateway.log is WAITING: twofa.pending" in ended.output
+    assert ended.status == 0
+
+
+def test_a_relative_path_and_a_level(diagnose: Diagnose, log: Path) -> None:
+    ended = diagnose(None, "-e", f"diagnose_log_path={log.name}", "-e", "diagnose_fail_on=waiting")
+    assert ended.status == 2
+    assert ended.report is not None
+
+
+def test_no_machine_of_an_inventory_is_asked(diagnose: Diagnose, log: Path, dead: dict[str, Any]) -> None:
+    ended = diagnose({"alpha": LOCAL, "dead": dead}, "-e", f"diagnose_log_path={log}", "-l", "dead")
+    assert not ended.probed
+    assert "UNREACHABLE" not in ended.output
+    assert len(ended.rows) == 1
+
+
+def test_judged_as_of_a_later_moment(diagnose: Diagnose, log: Path) -> None:
+    ended = diagnose(None, "-e", f"diagnose_log_path={log}", "-e", "diagnose_log_as_of=2026-03-02T11:00:00Z")
+    ((_status, code),) = ended.rows.values()
+    assert code != "twofa.pending"
+
+
+def test_not_a_gateways_log(diagnose: Diagnose, tmp_path: Path) -> None:
+    (tmp_path / "other.log").write_bytes(b"\xff\xfe\x00 nothing of ours \x1b[2J\n" * 50)
+    ended = diagnose(None, "-e", f"diagnose_log_path={tmp_path}/other.log")
+    ((status, _code),) = ended.rows.values()
+    assert (status, ended.status) == ("unknown", 2)
