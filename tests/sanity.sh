@@ -6,7 +6,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$checkout"
 ansible-galaxy collection build --output-path "$place" >/dev/null
-ansible-galaxy collection install "$place"/ibgw-ops-*.tar.gz --collections-path "$place" --offline >/dev/null
+ansible-galaxy collection install "$place"/ibgw-ops-*.tar.gz --collections-path "$place" --offline --force >/dev/null
 
 # ansible-test bootstraps pip with a script from a host that is no package registry. The interpreter's own ensurepip does the
 # same, also where that host can not be reached: put it into the cache that ansible-test looks into first.

@@ -226,8 +226,9 @@ def _tail(client: docker.DockerClient, container: str, max_bytes: int, max_event
     while True:
         scan = Scan(max_events)
         window = Window(max_bytes)
+        # `follow` must be said: the SDK follows what it streams, and would wait for lines to come.
         stream = client.api.logs(
-            container, stdout=True, stderr=True, stream=True, timestamps=True, tail=tail if max_bytes else "all"
+            container, stream=True, follow=False, timestamps=True, tail=tail if max_bytes else "all"
         )
         if not max_bytes:
             scan.read(stream)
