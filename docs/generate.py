@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, STATUSES, Finding, findings
@@ -20,7 +21,7 @@ def pages() -> dict[str, str]:
 
 def _page(finding: Finding) -> str:
     steps = "\n".join(f"{number}. {_named(step)}" for number, step in enumerate(finding.fix, 1))
-    explained_by = [code for code, other in findings().items() if finding.code in other.explains]
+    explained_by = _explained_by(finding)
     parts = [
         GENERATED,
         f"# {finding.code}",
@@ -32,7 +33,7 @@ def _page(finding: Finding) -> str:
         f"## Explains\n\nSeen together with these, it is their cause: {_links(finding.explains)}."
         if finding.explains
         else "",
-        f"## Explained by\n\nIt is a consequence of: {_links(explained_by)}." if explained_by else "",
+        f"## Explained by\n\n{explained_by}" if explained_by else "",
         "All findings: [README](README.md).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -45,8 +46,16 @@ def _status(finding: Finding) -> str:
 
 
 def _remedy(finding: Finding) -> str:
-    reason = f": {finding.remedy_reason}" if finding.remedy_reason else ""
-    return f"The most that is done about it without a person: `{finding.remedy}`{reason}."
+    return f"Remedy: `{finding.remedy}`" + (f", because {finding.remedy_reason}." if finding.remedy_reason else ".")
+
+
+def _explained_by(finding: Finding) -> str:
+    if finding.symptom:
+        return (
+            "It is how deeper trouble looks from outside: whatever else is found before the API's port leads instead."
+        )
+    codes = [code for code, other in findings().items() if finding.code in other.explains]
+    return f"It is a consequence of: {_links(codes)}." if codes else ""
 
 
 def _index() -> str:
@@ -54,7 +63,7 @@ def _index() -> str:
         GENERATED,
         "# Findings",
         "Every condition that a verdict can name, in the order in which one layer depends on the other. The first broken layer leads;"
-        " what it explains is listed as its consequence. `<name>` stands for the container, `<machine>` for its machine.",
+        " what it explains is listed as its consequence. NAME stands for the container, MACHINE for its machine.",
     ]
     for layer in LAYERS:
         rows = "\n".join(
@@ -66,12 +75,12 @@ def _index() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _links(codes: list[str] | tuple[str, ...]) -> str:
+def _links(codes: Iterable[str]) -> str:
     return ", ".join(f"[{code}]({code}.md)" for code in codes)
 
 
 def _named(text: str) -> str:
-    return text.replace("{name}", "<name>").replace("{machine}", "<machine>")
+    return text.replace("{name}", "NAME").replace("{machine}", "MACHINE")
 
 
 def write() -> None:

@@ -126,7 +126,7 @@ class Case:
     def proven_healthy(self) -> bool:
         """The API proved ready; of a saved log: it proves logged in."""
         if self.saved_log:
-            return self.run.state == "logged_in"
+            return self.run.state == "logged_in" and self.run.problem is None
         return self.api.outcome in ("ready", "account_ok")
 
     # What does the log say?
@@ -142,6 +142,8 @@ class Case:
         before = self.run.previous
         if before is None or before.problem is None or self.run.state in LOGGED_IN:
             return False
+        if before.problem == "login.saved_session_refused" and self.run.run_kind == "full_login":
+            return False  # this run types the credentials: what failed is not tried again
         failed_at = PROGRESS.index(before.got_as_far_as) if before.got_as_far_as in PROGRESS else len(PROGRESS)
         return self.run.state not in PROGRESS or PROGRESS.index(self.run.state) <= failed_at
 
@@ -306,14 +308,19 @@ def machine(
 
 
 def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:
-    """The evidence of a saved log, what `ibgw_logscan` returned for a path: as of the moment that it was judged from."""
+    """The evidence of a saved log, what `ibgw_logscan` returned for a path: as of the moment that it was judged from.
+
+    A log of several services is one row, with the cases of them all.
+    """
     logscan = read(LogScan, result)
-    log = next(iter(logscan.gateways), None)
-    last = moment(log.window.last_at) if log else None
-    if log is not None and last is not None:
-        now = last + timedelta(seconds=log.window.silent_seconds or 0)
-    whole = Case(machine=name, name=name, now=now, saved_log=True, logscan=logscan, log=log)
-    return Gateway(name, True, _cases(whole, []))
+    blank = Case(machine=name, name=name, now=now, saved_log=True, logscan=logscan)
+    services = [replace(blank, log=log, now=_judged_from(log) or now) for log in logscan.gateways]
+    return Gateway(name, True, tuple(case for each in services or [blank] for case in _cases(each, [])))
+
+
+def _judged_from(log: GatewayLog) -> datetime | None:
+    last = moment(log.window.last_at)
+    return last + timedelta(seconds=log.window.silent_seconds or 0) if last else None
 
 
 def moment(text: str | None) -> datetime | None:

@@ -278,6 +278,7 @@ class Instance:
     run_kind: str | None
     attempt_kind: str | None
     deadline: str | None
+    asks_again: bool | None
     open_windows: tuple[str, ...]
     last_exit: Exit | None
     problem: str | None

@@ -64,6 +64,8 @@ def not_tws(case: Case) -> Proof | None:
     symptom=True,
 )
 def not_listening(case: Case) -> Proof | None:
+    if case.api.outcome is None and case.shows("api.not_listening"):
+        return Proof("logged in, but nothing listens on the API's port", case.log_quotes())
     moved = case.api.outcome == "port_changed"
     return _met(
         case, "api.not_listening", "the API has moved to another port" if moved else "nothing listens on the API's port"

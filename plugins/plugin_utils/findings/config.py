@@ -355,16 +355,18 @@ def port_bypasses_relay(case: Case) -> Proof | None:
 def mode_port_mismatch(case: Case) -> Proof | None:
     endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
     other_only = case.mode in ("paper", "live") and bool(endpoints) and case.mode not in endpoints
-    if not case.running or (not other_only and not case.says("config.mode_port_mismatch")):
+    if not case.alive or case.served or not (other_only or case.says("config.mode_port_mismatch")):
         return None
+    used = " and ".join(sorted(filter(None, endpoints))) or "the other mode"
     return Proof(
-        f"runs in mode {case.endpoint}, publishes the port of {' and '.join(sorted(filter(None, endpoints)))}",
+        f"runs in mode {case.endpoint}, but what is used is the port of {used}",
         tuple(
             case.quote("health", f"{port.host_port} -> {port.container_port} ({port.endpoint})")
             for port in case.gateway.ports
             if port.host_port and port.endpoint
         )
-        + case.api_quotes(),
+        + case.api_quotes()
+        + case.log_quotes(),
         severity="down" if case.api.outcome and not case.served else None,
     )
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import RESTARTING_POLICIES, Case, moment
@@ -18,6 +19,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 
 #: What a login that failed drives or shows.
 NO_LOGIN = ("gateway.starting", "login.in_progress", "gateway.crashed", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API)
+
+#: Logins that IBKR refused for good.
+REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not_permitted")
 
 #: States between the window and the second factor or the start of the session.
 UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loading")
@@ -49,10 +53,20 @@ def tries_again(case: Case) -> str | None:
     before = case.run.previous
     if case.run.state in ("cold_restarting", "auto_restarting", "twofa_retrying") or (before and before.problem):
         return "the controller or a restart policy logs in again by itself"
+    if _answered_by_restart(case):
+        return "the controller answers a refused login with another one, without limit"
     policy = (container.restart_policy or "").partition(":")[0]
     if case.run.state in ("ended", "shutting_down") and policy in RESTARTING_POLICIES:
         return f"the restart policy {policy} starts it again"
     return None
+
+
+def _answered_by_restart(case: Case) -> bool:
+    """IBC answers a refused login with a cold restart since 3.20.0 (LoginFailedDialogHandler.java:42), except this window's."""
+    version = re.match(r"(\d+)\.(\d+)", (case.log.controller.version if case.log else None) or "")
+    recent = version is not None and (int(version[1]), int(version[2])) >= (3, 20)
+    parked = "Unrecognized Username or Password" in case.run.open_windows
+    return recent and not parked and case.run.problem in REFUSALS
 
 
 def protecting(case: Case, proof: Proof) -> Proof:

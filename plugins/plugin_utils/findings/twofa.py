@@ -23,13 +23,10 @@ UNANSWERED_LIMIT = 5
 
 def asks_again(case: Case) -> bool | None:
     """Whether an expired prompt is followed by another; None where the setting is not known."""
-    if case.log is not None and case.log.settings:
-        again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT")
-    elif "RELOGIN_AFTER_TWOFA_TIMEOUT" in case.gateway.container.environment:
-        again = case.variable("RELOGIN_AFTER_TWOFA_TIMEOUT")
-    else:
-        return None
-    return again.strip().lower() in ("yes", "true")
+    if case.run.asks_again is not None:
+        return case.run.asks_again
+    again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
+    return again in ("yes", "true") if again else None
 
 
 def _afterwards(case: Case) -> str:

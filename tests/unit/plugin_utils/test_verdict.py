@@ -113,6 +113,8 @@ def test_the_cause_of_the_last_run_leads_until_this_one_gets_further():
     assert outcome(judged(**state("gateway_starting", 3, previous=failed))) == ("down", "login.credentials_rejected")
     assert outcome(judged(**state("submitted", 3, previous=failed))) == ("down", "login.credentials_rejected")
     assert outcome(judged(**state("twofa_pending", 3, previous=failed))) == ("waiting", "twofa.pending")
+    token = {"problem": "login.saved_session_refused", "got_as_far_as": "logged_in"}
+    assert outcome(judged(**state("twofa_pending", 3, previous=token))) == ("waiting", "twofa.pending")
     assert outcome(judged(run={"previous": failed})) == ("healthy", None)
 
 
@@ -133,6 +135,10 @@ def test_rejected_credentials_stop_what_would_try_again_and_nothing_else():
     parked = judged(**said("login.credentials_rejected", open_windows=["Unrecognized Username or Password"]))
     assert parked.leading.remedy == "ask_person"
     again = {"problem": "login.credentials_rejected", "got_as_far_as": "submitted"}
+    answered = judged(**said("login.credentials_rejected", "connecting"))  # no window: IBC 3.24 cold-restarts
+    assert answered.leading.remedy == "stop_to_protect_account"
+    older = {"controller": {"version": "3.18.0"}}
+    assert judged(**said("login.credentials_rejected", "connecting"), log=older).leading.remedy == "ask_person"
     looping = judged(**said("login.credentials_rejected", "cold_restarting", previous=again))
     assert looping.leading.remedy == "stop_to_protect_account"
     by_docker = judged(**said("login.credentials_rejected", "ended"), container={"status": "restarting"})
@@ -171,15 +177,13 @@ def test_a_stop_names_who_did_it_and_the_exit_code():
 
 
 def test_a_prompt_tells_when_it_was_sent_when_it_expires_and_what_then():
-    row = judged(**state("twofa_pending", 65, deadline=at(-115)))
+    row = judged(**state("twofa_pending", 65, deadline=at(-115), asks_again=False))
     assert row.leading.proof.summary == (
         "push sent at 11:58:55 UTC, expires about 12:01:55 (1:55 min left), then it stays logged out until somebody restarts it"
     )
     assert row.leading.proof.deadline == at(-115)
-    asks = {"settings": {"ReloginAfterSecondFactorAuthenticationTimeout": "yes"}}
-    assert (
-        "then it asks again" in judged(**state("twofa_pending", 65, deadline=at(-115)), log=asks).leading.proof.summary
-    )
+    asks = judged(**state("twofa_pending", 65, deadline=at(-115), asks_again=True))
+    assert "then it asks again" in asks.leading.proof.summary
 
 
 def test_steps_and_commands_name_the_container_and_the_machine():
@@ -337,6 +341,18 @@ def test_a_saved_log_is_judged_as_of_its_own_time():
     row = log_verdict(state="twofa_pending", since=at(90), deadline=at(-90))
     assert outcome(row) == ("waiting", "twofa.pending")
     assert row.checked_at == "2026-03-01T12:00:00Z"
+
+
+def test_a_saved_log_of_several_services_takes_the_worst():
+    live = {**RUN, "endpoint": "live", "state": "twofa_pending"}
+    services = [{**LOG, "instances": [RUN]}, {**LOG, "settings": {"TradingMode": "live"}, "instances": [live]}]
+    row = verdict.judge_log("some.log", {"available": True, "gateways": services}, "controller", NOW)
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert set(row.endpoints) == {"paper", "live"}
+
+
+def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():
+    assert outcome(log_verdict(problem="layer.unheard_of")) == ("unknown", "probe.incomplete")
 
 
 def test_a_log_that_could_not_be_read_is_unknown():

@@ -141,8 +141,11 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         met("relay.no_backend", "closed_at_open"),
     ),
     "config.mode_port_mismatch": (
-        {"gateway": {"ports": [{"container_port": 4003, "host_port": 4001, "role": "relay", "endpoint": "live"}]}},
-        {},
+        {
+            "gateway": {"ports": [{"container_port": 4003, "host_port": 4001, "role": "relay", "endpoint": "live"}]},
+            **met("relay.no_backend", "closed_at_open"),
+        },
+        met("relay.no_backend", "closed_at_open"),
     ),
     "config.read_only_api": (
         {"declared": {"expect_orders": True}, "log": {"settings": {"ReadOnlyApi": "yes"}}},
