@@ -1,0 +1,135 @@
+"""The demo fleet, diagnosed as a user does it: every condition is found out, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from simulator import fleet
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PLAYBOOK = CHECKOUT / "playbooks" / "diagnose.yml"
+INVENTORY = CHECKOUT / "inventories" / "demo"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def demo(engine: docker.DockerClient) -> Iterator[fleet.Fleet]:
+    yield fleet.up(engine)
+    fleet.down(engine)
+
+
+@pytest.fixture(scope="module")
+def diagnosis(demo: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What a user sees, and the report, of one run over the whole fleet right after it came up."""
+    reports = tmp_path_factory.mktemp("reports")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(PLAYBOOK), "-i", str(INVENTORY)]
+    settings = {"diagnose_fail_on": "never", "diagnose_report_dir": str(reports)}
+    done = subprocess.run(
+        [*command, "-e", json.dumps(settings)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads((reports / "report.json").read_text())
+
+
+def row(report: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(row for row in report["gateways"] if row["name"] == name)
+
+
+EXPECTED = {gateway.name: gateway.expected for gateway in fleet.FLEET} | fleet.WITHOUT_CONTAINER
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_condition_is_found_out(diagnosis: tuple[str, dict[str, Any]], name: str) -> None:
+    _, report = diagnosis
+    judged = row(report, name)
+    if EXPECTED[name]:
+        assert judged["code"] in EXPECTED[name], judged
+    else:
+        assert judged["status"] == "healthy", judged
+
+
+def test_every_row_is_in_the_summary(diagnosis: tuple[str, dict[str, Any]]) -> None:
+    printed, report = diagnosis
+    for judged in report["gateways"]:
+        assert judged["name"] in printed
+        assert judged["code"] is None or judged["code"] in printed
+
+
+def test_a_pending_push_has_a_deadline(diagnosis: tuple[str, dict[str, Any]]) -> None:
+    _, report = diagnosis
+    assert row(report, "live-2fa")["deadline"] > report["generated_at"]
+
+
+def test_a_missing_container_names_what_comes_near(demo: fleet.Fleet, ansible_playbook: Run, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(machine(gateways=[{"name": "paper-okay"}]))
+    done = ansible_playbook(PLAYBOOK, "-i", inventory, "-e", "diagnose_undeclared=false")
+    assert done.returncode == 2
+    assert "paper-ok" in row(report_in(tmp_path), "paper-okay")["summary"]
+
+
+def test_one_gateway_alone(demo: fleet.Fleet, ansible_playbook: Run, tmp_path: Path) -> None:
+    done = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_only=paper-bypass")
+    assert done.returncode == 2, done.stdout
+    assert [row["name"] for row in report_in(tmp_path)["gateways"]] == ["paper-bypass"]
+
+
+def test_gateways_are_found_where_none_is_declared(demo: fleet.Fleet, ansible_playbook: Run, tmp_path: Path) -> None:
+    ansible_playbook(PLAYBOOK, "-i", CHECKOUT / "inventories" / "local", "-e", "diagnose_fail_on=never")
+    found = {row["name"] for row in report_in(tmp_path)["gateways"] if not row["declared"]}
+    assert {gateway.name for gateway in fleet.FLEET} <= found
+    assert "ibgw-demo-broker" not in found
+
+
+def test_approving_the_push_makes_it_healthy(demo: fleet.Fleet, ansible_playbook: Run, tmp_path: Path) -> None:
+    demo.broker.approve("live-2fa")
+    demo.logged_in("live-2fa")
+    done = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_only=live-2fa")
+    assert done.returncode == 0, done.stdout
+    assert row(report_in(tmp_path), "live-2fa")["status"] == "healthy"
+
+
+def test_a_diagnosis_costs_no_login_and_cuts_no_client(
+    demo: fleet.Fleet, ansible_playbook: Run, tmp_path: Path
+) -> None:
+    before = demo.broker.ledger()
+    ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_depth=account")
+    assert [entry for entry in demo.broker.ledger() if entry not in before] == []
+    facts = row(report_in(tmp_path), "paper-ok")
+    assert facts["status"] == "healthy"
+
+
+def test_a_name_that_is_taken_is_refused(engine: docker.DockerClient, demo: fleet.Fleet) -> None:
+    engine.containers.get("paper-stopped").remove()
+    stranger = engine.containers.create("debian:bookworm-slim", "true", name="paper-stopped")
+    try:
+        with pytest.raises(fleet.CanNotSimulate, match="paper-stopped"):
+            fleet.up(engine)
+        stranger.reload()
+        assert demo.simulation.gateways(), "the running fleet was touched"
+    finally:
+        stranger.remove()
+
+
+def machine(**variables: Any) -> str:
+    """An inventory with this machine, and nothing else."""
+    host = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        **variables,
+    }
+    return json.dumps({"gateway_hosts": {"hosts": {"here": host}}})
+
+
+def report_in(directory: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((directory / "reports" / "report.json").read_text())
+    return report
