@@ -232,6 +232,7 @@ def build_image(engine: DockerClient) -> str:
         rm=True,
         forcerm=True,
     )
+    engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
     return IMAGE
 
 

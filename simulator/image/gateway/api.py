@@ -103,8 +103,8 @@ class Api:
             while True:
                 await self._answer(client, await wire.read_fields(reader))
                 await writer.drain()
-        except (OSError, EOFError, wire.NotSpoken):
-            pass
+        except (OSError, EOFError, LookupError, ValueError):
+            pass  # gone, or talks something else: cut off
         finally:
             if client.id is not None:
                 del self._clients[client.id]
