@@ -6,6 +6,7 @@ For demo and tests only. What is created here carries `LABEL`, and only what car
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import os
@@ -213,8 +214,13 @@ def published_port(container: Container, port: str) -> int:
 
 
 def build_image(engine: DockerClient) -> str:
-    """The simulator's image, built again only when its sources have changed."""
-    context = _build_context()
+    """The simulator's image, built again only when its sources have changed; by one process at a time."""
+    with (_HERE / "image/Dockerfile").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build_unless_current(engine, _build_context())
+
+
+def _build_unless_current(engine: DockerClient, context: bytes) -> str:
     content = hashlib.sha256(context).hexdigest()
     try:
         if engine.images.get(IMAGE).labels.get(_CONTENT_LABEL) == content:
