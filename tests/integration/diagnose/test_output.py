@@ -23,6 +23,7 @@ def test_selected_gateway_only(diagnose: Diagnose, dead: dict[str, Any]) -> None
     machine = {**LOCAL, "gateways": [{"name": "one"}, {"name": "two"}]}
     ended = diagnose({"alpha": machine, "dead": dead}, "-e", "diagnose_only=two")
     assert set(ended.rows) == {"alpha/two"}
+    assert "...ignoring" not in ended.output  # nothing was tried on the other machine
 
 
 def test_report_directory_that_can_not_be_written_is_a_warning(diagnose: Diagnose, tmp_path: Path) -> None:
