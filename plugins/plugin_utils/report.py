@@ -43,7 +43,12 @@ ARTIFACT_SUMMARY = 160
 
 
 def build(
-    verdicts: Sequence[Verdict], machines: int, generated_at: str, controller: str, version: str | None, error: str | None
+    verdicts: Sequence[Verdict],
+    machines: int,
+    generated_at: str,
+    controller: str,
+    version: str | None,
+    error: str | None,
 ) -> dict[str, Any]:
     """The report of a run; `machines` counts those that were asked, `error` says what went wrong with the run itself."""
     rows = sorted((_row(verdict) for verdict in verdicts), key=lambda row: (urgency(row["status"]), row["id"]))
