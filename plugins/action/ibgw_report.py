@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 
 PROBES = ("health", "logscan", "handshake")
@@ -78,8 +79,7 @@ def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime)
     verdicts: list[Verdict] = []
     defects: list[str] = []
     if plan["log"]:
-        as_of = plain(task_vars.get("diagnose_log_as_of"))
-        return [log_verdict(plan["log"], registered(task_vars, "logscan"), as_of, now)], defects
+        return [log_verdict(plan["log"], registered(task_vars, "logscan"), now)], defects
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None
         try:
@@ -105,12 +105,9 @@ def machine_verdicts(
     return verdict.verdicts_of_machine(evidence.machine(machine, {"gateways": gateways}, results, only, now))
 
 
-def log_verdict(path: str, result: Mapping[str, Any], as_of: str | None, now: datetime) -> Verdict:
-    """The verdict on a saved log, from the moment that its silence was judged from: `as_of`, else its last line."""
-    scan = result.get("logscan") or {}
-    last_at = next((log["window"]["last_at"] for log in scan.get("gateways") or ()), None)
-    moment = evidence.moment(as_of) or evidence.moment(last_at) or now
-    return verdict.judge_log(Path(path).name, scan, platform.node(), moment)
+def log_verdict(path: str, result: Mapping[str, Any], now: datetime) -> Verdict:
+    """The verdict on a saved log."""
+    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now)
 
 
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:

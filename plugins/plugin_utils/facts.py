@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import LOGGED_IN, Case, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case, moment, stamp
 
 
 def facts_of(case: Case) -> dict[str, object]:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, Gateway, Machine, saved_log, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine, saved_log
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, logged_in_since
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
@@ -48,7 +49,8 @@ def verdicts_of_machine(machine: Machine) -> list[Verdict]:
 
 
 def judge_log(name: str, result: Mapping[str, Any], host: str, now: datetime) -> Verdict:
-    """The verdict on a saved log: `result` is what `ibgw_logscan` returned for a path, `host` the controller's name."""
+    """The verdict on a saved log: `result` is what `ibgw_logscan` returned for a path, `host` the controller's name, `now` the
+    moment that its silence was judged from."""
     return _verdict(host, saved_log(name, result, now))
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import soft_restart_possible
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import MUTE_API, Proof, finding
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,
@@ -323,7 +323,7 @@ def port_bypasses_relay(case: Case) -> Proof | None:
     if not bypasses or case.published("relay") or case.served or not case.running:
         return None
     port = bypasses[0]
-    relay = next(iter(case.own_ports("relay")), None)
+    relay = next((each.port for each in case.listeners("relay")), None)
     wanted = f", the relay listens on {relay}" if relay else ""
     mapping = f"{port.host_port}:{port.container_port}"
     return Proof(
@@ -354,12 +354,13 @@ def port_bypasses_relay(case: Case) -> Proof | None:
 )
 def mode_port_mismatch(case: Case) -> Proof | None:
     endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
-    other_only = case.mode in ("paper", "live") and bool(endpoints) and case.mode not in endpoints
+    mode = case.setting("TradingMode", "TRADING_MODE") or case.mode
+    other_only = mode in ("paper", "live") and case.mode != "both" and bool(endpoints) and mode not in endpoints
     if not case.alive or case.served or not (other_only or case.says("config.mode_port_mismatch")):
         return None
     used = " and ".join(sorted(filter(None, endpoints))) or "the other mode"
     return Proof(
-        f"runs in mode {case.endpoint}, but what is used is the port of {used}",
+        f"runs in mode {mode}, but what is used is the port of {used}",
         tuple(
             case.quote("health", f"{port.host_port} -> {port.container_port} ({port.endpoint})")
             for port in case.gateway.ports

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import PROGRESS, Case, moment
+from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,
@@ -46,7 +47,7 @@ def _each_turn_is_a_login(case: Case) -> bool:
         return False
     before = case.run.previous
     reached = (case.run.state, before.got_as_far_as if before else None)
-    typed = any(state in PROGRESS[PROGRESS.index("submitted") :] for state in reached)
+    typed = any(RANK.get(state or "", -1) >= RANK["submitted"] for state in reached)
     return typed or (case.log.history.login_attempts_last_hour or 0) >= LOOP_STARTS
 
 
@@ -158,12 +159,12 @@ def stopped(case: Case) -> Proof | None:
         return None
     by = f" by {stop.by}" if stop and stop.by else ""
     code = f", exit code {container.exit_code}" if container.exit_code is not None else ""
-    meaning = f" ({container.exit_meaning})" if container.exit_meaning else ""
+    meaning = f": {container.exit_meaning}" if container.exit_meaning else ""
     quotes = case.container_quotes() if container.status else ()
     if stop:
         quotes += (case.quote("health", f"docker event: {stop.action}{by}", stop.at),)
     return Proof(
-        f"stopped from outside{by}{code}{meaning}",
+        f"stopped{by or ' from outside'}{code}{meaning}",
         quotes + (case.log_quotes(1) if case.says("container.stopped") else ()),
         since=container.finished_at,
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import PROGRESS, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,

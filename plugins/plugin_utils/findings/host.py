@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import PROCESS_ENDED, Proof, finding
 
 #: What Ansible says when it got in and was not let do its work: its words, what that means, what mends it (ansible-core 2.19).

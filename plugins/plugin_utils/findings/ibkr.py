@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import RESTARTING_POLICIES, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import RESTARTING_POLICIES, Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,

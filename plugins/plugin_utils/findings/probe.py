@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import PROBES, Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.host import denial
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Quote, finding
 

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 
 #: Dependency order: a broken layer explains those after it.
 LAYERS = (

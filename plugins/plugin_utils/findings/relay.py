@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
 #: A relay that can not bind tries again every 5 s (gnzsnz run_socat.sh:9-14); older failures are over.
@@ -72,12 +72,13 @@ def down(case: Case) -> Proof | None:
     if not case.running or not gateway or relay or case.published("gateway"):
         return None
     relays = [process for process in case.gateway.processes if process.role == "relay"]
-    own, wanted = gateway[0].port, " or ".join(str(port) for port in case.own_ports("relay"))
+    own = gateway[0].port
     return Proof(
         f"the gateway listens on {own}, nothing on the relay's port",
         (
             case.quote(
-                "health", f"listening: {own} (gateway); not listening: {wanted} (relay); {len(relays)} relay processes"
+                "health",
+                f"listening on {own}: the gateway; listening for clients outside: none; relay processes: {len(relays)}",
             ),
             *case.api_quotes(),
         ),

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -186,7 +186,7 @@ def pending(case: Case) -> Proof | None:
     if expires and expires > case.now:
         words += f", expires about {expires:%H:%M:%S} ({countdown((expires - case.now).total_seconds())} left), {_afterwards(case)}"
     elif expires:
-        words += f", should have expired about {expires:%H:%M:%S}, {_afterwards(case)}"
+        words += f", should have expired about {expires:%H:%M:%S} and is still open"
     return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
 
 

@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Case, Machine
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Machine
 
 #: Sunday 2026-03-01, 12:00 UTC: seven in the morning in New York.
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)

@@ -1,0 +1,242 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The evidence of one endpoint of one gateway, and the questions that rules ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
+    Endpoint,
+    GatewayHealth,
+    GatewayLog,
+    Handshake,
+    Health,
+    Instance,
+    Listener,
+    LogLine,
+    LogScan,
+    Port,
+    read,
+)
+
+#: The probes, in the order in which they run.
+PROBES = ("health", "logscan", "handshake")
+
+#: States of a login under way; the API port opens after the last of them (IBC userguide.md).
+PROGRESS = tuple(state for state, rank in RANK.items() if 0 <= rank < RANK["logged_in"])
+
+#: States in which the gateway was logged in during this run.
+LOGGED_IN = ("logged_in", "logged_in_blocked", "connection_lost", "relogin")
+
+#: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
+SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
+
+#: Restart policies with which Docker starts a container again after its process ended.
+RESTARTING_POLICIES = ("always", "unless-stopped", "on-failure")
+
+
+@dataclass(frozen=True)
+class Task:
+    """How Ansible's task for one probe ended where it brought no result; `message` is what Ansible said of it."""
+
+    unreachable: bool = False
+    failed: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the inventory says of one gateway."""
+
+    name: str | None
+    trading_mode: str | None
+    family: str | None
+    expect_orders: bool | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """The evidence of one endpoint of one gateway: what a rule judges.
+
+    Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
+    else as `endpoint`. `run` is the log's newest run of this endpoint, `api` what a client outside gets (else the answer from
+    inside), `inside` what the gateway's own port answers within the container.
+    """
+
+    machine: str
+    name: str
+    now: datetime
+    endpoint: str | None = None
+    mode: str | None = None
+    saved_log: bool = False
+    declared: Declared | None = None
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    health: Health = read(Health, None)
+    logscan: LogScan = read(LogScan, None)
+    handshake: Handshake = read(Handshake, None)
+    gateway: GatewayHealth = read(GatewayHealth, None)
+    log: GatewayLog | None = None
+    run: Instance = read(Instance, None)
+    api: Endpoint = read(Endpoint, None)
+    inside: Endpoint = read(Endpoint, None)
+
+    # Is it alive?
+
+    @property
+    def running(self) -> bool:
+        """The container runs."""
+        return self.gateway.container.status == "running"
+
+    @property
+    def ended(self) -> bool:
+        """The container has ended."""
+        return self.gateway.container.status in ("exited", "dead")
+
+    @property
+    def alive(self) -> bool:
+        """Nothing says that the process whose log this is has ended: the container runs, or there is only the log."""
+        return self.gateway.container.status in ("running", None) and self.gateway.exists is not False
+
+    @property
+    def served(self) -> bool:
+        """The API answered us up to the order id and the accounts."""
+        return self.api.outcome in SERVED
+
+    @property
+    def proven_healthy(self) -> bool:
+        """The API proved ready; of a saved log: it proves logged in."""
+        if self.saved_log:
+            return self.run.state == "logged_in" and self.run.problem is None
+        return self.api.outcome in ("ready", "account_ok")
+
+    # What does the log say?
+
+    @property
+    def state(self) -> str | None:
+        """Where the login is now; None where that is not known or its process is gone."""
+        return self.run.state if self.alive else None
+
+    @property
+    def continues_failure(self) -> bool:
+        """This run was begun because the last one failed, and has not got further than that one yet."""
+        before = self.run.previous
+        if before is None or before.problem is None or self.run.state in LOGGED_IN or self.served:
+            return False
+        if before.problem == "login.saved_session_refused" and self.run.run_kind == "full_login":
+            return False  # this run types the credentials: what failed is not tried again
+        return RANK.get(self.run.state or "", -1) <= RANK.get(before.got_as_far_as or "", RANK["logged_in"])
+
+    def says(self, code: str) -> bool:
+        """The log alone supports `code`: of this run, or of the one that this run continues.
+
+        The API port opens only after the login: an API that serves us has overtaken what the log says of a login under way.
+        """
+        if self.served and self.run.state in (*PROGRESS, "twofa_retrying", "existing_session", "throttled"):
+            return False
+        if self.run.problem == code:
+            return True
+        return self.continues_failure and self.run.previous is not None and self.run.previous.problem == code
+
+    def shows(self, code: str) -> bool:
+        """The log supports `code` and its process still lives: for conditions that end with the process."""
+        return self.alive and self.says(code)
+
+    def log_quotes(self, limit: int = 3) -> tuple[Quote, ...]:
+        """The newest lines on which the log's state and problem rest."""
+        return tuple(_log_quote(line) for line in self.run.evidence[-limit:])
+
+    def setting(self, controller_key: str, variable: str) -> str:
+        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set."""
+        if self.log is not None and controller_key in self.log.settings:
+            return _value(self.log.settings[controller_key])
+        return self.variable(variable)
+
+    # What does the container say?
+
+    def variable(self, name: str) -> str:
+        """A variable of the container's environment; empty when it is empty or not set."""
+        return _value(self.gateway.container.environment.get(name))
+
+    @property
+    def family(self) -> Family | None:
+        """What is known of its image family."""
+        return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")
+
+    def own_ports(self, role: str) -> tuple[int, ...]:
+        """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""
+        ports = self.family.ports.items() if self.family else ()
+        return tuple(number for number, port in ports if port.role == role and self.endpoint in (port.endpoint, None))
+
+    def listeners(self, role: str) -> tuple[Listener, ...]:
+        """What listens now on the ports of that role."""
+        return tuple(each for each in self.gateway.sockets.listening if each.port in self.own_ports(role))
+
+    def close_wait(self) -> int:
+        """Connections that a client has closed and the gateway has not, on the gateway's own port."""
+        return sum(self.gateway.sockets.close_wait.get(str(port), 0) for port in self.own_ports("gateway"))
+
+    def published(self, role: str) -> tuple[Port, ...]:
+        """The ports of that role that this endpoint publishes on its machine."""
+        return tuple(
+            port
+            for port in self.gateway.ports
+            if port.host_port
+            and port.role == role
+            and (self.endpoint is None or port.endpoint in (self.endpoint, None))
+        )
+
+    def container_quotes(self, *extra: str) -> tuple[Quote, ...]:
+        """The container's state as one quote, and whatever else belongs to it."""
+        container = self.gateway.container
+        words = f"container {self.name}: {container.status}"
+        if container.status in ("exited", "dead", "restarting"):
+            words += f", exit code {container.exit_code}"
+            words += f" ({container.exit_meaning})" if container.exit_meaning else ""
+        at = container.finished_at if self.ended else container.started_at
+        return (self.quote("health", words, at), *(self.quote("health", text) for text in extra if text))
+
+    def api_quotes(self) -> tuple[Quote, ...]:
+        """What the API probe met, as one quote."""
+        answer = self.api
+        if answer.outcome is None:
+            return ()
+        where = f"{answer.host}:{answer.port}" + (f" inside {self.name}" if answer.inside else "")
+        words = f"{where}: {answer.outcome.replace('_', ' ')}, reached {answer.reached}"
+        return (self.quote("api", f"{words}: {answer.detail}" if answer.detail else words),)
+
+    def quote(self, source: str, words: str, at: str | None = None) -> Quote:
+        """One piece of evidence, fit to be shown."""
+        return Quote(source, quote(words), at)
+
+
+def _value(told: str | None) -> str:
+    """A setting's value as the probes tell it: they write an empty one as `<empty>`."""
+    return told if told and told != "<empty>" else ""
+
+
+def _log_quote(line: LogLine) -> Quote:
+    return Quote("log", quote(line.quote or ""), line.at)
+
+
+def moment(text: str | None) -> datetime | None:
+    """An ISO 8601 time of a module result, in UTC; None for anything else and for Docker's zero time."""
+    try:
+        parsed = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    if parsed.year <= 1:
+        return None
+    return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+
+
+def stamp(at: datetime) -> str:
+    """A time as reports give it: ISO 8601 in UTC, whole seconds."""
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
