@@ -26,12 +26,13 @@ test-unit: env
 	$(BIN)/pytest -n 2 -q tests/unit
 
 test-integration: env
-	$(BIN)/pytest -q tests/integration
+	$(BIN)/pytest -n 4 --dist loadscope -q tests/integration
 
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy -p simulator
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/antsibull-changelog lint

@@ -25,10 +25,9 @@ def demo(_: argparse.Namespace) -> int:
     fleet.up(engine.client())
     playbook = Path(sys.executable).with_name("ansible-playbook")
     REPORT.unlink(missing_ok=True)
-    diagnose = [playbook, "playbooks/diagnose.yml", "-i", INVENTORY, "-e", "diagnose_fail_on=never"]
-    code = subprocess.run(
-        [*diagnose, "-e", f"diagnose_report_dir={REPORT.parent}"], cwd=CHECKOUT, check=False
-    ).returncode
+    settings = {"diagnose_fail_on": "never", "diagnose_report_dir": str(REPORT.parent)}
+    command = [str(playbook), "playbooks/diagnose.yml", "-i", str(INVENTORY), "-e", json.dumps(settings)]
+    code = subprocess.run(command, cwd=CHECKOUT, check=False).returncode
     if code != 0:
         return code
     wrong = misjudged(json.loads(REPORT.read_text()))

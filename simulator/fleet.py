@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from docker import DockerClient
 from docker.errors import NotFound
@@ -40,7 +41,7 @@ class Fleet:
     simulation: Simulation
     broker: Broker
 
-    def start(self, name: str, *, mode: str = "paper", password: str = _PASSWORD, **options: object) -> Container:
+    def start(self, name: str, *, mode: str = "paper", password: str = _PASSWORD, **options: Any) -> Container:
         """Start the gateway `name`, whose user at the broker has the same name."""
         return self.simulation.start_gateway(name, name, password, mode, **options)
 
@@ -57,7 +58,7 @@ class Gateway:
     condition: str
     cause: Callable[[Fleet, str], None]
     expected: tuple[str, ...] = ()
-    user: dict[str, object] = field(default_factory=dict)
+    user: dict[str, Any] = field(default_factory=dict)
 
 
 def _logged_in_with_client(fleet: Fleet, name: str) -> None:
