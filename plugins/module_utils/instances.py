@@ -127,6 +127,9 @@ class Instances:
         if fresh is None or fresh.mode not in (None, event.mode):
             same = next((run for run in self.runs if run.mode == event.mode), None)
             return self._begin(event, same, "script_starting")
+        before = self._before.get(event.mode)
+        if before and fresh.previous is None:  # of two instances each continues its own
+            fresh.previous = continued(before, event, same_container=False)
         return fresh
 
     def _jvm_started(self, event: Event) -> Run:

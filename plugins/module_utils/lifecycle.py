@@ -119,9 +119,7 @@ _PROBLEMS = {
 }
 
 # Dialogs that no release answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
-_BLOCKING = frozenset(
-    {"Login Messages", "API client needs write access action confirmation", "Use SSL encryption", "IBKR Login"}
-)
+_BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
 # Dialogs that the controller answers at once, unless its settings forbid it.
 _ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway"})
 
@@ -177,7 +175,9 @@ class Run:
     def fail(self, problem: str, event: Event) -> None:
         """The first cause stays: what comes after it is its consequence."""
         if self.problem is None:
-            self.problem, self.failed_at = problem, min(self.login_rank, max(self.furthest, 0))
+            relogin = self.attempt == "relogin"
+            self.problem = problem
+            self.failed_at = RANK["authenticating"] if relogin else min(self.login_rank, max(self.furthest, 0))
             self.evidence = [*(one for one in (self.submitted or self.first,) if one), event]
         elif problem == self.problem:
             self.evidence = [*self.evidence[:1], event]
@@ -207,8 +207,8 @@ class Run:
         """Keep track of what is on the screen; False when `event` only touches a window that is known."""
         title = event.title or ""
         if event.change == CLOSED:
-            self.windows.pop(title, None)
-            self.left[title] = event
+            if self.windows.pop(title, None):
+                self.left = {title: event}
             return True
         if event.change == SEEN:
             # Some dialogs are never reported as opened (IBC issue 255); what has just closed may still report a focus.
@@ -418,6 +418,13 @@ def _dialog_text(run: Run, event: Event) -> None:
     run.fail(problem, event)
 
 
+def _login_error(run: Run, event: Event) -> None:
+    if refusal(event.value):
+        _dialog_text(run, event)
+    else:
+        _refused(run, event)
+
+
 def _throttled(run: Run, event: Event) -> None:
     run.recover()
     run.fail("login.throttled", event)
@@ -563,6 +570,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "refused": _refused,
     "refusal_closed": _refusal_closed,
     "dialog_text": _dialog_text,
+    "login_error": _login_error,
     "throttled": _throttled,
     "login_completed": _login_completed,
     "configured": _configured,
@@ -654,6 +662,8 @@ def _open_question(run: Run, now: float | None) -> str | None:
         return "twofa.retrying" if run.retries else "twofa.pending"
     if run.state == "twofa_retrying" or (run.retries and run.login_rank < RANK["loading"]):
         return "twofa.retrying"
+    if run.login_rank < RANK["logged_in"] and blocking_window(run, None) and (elapsed(run.last, now) or 0.0) > 10.0:
+        return "login.dialog_blocking"
     if run.state == "login_window" and run.typed and "" in map(run.settings.get, ("IbLoginId", "IbPassword")):
         return "config.credentials_missing"
     if run.state == "logged_in":
@@ -697,15 +707,11 @@ def _silence(run: Run, now: float | None) -> str | None:
     patience, problem = _PATIENCE.get(run.state, (0.0, None))
     if problem is None or silent <= patience:
         return None
-    if run.state != "existing_session" and _unanswered(run):
+    if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
         return "login.dialog_blocking"
     if run.state == "loading" and run.prompts:
         return "twofa.login_incomplete"
     return problem
-
-
-def _unanswered(run: Run) -> bool:
-    return any("Configuration" not in title for title in run.windows)
 
 
 def _deadline(run: Run) -> float | None:

@@ -189,16 +189,17 @@ def _containers(
     from ansible_collections.ibgw.ops.plugins.module_utils import engine
 
     client = engine.connect(docker_host, timeout)
+    ends = time.monotonic() + timeout
+    now = time.time() if moment is None else moment
     try:
-        now = time.time() if moment is None else moment
         targets = engine.gateway_containers(client, names, find=not names)
-        return engine.each(partial(_container, client, now, max_bytes, max_events), targets)
+        return engine.each(partial(_container, client, now, max_bytes, max_events, ends), targets)
     finally:
         client.close()
 
 
 def _container(
-    client: docker.DockerClient, now: float, max_bytes: int, max_events: int, target: Target
+    client: docker.DockerClient, now: float, max_bytes: int, max_events: int, ends: float, target: Target
 ) -> dict[str, Any]:
     from ansible_collections.ibgw.ops.plugins.module_utils import engine
 
@@ -211,24 +212,39 @@ def _container(
             target.name, Unavailable("container.missing", reason, "correct the name, or create the container")
         )
     family = target.recognition.family.name if target.recognition else None
+    state = target.inspected.get("State") or {}
+    stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
     try:
-        scan, truncated = _tail(client, target.inspected["Id"], max_bytes, max_events)
+        scan, truncated = _tail(client, target.inspected["Id"], max_bytes, max_events, ends)
+        if not scan.lines:
+            return {"name": target.name, **AVAILABLE, **_NOTHING_READ, "family": family}
+        return {**scan.results(target.name, stopped_at or now, truncated)[0], "name": target.name, "family": family}
+    except Unavailable as unavailable:
+        return _unreadable(target.name, unavailable)
     except Exception as error:
         return _unreadable(target.name, _no_log(target, error, engine.unavailable(error, client.api.base_url)))
-    if not scan.lines:
-        return {"name": target.name, **AVAILABLE, **_NOTHING_READ, "family": family}
-    return {**scan.results(target.name, now, truncated)[0], "name": target.name, "family": family}
 
 
-def _tail(client: docker.DockerClient, container: str, max_bytes: int, max_events: int) -> tuple[Scan, bool]:
+def _tail(
+    client: docker.DockerClient, container: str, max_bytes: int, max_events: int, ends: float
+) -> tuple[Scan, bool]:
     """Read back until the newest run and the one before are there; whether the log began earlier."""
     tail = _FIRST_TAIL
     while True:
         scan = Scan(max_events)
         window = Window(max_bytes)
         # `follow` must be said: the SDK follows what it streams, and would wait for lines to come.
-        stream = client.api.logs(
-            container, stream=True, follow=False, timestamps=True, tail=tail if max_bytes else "all"
+        stream = _until(
+            ends,
+            client.api.logs(
+                container,
+                stdout=True,
+                stderr=True,
+                stream=True,
+                follow=False,
+                timestamps=True,
+                tail=tail if max_bytes else "all",
+            ),
         )
         if not max_bytes:
             scan.read(stream)
@@ -238,6 +254,14 @@ def _tail(client: docker.DockerClient, container: str, max_bytes: int, max_event
         if whole or window.overflown or scan.understood:
             return scan, not whole
         tail *= 4
+
+
+def _until(ends: float, stream: Iterable[bytes]) -> Iterator[bytes]:
+    """`stream`, as long as there is time."""
+    for chunk in stream:
+        if time.monotonic() > ends:
+            raise TimeoutError("the time for this machine was over before the log was read")
+        yield chunk
 
 
 class Window:

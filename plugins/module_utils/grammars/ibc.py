@@ -108,7 +108,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"don't re-login because this is a secondary session", "session_yielded"),
     (r"could not handle 'Re-login is required' dialog because .*|let user choose whether to re-login", "relogin_asked"),
     (r"login failed", "login_failed"),
-    (r"login error message:", "dialog_begins"),  # its text follows on raw lines
+    (r"login error message:", "login_error_begun"),  # its text follows on raw lines
     (r"(?:<html>)?connection to server failed.*", "dialog_text"),
     (r"cold restart in progress", "cold_restart_begun"),  # since 3.20.0
     (r"login dialog has been inv[as]lidated - initiate cold restart", "login_window_lost"),
@@ -215,15 +215,18 @@ _WINDOWS: tuple[tuple[str, str, str | None], ...] = (
     (r"Re-login is required", "relogin", None),
     (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
     (r"Login failed", "login_failed", None),
-    (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
+    (r"Login", "server_unavailable", None),  # a dialog; as a frame it is the login window of TWS
     (r"Shutdown progress", "shutdown_shown", None),
     (r"Restart in progress", "restart_shown", None),
     (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
     (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
 )
 
-# Dialogs whose text IBC writes after them, as a message of its own or on raw lines (B:GatewayDialogHandler.java:41).
-_SPEAKING = re.compile(r"Login Error|Login failed|.*Gateway.*")
+# Dialogs whose text IBC writes after them, as a message of its own or on raw lines, and the event that it makes.
+_SPEAKING = (
+    (re.compile(r"Login Error"), "login_error"),  # B:LoginErrorDialogHandler.java:39
+    (re.compile(r".*Gateway.*"), "dialog_text"),  # B:GatewayDialogHandler.java:41
+)
 
 _CHANGES = {"Opened": OPENED, "Activated": SEEN, "Focused": SEEN, "Closed": CLOSED}
 _MODES = {"P": "paper", "S": "paper", "live": "live", "paper": "paper"}
@@ -274,7 +277,7 @@ class Reader:
         self.secrets: set[str] = set()
         self._zone: tzinfo | None = None
         self._section: dict[str, str] | None = None
-        self._speaking = False
+        self._speaking = ""
         self._last: tuple[Line, str] | None = None
 
     @property
@@ -296,11 +299,10 @@ class Reader:
             return self._window(line, message)
         found = _match(_MESSAGE_RULES, message)
         if found is None:
-            said = self._speaking and message and not message.startswith(("click button", "button "))
-            return Event("dialog_text", line.number, *self.last_moment, text, value=message) if said else None
+            return self._said(line, message)
         match, kind = found
         values = match.groupdict()
-        self._speaking = kind == "dialog_begins"
+        self._speaking = "login_error" if kind == "login_error_begun" else ""
         if kind == "controller_version":
             self.version = values["v"]
         mode = _MODES.get(values.get("mode") or "")
@@ -311,8 +313,10 @@ class Reader:
         change = _CHANGES.get(found["event"]) if found else None
         if found is None or change is None:
             return None
-        title = found["title"]
-        self._speaking = change == OPENED and found["what"] == "dialog" and _SPEAKING.fullmatch(title) is not None
+        title, dialog = found["title"], found["what"] == "dialog"
+        if change != SEEN:
+            opened_dialog = dialog and change == OPENED
+            self._speaking = next((kind for name, kind in _SPEAKING if opened_dialog and name.fullmatch(title)), "")
         kind, value, mode = "window", "", None
         for pattern, opened, closed in _WINDOW_RULES:
             if match := pattern.fullmatch(title):
@@ -320,10 +324,19 @@ class Reader:
                 value, mode = values.get("v") or "", _MODES.get(values.get("mode") or "")
                 kind = opened if change != CLOSED else closed or "window"
                 break
-        if kind == "gateway_shown" and found["what"] == "dialog":
+        if title == "Login" and not dialog:
+            kind = "gateway_shown"
+        if kind == "gateway_shown" and dialog:
             kind = "window"
-        dialog = found["what"] == "dialog"
         return Event(kind, line.number, *self.last_moment, line.text, value, mode, title, change, dialog)
+
+    def _said(self, line: Line, text: str) -> Event | None:
+        """The event that `text` makes as a part of what an open dialog says."""
+        if text.startswith(("click button", "button ", "!!!!")):
+            self._speaking = ""
+        if not (self._speaking and text):
+            return None
+        return Event(self._speaking, line.number, *self.last_moment, line.text, value=text)
 
     def _raw(self, line: Line, text: str) -> Event | None:
         if line.at:
@@ -342,9 +355,7 @@ class Reader:
             return Event("settings", line.number, at, clock, text, settings=settings)
         found_rule = _match(_SCRIPT_RULES, text)
         if found_rule is None:
-            if self._speaking and text:
-                return Event("dialog_text", line.number, at, clock, text, value=text)
-            return None
+            return self._said(line, text)
         match, kind = found_rule
         values = match.groupdict()
         value = values.get("v") or ""

@@ -1,0 +1,88 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The log probe against labelled logs of real controllers, where they are at hand (`IBGW_CORPUS`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
+
+CORPUS = Path(os.environ.get("IBGW_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
+
+pytestmark = pytest.mark.skipif(
+    not (CORPUS / "index.json").is_file(),
+    reason=f"no labelled logs: {CORPUS} has no index.json, and IBGW_CORPUS names no other place",
+)
+
+_STARTING = {
+    "script_starting": "gateway.starting",
+    "jvm_starting": "gateway.starting",
+    "gateway_starting": "gateway.starting",
+    "login_window": "login.in_progress",
+    "submitted": "login.in_progress",
+    "connecting": "login.in_progress",
+    "authenticating": "login.in_progress",
+    "loading": "login.in_progress",
+    "relogin": "login.in_progress",
+    "auto_restarting": "gateway.restarting_by_schedule",
+    "logged_in": "healthy",
+}
+
+
+@cache
+def cases() -> list[dict[str, Any]]:
+    return json.loads((CORPUS / "index.json").read_text())["cases"]
+
+
+def judged(path: Path, as_of: str | None = None) -> set[str]:
+    """What the probe finds in the log, one finding per instance."""
+    result = probe(None, str(path), "auto", as_of, 1 << 22, 50, None, 10.0)
+    found = set()
+    for gateway in result["gateways"]:
+        for instance in gateway["instances"] or [{"problem": None, "state": "unknown"}]:
+            found.add(instance["problem"] or _STARTING.get(instance["state"], "unknown"))
+    return found
+
+
+def of_this_controller(case: Mapping[str, Any]) -> bool:
+    """Whether it is a log of IBC; those of other controllers have no grammar yet."""
+    return case["ibc_version"][:1].isdigit() and not case["id"].startswith(("ibg", "ibga"))
+
+
+def evident() -> list[dict[str, Any]]:
+    return [case for case in cases() if case["label_evident_in_log"] and of_this_controller(case)]
+
+
+def missed(accepted: Any) -> list[str]:
+    """The logs in which nothing that was found is `accepted`."""
+    wrong = []
+    for case in evident():
+        found = judged(CORPUS / case["file"], case["captured"])
+        if not found & accepted(case):
+            wrong.append(f"{case['id']}: {sorted(found)} instead of {sorted(accepted(case))}")
+    return wrong
+
+
+def test_the_leading_finding_is_one_that_the_label_accepts() -> None:
+    wrong = missed(lambda case: {pair["finding"] for pair in case["expect"]})
+    assert len(wrong) <= 0.02 * len(evident()), "\n".join(wrong)
+
+
+def test_the_leading_finding_is_mostly_the_best_one() -> None:
+    wrong = missed(lambda case: {case["expect"][0]["finding"]})
+    assert len(wrong) <= 0.1 * len(evident()), "\n".join(wrong)
+
+
+def test_a_healthy_gateway_raises_no_alarm() -> None:
+    healthy = [case for case in cases() if case["expect"][0]["finding"] == "healthy" and of_this_controller(case)]
+    alarms = {case["id"]: judged(CORPUS / case["file"], case["captured"]) for case in healthy}
+    assert {log: found for log, found in alarms.items() if found - {"healthy", "unknown"}} == {}
