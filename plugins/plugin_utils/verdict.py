@@ -79,8 +79,11 @@ def _ask(rule: Finding, case: Case) -> Found | None:
 def _found(rule: Finding, proof: Proof, case: Case) -> Found:
     """`proof` completed with what the registration says, and the names filled in."""
 
+    # A saved log does not tell from which container it is.
+    name, machine = ("<container>", "<machine>") if case.saved_log else (case.name, case.machine)
+
     def named(text: str) -> str:
-        return text.replace("{name}", case.name).replace("{machine}", case.machine)
+        return text.replace("{name}", name).replace("{machine}", machine)
 
     command = proof.next_command or rule.next_command
     completed = replace(

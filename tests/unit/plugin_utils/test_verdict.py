@@ -345,6 +345,10 @@ def test_a_saved_log_of_several_services_takes_the_worst():
     assert set(row.endpoints) == {"paper", "live"}
 
 
+def test_steps_on_a_saved_log_leave_the_container_open():
+    assert log_verdict(problem="twofa.timed_out").leading.proof.next_command == "docker restart --time 90 <container>"
+
+
 def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():
     assert outcome(log_verdict(problem="layer.unheard_of")) == ("unknown", "probe.incomplete")
 
