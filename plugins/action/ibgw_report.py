@@ -18,7 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 
 PROBES = ("health", "logscan", "handshake")
@@ -119,11 +119,6 @@ def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """`value` without Ansible's lazy and tagged types."""
     return json.loads(json.dumps(value, default=str))
-
-
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC."""
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def collection_version() -> str | None:
