@@ -29,6 +29,8 @@ from simulator.broker.client import Broker
 LABEL = "ibgw.ops.simulator"
 #: The tag is the IBC release that is simulated.
 IMAGE = "ibgw-ops-simulator:3.24.1"
+#: The broker has an image of its own: a container of the gateway's image is taken for a gateway.
+BROKER_IMAGE = "ibgw-ops-simulator:broker"
 BASE = "debian:bookworm-slim"
 
 #: A second name for the base, given only where it was fetched for the simulator.
@@ -71,11 +73,10 @@ class Simulation:
         build_image(self.engine)
         self._ensure_network()
         container = self._own(self._broker_name)
-        if container is None or container.image != self.engine.images.get(IMAGE):
+        if container is None or container.image != self.engine.images.get(BROKER_IMAGE):
             container = self._create(
                 self._broker_name,
-                command=["python3", "-m", "broker"],
-                working_dir="/opt/simulator",
+                image=BROKER_IMAGE,
                 ports={_CONTROL_PORT: ("127.0.0.1", None)},
                 alias=_BROKER_ALIAS,
             )
@@ -188,14 +189,14 @@ class Simulation:
             raise CanNotSimulate(f"a container named {name!r} exists and is not this simulation's: rename or remove it")
         return container
 
-    def _create(self, name: str, alias: str = "", **options: Any) -> Container:
+    def _create(self, name: str, image: str = IMAGE, alias: str = "", **options: Any) -> Container:
         own = self._own(name)
         if own is not None:
             own.remove(force=True, v=True)
         labels = {LABEL: self.name, **options.pop("labels", {})}
         endpoint = self.engine.api.create_endpoint_config(aliases=[alias] if alias else None)
         return self.engine.containers.create(
-            IMAGE,
+            image,
             name=name,
             labels=labels,
             network=self.name,
@@ -228,16 +229,17 @@ def _build_unless_current(engine: DockerClient, context: bytes) -> str:
     except ImageNotFound:
         pass
     _ensure_base(engine)
-    release = IMAGE.partition(":")[2]
-    engine.images.build(
-        fileobj=io.BytesIO(context),
-        custom_context=True,
-        tag=IMAGE,
-        buildargs={"IBC_VERSION": release},
-        labels={_CONTENT_LABEL: content},
-        rm=True,
-        forcerm=True,
-    )
+    for target, tag in (("broker", BROKER_IMAGE), ("gateway", IMAGE)):
+        engine.images.build(
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            target=target,
+            tag=tag,
+            buildargs={"IBC_VERSION": IMAGE.partition(":")[2]},
+            labels={_CONTENT_LABEL: content},
+            rm=True,
+            forcerm=True,
+        )
     engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
     return IMAGE
 

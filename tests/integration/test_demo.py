@@ -72,7 +72,7 @@ def test_a_pending_push_has_a_deadline(diagnosis: tuple[str, dict[str, Any]]) ->
 def test_a_missing_container_names_what_comes_near(demo: fleet.Fleet, ansible_playbook: Run, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(machine(gateways=[{"name": "paper-okay"}]))
-    done = ansible_playbook(PLAYBOOK, "-i", inventory, "-e", "diagnose_undeclared=false")
+    done = ansible_playbook(PLAYBOOK, "-i", inventory, "-e", '{"diagnose_undeclared": false}')
     assert done.returncode == 2
     assert "paper-ok" in row(report_in(tmp_path), "paper-okay")["summary"]
 
