@@ -36,12 +36,17 @@ class Line:
 
     number: int
     text: str
-    #: The moment that the log's keeper wrote down, in UTC; None where it did not.
-    at: datetime | None = None
+    #: The time that the log's keeper wrote down, with its zone; None where it did not.
+    stamp: str | None = None
     #: Which of several services it came from, as compose names them.
     service: str | None = None
     #: Whether the log ends in the middle of this line.
     cut: bool = False
+
+    @property
+    def at(self) -> datetime | None:
+        """The time that the log's keeper wrote down, in UTC."""
+        return _moment(self.stamp) if self.stamp else None
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
@@ -104,7 +109,7 @@ def _encoding(start: bytes) -> str:
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     head = start[:512]
-    if len(head) > 8 and head[1::2].count(0) > len(head) // 3:
+    if len(head) > 8 and head[1::2].count(0) > len(head) // 3 and head[0::2].count(0) < len(head) // 8:
         return "utf-16-le"
     return "utf-8-sig"
 
@@ -159,41 +164,41 @@ class _Form:
         self.learned: re.Pattern[str] | None = None
         peeled = [self._peel(text) for text in sample]
         self.learned = _unknown_prefix([text for text, *_ in peeled])
-        self.newest_first = _falling(at.isoformat() if at else _own_stamp(text) for text, at, *_ in peeled)
+        self.newest_first = _falling(stamp or _own_stamp(text) for text, stamp, *_ in peeled)
         self.width = _wrap_width([text.rstrip("\r") for text in sample])
 
     def read(self, entries: Iterable[Entry]) -> Iterator[Line]:
         half = ""  # the first part of a line that its keeper split
         for entry in entries:
-            text, at, service, complete = self._peel(entry.text)
+            text, stamp, service, complete = self._peel(entry.text)
             text = (half + text)[:LONGEST_LINE]
             half = "" if complete else text
             if complete or entry.cut:
-                yield Line(entry.number, text, at, service, entry.cut)
+                yield Line(entry.number, text, stamp, service, entry.cut)
 
-    def _peel(self, raw: str) -> tuple[str, datetime | None, str | None, bool]:
-        """The line itself, when it was kept, its service, and whether it is complete."""
+    def _peel(self, raw: str) -> tuple[str, str | None, str | None, bool]:
+        """The line itself, the keeper's time stamp, its service, and whether it is complete."""
         text = _clean(raw)
-        at: datetime | None = None
+        stamp: str | None = None
         service: str | None = None
         complete = True
         if self.json and text.startswith("{"):
-            text, at, complete = _json_entry(text)
+            text, stamp, complete = _json_entry(text)
         if self.quoted:
             text = _QUOTED.sub("", text, count=1) if text.startswith(">") else text
         if self.compose and (found := _COMPOSE.match(text)):
             service, text = found["service"], text[found.end() :]
         if self.journal and (found := _JOURNAL.match(text)):
-            at, text = _moment(found["iso"]), text[found.end() :]
+            stamp, text = found["iso"], text[found.end() :]
         elif found := _STAMPED.match(text):
-            at, text = _moment(found["iso"]), text[found.end() :]
+            stamp, text = found["iso"], text[found.end() :]
             if found := _CRI.match(text):
                 complete, text = found[1] == "F", text[found.end() :]
         if found := _LABELS.match(text):
             text = text[found.end() :]
         if self.learned and (found := self.learned.match(text)):
             text = text[found.end() :]
-        return text, at, service, complete
+        return text, stamp, service, complete
 
 
 def _clean(text: str) -> str:
@@ -206,23 +211,23 @@ def _clean(text: str) -> str:
     return html.unescape(text) if "&" in text and _HTML.search(text) else text
 
 
-def _json_entry(text: str) -> tuple[str, datetime | None, bool]:
+def _json_entry(text: str) -> tuple[str, str | None, bool]:
     try:
         entry = json.loads(text)
         kept = str(entry["log"])
     except (ValueError, KeyError, TypeError, RecursionError):  # cut, or not one
         return text, None, True
     when = entry.get("time")
-    return _clean(kept.rstrip("\r\n")), _moment(when) if isinstance(when, str) else None, kept.endswith("\n")
+    return _clean(kept.rstrip("\r\n")), when if isinstance(when, str) else None, kept.endswith("\n")
 
 
-def _moment(iso: str | None) -> datetime | None:
-    found = _MOMENT.fullmatch(iso) if iso else None
+def _moment(iso: str) -> datetime | None:
+    found = _MOMENT.fullmatch(iso)
     if found is None:
         return None
     day, fraction, sign, hours, minutes = found.groups()
     try:
-        moment = datetime.strptime(day, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
         moment += timedelta(seconds=float(f"0.{fraction or 0}"))
         return moment + offset if sign == "-" else moment - offset

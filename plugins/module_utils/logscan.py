@@ -314,21 +314,21 @@ class Scan:
         self.lines = 0
         self.bytes_read = 0
         self._max_events = max_events
-        self._services: dict[str | None, Service] = {}
+        self.services: dict[str | None, Service] = {}
         self._cut = False
 
     @property
     def understood(self) -> bool:
         """Whether the newest run and the one before are in what was read."""
-        return all(service.instances.runs_seen > 1 for service in self._services.values())
+        return all(service.instances.runs_seen > 1 for service in self.services.values())
 
     def read(self, chunks: Iterable[bytes]) -> None:
         """Take in the log that comes in `chunks`."""
         for line in lines(self._counted(chunks)):
             self.lines += 1
-            service = self._services.get(line.service)
+            service = self.services.get(line.service)
             if service is None:
-                service = self._services[line.service] = Service(self._max_events)
+                service = self.services[line.service] = Service(self._max_events)
             service.read(line)
             self._cut = line.cut
 
@@ -339,9 +339,9 @@ class Scan:
 
     def results(self, name: str, moment: float | None, truncated: bool) -> list[dict[str, Any]]:
         """One result per service that is a gateway's; where there is none, one that says so."""
-        known = {tag: service for tag, service in self._services.items() if service.reader.recognised}
+        known = {tag: service for tag, service in self.services.items() if service.reader.recognised}
         if not known:
-            raise _unknown_log(name, self._services.values())
+            raise _unknown_log(name, self.services.values())
         window = {"bytes_read": self.bytes_read, "truncated": truncated}
         return [
             _fitted(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut))
@@ -374,7 +374,7 @@ class Service:
         self.lines += 1
         self.written += bool(line.text.strip())
         event = self.reader.read(line)
-        if self.first_at is None:
+        if self.first_at is None and (line.stamp or self.reader.time_zone):
             self.first_at = self.reader.last_moment[0]
         if event is None:
             return

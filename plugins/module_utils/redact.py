@@ -88,7 +88,7 @@ def mask(text: str, known: Iterable[str] = ()) -> str:
 
 def _without_cut(text: str, value: str) -> str:
     """`text` without the beginning of `value` at its end: the text may have been cut there."""
-    for length in range(min(len(value), len(text)) - 1, 3, -1):
+    for length in range(min(len(value) - 1, len(text)), 3, -1):
         if text.endswith(value[:length]):
             return text[:-length] + "***"
     return text

@@ -7,13 +7,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 
 CORPUS = Path(os.environ.get("IBGW_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
@@ -40,7 +38,8 @@ _STARTING = {
 
 @cache
 def cases() -> list[dict[str, Any]]:
-    return json.loads((CORPUS / "index.json").read_text())["cases"]
+    labelled: list[dict[str, Any]] = json.loads((CORPUS / "index.json").read_text())["cases"]
+    return labelled
 
 
 def judged(path: Path, as_of: str | None = None) -> set[str]:

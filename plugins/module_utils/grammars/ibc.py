@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone, tzinfo
+from functools import lru_cache
 
 from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import CLOSED, OPENED, SEEN, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line
@@ -109,7 +110,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"could not handle 'Re-login is required' dialog because .*|let user choose whether to re-login", "relogin_asked"),
     (r"login failed", "login_failed"),
     (r"login error message:", "login_error_begun"),  # its text follows on raw lines
-    (r"(?:<html>)?connection to server failed.*", "dialog_text"),
+    (r"(?P<v>(?:<html>)?connection to server failed.*)", "dialog_text"),
     (r"cold restart in progress", "cold_restart_begun"),  # since 3.20.0
     (r"login dialog has been inv[as]lidated - initiate cold restart", "login_window_lost"),
     (r"too many failed login attempts(?:\. Please wait (?P<v>.*) before attempting to re-login again\.)?", "throttled"),
@@ -215,7 +216,7 @@ _WINDOWS: tuple[tuple[str, str, str | None], ...] = (
     (r"Re-login is required", "relogin", None),
     (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
     (r"Login failed", "login_failed", None),
-    (r"Login", "server_unavailable", None),  # a dialog; as a frame it is the login window of TWS
+    (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
     (r"Shutdown progress", "shutdown_shown", None),
     (r"Restart in progress", "restart_shown", None),
     (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
@@ -234,6 +235,8 @@ _MODES = {"P": "paper", "S": "paper", "live": "live", "paper": "paper"}
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3} IBC: ?")  # B:Utils.java:35
 _TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
 _SETTING = re.compile(r"\s+(\w[\w.-]*)=(.*)")
+#: What is read of the property dump and of the arguments that the scripts and IBC echo (B:DefaultLoginManager.java:188).
+_PROPERTY = re.compile(r"(user\.timezone|sun\.java\.command|--(?:fix-)?(?:user|pw)|arg\[\d+\]) ?= ?(.*)")
 _VALID_HEAP = re.compile(r"\d+[kKmMgG]?")
 
 _Rules = Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
@@ -259,6 +262,20 @@ def _match(rules: _Rules, text: str) -> tuple[re.Match[str], str] | None:
         if found := pattern.fullmatch(text):
             return found, kind
     return None
+
+
+@lru_cache(maxsize=256)
+def _window_kinds(title: str, dialog: bool) -> tuple[str, str, str, str | None]:
+    """The events of a window that opens and closes, with the value and the trading mode that its title tells."""
+    for pattern, opened, closed in _WINDOW_RULES:
+        if found := pattern.fullmatch(title):
+            values = found.groupdict()
+            if opened == "gateway_shown" and dialog:
+                opened = "window"
+            if opened == "server_unavailable" and title == "Login" and not dialog:
+                opened = "gateway_shown"  # the login window of TWS
+            return opened, closed or "window", values.get("v") or "", _MODES.get(values.get("mode") or "")
+    return "window", "window", "", None
 
 
 class Reader:
@@ -296,7 +313,7 @@ class Reader:
         message = text[stamp.end() :].rstrip()
         message = message[:1].lower() + message[1:]
         if message.startswith("detected "):
-            return self._window(line, message)
+            return None if message.endswith(("=Lost focus", "=Deactivated")) else self._window(line, message)
         found = _match(_MESSAGE_RULES, message)
         if found is None:
             return self._said(line, message)
@@ -317,17 +334,10 @@ class Reader:
         if change != SEEN:
             opened_dialog = dialog and change == OPENED
             self._speaking = next((kind for name, kind in _SPEAKING if opened_dialog and name.fullmatch(title)), "")
-        kind, value, mode = "window", "", None
-        for pattern, opened, closed in _WINDOW_RULES:
-            if match := pattern.fullmatch(title):
-                values = match.groupdict()
-                value, mode = values.get("v") or "", _MODES.get(values.get("mode") or "")
-                kind = opened if change != CLOSED else closed or "window"
-                break
-        if title == "Login" and not dialog:
-            kind = "gateway_shown"
-        if kind == "gateway_shown" and dialog:
-            kind = "window"
+        if change == SEEN and not dialog:  # a frame's title is news only when it opens
+            return None
+        opened, closed, value, mode = _window_kinds(title, dialog)
+        kind = opened if change != CLOSED else closed
         return Event(kind, line.number, *self.last_moment, line.text, value, mode, title, change, dialog)
 
     def _said(self, line: Line, text: str) -> Event | None:
@@ -339,20 +349,19 @@ class Reader:
         return Event(self._speaking, line.number, *self.last_moment, line.text, value=text)
 
     def _raw(self, line: Line, text: str) -> Event | None:
-        if line.at:
+        if line.stamp:
             self._last = line, ""
-        at, clock = line.at, line.at.timestamp() if line.at else None
         if self._section is not None and (found := _SETTING.fullmatch(text)):
             self._section[found[1]] = found[2]
             return None
-        if " = " in text:
-            self._property(*text.split(" = ", 1))
+        if found := _PROPERTY.search(text):
+            self._property(found[1], found[2])
         if text == "IBC Settings:":  # B:DefaultSettings.java:55
             self._section, self._seen = {}, True
-            return Event("settings_begun", line.number, at, clock, text)
+            return Event("settings_begun", line.number, *_kept(line), text)
         if text == "End IBC Settings" and self._section is not None:
             settings, self._section = self._section, None
-            return Event("settings", line.number, at, clock, text, settings=settings)
+            return Event("settings", line.number, *_kept(line), text, settings=settings)
         found_rule = _match(_SCRIPT_RULES, text)
         if found_rule is None:
             return self._said(line, text)
@@ -371,15 +380,15 @@ class Reader:
                 return None
             kind = "heap_malformed"
         self._seen = self._seen or kind not in _ANYBODYS
-        return Event(kind, line.number, at, clock, text, value, _MODES.get(values.get("mode") or ""))
+        return Event(kind, line.number, *_kept(line), text, value, _MODES.get(values.get("mode") or ""))
 
     def _property(self, name: str, value: str) -> None:
         if name == "user.timezone" and value:
             self.time_zone, self._zone = value, _zone(value)
         elif name == "sun.java.command":  # can hold the credentials (B:IbcTws.java:458)
             self.secrets.update(word for word in value.split()[2:] if word not in ("live", "paper", "***"))
-        elif name in ("--user", "--pw", "--fix-user", "--fix-pw"):
-            self.secrets.update({value} - {"***"})
+        elif name != "user.timezone":
+            self.secrets.update({value} - {"***", ""})
 
     @property
     def last_moment(self) -> tuple[datetime | None, float | None]:
@@ -388,7 +397,7 @@ class Reader:
             return None, None
         line, stamp = self._last
         if line.at:
-            return line.at, line.at.timestamp()
+            return _kept(line)
         try:
             own = datetime.fromisoformat(stamp)
             if self._zone:
@@ -397,6 +406,11 @@ class Reader:
             return None, own.replace(tzinfo=timezone.utc).timestamp()
         except (ValueError, OverflowError):
             return None, None
+
+
+def _kept(line: Line) -> tuple[datetime | None, float | None]:
+    at = line.at
+    return at, at.timestamp() if at else None
 
 
 #: Lines that other programs print too: alone they do not make it a log of this controller.

@@ -1,0 +1,96 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""IBC's words: what is a message, what is not, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import EXIT_CODES, Reader, exit_code, exit_meaning
+from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line
+
+STAMP = "2026-03-04 12:00:00:123 IBC: "
+
+
+def kind(text: str) -> str | None:
+    event = Reader().read(Line(1, text))
+    return event.kind if event else None
+
+
+@pytest.mark.parametrize("code", sorted(EXIT_CODES))
+def test_a_code_means_the_same_as_what_the_container_shows_of_it(code: int) -> None:
+    assert exit_meaning(code) == exit_meaning(code % 256) == EXIT_CODES[code][1]
+    assert exit_code(code % 256) == code
+
+
+def test_codes_of_the_jvm_keep_their_meaning() -> None:
+    assert exit_code(143) == 143
+    assert exit_meaning(143) == "stopped from outside"
+    assert exit_meaning(42) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (STAMP + "Login has completed", "login_completed"),
+        (STAMP + "Login completed", "login_completed"),  # 3.8.1 and 3.8.2
+        (STAMP + "Login has completed: exiting via [File, Close] menu", "stopping"),
+        (STAMP + "Login has not completed: exiting immediately", "stopping"),
+        (STAMP + "Login has already completed - no need for IBC to exit", None),
+        (STAMP + "If login has not completed, IBC will exit in 60 seconds", "exit_timer"),
+        (STAMP + "Version: 3.16.1", "controller_version"),  # capitals up to 3.16.2
+        (STAMP + "version: 3.24.1", "controller_version"),
+        (STAMP + "Exiting with exit code=1112", "exit_announced"),  # up to 3.23.0
+        (STAMP + "Exiting after error with exit code=1112", "exit_announced"),
+        (STAMP + "Login dialog has been invslidated - initiate cold restart", "login_window_lost"),  # 3.19.0, 3.20.0
+        (STAMP + "End this session and let the other session proceed", "session_yielded"),  # up to 3.8.6
+        (STAMP + "detected frame entitled: Login; event=Opened", "gateway_shown"),  # TWS
+        (STAMP + "detected dialog entitled: Login; event=Opened", "server_unavailable"),
+        (STAMP + "detected frame entitled: News: Login failed; event=Opened", "window"),
+        (STAMP + "detected dialog entitled: Second Factor Authentication; event=Lost focus", None),
+        ("autorestart file not found", None),
+        ("autorestart file found at /home/x/Jts/abc/autorestart", "autorestart_found"),
+        ("IBC returned exit status 88", "jvm_ended"),
+        ("it said IBC returned exit status 88", None),
+        ("Gateway finished", "script_ended"),
+        ("IBC: Login has completed", None),
+        ("x 2026-03-04 12:00:00:123 IBC: Login has completed", None),
+        ("Can't connect to X11 window server using ':1' as the value of the DISPLAY variable.", "display_missing"),
+        ("check: Can't connect to X11 window server using ':1' as the value of it", None),
+    ],
+)
+def test_a_message_counts_where_it_stands_on_its_own(text: str, expected: str | None) -> None:
+    assert kind(text) == expected
+
+
+def test_the_log_of_a_successor_with_the_same_scripts_is_not_taken_for_one_of_ibc() -> None:
+    reader = Reader()
+    reader.read(Line(1, ".> Starting IBC/IB gateway"))
+    assert reader.recognised
+    reader.read(Line(2, ".> Starting Gateway controller in live mode."))
+    assert not reader.recognised
+
+
+def test_effective_settings_come_from_the_dump() -> None:
+    reader = Reader()
+    texts = (
+        "IBC Settings:",
+        "    TradingMode=paper",
+        "    AutoRestartTime=11:45 PM",
+        "    IbPassword=",
+        "End IBC Settings",
+    )
+    events = [reader.read(Line(number, text)) for number, text in enumerate(texts)]
+    assert events[-1] is not None
+    assert events[-1].settings == {"TradingMode": "paper", "AutoRestartTime": "11:45 PM", "IbPassword": ""}
+
+
+def test_own_stamps_become_utc_where_the_zone_is_known() -> None:
+    reader = Reader()
+    before = reader.read(Line(1, STAMP + "Login has completed"))
+    assert before is not None
+    assert before.at is None
+    reader.read(Line(2, "user.timezone = America/New_York"))
+    after = reader.read(Line(3, STAMP + "Login has completed"))
+    assert after is not None
+    assert after.at is not None
+    assert after.at.isoformat() == "2026-03-04T17:00:00+00:00"

@@ -1,0 +1,467 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The log probe as a whole: files of any form, bad input, size, and what must never leave it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Scan, Window, _container, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def scanned(path: Path, **arguments: Any) -> dict[str, Any]:
+    """The result for the log at `path`."""
+    defaults = {"family": "auto", "as_of": None, "max_bytes": 1 << 22, "max_events": 50, "docker_host": None}
+    result = probe(names=None, path=str(path), timeout=10.0, **{**defaults, **arguments})
+    gateway: dict[str, Any]
+    (gateway,) = result["gateways"]
+    return gateway
+
+
+def instance(gateway: dict[str, Any]) -> dict[str, Any]:
+    only: dict[str, Any]
+    (only,) = gateway["instances"]
+    return only
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[bytes], Path]:
+    def save(content: bytes) -> Path:
+        path = tmp_path / "some.log"
+        path.write_bytes(content)
+        return path
+
+    return save
+
+
+Saved = Callable[[bytes], Path]
+
+
+# What it tells
+
+
+def test_an_open_prompt_is_told_with_all_that_a_person_needs(saved: Saved) -> None:
+    log = Log().submitted().connecting().prompt()
+    gateway = scanned(saved(log.text.encode()), as_of=log.as_of(30))
+    told = instance(gateway)
+    assert told["state"] == "twofa_pending"
+    assert told["problem"] == "twofa.pending"
+    assert told["endpoint"] == "live"
+    assert told["run_kind"] == "full_login"
+    assert told["attempt_kind"] == "typed"
+    assert told["asks_again"] is False
+    assert told["deadline"] == "2026-03-04T12:03:06Z"
+    assert told["open_windows"] == ["Second Factor Authentication"]
+    assert told["evidence"][-1]["quote"].endswith("event=Opened")
+    assert gateway["family"] == "gnzsnz-ibc"
+    assert gateway["controller"] == {"name": "IBC", "version": "3.24.1"}
+    assert gateway["time_zone"] == "Etc/UTC"
+    assert gateway["window"]["run_start_seen"]
+    assert 29 < gateway["window"]["silent_seconds"] < 32
+    assert gateway["history"]["login_attempts"] == 1
+    assert gateway["history"]["login_attempts_last_hour"] == 1
+    assert gateway["history"]["twofa_prompts"] == 1
+    assert gateway["events"][-1]["event"] == "twofa_initiated"
+
+
+def test_what_logins_cost_is_counted(saved: Saved) -> None:
+    log = Log().logged_in(AutoRestartTime="11:45 PM").shuts_down().resumes().connecting().completes()
+    history = scanned(saved(log.text.encode()))["history"]
+    assert history["runs"] == 2
+    assert history["login_attempts"] == 1
+    assert history["logins_completed"] == 2
+    assert history["controller_restarts"] == 1
+    assert history["by_exit_code"] == {"0": 1}
+    assert history["last_full_login_at"] < history["last_login_at"]
+
+
+def test_the_run_before_is_told_where_this_one_continues_it(saved: Saved) -> None:
+    log = Log().start().ibc("Exiting after error with exit code=1112")
+    log.raw("IBC returned exit status 88", "IBC will restart shortly").jvm()
+    told = instance(scanned(saved(log.text.encode())))
+    assert told["previous"]["exit"] == {"code": 1112, "meaning": "no login window that IBC knows was shown in time"}
+    assert told["previous"]["problem"] == "gateway.login_window_unknown"
+    assert told["previous"]["got_as_far_as"] == "gateway_starting"
+    assert told["last_exit"]["code"] == 1112
+
+
+@pytest.mark.parametrize(
+    ("refusals", "silence", "problem"),
+    [(6, 3, "api.not_listening"), (6, 120, None), (1, 3, None)],
+    ids=["goes on", "clients are served again, which prints nothing", "once"],
+)
+def test_a_closed_api_port_shows_in_the_relay(saved: Saved, refusals: int, silence: int, problem: str | None) -> None:
+    log = Log(mode="paper").logged_in().wait(60).refused(4002, refusals)
+    gateway = scanned(saved(log.text.encode()), as_of=log.as_of(silence))
+    assert instance(gateway)["problem"] == problem
+    assert gateway["relay"]["refused"] == refusals
+
+
+def test_clients_that_come_before_the_login_are_no_fault(saved: Saved) -> None:
+    log = Log(mode="paper").submitted().refused(4002, 9)
+    assert instance(scanned(saved(log.text.encode())))["problem"] is None
+
+
+def test_a_relay_that_never_gets_its_port_is_told(saved: Saved) -> None:
+    log = Log(mode="paper").logged_in()
+    for _ in range(3):
+        log.wait(5).raw("2026/03/04 12:00:00 socat[9] E bind(5, {AF=2 0.0.0.0:4004}, 16): Address already in use")
+    gateway = scanned(saved(log.text.encode()))
+    assert instance(gateway)["problem"] == "relay.port_taken"
+    assert gateway["relay"]["bind_errors"] == 3
+
+
+def test_both_modes_are_told_apart(saved: Saved) -> None:
+    live, paper = Log().submitted(), Log(mode="paper")
+    paper.now = live.now
+    paper.script().jvm()
+    live.lines += paper.lines
+    live.now = paper.now
+    live.connecting().prompt()
+    paper.lines, paper.now = [], live.now
+    paper.login_window().attempt().connecting().completes()
+    live.lines += paper.lines
+    gateway = scanned(saved(live.text.encode()))
+    told = {each["endpoint"]: (each["state"], each["problem"]) for each in gateway["instances"]}
+    assert told == {"live": ("twofa_pending", "twofa.pending"), "paper": ("logged_in", None)}
+
+
+def test_services_of_a_compose_log_are_told_apart(saved: Saved) -> None:
+    tagged = [f"gw-live-1   | {line}" for line in Log(stamped=False).submitted().connecting().prompt().lines]
+    tagged += [f"gw-paper-1  | {line}" for line in Log(mode="paper", stamped=False).logged_in().lines]
+    tagged += ["strategy-1  | WARN: Login failed"]
+    result = probe(None, str(saved("\n".join(tagged).encode())), "auto", None, 0, 50, None, 10.0)
+    told = {gateway["name"]: instance(gateway)["problem"] for gateway in result["gateways"]}
+    assert told == {"gw-live-1": "twofa.pending", "gw-paper-1": None}
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"names": ["a"], "path": "x.log"}, "both names and path"),
+        ({"path": "x.log", "as_of": "yesterday"}, "'yesterday' is not a time"),
+        ({"path": "x.log", "family": "none"}, "family 'none' is not known"),
+        ({"path": "x.log", "max_bytes": -1}, "max_bytes"),
+        ({"names": [], "docker_host": "nowhere"}, "docker_host 'nowhere'"),
+    ],
+)
+def test_arguments_that_make_no_sense_get_one_sentence(arguments: dict[str, Any], sentence: str) -> None:
+    defaults = {"names": None, "path": None, "family": "auto", "as_of": None, "max_bytes": 0, "max_events": 50}
+    with pytest.raises(Misuse, match=sentence):
+        probe(**{**defaults, "docker_host": None, "timeout": 10.0, **arguments})
+
+
+def test_a_path_that_leads_nowhere_says_so(tmp_path: Path) -> None:
+    for path, words in ((tmp_path / "none.log", "No such file"), (tmp_path, "is a directory")):
+        gateway = scanned(path)
+        assert not gateway["available"]
+        assert gateway["problem"] == "probe.incomplete"
+        assert words in gateway["reason"]
+        assert gateway["instances"] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n\n", b"LOG:  database system is ready\nDETAIL:  Login failed.\n", bytes(range(256)) * 9],
+    ids=["empty", "blank", "another program's", "binary"],
+)
+def test_a_log_of_nothing_known_says_so(saved: Saved, content: bytes) -> None:
+    gateway = scanned(saved(content))
+    assert not gateway["available"]
+    assert "tells nothing" in gateway["reason"]
+
+
+# Size
+
+
+def test_a_result_stays_small_and_counts_what_it_left_out(saved: Saved) -> None:
+    log = Log(mode="paper").logged_in(**{f"Custom{number}": "x" * 100 for number in range(200)})
+    for _ in range(200):
+        log.frame("Connecting to server...").frame("Starting application...", "Closed")
+    gateway = scanned(saved(log.text.encode()), max_events=100)
+    assert len(json.dumps(gateway)) <= 8192
+    assert gateway["cut"]["events"] > 0
+    assert gateway["cut"]["settings"] > 0
+
+
+def test_a_long_log_is_read_from_its_end(saved: Saved) -> None:
+    old = Log().submitted().window("Unrecognized Username or Password").text * 20
+    new = Log(mode="paper").logged_in().text
+    path = saved((old + new).encode())
+    gateway = scanned(path, max_bytes=len(new) + 500)
+    assert gateway["window"]["truncated"]
+    assert gateway["window"]["bytes_read"] <= len(new) + 500
+    assert instance(gateway)["state"] == "logged_in"
+    assert not scanned(path, max_bytes=0)["window"]["truncated"]
+
+
+def test_a_window_keeps_the_end_from_the_start_of_a_line() -> None:
+    window = Window(10)
+    assert b"".join(window.last_of([b"aaaa\nbbbb\n", b"cc", b"cc\ndd"])) == b"dd"
+    assert window.overflown
+
+
+# Whatever a log says
+
+
+SECRET = "hunter2Geheim"
+
+
+@given(st.binary(max_size=4000))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_give_valid_text_or_a_reason(content: bytes) -> None:
+    checked(content)
+
+
+@given(
+    st.lists(st.sampled_from(Log().logged_in().window("Login Error").cold_restarts().lines), max_size=60), st.booleans()
+)
+@settings(max_examples=150, deadline=None)
+def test_lines_in_any_order_give_valid_text(lines: list[str], crlf: bool) -> None:
+    checked(("\r\n" if crlf else "\n").join(lines).encode())
+
+
+def checked(content: bytes) -> None:
+    scan = Scan(20)
+    scan.read([content[:100], content[100:]])
+    try:
+        results = scan.results("some.log", None, False)
+    except Unavailable:
+        return
+    assert len(json.dumps(results)) <= 8192
+    assert "\\u001b" not in json.dumps(results)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_secret_leaves_a_log_wherever_it_is_cut(data: st.DataObject) -> None:
+    log = Log().container().script().raw(f"--pw = {SECRET}", f"    IbPassword={SECRET} with, blanks")
+    log.jvm(IbLoginTotpSecret=SECRET, TwoFactorCode=SECRET, OtherPassword=f"{SECRET},{SECRET}")
+    log.raw(f"sun.java.command = ibcalpha.ibc.IbcGateway /c.ini {SECRET} {SECRET}", f"arg[1]={SECRET}")
+    log.login_window().attempt().window(f"User {SECRET} U1234567 Trader Workstation Configuration")
+    log.ibc("Login failed").window("Login Error").ibc("Login error message:").raw(f"{SECRET} is locked")
+    content = log.text.encode()
+    start = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(start, len(content)))
+    scan = Scan(50)
+    scan.read([content[start:end]])
+    try:
+        told = json.dumps(scan.results("some.log", None, False))
+    except Unavailable as unavailable:
+        told = unavailable.reason
+    if content.find(b"sun.java.command") >= start:
+        assert SECRET[:6] not in told
+    assert f"Secret={SECRET}" not in told
+    assert "U1234567" not in told
+
+
+@given(st.integers(0, 400), st.sampled_from(["paper", "live"]))
+@settings(max_examples=100, deadline=None)
+def test_cutting_a_good_log_never_invents_a_failure(cut: int, mode: str) -> None:
+    log = Log(mode=mode).logged_in(AutoRestartTime="11:45 PM").shuts_down().resumes().connecting().completes()
+    log.lines = log.lines[: max(5, cut)]
+    scan = Scan(50)
+    scan.read([log.text.encode()])
+    (gateway,) = scan.results("some.log", None, False)
+    assert instance(gateway)["problem"] in (None, "twofa.pending")
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        Log().submitted().window("Unrecognized Username or Password"),
+        Log().submitted().ibc("Login failed").cold_restarts(),
+        Log().submitted().connecting().prompt(),
+        Log().logged_in().window("Login Messages"),
+    ],
+    ids=["refused", "restarting", "waiting", "blocked"],
+)
+def test_an_older_run_changes_nothing_for_one_that_logged_in(older: Log, saved: Saved) -> None:
+    new = Log()
+    new.now = older.now
+    new.wait(600).logged_in()
+    alone = scanned(saved(new.text.encode()))
+    after = scanned(saved((older.text + new.text).encode()))
+    kept = ("state", "problem", "attempt_kind", "run_kind", "since", "endpoint", "open_windows", "previous")
+    assert [instance(alone)[key] for key in kept] == [instance(after)[key] for key in kept]
+
+
+# Forms of the same log
+
+
+def as_json(log: Log) -> bytes:
+    lines = (line.split(" ", 1) for line in log.lines)
+    return "".join(
+        json.dumps({"log": text + "\n", "stream": "stdout", "time": at}) + "\n" for at, text in lines
+    ).encode()
+
+
+def prefixed(prefix: str) -> Callable[[Log], bytes]:
+    return lambda log: "".join(f"{prefix}{line}\n" for line in bare(log)).encode()
+
+
+def bare(log: Log) -> list[str]:
+    return [line.split(" ", 1)[1] for line in log.lines]
+
+
+def wrapped(log: Log) -> bytes:
+    parts = (line[at : at + 80] for line in bare(log) for at in range(0, max(len(line), 1), 80))
+    return "".join(part + "\n" for part in parts).encode()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda log: log.text.encode(),
+        lambda log: log.text.replace("\n", "\r\n").encode(),
+        lambda log: gzip.compress(log.text.encode()),
+        lambda log: log.text.encode("utf-16"),
+        lambda log: b"\0" * 4096 + log.text.encode(),
+        lambda log: log.text.replace(">", "&gt;").replace("'", "&#39;").encode(),
+        lambda log: "".join(line + "\n" for line in reversed(log.lines)).encode(),
+        lambda log: ("x" * (1 << 20) + "\n" + log.text).encode(),
+        lambda log: b"".join(
+            b"\1\0\0\0" + (len(line.encode()) + 1).to_bytes(4, "big") + line.encode() + b"\n" for line in bare(log)
+        ),
+        as_json,
+        wrapped,
+        prefixed(""),
+        prefixed("> "),
+        prefixed("ib-gateway-1  | "),
+        prefixed("\x1b[36mib-gateway-1  | \x1b[0m"),
+        prefixed("Mar  4 12:00:00 host ib-gateway[77]: "),
+        prefixed("2026-03-04T12:00:00+0000 host 4f1c2d3e4a5b[912]: "),
+        prefixed("2026-03-04T12:00:00.5Z stdout F "),
+        prefixed('2026-03-04T12:00:00.5Z {container="gw",stream="stdout"} '),
+        prefixed("[shipper 17] gw: "),
+    ],
+    ids=[
+        "docker logs -t",
+        "CRLF",
+        "gzip",
+        "UTF-16",
+        "a block of zeros",
+        "HTML",
+        "newest first",
+        "a line of a megabyte",
+        "raw frames of the engine",
+        "json-file",
+        "80 columns",
+        "nothing before the lines",
+        "a mail",
+        "compose",
+        "compose in colour",
+        "journald",
+        "journald with ISO times",
+        "Kubernetes",
+        "a log shipper",
+        "something unknown",
+    ],
+)
+def test_a_log_reads_the_same_in_any_form(form: Callable[[Log], bytes], saved: Saved) -> None:
+    log = Log().submitted().connecting().prompt()
+    told = instance(scanned(saved(form(log))))
+    assert (told["state"], told["problem"], told["attempt_kind"]) == ("twofa_pending", "twofa.pending", "typed")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# expected next: IBC: Login has completed",
+        '# yesterday: "2026-03-03 05:01:02:100 IBC: Login has completed"',
+        'addLogConsole Client "Login has completed"',
+        "notify: 'Gateway finished' would be bad",
+    ],
+)
+def test_a_line_that_quotes_a_message_is_not_the_message(line: str, saved: Saved) -> None:
+    log = Log().submitted().connecting().prompt().raw(line)
+    assert instance(scanned(saved(log.text.encode())))["problem"] == "twofa.pending"
+
+
+# Containers
+
+
+class Engine:
+    """As much of a Docker client as reading a log takes; it counts the bytes that it was asked for."""
+
+    def __init__(self, log: bytes, error: Exception | None = None) -> None:
+        self.api = self
+        self.base_url = "unix:///x"
+        self.asked: list[object] = []
+        self._log = log
+        self._error = error
+
+    def logs(self, _container: str, tail: int | str, follow: bool, **_: object) -> Iterator[bytes]:
+        assert not follow
+        self.asked.append(tail)
+        if self._error:
+            raise self._error
+        kept = self._log.splitlines(keepends=True)
+        return iter(kept if tail == "all" else kept[-int(tail) :])
+
+
+def of_container(engine: Engine, max_bytes: int = 1 << 22, ends: float = 1e12, running: bool = True) -> dict[str, Any]:
+    state = {"Running": running, "FinishedAt": "2026-03-04T12:01:00Z"}
+    inspected = {"Id": "1", "State": state, "HostConfig": {"LogConfig": {"Type": "syslog"}}}
+    target = Target("gw", True, True, inspected=inspected)
+    return _container(engine, 1772625660.0, max_bytes, 50, ends, target)  # type: ignore[arg-type]
+
+
+def test_a_log_is_read_back_no_further_than_needed() -> None:
+    runs = Log()
+    for _ in range(100):
+        runs.submitted().wait(300)
+    engine = Engine(runs.text.encode())
+    assert instance(of_container(engine))["state"] == "submitted"
+    assert engine.asked == [2000]
+
+
+def test_a_run_that_reaches_far_back_is_followed_there() -> None:
+    log = Log().logged_in()
+    for _ in range(3000):
+        log.frame("Gateway Logs")
+    engine = Engine(log.text.encode())
+    gateway = of_container(engine)
+    assert engine.asked == [2000, 8000]
+    assert instance(gateway)["run_kind"] == "full_login"
+    assert not gateway["window"]["truncated"]
+    assert of_container(engine, max_bytes=20_000)["window"]["truncated"]
+
+
+def test_silence_in_a_container_that_has_ended_ends_with_it() -> None:
+    engine = Engine(Log().submitted().text.encode())
+    assert of_container(engine, running=False)["window"]["silent_seconds"] < 60.0
+
+
+@pytest.mark.parametrize(
+    ("engine", "arguments", "words"),
+    [
+        (Engine(b"", ValueError("configured logging driver does not support reading")), {}, "logging driver syslog"),
+        (Engine(Log().submitted().text.encode()), {"ends": 0.0}, "did not answer"),
+        (Engine(b"2026-03-04T12:00:00Z something else\n"), {}, "tells nothing"),
+    ],
+    ids=["a driver that keeps nothing", "out of time", "not a gateway"],
+)
+def test_a_container_whose_log_can_not_be_read_says_why(engine: Engine, arguments: dict[str, Any], words: str) -> None:
+    gateway = of_container(engine, **arguments)
+    assert not gateway["available"]
+    assert words in gateway["reason"]
+
+
+def test_an_empty_log_is_no_fault() -> None:
+    gateway = of_container(Engine(b""))
+    assert gateway["available"]
+    assert gateway["instances"] == []

@@ -1,0 +1,94 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What leaves a target: printable, without secrets and account ids, and still readable."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret, mask, mask_account, printable, quote
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("IbPassword=hunter2", "IbPassword=***"),
+        ("    IbPassword=hunter2, with; blanks", "    IbPassword=***"),
+        ("sword=hunter2", "sword=***"),  # the beginning was cut off
+        ('{"password": "hun\\"ter2", "a": 1}', '{"password": ***, "a": 1}'),
+        ('{"password": "hunter2', '{"password": ***'),  # the end was cut off
+        ("TWS_USERID: alice, mode: live", "TWS_USERID: ***, mode: live"),
+        ("    IbLoginTotpSecret=JBSWY3DPEHPK3PXP", "    IbLoginTotpSecret=***"),
+        ("entered JBSWY3DPEHPK3PXP here", "entered *** here"),
+        ("ibcstart.sh --user alice --pw hunter2 --mode live", "ibcstart.sh --user *** --pw *** --mode live"),
+        (
+            "sun.java.command = ibcalpha.ibc.IbcGateway /c.ini alice hunter2",
+            "sun.java.command = ibcalpha.ibc.IbcGateway ***",
+        ),
+        ("arg[1]=hunter2", "arg[1]=***"),
+        ("tcp://alice:hunter2@host:2375", "tcp://***@host:2375"),
+        ("found at /home/x/Jts/lklafholljfpbenl/autorestart", "found at /home/x/Jts/***/autorestart"),
+        ("AUTORESTART_OPTION is -Drestart=lklafholljfpbenl", "AUTORESTART_OPTION is -Drestart=***"),
+        ("Login failed", "Login failed"),
+        ("Setting password", "Setting password"),
+        ("IBC: Setting user name", "IBC: Setting user name"),
+        ("Starting Gateway with this command:", "Starting Gateway with this command:"),
+        ("IBC returned exit status 88", "IBC returned exit status 88"),
+    ],
+)
+def test_secrets_and_user_names_are_taken_out_and_nothing_else(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("DU1234589", "DU12***89"),
+        ("U1234567 Trader Workstation", "U12***67 Trader Workstation"),
+        ("DFH12345", "DFH12345"),
+        ("port 4001, build 10451234", "port 4001, build 10451234"),
+    ],
+)
+def test_an_account_keeps_its_kind_and_its_ends(text: str, masked: str) -> None:
+    assert mask_account(text) == masked
+
+
+def test_known_values_go_wherever_they_stand_also_cut_at_the_end() -> None:
+    assert mask("user hunter2secret is locked", {"hunter2secret"}) == "user *** is locked"
+    assert mask("user hunter2se", {"hunter2secret"}) == "user ***"
+    assert mask("hunter2", {"hunter2secret"}) == "***"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("a\x1b]0;title\x07b", "ab"),
+        ("one\ntwo\tthree", "one two three"),
+        ("left\u202eright", "leftright"),
+        (b"\xff\xfebytes", "\ufffd\ufffdbytes"),
+        ("\ud800", "?"),
+    ],
+)
+def test_nothing_that_drives_a_terminal_is_printed(text: str | bytes, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_quote_is_cut_where_it_says_so() -> None:
+    assert quote("x" * 400, limit=10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("IbPassword", True),
+        ("IbLoginId", True),
+        ("FIXLoginId", True),
+        ("IbLoginTotpSecret", True),
+        ("TWS_USERID", True),
+        ("SecondFactorDevice", False),
+        ("LoginDialogDisplayTimeout", False),
+        ("TradingMode", False),
+    ],
+)
+def test_the_names_of_secrets_are_known(name: str, secret: bool) -> None:
+    assert is_secret(name) is secret
