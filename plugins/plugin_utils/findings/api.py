@@ -104,7 +104,7 @@ def unreachable(case: Case) -> Proof | None:
     fix=(
         "Look for an open window: docker logs {name} 2>&1 | grep 'event=Opened' | tail",
         "Stop clients that keep reconnecting, and diagnose again.",
-        "If it stays, restart once when clients may be cut: docker restart --time 90 {name} (a full login).",
+        "If it stays, restart once when clients may be cut: docker restart -t 90 {name} (a full login).",
     ),
     remedy_reason="a window that waits for a click looks the same",
     next_command="docker logs --tail 50 {name}",
@@ -211,7 +211,7 @@ def start_refused(case: Case) -> Proof | None:
     ),
     fix=(
         "Diagnose again: a gateway that has just logged in may need a minute.",
-        "If it stays, restart once when clients may be cut: docker restart --time 90 {name} (a full login).",
+        "If it stays, restart once when clients may be cut: docker restart -t 90 {name} (a full login).",
     ),
     remedy_reason="a restart costs a login; a second look is free",
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",

@@ -121,7 +121,7 @@ def held(case: Case) -> Proof | None:
     ),
     explains=CLOSED_PORT,
     remedy_reason="why it was never started is not known",
-    next_command="docker start {name}",
+    next_command="docker inspect {name}",
 )
 def never_started(case: Case) -> Proof | None:
     container = case.gateway.container
@@ -149,7 +149,7 @@ def never_started(case: Case) -> Proof | None:
     ),
     explains=("relay.down", "gateway.not_running", *CLOSED_PORT),
     remedy_reason="whoever stopped it had a reason",
-    next_command="docker start {name}",
+    next_command="docker events --since 24h --until 0s --filter container={name}",
 )
 def stopped(case: Case) -> Proof | None:
     container, stop = case.gateway.container, _stop_event(case)
@@ -232,7 +232,7 @@ def out_of_memory(case: Case) -> Proof | None:
     ),
     fix=(
         "See who did it: docker events --since 24h --until 0s --filter container={name}",
-        "Give it time to stop next time: docker stop --time 90 {name}, or stop_grace_period: 90s in compose.",
+        "Give it time to stop next time: docker stop -t 90 {name}, or stop_grace_period: 90s in compose.",
         "Start it once: docker start {name}. If the login hangs, log in with IBKR Mobile as that user to free the session, and wait.",
     ),
     explains=("gateway.not_running", *CLOSED_PORT),
@@ -295,7 +295,7 @@ def failed(case: Case) -> Proof | None:
         " that lock an account, and each turn of a live account sends a push. What ends the process leads when the log tells it."
     ),
     fix=(
-        "Stop the loop first: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Stop the loop first: docker update --restart=no {name} && docker stop -t 90 {name}",
         "Read why it ends: docker logs --tail 200 {name}",
         "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
     ),

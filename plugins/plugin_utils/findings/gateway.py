@@ -81,7 +81,7 @@ def install_broken(case: Case) -> Proof | None:
         " the usual cause; a new start clears it. Where the directory for its socket can not be written, only a person can mend it."
     ),
     fix=(
-        "Restart the container once: docker restart --time 90 {name} (a full login).",
+        "Restart the container once: docker restart -t 90 {name} (a full login).",
         "If it comes back: do not persist /tmp, and make /tmp/.X11-unix writable; with host networking give each container its own display.",
     ),
     explains=(*NOT_UP, "gateway.crashed"),
@@ -167,7 +167,7 @@ def heap_exhausted(case: Case) -> Proof | None:
     fix=(
         "Use an image whose controller and gateway belong together (a newer release of the same image).",
         "Look at the window (VNC): another language or a message in front also keeps it from being recognised.",
-        "Until then stop the loop: docker stop --time 90 {name}",
+        "Until then stop the loop: docker stop -t 90 {name}",
     ),
     explains=(*NOT_UP, "login.looping", "gateway.crashed"),
     remedy_reason="the same pair fails the same way again",
@@ -195,7 +195,7 @@ def login_window_unknown(case: Case) -> Proof | None:
         " gave up. Nothing in the configuration explains it; one new start is worth its login."
     ),
     fix=(
-        "Start it again once: docker restart --time 90 {name} (a full login).",
+        "Start it again once: docker restart -t 90 {name} (a full login).",
         "If it crashes again at the same place, use a newer release of the image.",
     ),
     explains=NOT_UP,
@@ -219,7 +219,7 @@ def crashed(case: Case) -> Proof | None:
     fix=(
         "Stop the clients that keep reconnecting.",
         "Where the command server is on and a daily restart is configured, a soft restart keeps the session (send RESTART to it).",
-        "Else restart once, with time to close in order: docker restart --time 90 {name} (a full login).",
+        "Else restart once, with time to close in order: docker restart -t 90 {name} (a full login).",
     ),
     explains=("api.unreachable", "clients.half_closed", "relay.no_backend", "api.not_listening", *MUTE_API),
     remedy_reason="only a new process frees its API",
@@ -292,7 +292,7 @@ def stopped_by_schedule(case: Case) -> Proof | None:
     ),
     fix=(
         "Read why it ended: docker logs --tail 100 {name}",
-        "Restart the container once: docker restart --time 90 {name} (a full login).",
+        "Restart the container once: docker restart -t 90 {name} (a full login).",
     ),
     explains=CLOSED_PORT,
     remedy_reason="nothing in the container will start it",

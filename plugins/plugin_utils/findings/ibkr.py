@@ -78,7 +78,7 @@ def data_farm_down(case: Case) -> Proof | None:
     ),
     fix=(
         "Diagnose again in some minutes.",
-        "If it stays outside IBKR's reset hours, restart once when clients may be cut: docker restart --time 90 {name} (a full login).",
+        "If it stays outside IBKR's reset hours, restart once when clients may be cut: docker restart -t 90 {name} (a full login).",
     ),
     remedy_reason="it often comes back by itself; a restart costs a login",
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name} -e diagnose_depth=account",

@@ -97,7 +97,7 @@ def _proof(case: Case, summary: str) -> Proof:
     meaning="IBKR says that this account or user has no access to the API or to this platform. No restart changes that.",
     fix=(
         "Log in to the Client Portal as this user: finish pending tasks, and check that the account type may use the API (IBKR Lite may not).",
-        "Then restart the container once: docker restart --time 90 {name}",
+        "Then restart the container once: docker restart -t 90 {name}",
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="IBKR refuses it until the account is changed",
@@ -119,7 +119,7 @@ def api_not_permitted(case: Case) -> Proof | None:
         " each further attempt makes it longer."
     ),
     fix=(
-        "Make sure that nothing tries again: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Make sure that nothing tries again: docker update --restart=no {name} && docker stop -t 90 {name}",
         "Ask IBKR, or log in to the Client Portal as this user once, to see when and how the lock ends.",
         "Start the gateway only after a login by hand has worked.",
     ),
@@ -171,12 +171,12 @@ def credentials_rejected(case: Case) -> Proof | None:
     ),
     fix=(
         "Do not change the password.",
-        "With the phone at hand for a live account, restart once: docker restart --time 90 {name}",
+        "With the phone at hand for a live account, restart once: docker restart -t 90 {name}",
         "If it happens every week: plan the full login for a waking hour on Sunday (TWS_COLD_RESTART, or stop and start).",
     ),
     explains=("ibkr.disconnected", "gateway.restarting_by_schedule", *NO_LOGIN),
     remedy_reason="the credentials are fine; one new start types them",
-    next_command="docker restart --time 90 {name}",
+    next_command="docker restart -t 90 {name}",
 )
 def saved_session_refused(case: Case) -> Proof | None:
     if not case.says("login.saved_session_refused"):
@@ -216,7 +216,7 @@ def _other_login_seen(case: Case) -> bool:
     ),
     fix=(
         "Find the file: docker exec {name} find / -name autorestart -type f 2>/dev/null",
-        "Remove that one file, then restart once: docker restart --time 90 {name} (a full login).",
+        "Remove that one file, then restart once: docker restart -t 90 {name} (a full login).",
     ),
     explains=NO_LOGIN,
     remedy_reason="without the stale file a new start types the credentials",
@@ -239,7 +239,7 @@ def not_typed(case: Case) -> Proof | None:
     ),
     fix=(
         "Look at the window (VNC) if you can: a message may stand in front of it.",
-        "Restart once: docker restart --time 90 {name} (a full login).",
+        "Restart once: docker restart -t 90 {name} (a full login).",
     ),
     explains=NO_LOGIN,
     remedy_reason="the controller has no time-out for this",
@@ -262,7 +262,7 @@ def not_submitted(case: Case) -> Proof | None:
     ),
     fix=(
         "Find out who logged in: IBKR Mobile, TWS, the Client Portal, another gateway with the same user.",
-        "When that session may end: docker start {name}, or docker restart --time 90 {name} if it still runs.",
+        "When that session may end: docker start {name}, or docker restart -t 90 {name} if it still runs.",
         "Give the gateway a user of its own, and EXISTING_SESSION_DETECTED_ACTION=primary if it should keep its session.",
     ),
     explains=("login.existing_session", *NO_LOGIN),
@@ -318,7 +318,7 @@ def existing_session(case: Case) -> Proof | None:
     fix=(
         "Leave it alone for 15 to 60 minutes; make sure that nothing else logs in as this user.",
         "Find out why the attempts before failed: docker logs --tail 300 {name}",
-        "Then restart once: docker restart --time 90 {name}",
+        "Then restart once: docker restart -t 90 {name}",
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="every attempt prolongs the wait",
@@ -368,7 +368,7 @@ def server_unreachable(case: Case) -> Proof | None:
     fix=(
         "Wait up to an hour; the gateway keeps trying.",
         "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not).",
-        "Then restart once: docker restart --time 90 {name}",
+        "Then restart once: docker restart -t 90 {name}",
     ),
     explains=NO_LOGIN,
     remedy_reason="a restart would strand one more session",
@@ -424,7 +424,7 @@ def dialog_blocking(case: Case) -> Proof | None:
         " sends a push each time."
     ),
     fix=(
-        "Stop it now: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Stop it now: docker update --restart=no {name} && docker stop -t 90 {name}",
         "Read why the attempts fail: docker logs --tail 300 {name}",
         "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
     ),

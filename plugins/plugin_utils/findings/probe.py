@@ -44,7 +44,6 @@ TASK_CURES = (
         "Then diagnose again.",
     ),
     remedy_reason="a broken probe is no broken gateway",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def incomplete(case: Case) -> Proof | None:
     troubles = [trouble for probe in PROBES if (trouble := _trouble(case, probe)) is not None]

@@ -97,7 +97,7 @@ def code_required(case: Case) -> Proof | None:
         " while the session slot is held. The controller takes it for an approval and tries once more."
     ),
     fix=(
-        "Stop what repeats it: docker update --restart=no {name} && docker stop --time 90 {name}",
+        "Stop what repeats it: docker update --restart=no {name} && docker stop -t 90 {name}",
         "Wait an hour. Log in once with IBKR Mobile as this user, and approve it.",
         "With the phone at hand, start it once: docker start {name}",
     ),
@@ -123,12 +123,12 @@ def not_sent(case: Case) -> Proof | None:
         " the API stays closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that."
     ),
     fix=(
-        "Get the person with the phone. Then, and only then, restart once and have it approved: docker restart --time 90 {name}",
+        "Get the person with the phone. Then, and only then, restart once and have it approved: docker restart -t 90 {name}",
         "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a new push helps only when somebody is ready to approve it",
-    next_command="docker restart --time 90 {name}",
+    next_command="docker logs --tail 50 {name}",
 )
 def timed_out(case: Case) -> Proof | None:
     if not case.says("twofa.timed_out"):
@@ -146,7 +146,7 @@ def timed_out(case: Case) -> Proof | None:
         " 87). A slow machine, a window in front, or an approval of an older push."
     ),
     fix=(
-        "With the phone at hand, restart once: docker restart --time 90 {name}",
+        "With the phone at hand, restart once: docker restart -t 90 {name}",
         "If it happens again, raise TWOFA_EXIT_INTERVAL (seconds, 60 unless set) and look at the screen for a window in front.",
     ),
     explains=NOT_APPROVED,
@@ -205,7 +205,7 @@ def _prompt_is_void(case: Case) -> bool:
     ),
     fix=(
         "Approve the next push on the phone (IBKR Mobile).",
-        "If nobody can, stop it until somebody can: docker stop --time 90 {name}",
+        "If nobody can, stop it until somebody can: docker stop -t 90 {name}",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="only a person can approve",

@@ -172,7 +172,7 @@ def test_a_stop_names_who_did_it_and_the_exit_code():
     by_compose = {"events": [{"at": at(601), "action": "stop", "by": "docker compose"}]}
     row = judged(container={**STOPPED, "exit_meaning": "SIGTERM"}, gateway=by_compose)
     assert row.leading.proof.summary == "stopped by docker compose, exit code 143: SIGTERM"
-    assert row.leading.proof.next_command == f"docker start {NAME}"
+    assert row.leading.proof.next_command == f"docker events --since 24h --until 0s --filter container={NAME}"
     assert row.since == at(600)
 
 
@@ -346,7 +346,7 @@ def test_a_saved_log_of_several_services_takes_the_worst():
 
 
 def test_steps_on_a_saved_log_leave_the_container_open():
-    assert log_verdict(problem="twofa.timed_out").leading.proof.next_command == "docker restart --time 90 <container>"
+    assert log_verdict(problem="twofa.timed_out").leading.proof.next_command == "docker logs --tail 50 <container>"
 
 
 def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():

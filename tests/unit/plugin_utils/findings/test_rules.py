@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, REMEDIES, SEVERITIES, findings
 
@@ -23,6 +25,15 @@ def test_fires_on_its_proof(code):
 @pytest.mark.parametrize("code", ROWS)
 def test_is_silent_on_its_nearest_neighbour(code):
     assert findings()[code].prove(case(**ROWS[code][1])) is None
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_next_command_costs_no_login_unless_the_remedy_does(code):
+    finding = findings()[code]
+    proof = finding.prove(case(**ROWS[code][0]))
+    command = proof.next_command or finding.next_command or ""
+    if (proof.remedy or finding.remedy) not in ("start", "restart", "recreate"):
+        assert not re.search(r"docker (start|restart|run|rm)|compose up", command)
 
 
 def test_every_finding_has_its_rows():
