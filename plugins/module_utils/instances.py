@@ -69,6 +69,7 @@ class Instances:
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.run_start_seen = False
+        self.container_start_seen = False
         self.runs_seen = 0
         self.login_attempts = 0
         self.attempted_at: deque[float] = deque(maxlen=1000)
@@ -89,6 +90,12 @@ class Instances:
         if event.kind == "settings":
             run.settings = event.settings
         return run
+
+    def understood(self, both: bool) -> bool:
+        """Whether nothing older than what was read can matter."""
+        if both:
+            return self.container_start_seen
+        return self.runs_seen > len(self.runs) > 0 and all(run.begun for run in self.runs)
 
     # Boundaries
 
@@ -116,6 +123,7 @@ class Instances:
         return None
 
     def _container_started(self, event: Event) -> Run:
+        self.container_start_seen = True
         self._silenced = [run for run in self.runs if not run.over]
         for run in self.runs:
             self._before[run.mode] = run
@@ -160,6 +168,7 @@ class Instances:
         else:
             run = Run(event, place.mode, continued(place, event, same_container=True))
             self.runs[self.runs.index(place)] = run
+        run.begun = True
         run.enter(state, event)
         return run
 

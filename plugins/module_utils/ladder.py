@@ -54,7 +54,7 @@ _ENDINGS = {
 }
 
 # Failures to connect, the more telling last: what is reported when the addresses of a name fail differently.
-_CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_hello")
+_CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_open")
 
 
 @dataclass(frozen=True)
@@ -194,6 +194,8 @@ class Climb:
             rung["detail"] = ended.detail
             if ended.outcome in ("silent_at_hello", "not_tws"):
                 self.sight.reached = "open"  # it outlasted the mute wait, or it spoke
+            elif ended.outcome == "closed_at_open":
+                self.sight.reached = "tcp"  # a reset may come so soon that connecting itself reports it
             raise ended from None
         finally:
             rung["detail"] = rung["detail"] and quote(rung["detail"])
@@ -419,7 +421,7 @@ def _connect_failure(error: OSError) -> tuple[str, str]:
     if error.errno == errno.ECONNREFUSED:
         return "refused", "refuses: nothing listens there"
     if error.errno == errno.ECONNRESET:
-        return "closed_at_hello", "accepts, and closes before the hello could be sent"
+        return "closed_at_open", "accepts, and closes before a word was said"
     return "error", error.strerror or type(error).__name__
 
 

@@ -132,6 +132,8 @@ class Run:
         self.mode = mode
         #: The run before, where this one continues it because it failed.
         self.previous = previous
+        #: Whether its start was read.
+        self.begun = False
         self.state = "unknown"
         self.since = first
         self.furthest = -1
@@ -145,6 +147,7 @@ class Run:
         self.evidence: list[Event] = []
         self.ignored_value: Event | None = None
         self.heap_malformed: Event | None = None
+        self.heap_exhausted: Event | None = None
         self.submitted: Event | None = None
         self.gateway_frame: Event | None = None
         self.typed: Event | None = None
@@ -466,6 +469,10 @@ def _heap_malformed(run: Run, event: Event) -> None:
     run.heap_malformed = event
 
 
+def _heap_exhausted(run: Run, event: Event) -> None:
+    run.heap_exhausted = event
+
+
 def _stopping(run: Run, event: Event) -> None:
     run.stopping = True
     run.enter("shutting_down", event)
@@ -507,6 +514,8 @@ def _jvm_ended(run: Run, event: Event) -> None:
     run.over = True
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
+    elif run.code and run.heap_exhausted:
+        run.fail("gateway.heap_exhausted", run.heap_exhausted)
     elif run.code in _EXIT_PROBLEMS:
         run.fail(_EXIT_PROBLEMS[run.code], event)
     if run.state != "auto_restarting" or run.code:
@@ -576,6 +585,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "configured": _configured,
     "value_ignored": _value_ignored,
     "heap_malformed": _heap_malformed,
+    "heap_exhausted": _heap_exhausted,
     "stopping": _stopping,
     "shutdown_shown": _shutdown_shown,
     "restart_shown": _restart_shown,
@@ -611,7 +621,8 @@ def standing(run: Run, now: float | None) -> Standing:
     if problem is None:
         problem = _open_question(run, now) or _silence(run, now)
         last = run.last if run.last and run.last.change != SEEN else None
-        evidence = tuple(event for event in (run.submitted or run.first, run.since, last) if event)
+        noted = run.heap_exhausted or run.ignored_value or blocking_window(run, now)
+        evidence = tuple(event for event in (run.submitted or run.first, run.since, noted or last) if event)
     if problem is None and run.previous and not _further(run, run.previous):
         problem, evidence = run.previous.problem, tuple(run.previous.evidence)
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
@@ -667,6 +678,8 @@ def _open_question(run: Run, now: float | None) -> str | None:
     if run.state == "login_window" and run.typed and "" in map(run.settings.get, ("IbLoginId", "IbPassword")):
         return "config.credentials_missing"
     if run.state == "logged_in":
+        if run.heap_exhausted:
+            return "gateway.heap_exhausted"
         if blocking_window(run, now):
             return "login.dialog_blocking"
         if run.mode_refuted:

@@ -215,7 +215,7 @@ def _container(
     state = target.inspected.get("State") or {}
     stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
     try:
-        scan, truncated = _tail(client, target.inspected["Id"], max_bytes, max_events, ends)
+        scan, truncated = _tail(client, target.inspected, max_bytes, max_events, ends)
         if not scan.lines:
             return {"name": target.name, **AVAILABLE, **_NOTHING_READ, "family": family}
         return {**scan.results(target.name, stopped_at or now, truncated)[0], "name": target.name, "family": family}
@@ -226,10 +226,12 @@ def _container(
 
 
 def _tail(
-    client: docker.DockerClient, container: str, max_bytes: int, max_events: int, ends: float
+    client: docker.DockerClient, container: Mapping[str, Any], max_bytes: int, max_events: int, ends: float
 ) -> tuple[Scan, bool]:
     """Read back until the newest run and the one before are there; whether the log began earlier."""
     tail = _FIRST_TAIL
+    environment = set((container.get("Config") or {}).get("Env") or ())
+    both = bool(environment & {"TRADING_MODE=both", "DUAL_MODE=yes"})  # gnzsnz/ib-gateway-docker run.sh:135
     while True:
         scan = Scan(max_events)
         window = Window(max_bytes)
@@ -237,7 +239,7 @@ def _tail(
         stream = _until(
             ends,
             client.api.logs(
-                container,
+                container["Id"],
                 stdout=True,
                 stderr=True,
                 stream=True,
@@ -251,7 +253,7 @@ def _tail(
             return scan, False
         scan.read(window.last_of(stream))
         whole = scan.lines < tail and not window.overflown
-        if whole or window.overflown or scan.understood:
+        if whole or window.overflown or scan.understood(both):
             return scan, not whole
         tail *= 4
 
@@ -317,10 +319,9 @@ class Scan:
         self.services: dict[str | None, Service] = {}
         self._cut = False
 
-    @property
-    def understood(self) -> bool:
-        """Whether the newest run and the one before are in what was read."""
-        return all(service.instances.runs_seen > 1 for service in self.services.values())
+    def understood(self, both: bool) -> bool:
+        """Whether the newest run and the one before are in what was read; of two instances, since the container's start."""
+        return all(service.instances.understood(both) for service in self.services.values())
 
     def read(self, chunks: Iterable[bytes]) -> None:
         """Take in the log that comes in `chunks`."""
@@ -380,8 +381,6 @@ class Service:
             return
         if event.kind in RELAY_EVENTS:
             self.relay.take(event)
-            return
-        if event.kind == "heap_exhausted":
             return
         before = [(run.state, run.problem) for run in self.instances.runs]
         run = self.instances.take(event)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Scan, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 CORPUS = Path(os.environ.get("IBGW_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
 
@@ -85,3 +86,30 @@ def test_a_healthy_gateway_raises_no_alarm() -> None:
     healthy = [case for case in cases() if case["expect"][0]["finding"] == "healthy" and of_this_controller(case)]
     alarms = {case["id"]: judged(CORPUS / case["file"], case["captured"]) for case in healthy}
     assert {log: found for log, found in alarms.items() if found - {"healthy", "unknown"}} == {}
+
+
+def untroubled() -> list[dict[str, Any]]:
+    """Logs in which nothing ever went wrong."""
+    good = ("healthy", "autorestart_ok")
+    return [case for case in evident() if case["root_cause"]["label"] in good and not case.get("past_problem")]
+
+
+def test_no_cut_of_a_good_log_invents_a_failure() -> None:
+    invented = {}
+    for case in untroubled()[::5]:
+        rows = (CORPUS / case["file"]).read_bytes().splitlines(keepends=True)
+        for end in range(1, len(rows), 3):
+            found = judged_bytes(b"".join(rows[:end])) - {None, "twofa.pending"}
+            if found:
+                invented[f"{case['id']} cut after line {end}"] = found
+    assert invented == {}
+
+
+def judged_bytes(content: bytes) -> set[str | None]:
+    scan = Scan(10)
+    scan.read([content])
+    try:
+        gateways = scan.results("cut.log", None, False)
+    except Unavailable:  # nothing in it yet that is the controller's
+        return set()
+    return {instance["problem"] for gateway in gateways for instance in gateway["instances"]}

@@ -147,6 +147,7 @@ _SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay 
     (r"\.>\s+Version: (?P<v>\S+)", "gateway_version"),
     (r"\.> Invalid TRADING_MODE:.*", "mode_invalid"),  # G:common.sh:106
     (r"\.> (?:\S+ )?Received SIGINT or SIGTERM\. Shutting down IB Gateway\.", "stopped_from_outside"),  # G:run.sh:17
+    (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC)\.", "stopped_from_outside"),  # G:run.sh:21-41
     (r"\.> Starting (?:Gateway controller|ibcontroller)\b.*", "foreign_controller"),  # later images keep these scripts
     (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
     (r"Error: Timed out waiting for Xvfb socket!", "display_missing"),  # G:common.sh:281
@@ -186,7 +187,10 @@ _SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay 
     (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
     (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),
     (r"(?:Exception in thread \".*\" )?java\.lang\.OutOfMemoryError(?:: .*)?", "heap_exhausted"),
-    (r"(?:\S*java\.awt\.\w+: )?Can't connect to X11 window server using '.*' as the value of .*", "display_missing"),
+    (
+        r"(?:Exception in thread \".*\" )?(?:java\.awt\.\w+: )?Can't connect to X11 window server using '.*' as the value of .*",
+        "display_missing",
+    ),
     (r"No X11 DISPLAY variable was set, .*", "display_missing"),
     (r"Forking :::\d+ onto \S+ ?.*", "relay_started"),  # G:run_socat.sh:9
     (
@@ -379,7 +383,7 @@ class Reader:
             if _VALID_HEAP.fullmatch(value):
                 return None
             kind = "heap_malformed"
-        self._seen = self._seen or kind not in _ANYBODYS
+        self._seen = self._seen or not _ANYBODYS.fullmatch(text)
         return Event(kind, line.number, *_kept(line), text, value, _MODES.get(values.get("mode") or ""))
 
     def _property(self, name: str, value: str) -> None:
@@ -414,7 +418,9 @@ def _kept(line: Line) -> tuple[datetime | None, float | None]:
 
 
 #: Lines that other programs print too: alone they do not make it a log of this controller.
-_ANYBODYS = frozenset({"settings_unwritable", "heap_exhausted", "jvm_crashed", "display_missing", "install_broken"})
+_ANYBODYS = re.compile(
+    r"mkdir: .*|# .*|.*java\..*|.*Can't connect to X11 .*|No X11 .*|.*Could not find or load main class .*|.* - out of memory"
+)
 
 
 def _zone(name: str) -> tzinfo | None:

@@ -323,6 +323,14 @@ OLD_TIME = {"AutoRestartTime": "11:45 PM"}
             "ended",
             "config.heap_invalid",
         ),
+        (
+            lambda: Log().logged_in().raw("java.lang.OutOfMemoryError: Java heap space"),
+            0,
+            "logged_in",
+            "gateway.heap_exhausted",
+        ),
+        (lambda: Log().logged_in().raw("note: java.lang.OutOfMemoryError was last year"), 0, "logged_in", None),
+        (lambda: Log().logged_in().raw(".> Stopping socat.").ends(1), 0, "ended", "container.stopped"),
         # the scripts
         (
             lambda: Log().container().raw(".> Invalid TRADING_MODE: demo"),

@@ -413,9 +413,20 @@ class Engine:
         return iter(kept if tail == "all" else kept[-int(tail) :])
 
 
-def of_container(engine: Engine, max_bytes: int = 1 << 22, ends: float = 1e12, running: bool = True) -> dict[str, Any]:
+def of_container(
+    engine: Engine,
+    max_bytes: int = 1 << 22,
+    ends: float = 1e12,
+    running: bool = True,
+    environment: list[str] | None = None,
+) -> dict[str, Any]:
     state = {"Running": running, "FinishedAt": "2026-03-04T12:01:00Z"}
-    inspected = {"Id": "1", "State": state, "HostConfig": {"LogConfig": {"Type": "syslog"}}}
+    inspected = {
+        "Id": "1",
+        "State": state,
+        "HostConfig": {"LogConfig": {"Type": "syslog"}},
+        "Config": {"Env": environment},
+    }
     target = Target("gw", True, True, inspected=inspected)
     return _container(engine, 1772625660.0, max_bytes, 50, ends, target)  # type: ignore[arg-type]
 
@@ -439,6 +450,20 @@ def test_a_run_that_reaches_far_back_is_followed_there() -> None:
     assert instance(gateway)["run_kind"] == "full_login"
     assert not gateway["window"]["truncated"]
     assert of_container(engine, max_bytes=20_000)["window"]["truncated"]
+
+
+def test_of_two_instances_the_quiet_one_is_not_forgotten() -> None:
+    live, paper = Log().logged_in(), Log(mode="paper")
+    paper.now = live.now
+    paper.script().jvm().login_window().attempt().connecting().completes()
+    for _ in range(40):
+        paper.shuts_down().resumes().connecting().completes()
+    engine = Engine((live.text + paper.text).encode())
+    assert {told["endpoint"] for told in of_container(engine, environment=["TRADING_MODE=both"])["instances"]} == {
+        "live",
+        "paper",
+    }
+    assert engine.asked == [2000, 8000]
 
 
 def test_silence_in_a_container_that_has_ended_ends_with_it() -> None:
