@@ -456,7 +456,7 @@ def test_of_two_instances_the_quiet_one_is_not_forgotten() -> None:
     live, paper = Log().logged_in(), Log(mode="paper")
     paper.now = live.now
     paper.script().jvm().login_window().attempt().connecting().completes()
-    for _ in range(40):
+    for _ in range(90):
         paper.shuts_down().resumes().connecting().completes()
     engine = Engine((live.text + paper.text).encode())
     assert {told["endpoint"] for told in of_container(engine, environment=["TRADING_MODE=both"])["instances"]} == {
