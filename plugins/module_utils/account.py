@@ -83,7 +83,7 @@ async def _ask(
         raise Unavailable("probe.incomplete", reason, "use depth=api")
     listener.bytes_received = lambda: client.connectionStats().numBytesRecv
     connection.setblocking(False)
-    client.conn.transport, _ = await loop.create_connection(lambda: client.conn, sock=connection)
+    client.conn.transport, _protocol = await loop.create_connection(lambda: client.conn, sock=connection)
     try:
         listener.request_id = client.getReqId()
         client.reqAccountSummary(listener.request_id, "All", "NetLiquidation")

@@ -278,7 +278,7 @@ def _user(
     roles = {family.process_role(one.command_line): one.pid for one in processes} if family else {}
     if "gateway" in roles or "controller" in roles:
         return procfs.credentials(roles.get("gateway", roles.get("controller", 0)))
-    name, _, group = (inspected["Config"].get("User") or "").partition(":")
+    name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
     if seen.remapped:
         return None
     if name.isdigit():

@@ -108,11 +108,11 @@ def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:
         os.close(log)
     if not records:
         return None
-    _, first, first_at, _ = records[0]
+    _priority, first, first_at, _text = records[0]
     since = 0.0 if first == "0" else booted + int(first_at) / 1e6
     kills = (
         (booted + int(at) / 1e6, text)
-        for priority, _, at, text in records
+        for priority, _number, at, text in records
         # Programs may write to this log too; below 8 it is the kernel itself.
         if int(priority) < 8 and text.startswith("oom-kill:") and "global_oom" in text
     )

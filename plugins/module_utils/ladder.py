@@ -94,7 +94,7 @@ class Sight:
     def links_down(self) -> set[str]:
         """Links that the notices report broken and not restored since: ``ibkr`` and data farms by name."""
         down: set[str] = set()
-        for notice, _ in self.notices:
+        for notice, _at in self.notices:
             farm = notice.text.partition(":")[2].strip()
             if notice.code in (1100, 2110):
                 down.add("ibkr")
@@ -219,7 +219,7 @@ class Climb:
         if name == "hello":
             came = f" ({len(self._received)} bytes came, no version reply)" if self._received else ""
             return f"after the hello{came}"
-        codes = ", ".join(f"{notice.code} {notice.text}" for notice, _ in self.sight.notices[-3:])
+        codes = ", ".join(f"{notice.code} {notice.text}" for notice, _at in self.sight.notices[-3:])
         said = f"; it said: {codes}" if codes else " without a code"
         if name == "start":
             return f"after startApi{said}"
@@ -257,9 +257,9 @@ class Climb:
                 self._socket = connection
                 self.sight.address = str(address[0])
                 return
-        worst = max((outcome for outcome, _ in failures), key=_CONNECT_FAILURES.index)
+        worst = max((outcome for outcome, _reason in failures), key=_CONNECT_FAILURES.index)
         self.sight.address = str(addresses[0][1][0])
-        raise _Ended(worst, f"port {self._route.port}: " + "; ".join(reason for _, reason in failures))
+        raise _Ended(worst, f"port {self._route.port}: " + "; ".join(reason for _outcome, reason in failures))
 
     def _stay_mute(self, rung: dict[str, Any]) -> None:
         with suppress(_Silent):
@@ -313,8 +313,7 @@ class Climb:
         # Only here: asyncio alone would double the time of the import.
         from ansible_collections.ibgw.ops.plugins.module_utils import account
 
-        connection, self._socket = self._socket, None
-        assert connection is not None
+        connection, self._socket = self._connection, None
         self.sight.closed_by = "us"
         with self._rung("account") as rung:
             left = max(self._deadline - time.monotonic(), 0.001)
@@ -338,12 +337,17 @@ class Climb:
             rung["detail"] = found.detail
         self.sight.outcome = "account_ok"
 
+    @property
+    def _connection(self) -> socket.socket:
+        if self._socket is None:
+            raise _Closed
+        return self._socket
+
     def _send(self, data: bytes) -> None:
         """Send; a peer that is gone shows when its answer is read, after whatever it had said before."""
-        assert self._socket is not None
         with suppress(OSError):
-            self._socket.settimeout(max(self._patience - time.monotonic(), 0.001))
-            self._socket.sendall(data)
+            self._connection.settimeout(max(self._patience - time.monotonic(), 0.001))
+            self._connection.sendall(data)
 
     def _next_frame(self, until: float) -> bytes:
         while True:
@@ -354,14 +358,13 @@ class Climb:
 
     def _receive(self, until: float) -> None:
         """Take what arrives next; raises `_Silent`, `_Closed`, or `wire.Malformed` for a flood."""
-        assert self._socket is not None
         left = until - time.monotonic()
         if left <= 0:
             raise _Silent
         try:
-            self._socket.settimeout(left)
+            self._connection.settimeout(left)
             _acknowledge_at_once(self._socket)
-            data = self._socket.recv(65536)
+            data = self._connection.recv(65536)
         except socket.timeout:  # noqa: UP041  (an alias of TimeoutError only from Python 3.10)
             raise _Silent from None
         except OSError as error:
@@ -382,7 +385,7 @@ class Climb:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             self._socket.setblocking(False)
-            for _ in range(16):
+            for _chunk in range(16):
                 if not self._socket.recv(65536):
                     break
         self._socket.close()
@@ -396,7 +399,7 @@ def _resolve(host: str, port: int, deadline: float) -> list[tuple[int, Any]]:
 
     def look_up() -> None:
         try:
-            for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            for family, *_kind, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
                 found.append((family, address))
         except socket.gaierror as error:
             failure[0] = f"{host}: {error.strerror}"

@@ -36,6 +36,8 @@ class Event:
     title: str | None = None
     change: str | None = None
     dialog: bool = False
+    #: The finding that a process's end proves when nothing before it did.
+    problem: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -71,28 +73,6 @@ _NOT_FAILED = frozenset({None, "container.stopped", "gateway.stopped_by_schedule
 # A restart policy waits up to a minute between its turns (Docker run reference, --restart).
 _POLICY_SECONDS = 120.0
 
-# Exit codes that prove a finding when nothing before them did (B:ErrorCodes.java).
-_EXIT_PROBLEMS = {
-    1: "gateway.crashed",
-    134: "gateway.crashed",
-    139: "gateway.crashed",
-    143: "container.stopped",
-    1100: "gateway.crashed",
-    1101: "gateway.login_window_unknown",
-    1102: "config.value_invalid",
-    1103: "config.file_missing",
-    1104: "config.trading_mode_invalid",
-    1105: "config.value_invalid",
-    1106: "config.settings_unwritable",
-    1107: "gateway.install_broken",
-    1108: "config.settings_unwritable",
-    1109: "config.settings_unwritable",
-    1110: "login.existing_session",
-    1111: "twofa.login_incomplete",
-    1112: "gateway.login_window_unknown",
-    99999: "gateway.crashed",
-}
-
 # Events that say it all.
 _PROBLEMS = {
     "mode_invalid": "config.trading_mode_invalid",
@@ -117,11 +97,6 @@ _PROBLEMS = {
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
 }
-
-# Dialogs that no release answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
-_BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
-# Dialogs that the controller answers at once, unless its settings forbid it.
-_ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway"})
 
 
 class Run:
@@ -225,7 +200,7 @@ class Run:
     @property
     def timeout(self) -> float:
         """After how many seconds the controller takes a closing prompt for an expired one (IBC config.ini:155)."""
-        return _number(self.settings.get("SecondFactorAuthenticationTimeout"), 180.0)
+        return number(self.settings.get("SecondFactorAuthenticationTimeout"), 180.0)
 
     @property
     def asks_again(self) -> bool | None:
@@ -237,7 +212,7 @@ class Run:
         return again.strip().lower() in ("yes", "true")
 
 
-def _number(text: str | None, default: float) -> float:
+def number(text: str | None, default: float) -> float:
     return float(text) if text and text.isdigit() and len(text) < 7 else default
 
 
@@ -435,7 +410,7 @@ def _throttled(run: Run, event: Event) -> None:
     words = event.value.split()
     units = {"minute": 60.0, "second": 1.0, "hour": 3600.0}
     seconds = [
-        _number(amount, 0.0) * units.get(unit.rstrip("s"), 0.0)
+        number(amount, 0.0) * units.get(unit.rstrip("s"), 0.0)
         for amount, unit in zip(words, words[1:])
         if unit[:1].isalpha()
     ]
@@ -516,8 +491,8 @@ def _jvm_ended(run: Run, event: Event) -> None:
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
         run.fail("gateway.heap_exhausted", run.heap_exhausted)
-    elif run.code in _EXIT_PROBLEMS:
-        run.fail(_EXIT_PROBLEMS[run.code], event)
+    elif event.problem:
+        run.fail(event.problem, event)
     if run.state != "auto_restarting" or run.code:
         run.enter("ended", event)
 
@@ -601,31 +576,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
 }
 
 
-# How it stands, seen at a given moment.
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The state of a run and what is wrong with it."""
-
-    state: str
-    problem: str | None
-    evidence: tuple[Event, ...]
-    #: Seconds on the log's clock until something ends by itself: a prompt, or a wait that IBKR imposed.
-    deadline: float | None = None
-
-
-def standing(run: Run, now: float | None) -> Standing:
-    """How `run` stands at `now` on the log's clock; `now` None: no silence is judged."""
-    problem, evidence = run.problem, tuple(run.evidence)
-    if problem is None:
-        problem = _open_question(run, now) or _silence(run, now)
-        last = run.last if run.last and run.last.change != SEEN else None
-        noted = run.heap_exhausted or run.ignored_value or blocking_window(run, now)
-        evidence = tuple(event for event in (run.submitted or run.first, run.since, noted or last) if event)
-    if problem is None and run.previous and not _further(run, run.previous):
-        problem, evidence = run.previous.problem, tuple(run.previous.evidence)
-    return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
+# From one run to the next.
 
 
 def continued(run: Run, event: Event, same_container: bool) -> Run | None:
@@ -640,94 +591,3 @@ def continued(run: Run, event: Event, same_container: bool) -> Run | None:
         return None
     cause.previous = None
     return cause
-
-
-def _further(run: Run, failed: Run) -> bool:
-    return run.furthest > failed.failed_at or run.furthest >= RANK["logged_in"]
-
-
-def _state(run: Run, now: float | None) -> str:
-    if run.state == "logged_in" and blocking_window(run, now):
-        return "logged_in_blocked"
-    resuming = run.kind == "saved_session" and run.attempt == "saved_session"
-    if resuming and run.problem is None and RANK["jvm_starting"] < run.login_rank < RANK["logged_in"]:
-        return run.state if run.state in ("login_window", "twofa_pending") else "auto_restarting"
-    return run.state
-
-
-def blocking_window(run: Run, now: float | None) -> Event | None:
-    """The dialog that keeps clients out of a gateway that is logged in, if there is one."""
-    for title, event in run.windows.items():
-        open_for = elapsed(event, now)
-        if title in _BLOCKING or (title in _ANSWERED and open_for is not None and open_for >= 5.0):
-            return event
-    return None
-
-
-def _open_question(run: Run, now: float | None) -> str | None:
-    """What is wrong, or awaited, by what is on the screen."""
-    if run.state == "twofa_pending":
-        unasked = run.prompt_seen_opening and not run.prompt_complete
-        if unasked and (elapsed(run.prompt, now) or 0.0) > 5.0:  # the prompt proper is announced within a second
-            return "twofa.device_not_chosen"
-        return "twofa.retrying" if run.retries else "twofa.pending"
-    if run.state == "twofa_retrying" or (run.retries and run.login_rank < RANK["loading"]):
-        return "twofa.retrying"
-    if run.login_rank < RANK["logged_in"] and blocking_window(run, None) and (elapsed(run.last, now) or 0.0) > 10.0:
-        return "login.dialog_blocking"
-    if run.state == "login_window" and run.typed and "" in map(run.settings.get, ("IbLoginId", "IbPassword")):
-        return "config.credentials_missing"
-    if run.state == "logged_in":
-        if run.heap_exhausted:
-            return "gateway.heap_exhausted"
-        if blocking_window(run, now):
-            return "login.dialog_blocking"
-        if run.mode_refuted:
-            return "config.mode_port_mismatch"
-        if run.ignored_value:
-            return "config.value_invalid"
-    return None
-
-
-# After how many seconds of silence a state is a fault (typical times: IBC user guide, public logs).
-_PATIENCE = {
-    "login_window": (60.0, "login.not_submitted"),
-    "submitted": (60.0, "login.not_submitted"),
-    "connecting": (120.0, "login.auth_silent"),
-    "authenticating": (120.0, "login.auth_silent"),
-    "relogin": (120.0, "login.auth_silent"),
-    "loading": (120.0, "login.auth_silent"),
-    "existing_session": (5.0, "login.existing_session"),
-}
-
-
-def _silence(run: Run, now: float | None) -> str | None:
-    """What silence means in the state that the run is in."""
-    silent = elapsed(run.last, now)
-    if silent is None or run.over:
-        return None
-    resumed = run.attempt == "saved_session"
-    if run.state == "gateway_starting":
-        if resumed:  # no time-out of the controller's own applies (B:SessionManager.java:60-73)
-            return "login.not_typed" if silent > 300.0 else None
-        shown_for = elapsed(run.gateway_frame, now) or 0.0
-        patience = _number(run.settings.get("LoginDialogDisplayTimeout"), 60.0) + 30.0
-        return "gateway.login_window_unknown" if shown_for > 15.0 or silent > patience else None
-    if run.state == "login_window" and resumed and silent > 15.0:
-        return "login.not_typed"
-    if run.state == "login_window" and run.typed and silent > 10.0:
-        return "config.credentials_missing"
-    patience, problem = _PATIENCE.get(run.state, (0.0, None))
-    if problem is None or silent <= patience:
-        return None
-    if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
-        return "login.dialog_blocking"
-    if run.state == "loading" and run.prompts:
-        return "twofa.login_incomplete"
-    return problem
-
-
-def _deadline(run: Run) -> float | None:
-    if run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
-        return run.submitted.clock + run.timeout
-    return run.wait_until

@@ -163,8 +163,8 @@ class _Form:
         self.quoted = _agree(clean, _QUOTED)
         self.learned: re.Pattern[str] | None = None
         peeled = [self._peel(text) for text in sample]
-        self.learned = _unknown_prefix([text for text, *_ in peeled])
-        self.newest_first = _falling(stamp or _own_stamp(text) for text, stamp, *_ in peeled)
+        self.learned = _unknown_prefix([text for text, *_rest in peeled])
+        self.newest_first = _falling(stamp or _own_stamp(text) for text, stamp, *_rest in peeled)
         self.width = _wrap_width([text.rstrip("\r") for text in sample])
 
     def read(self, entries: Iterable[Entry]) -> Iterator[Line]:

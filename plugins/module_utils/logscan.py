@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
 from ansible_collections.ibgw.ops.plugins.module_utils.instances import Instances
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK, SEEN, Event, Run, Standing, standing
+from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK, SEEN, Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line, lines
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.relaylog import RELAY_EVENTS, RelayLog
+from ansible_collections.ibgw.ops.plugins.module_utils.standing import Standing, standing
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 if TYPE_CHECKING:
@@ -285,7 +286,7 @@ class Window:
                 self.overflown = True
         if self.overflown:
             while kept:
-                _, newline, rest = kept.popleft().partition(b"\n")
+                _half, newline, rest = kept.popleft().partition(b"\n")
                 if newline:
                     kept.appendleft(rest)
                     break

@@ -103,7 +103,7 @@ def nofile(pid: int, proc: Path = PROC) -> tuple[int, int] | None:
 
 def memory_usage(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
     """Bytes of memory that the container of `pid` uses, without caches that it would give back, as `docker stats` counts."""
-    paths = {hierarchy: path for _, hierarchy, path in _control_groups(pid, proc)}
+    paths = {hierarchy: path for _number, hierarchy, path in _control_groups(pid, proc)}
     if "memory" in paths:
         group, usage, cache = cgroups / "memory" / paths["memory"], "memory.usage_in_bytes", "total_inactive_file"
     else:
@@ -126,8 +126,8 @@ def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
 def _control_groups(pid: int, proc: Path) -> Iterator[tuple[str, str, str]]:
     """Number, hierarchy ("" is the unified one) and path below the hierarchy's root, for each group of `pid`."""
     for line in _text(proc / str(pid) / "cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        hierarchies, _, path = rest.partition(":")
+        number, _colon, rest = line.partition(":")
+        hierarchies, _colon, path = rest.partition(":")
         for hierarchy in hierarchies.split(","):
             yield number, hierarchy, path.lstrip("/")
 
@@ -155,7 +155,7 @@ def _socket(line: str) -> Iterator[Socket]:
 
 def _endpoint(text: str) -> tuple[str, int]:
     """An address of /proc/net/tcp: 32-bit words in the machine's byte order, then the port."""
-    words, _, port = text.partition(":")
+    words, _colon, port = text.partition(":")
     raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
     address = ipaddress.ip_address(raw)
     mapped = getattr(address, "ipv4_mapped", None)

@@ -38,11 +38,11 @@ def _fitting(hint: Any, value: object) -> Any:
         wanted = next(option for option in typing.get_args(hint) if option is not type(None))
         return None if value is None or not _fits(wanted, value) else _fitting(wanted, value)
     if origin is tuple:
-        (item, _) = typing.get_args(hint)
+        (item, _ellipsis) = typing.get_args(hint)
         items = value if isinstance(value, (list, tuple)) else ()
         return tuple(_fitting(item, each) for each in items if _fits(item, each))
     if origin is dict:
-        (_, item) = typing.get_args(hint)
+        (_key, item) = typing.get_args(hint)
         pairs = value.items() if isinstance(value, Mapping) else ()
         return {str(key): _fitting(item, each) for key, each in pairs if _fits(item, each)}
     return read(typing.cast(type, hint), value) if is_dataclass(hint) else value

@@ -47,6 +47,28 @@ _PROCESS_CODES: Mapping[int, str] = {
     143: "stopped from outside",
 }
 
+#: The finding that an exit code proves when nothing before it did.
+_EXIT_PROBLEMS: Mapping[int, str] = {
+    1: "gateway.crashed",
+    134: "gateway.crashed",
+    139: "gateway.crashed",
+    143: "container.stopped",
+    1100: "gateway.crashed",
+    1101: "gateway.login_window_unknown",
+    1102: "config.value_invalid",
+    1103: "config.file_missing",
+    1104: "config.trading_mode_invalid",
+    1105: "config.value_invalid",
+    1106: "config.settings_unwritable",
+    1107: "gateway.install_broken",
+    1108: "config.settings_unwritable",
+    1109: "config.settings_unwritable",
+    1110: "login.existing_session",
+    1111: "twofa.login_incomplete",
+    1112: "gateway.login_window_unknown",
+    99999: "gateway.crashed",
+}
+
 # The container and the script see the code modulo 256 (B:ibcstart.sh:540).
 _BY_STATUS = {code % 256: code for code in EXIT_CODES}
 
@@ -377,14 +399,18 @@ class Reader:
         self.foreign = self.foreign or kind == "foreign_controller"
         if kind == "gateway_version":
             self.gateway_version = value
+        problem = None
         if kind == "jvm_ended":
-            value = str(exit_code(int(value)))
+            code = exit_code(int(value))
+            value, problem = str(code), _EXIT_PROBLEMS.get(code)
         if kind == "heap_set":
             if _VALID_HEAP.fullmatch(value):
                 return None
             kind = "heap_malformed"
         self._seen = self._seen or not _ANYBODYS.fullmatch(text)
-        return Event(kind, line.number, *_kept(line), text, value, _MODES.get(values.get("mode") or ""))
+        return Event(
+            kind, line.number, *_kept(line), text, value, _MODES.get(values.get("mode") or ""), problem=problem
+        )
 
     def _property(self, name: str, value: str) -> None:
         if name == "user.timezone" and value:

@@ -49,9 +49,9 @@ def incomplete(case: Case) -> Proof | None:
     troubles = [trouble for probe in PROBES if (trouble := _trouble(case, probe)) is not None]
     if not troubles:
         return None
-    summary, _, _ = troubles[0]
-    fixes = tuple(dict.fromkeys(fix for _, _, fix in troubles if fix))
-    return Proof(summary, tuple(quote for _, quote, _ in troubles), fixes)
+    summary, _quote, _fix = troubles[0]
+    fixes = tuple(dict.fromkeys(fix for _summary, _quote, fix in troubles if fix))
+    return Proof(summary, tuple(quote for _summary, quote, _fix in troubles), fixes)
 
 
 def _trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
