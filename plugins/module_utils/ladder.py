@@ -363,7 +363,7 @@ class Climb:
             raise _Silent
         try:
             self._connection.settimeout(left)
-            _acknowledge_at_once(self._socket)
+            _acknowledge_at_once(self._connection)
             data = self._connection.recv(65536)
         except socket.timeout:  # noqa: UP041  (an alias of TimeoutError only from Python 3.10)
             raise _Silent from None
