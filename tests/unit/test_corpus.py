@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Scan, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
 
 CORPUS = Path(os.environ.get("IBGW_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Scan, Window, _container, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -475,7 +476,7 @@ def test_silence_in_a_container_that_has_ended_ends_with_it() -> None:
     ("engine", "arguments", "words"),
     [
         (Engine(b"", ValueError("configured logging driver does not support reading")), {}, "logging driver syslog"),
-        (Engine(Log().submitted().text.encode()), {"ends": 0.0}, "did not answer"),
+        (Engine(Log().submitted().text.encode()), {"ends": 0.0}, "the time for this machine was over"),
         (Engine(b"2026-03-04T12:00:00Z something else\n"), {}, "tells nothing"),
     ],
     ids=["a driver that keeps nothing", "out of time", "not a gateway"],
