@@ -49,10 +49,13 @@ def probe(
         raise Misuse(f"family {quote(family)!r} is not known; allowed are auto, {', '.join(BY_NAME)}")
     if max_bytes < 0 or max_events < 0:
         raise Misuse("max_bytes and max_events are counts; allowed are 0 and above")
-    if path is not None:
-        return {**AVAILABLE, "gateways": _file(path, moment, max_bytes, max_events)}
-    gateways = _containers(names or (), moment, max_bytes, max_events, docker_host, timeout)
-    return {**AVAILABLE, "gateways": gateways}
+    gateways = (
+        _containers(names or (), moment, max_bytes, max_events, docker_host, timeout)
+        if path is None
+        else _file(path, moment, max_bytes, max_events)
+    )
+    said = {} if family == "auto" else {"family": family}
+    return {**AVAILABLE, "gateways": [{**gateway, **said} for gateway in gateways]}
 
 
 def _moment(as_of: str | None) -> float | None:
