@@ -308,10 +308,16 @@ def _import_base(engine: DockerClient, refusal: str) -> None:
                 f"the image {BASE} can not be pulled ({refusal.strip()}) and there is no mmdebstrap to make it: "
                 "install mmdebstrap, or let the engine reach a registry"
             )
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"], check=True)
+        _quietly("apt-get", "update")
+        _quietly("apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap")
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory) / "root.tar"
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(root)], check=True)
+        _quietly("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(root))
         repository, tag = BASE.split(":")
         engine.api.import_image_from_file(str(root), repository=repository, tag=tag)
+
+
+def _quietly(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise CanNotSimulate(f"'{' '.join(command)}' failed: {' '.join(done.stderr.split())[-300:]}")

@@ -142,13 +142,13 @@ FLEET = (
 WITHOUT_CONTAINER = {"gone": ("container.missing",), "host-down": ("host.unreachable",)}
 
 
-def up(engine: DockerClient, say: Callable[[str], None] = print) -> Fleet:
+def up(engine: DockerClient) -> Fleet:
     """Start the whole fleet anew, each gateway in its condition; whoever was started last is the youngest."""
     simulation = Simulation(engine, NAME)
     _refuse_taken_names(engine)
     _stop_client()
     simulation.remove()
-    say("Building the simulator's image (two minutes the first time, then nothing) ...")
+    _say("Building the simulator's image (two minutes the first time, then nothing) ...")
     fleet = Fleet(simulation, simulation.start())
     for number, gateway in enumerate(FLEET, 1):
         fleet.broker.add_user(
@@ -156,7 +156,7 @@ def up(engine: DockerClient, say: Callable[[str], None] = print) -> Fleet:
             _PASSWORD,
             **{"account": f"DU{4000000 + 111111 * number}", **gateway.user},
         )
-    say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (about two minutes) ...")
+    _say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (about two minutes) ...")
     settled = [gateway for gateway in FLEET if gateway.cause is not _just_started]
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]:
@@ -190,6 +190,10 @@ def free_port(wanted: int) -> int | None:
         except OSError:
             return None
     return wanted
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)  # in order with what Ansible prints, also through a pipe
 
 
 def _refuse_taken_names(engine: DockerClient) -> None:
