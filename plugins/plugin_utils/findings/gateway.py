@@ -357,8 +357,9 @@ def starting(case: Case) -> Proof | None:
     if case.run.state not in COMING_UP and not unread or not within_start(case, begun):
         return None
     words = f"container started at {container.started_at}" if container.started_at else f"run started at {begun}"
+    unseen = "its log could not be read" if case.log is None or case.log.failed else "no log line yet"
     return Proof(
-        f"starting: {(case.run.state or 'no log line yet').replace('_', ' ')}",
+        f"starting: {(case.run.state or unseen).replace('_', ' ')}",
         (case.quote("health", words), *case.log_quotes(1)),
         since=begun,
     )
