@@ -18,10 +18,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
-
-PROBES = ("health", "logscan", "handshake")
 
 #: What a task that brought no result says of itself.
 HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")

@@ -39,9 +39,6 @@ LOGGED_IN = ("logged_in", "logged_in_blocked", "connection_lost", "relogin")
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
 SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
 
-#: Restart policies with which Docker starts a container again after its process ended.
-RESTARTING_POLICIES = ("always", "unless-stopped", "on-failure")
-
 
 @dataclass(frozen=True)
 class Task:

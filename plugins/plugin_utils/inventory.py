@@ -18,9 +18,6 @@ from urllib.parse import urlsplit
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
-#: The inventory group whose hosts are machines.
-GROUP = "gateway_hosts"
-
 TRADING_MODES = ("paper", "live", "both")
 FAIL_LEVELS = ("never", "down", "waiting", "degraded")
 DEPTHS = ("tcp", "api", "account")

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the three modules return, as typed records: the names are those of the modules' RETURN documentation.
+"""What rules read of what the three modules return, as typed records; the names are those of the modules' RETURN documentation.
 
 `read` makes a record from plain data and never fails: what is absent, null or of another type reads as None or empty, so that a
 rule needs to ask only whether something was seen.
@@ -65,13 +65,6 @@ def _fits(hint: Any, value: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Engine:
-    version: str | None
-    kind: str | None
-    root_dir: str | None
-
-
-@dataclass(frozen=True)
 class Memory:
     total: int | None
     available: int | None
@@ -126,17 +119,12 @@ class ContainerMemory:
 class Mount:
     source: str | None
     target: str | None
-    type: str | None
-    read_only: bool | None
-    source_exists: bool | None
     writable_by_gateway: bool | None
 
 
 @dataclass(frozen=True)
 class Container:
-    id: str | None
     image: str | None
-    image_digest: str | None
     status: str | None
     started_at: str | None
     finished_at: str | None
@@ -149,7 +137,6 @@ class Container:
     restart_policy: str | None
     health: HealthCheck
     memory: ContainerMemory
-    network_mode: str | None
     mounts: tuple[Mount, ...]
     environment: dict[str, str]
 
@@ -171,7 +158,6 @@ class Port:
 
 @dataclass(frozen=True)
 class Process:
-    pid: int | None
     role: str | None
     started_at: str | None
     rss: int | None
@@ -181,7 +167,6 @@ class Process:
 @dataclass(frozen=True)
 class Listener:
     port: int | None
-    address: str | None
     accept_queue: int | None
     accept_limit: int | None
 
@@ -224,7 +209,6 @@ class GatewayHealth(Probed):
 
 @dataclass(frozen=True)
 class Health(Probed):
-    engine: Engine
     host: Host
     gateways: tuple[GatewayHealth, ...]
 
@@ -239,32 +223,18 @@ class Controller:
 
 
 @dataclass(frozen=True)
-class Window:
-    first_at: str | None
-    last_at: str | None
-    lines: int | None
-    truncated: bool | None
-    run_start_seen: bool | None
-    silent_seconds: float | None
-
-
-@dataclass(frozen=True)
 class Exit:
     code: int | None
-    meaning: str | None
 
 
 @dataclass(frozen=True)
 class LogLine:
     at: str | None
-    line: int | None
     quote: str | None
 
 
 @dataclass(frozen=True)
 class Previous:
-    ended_at: str | None
-    exit: Exit | None
     problem: str | None
     got_as_far_as: str | None
 
@@ -276,7 +246,6 @@ class Instance:
     since: str | None
     run_started_at: str | None
     run_kind: str | None
-    attempt_kind: str | None
     deadline: str | None
     asks_again: bool | None
     open_windows: tuple[str, ...]
@@ -288,19 +257,14 @@ class Instance:
 
 @dataclass(frozen=True)
 class History:
-    runs: int | None
-    login_attempts: int | None
     login_attempts_last_hour: int | None
     twofa_prompts: int | None
-    logins_completed: int | None
     last_login_at: str | None
     last_full_login_at: str | None
-    controller_restarts: int | None
 
 
 @dataclass(frozen=True)
 class RelayLog:
-    refused: int | None
     bind_errors: int | None
     last_at: str | None
 
@@ -308,7 +272,6 @@ class RelayLog:
 @dataclass(frozen=True)
 class LogEvent:
     at: str | None
-    line: int | None
     event: str | None
     endpoint: str | None
     quote: str | None
@@ -321,7 +284,6 @@ class GatewayLog(Probed):
     controller: Controller
     gateway_version: str | None
     settings: dict[str, str]
-    window: Window
     instances: tuple[Instance, ...]
     history: History
     relay: RelayLog
@@ -334,14 +296,6 @@ class LogScan(Probed):
 
 
 # ibgw_handshake
-
-
-@dataclass(frozen=True)
-class Phase:
-    phase: str | None
-    ok: bool | None
-    ms: float | None
-    detail: str | None
 
 
 @dataclass(frozen=True)
@@ -358,19 +312,16 @@ class Endpoint:
     host: str | None
     port: int | None
     inside: object
-    address: str | None
     reached: str | None
     outcome: str | None
     problem: str | None
     detail: str | None
-    phases: tuple[Phase, ...]
     attempts: int | None
     server_version: int | None
     accounts: tuple[str, ...]
     account_mode: str | None
     notices: tuple[Notice, ...]
     first_bytes: str | None
-    closed_by: str | None
     total_ms: float | None
 
 

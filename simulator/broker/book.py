@@ -1,6 +1,6 @@
 """The broker's books: who may log in, who is, what was asked of whose phone, and the ledger of all of it.
 
-Pure state under one lock; `server` brings in the network.
+Pure state under one lock; `__main__` brings in the network.
 """
 
 from __future__ import annotations

@@ -43,7 +43,6 @@ class Family:
 
     name: str
     controller: str
-    grammar: str
     #: The marks of this family that the traits carry, one sentence each; empty when it is another family.
     marks: Callable[[Traits], tuple[str, ...]]
     #: Which generation of the family it is, by its environment.

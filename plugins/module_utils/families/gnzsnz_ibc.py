@@ -60,7 +60,6 @@ def _generation(environment: Mapping[str, str]) -> str | None:
 FAMILY = Family(
     name="gnzsnz-ibc",
     controller="ibc",
-    grammar="ibc",
     marks=_marks,
     generation=_generation,
     ports={  # G:common.sh:94-120

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import RESTARTING_POLICIES, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
@@ -22,6 +22,9 @@ NO_LOGIN = ("gateway.starting", "login.in_progress", "gateway.crashed", *PROCESS
 
 #: Logins that IBKR refused for good.
 REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not_permitted")
+
+#: Restart policies with which Docker starts a container again after its process ended.
+RESTARTING_POLICIES = ("always", "unless-stopped", "on-failure")
 
 #: States between the window and the second factor or the start of the session.
 UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loading")

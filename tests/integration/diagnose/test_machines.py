@@ -16,7 +16,6 @@ from tests.unit.plugin_utils.test_report import SCHEMA
 
 Diagnose = Callable[..., Run]
 
-NO_ENGINE = ("down", "engine.missing")
 UNREACHABLE = ("unknown", "host.unreachable")
 
 
