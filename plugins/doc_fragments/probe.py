@@ -17,6 +17,11 @@ options:
     type: path
     default: /opt/ibgw/probe/bin/python3
 attributes:
+  action_group:
+    support: full
+    description: Use C(group/ibgw.ops.probes) in C(module_defaults) to set options of all three probes.
+    membership:
+      - ibgw.ops.probes
   check_mode:
     support: full
     description: Only looks, so check mode makes no difference.

@@ -105,9 +105,21 @@ logscan:
           type: str
           sample: ib-gateway
         available:
-          description: Whether this log could be read and is a known controller's. C(problem), C(reason) and C(fix) say why not.
+          description: Whether this log could be read and is a known controller's. When not, the keys below are null or empty.
           type: bool
           sample: true
+        problem:
+          description: Finding code that says why not, or null.
+          type: str
+          sample: null
+        reason:
+          description: What was tried and what came back, or null.
+          type: str
+          sample: null
+        fix:
+          description: What mends it, or null.
+          type: str
+          sample: null
         family:
           description: Image family, or null where the log does not show it.
           type: str
@@ -131,14 +143,37 @@ logscan:
           type: dict
           sample: {TradingMode: live, IbPassword: <set>}
         window:
-          description:
-            - What was read. C(first_at) and C(last_at) are null where the log has no times whose zone is known. C(lines) counts from the
-              first line that was read, as C(line) does everywhere. C(truncated) tells that the log goes further back, C(run_start_seen)
-              whether the start of a run was read. C(silent_seconds) is the time from the last line to the moment of judging.
+          description: What was read.
           type: dict
-          sample:
-            {first_at: "2026-01-31T12:00:00Z", last_at: "2026-01-31T12:00:20Z", bytes_read: 21000, truncated: false, lines: 250,
-             run_start_seen: true, silent_seconds: 12.5}
+          contains:
+            first_at:
+              description: Time of the first line that has one; null where the log has no times whose zone is known.
+              type: str
+              sample: "2026-01-31T12:00:00Z"
+            last_at:
+              description: Time of the last line that has one; null as C(first_at).
+              type: str
+              sample: "2026-01-31T12:00:20Z"
+            bytes_read:
+              description: Bytes of log that were read.
+              type: int
+              sample: 21000
+            lines:
+              description: Lines that were read; C(line) elsewhere counts from the first of them.
+              type: int
+              sample: 250
+            truncated:
+              description: Whether the log goes further back than what was read.
+              type: bool
+              sample: false
+            run_start_seen:
+              description: Whether the start of a run was read.
+              type: bool
+              sample: true
+            silent_seconds:
+              description: Seconds from the last line to the moment of judging; null where the log has no times.
+              type: float
+              sample: 12.5
         instances:
           description: The newest run of each instance; two for a container that runs live and paper. Empty when the log is.
           type: list
@@ -194,31 +229,91 @@ logscan:
               type: str
               sample: twofa.pending
             evidence:
-              description: The lines that prove it.
+              description: "The lines that prove C(problem): when (null without a time), the number of the line, and the line, masked."
               type: list
               elements: dict
               sample: [{at: "2026-01-31T12:00:15Z", line: 229, quote: "2026-01-31 12:00:15:459 IBC: Second Factor Authentication initiated"}]
             previous:
               description: The failed run that this one continues, until it has come further; else null.
               type: dict
-              sample: null
+              contains:
+                ended_at:
+                  description: When its last line was written, or null.
+                  type: str
+                exit:
+                  description: As C(last_exit).
+                  type: dict
+                problem:
+                  description: The finding code of what it failed on.
+                  type: str
+                got_as_far_as:
+                  description: The furthest C(state) that it reached, or null.
+                  type: str
         history:
-          description: Counts over what was read. C(by_exit_code) counts the controller's exit codes.
+          description: Counts over what was read.
           type: dict
-          sample:
-            {runs: 1, login_attempts: 1, login_attempts_last_hour: 1, twofa_prompts: 1, logins_completed: 0, last_login_at: null,
-             last_full_login_at: null, controller_restarts: 0, by_exit_code: {}}
+          contains:
+            runs:
+              description: Starts of the gateway's program, and of the scripts before it where that is all there was.
+              type: int
+              sample: 1
+            login_attempts:
+              description: Logins that were submitted.
+              type: int
+              sample: 1
+            login_attempts_last_hour:
+              description: Those in the hour before the moment of judging.
+              type: int
+              sample: 1
+            twofa_prompts:
+              description: Prompts for a second factor.
+              type: int
+              sample: 1
+            logins_completed:
+              description: Logins that ended in a session.
+              type: int
+              sample: 0
+            last_login_at:
+              description: When the newest of them was completed, or null.
+              type: str
+              sample: null
+            last_full_login_at:
+              description: When the newest of them with typed credentials was completed, or null.
+              type: str
+              sample: null
+            controller_restarts:
+              description: Restarts of the gateway by its own controller; the engine does not count them.
+              type: int
+              sample: 0
+            by_exit_code:
+              description: How often the gateway's program ended with which exit code of the controller; the eight most frequent.
+              type: dict
+              sample: {"1112": 2}
         relay:
-          description: Clients that the relay could not pass on, failed binds of its port, and when that was last.
+          description: The relay's own trouble.
           type: dict
-          sample: {refused: 0, bind_errors: 0, last_at: null}
+          contains:
+            refused:
+              description: Connections that it could not pass on to the gateway.
+              type: int
+              sample: 0
+            bind_errors:
+              description: How often its port was taken.
+              type: int
+              sample: 0
+            last_at:
+              description: When one of these happened last, or null.
+              type: str
+              sample: null
         events:
-          description: The decisive events, oldest first.
+          description:
+            - "The decisive events, oldest first: when (null without a time), the number of the line, what happened, the endpoint (or null),
+              and the line, masked."
           type: list
           elements: dict
           sample: [{at: "2026-01-31T12:00:12Z", line: 209, event: login_attempt, endpoint: live, quote: "IBC: Login attempt: 1"}]
         cut:
-          description: How many events and settings were left out.
+          description: How many events and settings were left out, to stay within O(max_events) and 8 KiB.
           type: dict
           sample: {events: 0, settings: 0}
 """

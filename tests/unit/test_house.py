@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.ibgw.ops.plugins.doc_fragments.probe import ModuleDocFragment
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import PROBE_PYTHON
+from ansible_collections.ibgw.ops.plugins.plugin_utils import report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import REMEDIES, STATUSES
 
 from simulator import containers, fleet
 
@@ -24,3 +30,42 @@ def test_the_product_knows_nothing_of_the_simulator(word: str) -> None:
     }
     assert texts
     assert [str(path) for path, text in texts.items() if re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE)] == []
+
+
+ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir())
+
+
+def of_role(role: str, file: str) -> Any:
+    return yaml.safe_load((CHECKOUT / "roles" / role / file).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_roles_defaults_and_argument_specs_agree(role: str) -> None:
+    defaults = of_role(role, "defaults/main.yml")
+    for entry in of_role(role, "meta/argument_specs.yml")["argument_specs"].values():
+        assert {name: option["default"] for name, option in entry["options"].items()} == defaults
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_roles_readme_names_its_variables(role: str) -> None:
+    readme = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(rf"^\| `({role}_\w+)`", readme, re.MULTILINE)
+    assert sorted(rows) == sorted(of_role(role, "defaults/main.yml"))
+
+
+def test_the_probes_own_interpreter_is_the_same_everywhere() -> None:
+    documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["probe_python"]["default"]
+    enrolled = of_role("probe", "defaults/main.yml")["probe_venv"] + "/bin/python3"
+    diagnosed = of_role("diagnose", "defaults/main.yml")["diagnose_probe_python"]
+    assert {documented, enrolled, diagnosed} == {PROBE_PYTHON}
+
+
+def test_the_action_group_holds_the_probes() -> None:
+    groups = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    modules = (CHECKOUT / "plugins" / "modules").glob("*.py")
+    assert set(groups["probes"]) == {path.stem for path in modules if "run_probe" in path.read_text(encoding="utf-8")}
+
+
+def test_every_status_and_remedy_can_be_shown() -> None:
+    assert set(report.URGENCY) == set(summary.COLOURS) == set(STATUSES)
+    assert set(summary.SAFE) == set(REMEDIES)

@@ -1,0 +1,80 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules' RETURN says is what comes back, and what rules read is in it."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ibgw.ops.plugins.module_utils import container, handshake, health, host, logscan
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE
+from ansible_collections.ibgw.ops.plugins.modules import ibgw_handshake, ibgw_health, ibgw_logscan
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Handshake, Health, LogScan
+
+from tests.unit.module_utils.ibc_log import Log
+from tests.unit.module_utils.peer import free_port
+
+
+def documented(module: ModuleType) -> dict[str, Any]:
+    """The keys of a module's one result."""
+    (result,) = yaml.safe_load(module.RETURN).values()
+    return dict(result["contains"])
+
+
+def differing(keys: Mapping[str, Any], result: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Keys that are documented and not there, or there and not documented."""
+    yield from (f"{where}.{key}" for key in keys.keys() ^ result.keys())
+    for key in keys.keys() & result.keys():
+        inner = result[key] if isinstance(result[key], list) else [result[key]]
+        for each in inner if "contains" in keys[key] else ():
+            yield from differing(keys[key]["contains"], each, f"{where}.{key}") if each is not None else ()
+
+
+def unheard_of(keys: Mapping[str, Any], record: type, where: str = "") -> Iterator[str]:
+    """Fields of a record that are not documented."""
+    for name, hint in typing.get_type_hints(record).items():
+        if name not in keys:
+            yield f"{where}.{name}"
+            continue
+        inner = [part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)]
+        if inner and "contains" in keys[name]:
+            yield from unheard_of(keys[name]["contains"], inner[0], f"{where}.{name}")
+
+
+@pytest.mark.parametrize(
+    ("module", "record"), [(ibgw_health, Health), (ibgw_logscan, LogScan), (ibgw_handshake, Handshake)]
+)
+def test_what_rules_read_is_documented(module: ModuleType, record: type) -> None:
+    assert list(unheard_of(documented(module), record)) == []
+
+
+def test_logscan_returns_what_it_documents(tmp_path: Path) -> None:
+    failed, again = Log().submitted().ends(88), Log().start()
+    path = tmp_path / "some.log"
+    path.write_text(failed.text + again.text, encoding="utf-8")
+    for log in (path, tmp_path / "missing.log"):
+        result = logscan.probe(None, str(log), "auto", None, 0, 50, None, 10.0)
+        assert list(differing(documented(ibgw_logscan), result)) == []
+
+
+def test_handshake_returns_what_it_documents() -> None:
+    result = handshake.probe(port=free_port())
+    assert list(differing(documented(ibgw_handshake), result)) == []
+
+
+def test_health_returns_what_it_documents() -> None:
+    nowhere = health.Machine({}, here=False, remapped=False, digests={}, kernel_log=None, events=None)
+    gateway = health._gateway(Target("gone", declared=True, exists=False), nowhere)
+    gateway["container"] = container.facts(
+        {"Id": "1", "Image": "2", "State": {"Status": "created"}, "Config": {}, "HostConfig": {}}, None, None
+    )
+    result = {**AVAILABLE, **health.NOTHING, "host": host.machine([]), "gateways": [gateway]}
+    assert list(differing(documented(ibgw_health), result)) == []
