@@ -63,11 +63,19 @@ def stop() -> None:
     if not started_here():
         return
     pid = int(_PIDFILE.read_text())
-    if Path(f"/proc/{pid}/comm").exists() and Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd":
+    if _runs(pid):
         os.kill(pid, signal.SIGTERM)
-        _wait(lambda: not Path(f"/proc/{pid}").exists(), "the Docker engine to stop")
+        _wait(lambda: not _runs(pid), "the Docker engine to stop")
     _PIDFILE.unlink(missing_ok=True)
     _LOG.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    """Whether `pid` is a Docker daemon; what has ended and was not reaped yet has no command line."""
+    try:
+        return b"dockerd" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _answering() -> docker.DockerClient:
