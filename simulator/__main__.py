@@ -55,7 +55,8 @@ def up(_: argparse.Namespace) -> int:
 
 
 def down(_: argparse.Namespace) -> int:
-    fleet.down(engine.client())
+    if running := engine.running():
+        fleet.down(running)
     engine.stop()
     REPORT.unlink(missing_ok=True)
     if REPORT.parent.is_dir() and not any(REPORT.parent.iterdir()):

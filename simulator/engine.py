@@ -30,6 +30,14 @@ class EngineMissing(Exception):
     """No engine can be had; the message is one sentence that says what is missing and what to do."""
 
 
+def running() -> docker.DockerClient | None:
+    """The engine if one answers; nothing is started."""
+    try:
+        return _answering()
+    except docker.errors.DockerException:
+        return None
+
+
 def client() -> docker.DockerClient:
     """The engine of `DOCKER_HOST` or of the local socket; started, and installed before that, where it must be and can be."""
     try:
@@ -54,16 +62,14 @@ def client() -> docker.DockerClient:
 
 
 def started_here() -> bool:
-    """Whether the engine in use was started by `client`, now or in an earlier run."""
-    return _PIDFILE.exists()
+    """Whether an engine runs that was started by `client`, now or in an earlier run."""
+    return _PIDFILE.exists() and _runs(int(_PIDFILE.read_text()))
 
 
 def stop() -> None:
     """Stop the engine if `client` started it."""
-    if not started_here():
-        return
-    pid = int(_PIDFILE.read_text())
-    if _runs(pid):
+    if started_here():
+        pid = int(_PIDFILE.read_text())
         os.kill(pid, signal.SIGTERM)
         _wait(lambda: not _runs(pid), "the Docker engine to stop")
     _PIDFILE.unlink(missing_ok=True)
@@ -102,7 +108,7 @@ def _start() -> docker.DockerClient:
     print("Starting the Docker engine (some seconds) ...", flush=True)
     if Path("/run/systemd/system").exists():
         subprocess.run(["systemctl", "start", "docker"], check=False, capture_output=True)
-    elif not _PIDFILE.exists():
+    elif not started_here():
         CACHE.mkdir(exist_ok=True)
         with _LOG.open("wb") as log:
             daemon = subprocess.Popen(
