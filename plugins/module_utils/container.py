@@ -13,11 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, utc
-
-#: What stands for a value that is not told, and for an empty one.
-SET, EMPTY = "<set>", "<empty>"
 
 #: Engine events that start, stop or change a container.
 ACTIONS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "update")

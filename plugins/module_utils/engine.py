@@ -34,11 +34,16 @@ LONGEST = 3600.0
 # One hung container holds one worker; the others go on.
 _WORKERS = 8
 
+#: What Docker takes for the name of a container (moby daemon/names/names.go, RestrictedNameChars), and how to say it.
+CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+CONTAINER_NAMES = "at least two letters, digits, '_', '.' or '-', the first a letter or digit"
+
 _PORT = r":(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
-_ADDRESS = re.compile(
+#: What an engine's address looks like, and how to say it.
+ADDRESS = re.compile(
     rf"unix:///\S+|(?:tcp|https?)://(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+){_PORT}/?|ssh://(?:[\w.-]+@)?[\w.-]+(?:{_PORT})?"
 )
-_ALLOWED = "unix:///path/to/socket, tcp://host:port or ssh://user@host"
+ADDRESSES = "unix:///path/to/socket, tcp://host:port or ssh://user@host"
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -86,8 +91,8 @@ def connect(docker_host: str | None, timeout: float) -> docker.DockerClient:
 def engine_address(docker_host: str | None) -> str:
     """Where the engine is asked: the argument, the environment's DOCKER_HOST, or the first local socket that exists."""
     address = docker_host if docker_host is not None else os.environ.get("DOCKER_HOST") or _local_socket()
-    if not _ADDRESS.fullmatch(address):
-        raise Misuse(f"docker_host {quote(address)!r} is not an address of a Docker engine; allowed are {_ALLOWED}")
+    if not ADDRESS.fullmatch(address):
+        raise Misuse(f"docker_host {quote(address)!r} is not an address of a Docker engine; allowed are {ADDRESSES}")
     return address
 
 

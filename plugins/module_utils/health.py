@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, procfs
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -33,13 +33,9 @@ if TYPE_CHECKING:
 #: The result's own keys when nothing could be looked at.
 NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not_seen": []}
 
-#: Most bytes of JSON that one gateway may take; AWX stores every result.
-LIMIT = 8 * 1024
-
 #: Where the roles record on the machine what they did to a gateway.
 RECORDS = Path("/var/lib/ibgw")
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")  # moby daemon/names: RestrictedNameChars
 _PERIOD = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -79,8 +75,8 @@ def probe(
 ) -> dict[str, Any]:
     """The machine's gateways: those called `names`, and with `find`, or without names, every container recognised as one."""
     for name in names or ():
-        if not _NAME.fullmatch(name):
-            raise Misuse(f"{quote(name)!r} is no container's name; allowed are letters, digits, '_', '.' and '-'")
+        if not engine.CONTAINER_NAME.fullmatch(name):
+            raise Misuse(f"{quote(name)!r} is no container's name; allowed are {engine.CONTAINER_NAMES}")
     period = _period(events_since)
     client = engine.connect(docker_host, timeout)
     targets = engine.gateway_containers(client, names or (), find or not names)
@@ -96,7 +92,7 @@ def probe(
     }
 
 
-def fit(gateway: dict[str, Any], limit: int = LIMIT) -> dict[str, Any]:
+def fit(gateway: dict[str, Any], limit: int = RESULT_BYTES) -> dict[str, Any]:
     """`gateway` cut to `limit` bytes of JSON, longest lists first; its `cut` counts what is missing where."""
     cut: Counter[str] = Counter()
     while _size(gateway) > limit:

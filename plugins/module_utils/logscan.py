@@ -61,7 +61,7 @@ def probe(
 def _moment(as_of: str | None) -> float | None:
     if as_of is None:
         return None
-    seconds = epoch(as_of.strip().replace(" ", "T", 1))
+    seconds = epoch(as_of.strip())
     if seconds is None:
         raise Misuse(
             f"as_of {quote(as_of)!r} is not a time; allowed is ISO 8601 with a zone, like 2026-01-31T12:00:00Z"

@@ -22,6 +22,10 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 PROBE_PYTHON = "/opt/ibgw/probe/bin/python3"
 
 
+#: Most bytes of JSON that one gateway may take in a result; AWX stores every one.
+RESULT_BYTES = 8 * 1024
+
+
 class Misuse(ValueError):
     """An argument that makes no sense; the message is one sentence: what was given, what is allowed."""
 

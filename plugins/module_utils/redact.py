@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+#: What stands for a value that is not told, and for an empty one.
+SET, EMPTY = "<set>", "<empty>"
+
 #: Longest quote kept of any foreign text, in characters.
 QUOTE_LIMIT = 300
 

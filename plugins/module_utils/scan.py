@@ -17,14 +17,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reade
 from ansible_collections.ibgw.ops.plugins.module_utils.instances import Instances
 from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK, SEEN, Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line, lines
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Unavailable
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.relaylog import RELAY_EVENTS, RelayLog
 from ansible_collections.ibgw.ops.plugins.module_utils.standing import Standing, standing
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
-
-#: What one gateway may take in a result (AWX stores every one), in bytes of JSON.
-_RESULT_BYTES = 8192
 
 #: The keys of the result of one gateway that could not be read.
 NOTHING_READ: Mapping[str, Any] = {
@@ -273,7 +270,7 @@ def _previous(run: Run | None) -> dict[str, Any] | None:
 
 def _setting(name: str, value: str, secrets: Iterable[str]) -> str:
     if is_secret(name):
-        return "<set>" if value.strip() else "<empty>"
+        return SET if value.strip() else EMPTY
     return quote(value, secrets, 120)
 
 
@@ -283,7 +280,7 @@ def _iso(at: datetime | None) -> str | None:
 
 def _fitted(gateway: dict[str, Any]) -> dict[str, Any]:
     """`gateway` within the size of a result: the oldest events go first, then settings; what went is counted."""
-    while len(json.dumps(gateway)) > _RESULT_BYTES:
+    while len(json.dumps(gateway)) > RESULT_BYTES:
         part = "events" if gateway["events"] else "settings"
         if not gateway[part]:
             break

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def iso(seconds: float) -> str:
@@ -19,7 +19,7 @@ def iso(seconds: float) -> str:
 
 
 def epoch(text: object) -> float | None:
-    """Seconds since the epoch of an engine's RFC 3339 time; None for its zero time (year 1) and for what is none."""
+    """Seconds since the epoch of a time in RFC 3339; None for an engine's zero time (year 1) and for what is none."""
     found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
     if found is None or found[1].startswith("0001-"):
         return None

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Endpoint,
@@ -215,8 +215,8 @@ class Case:
 
 
 def _value(told: str | None) -> str:
-    """A setting's value as the probes tell it: they write an empty one as `<empty>`."""
-    return told if told and told != "<empty>" else ""
+    """A setting's value as the probes tell it."""
+    return told if told and told != EMPTY else ""
 
 
 def _log_quote(line: LogLine) -> Quote:

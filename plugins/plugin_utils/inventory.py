@@ -8,25 +8,21 @@ a plan: for each machine that is to be asked, the names to ask for and whether t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import ADDRESS, ADDRESSES, CONTAINER_NAME, CONTAINER_NAMES
+from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
+from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
 
 TRADING_MODES = ("paper", "live", "both")
-FAIL_LEVELS = ("never", "down", "waiting", "degraded")
-DEPTHS = ("tcp", "api", "account")
 
 GATEWAY_KEYS = ("name", "trading_mode", "family", "ports", "expect_orders")
 PORT_NAMES = ("paper", "live", "vnc")
-
-# What Docker allows: github.com/moby/moby daemon/names/names.go RestrictedNameChars
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 @dataclass(frozen=True)
@@ -69,11 +65,8 @@ def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
     name = entry.get("name")
     if not name:
         raise Misuse(f"{where} has no name; name is the name of its container")
-    if not isinstance(name, str) or not _CONTAINER_NAME.fullmatch(name):
-        raise Misuse(
-            f"{where} is named {_show(name)}; a container's name has at least two letters, digits, '_', '.' or '-',"
-            " and begins with a letter or digit"
-        )
+    if not isinstance(name, str) or not CONTAINER_NAME.fullmatch(name):
+        raise Misuse(f"{where} is named {_show(name)}; allowed for a container are {CONTAINER_NAMES}")
     where = f"the gateway {machine}/{name}"
     if "trading_mode" in entry:
         _one_of(f"trading_mode of {where}", entry["trading_mode"], TRADING_MODES)
@@ -102,25 +95,13 @@ def check_docker_host(machine: str, address: Any) -> None:
     """Check the form of an engine's address; one that does not answer is a result, not misuse."""
     if not address:
         return
-    try:
-        parts = urlsplit(str(address))
-        well_formed = (
-            parts.path.startswith("/") and not parts.netloc
-            if parts.scheme == "unix"
-            else parts.scheme in ("tcp", "http", "https", "ssh") and bool(parts.hostname) and parts.port != 0
-        )
-    except ValueError:  # a port that is no number or out of range
-        well_formed = False
-    if not well_formed:
-        raise Misuse(
-            f"diagnose_docker_host of the machine {machine} is {_show(address)}; allowed are addresses like"
-            " unix:///var/run/docker.sock, tcp://127.0.0.1:2375 or ssh://user@engine"
-        )
+    if not ADDRESS.fullmatch(str(address)):
+        raise Misuse(f"diagnose_docker_host of the machine {machine} is {_show(address)}; allowed are {ADDRESSES}")
 
 
 def check_settings(variables: Mapping[str, Any]) -> None:
     """Check the `diagnose_*` variables that hold for the whole run."""
-    _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), FAIL_LEVELS)
+    _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), tuple(FAILING))
     _one_of("diagnose_depth", variables.get("diagnose_depth", "api"), DEPTHS)
     _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
     _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))
@@ -142,11 +123,7 @@ def _check_timeout(name: str, value: Any) -> None:
 
 
 def _check_moment(value: Any) -> None:
-    try:
-        zoned = datetime.fromisoformat(str(value)).tzinfo is not None
-    except ValueError:
-        zoned = False
-    if not zoned:
+    if epoch(str(value).strip()) is None:
         raise Misuse(
             f"diagnose_log_as_of is {_show(value)}; it must be a moment in ISO 8601 with its zone, like 2026-03-01T12:00:00Z"
         )
@@ -168,7 +145,7 @@ def selection(only: Any) -> list[str]:
     items = [str(item).strip() for item in only]
     items = [item for item in items if item]
     for item in items:
-        if item.count("/") > 1 or not _CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
+        if item.count("/") > 1 or not CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
             raise Misuse(f"diagnose_only has {_show(item)}; each gateway is given as name or machine/name")
     return items
 

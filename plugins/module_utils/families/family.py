@@ -58,6 +58,8 @@ class Family:
     variables: Mapping[str, str]
     #: What the container's exit codes mean, where the image or its controller gives them a meaning.
     exit_codes: Mapping[int, str]
+    #: The findings that the container's exit codes prove by themselves.
+    exit_problems: Mapping[int, str]
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""

@@ -160,4 +160,10 @@ FAMILY = Family(
         7: "the vmoptions file is missing",
         8: "the start script of IBC does not know this operating system",
     },
+    exit_problems={
+        **{code % 256: ibc.EXIT_PROBLEMS[code] for code in ibc.EXIT_CODES},
+        3: "config.value_invalid",  # B:ibcstart.sh:187-190
+        6: "config.file_missing",  # B:ibcstart.sh:96-103
+        7: "config.file_missing",
+    },
 )

@@ -48,7 +48,7 @@ _PROCESS_CODES: Mapping[int, str] = {
 }
 
 #: The finding that an exit code proves when nothing before it did.
-_EXIT_PROBLEMS: Mapping[int, str] = {
+EXIT_PROBLEMS: Mapping[int, str] = {
     1: "gateway.crashed",
     134: "gateway.crashed",
     139: "gateway.crashed",
@@ -402,7 +402,7 @@ class Reader:
         problem = None
         if kind == "jvm_ended":
             code = exit_code(int(value))
-            value, problem = str(code), _EXIT_PROBLEMS.get(code)
+            value, problem = str(code), EXIT_PROBLEMS.get(code)
         if kind == "heap_set":
             if _VALID_HEAP.fullmatch(value):
                 return None

@@ -31,10 +31,10 @@ def _not_up(case: Case) -> bool:
     return case.ended or case.gateway.container.status == "restarting"
 
 
-def _refused_at_start(case: Case, code: str, *exit_codes: int) -> bool:
+def _refused_at_start(case: Case, code: str) -> bool:
     """The log names it, or the process ended with an exit code that has no other meaning in this family."""
-    exited = _not_up(case) and case.family is not None and case.family.controller == "ibc"
-    return case.says(code) or (exited and case.gateway.container.exit_code in exit_codes)
+    problems = case.family.exit_problems if case.family and _not_up(case) else {}
+    return case.says(code) or problems.get(case.gateway.container.exit_code or 0) == code
 
 
 def _as_set(case: Case, name: str) -> str:
@@ -198,8 +198,7 @@ def heap_invalid(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def value_invalid(case: Case) -> Proof | None:
-    # IBC ErrorCodes.java: 1105 is 81 modulo 256; ibcstart.sh:187-190: 3 for a bad second factor action
-    if not _refused_at_start(case, "config.value_invalid", 81, 3):
+    if not _refused_at_start(case, "config.value_invalid"):
         return None
     return Proof(
         "a setting has a value that is refused" if not case.running else "a setting has a value that is ignored",
@@ -226,8 +225,7 @@ def value_invalid(case: Case) -> Proof | None:
     next_command="docker inspect --format '{{json .Mounts}}' {name}",
 )
 def file_missing(case: Case) -> Proof | None:
-    # IBC ibcstart.sh:96-103: 6 config.ini, 7 vmoptions; ErrorCodes.java 1103: 79
-    if not _refused_at_start(case, "config.file_missing", 6, 7, 79):
+    if not _refused_at_start(case, "config.file_missing"):
         return None
     return Proof(
         "a configuration file is missing", (case.container_quotes() if _not_up(case) else ()) + case.log_quotes()
@@ -253,14 +251,13 @@ def file_missing(case: Case) -> Proof | None:
     next_command="docker inspect --format '{{json .Mounts}}' {name}",
 )
 def settings_unwritable(case: Case) -> Proof | None:
-    # IBC ErrorCodes.java: 1106, 1108, 1109 are 82, 84, 85 modulo 256
     settings_path = case.variable("TWS_SETTINGS_PATH")
     locked = [
         mount
         for mount in case.gateway.container.mounts
         if mount.writable_by_gateway is False and mount.target and settings_path.startswith(mount.target)
     ]
-    if not _refused_at_start(case, "config.settings_unwritable", 82, 84, 85) and not (locked and _not_up(case)):
+    if not _refused_at_start(case, "config.settings_unwritable") and not (locked and _not_up(case)):
         return None
     mounts = tuple(
         case.quote("health", f"{mount.source} on {mount.target}: not writable by the gateway") for mount in locked

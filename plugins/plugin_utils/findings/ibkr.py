@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.ibgw.ops.plugins.module_utils.ladder import FARM_DOWN, IBKR_LOST
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
-
-#: Message codes: a data farm is broken, and the same farm is well again (IBKR's table of message codes).
-FARM_DOWN = {2103: 2104, 2105: 2106, 2157: 2158}
 
 
 @finding(
@@ -35,7 +33,7 @@ def disconnected(case: Case) -> Proof | None:
     if not away and not lost:
         return None
     notices = tuple(
-        case.quote("api", f"{note.code} {note.text}", note.at) for note in case.api.notices if note.code in (1100, 2110)
+        case.quote("api", f"{note.code} {note.text}", note.at) for note in case.api.notices if note.code in IBKR_LOST
     )
     return Proof(
         "the gateway has lost its link to IBKR",

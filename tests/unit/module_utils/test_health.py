@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import health
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, Misuse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
     ("arguments", "said"),
     [
         ({"names": [""]}, "container's name"),
-        ({"names": ["ib-gateway", "../etc"]}, "'../etc' is no container's name; allowed are letters"),
+        ({"names": ["ib-gateway", "../etc"]}, "'../etc' is no container's name; allowed are at least two letters"),
         ({"events_since": "yesterday"}, "events_since 'yesterday' is not a duration; allowed are"),
         ({"events_since": "0h"}, "events_since"),
         ({"events_since": "24"}, "events_since"),
@@ -63,7 +63,7 @@ def test_a_gateway_fits_and_what_was_cut_is_counted(connections: int, variables:
     whole = gateway(connections, variables, events)
     seen = health.fit(copy.deepcopy(whole))
 
-    assert len(json.dumps(seen)) <= health.LIMIT
+    assert len(json.dumps(seen)) <= RESULT_BYTES
     assert len(seen["sockets"]["established"]) + seen["cut"].get("sockets.established", 0) == connections
     assert len(seen["container"]["environment"]) + seen["cut"].get("container.environment", 0) == variables
     assert len(seen["events"]) + seen["cut"].get("events", 0) == events

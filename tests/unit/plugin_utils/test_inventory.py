@@ -46,13 +46,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"gateways": [{"name": "gw", "ports": {"demo": 4002}}]}, "allowed are paper, live, vnc"),
     ({"gateways": [{"name": "gw", "expect_orders": "no"}]}, "allowed are true and false"),
     ({"diagnose_undeclared": "no"}, "allowed are true and false"),
-    ({"diagnose_docker_host": "/var/run/docker.sock"}, "unix:///var/run/docker.sock"),
-    ({"diagnose_docker_host": "unix://var/run/docker.sock"}, "unix:///var/run/docker.sock"),
-    ({"diagnose_docker_host": "tcp://"}, "tcp://127.0.0.1:2375"),
-    ({"diagnose_docker_host": "tcp://engine:99999"}, "tcp://127.0.0.1:2375"),
-    ({"diagnose_docker_host": "tcp://engine:docker"}, "tcp://127.0.0.1:2375"),
-    ({"diagnose_docker_host": "ftp://engine"}, "tcp://127.0.0.1:2375"),
-    ({"diagnose_docker_host": ["tcp://engine"]}, "tcp://127.0.0.1:2375"),
+    ({"diagnose_docker_host": "/var/run/docker.sock"}, "unix:///path/to/socket"),
+    ({"diagnose_docker_host": "unix://var/run/docker.sock"}, "unix:///path/to/socket"),
+    ({"diagnose_docker_host": "tcp://"}, "tcp://host:port"),
+    ({"diagnose_docker_host": "tcp://engine:99999"}, "tcp://host:port"),
+    ({"diagnose_docker_host": "tcp://engine:docker"}, "tcp://host:port"),
+    ({"diagnose_docker_host": "ftp://engine"}, "tcp://host:port"),
+    ({"diagnose_docker_host": ["tcp://engine"]}, "tcp://host:port"),
 ]
 
 
