@@ -25,7 +25,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, M
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask_account, quote
 
 #: The result's own keys when nothing could be looked at.
-EMPTY: Mapping[str, Any] = {"endpoints": []}
+NOTHING: Mapping[str, Any] = {"endpoints": []}
 
 DEPTHS = ("tcp", "api", "account")
 MODES = ("paper", "live")

@@ -12,6 +12,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,22 @@ if TYPE_CHECKING:
     import docker
     from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 
+#: The result's own keys when nothing could be looked at.
+NOTHING: Mapping[str, Any] = {"gateways": []}
+
+#: Bytes of a saved log that are read at once.
 _CHUNK = 1 << 18
+
+#: Lines of a container's log that are asked for first.
 _FIRST_TAIL = 2000
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far back a log is read, in bytes (0: to its start), and how many events are told of it."""
+
+    max_bytes: int
+    max_events: int
 
 
 def probe(
@@ -49,10 +64,9 @@ def probe(
         raise Misuse(f"family {quote(family)!r} is not known; allowed are auto, {', '.join(BY_NAME)}")
     if max_bytes < 0 or max_events < 0:
         raise Misuse("max_bytes and max_events are counts; allowed are 0 and above")
+    bounds = Bounds(max_bytes, max_events)
     gateways = (
-        _containers(names or (), moment, max_bytes, max_events, docker_host, timeout)
-        if path is None
-        else _file(path, moment, max_bytes, max_events)
+        _containers(names or (), moment, bounds, docker_host, timeout) if path is None else _file(path, moment, bounds)
     )
     said = {} if family == "auto" else {"family": family}
     return {**AVAILABLE, "gateways": [{**gateway, **said} for gateway in gateways]}
@@ -72,13 +86,13 @@ def _moment(as_of: str | None) -> float | None:
 # Saved logs
 
 
-def _file(path: str, moment: float | None, max_bytes: int, max_events: int) -> list[dict[str, Any]]:
+def _file(path: str, moment: float | None, bounds: Bounds) -> list[dict[str, Any]]:
     name = os.path.basename(path.rstrip("/")) or path
     try:
         log = _open(path)
         try:
-            truncated = _skip_to_tail(log, max_bytes)
-            scan = Scan(max_events)
+            truncated = _skip_to_tail(log, bounds.max_bytes)
+            scan = Scan(bounds.max_events)
             scan.read(_chunks(log, truncated))
         finally:
             log.close()
@@ -123,12 +137,7 @@ def _chunks(log: Any, within: bool) -> Iterator[bytes]:
 
 
 def _containers(
-    names: Sequence[str],
-    moment: float | None,
-    max_bytes: int,
-    max_events: int,
-    docker_host: str | None,
-    timeout: float,
+    names: Sequence[str], moment: float | None, bounds: Bounds, docker_host: str | None, timeout: float
 ) -> list[dict[str, Any]]:
     from ansible_collections.ibgw.ops.plugins.module_utils import engine
 
@@ -137,14 +146,12 @@ def _containers(
     now = time.time() if moment is None else moment
     try:
         targets = engine.gateway_containers(client, names, find=not names)
-        return engine.each(partial(_container, client, now, max_bytes, max_events, ends), targets)
+        return engine.each(partial(_container, client, now, bounds, ends), targets)
     finally:
         client.close()
 
 
-def _container(
-    client: docker.DockerClient, now: float, max_bytes: int, max_events: int, ends: float, target: Target
-) -> dict[str, Any]:
+def _container(client: docker.DockerClient, now: float, bounds: Bounds, ends: float, target: Target) -> dict[str, Any]:
     from ansible_collections.ibgw.ops.plugins.module_utils import engine
 
     if target.unavailable:
@@ -159,7 +166,7 @@ def _container(
     state = target.inspected.get("State") or {}
     stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
     try:
-        scan, truncated = _tail(client, target.inspected, max_bytes, max_events, ends)
+        scan, truncated = _tail(client, target.inspected, bounds, ends)
         if not scan.lines:
             return {"name": target.name, **AVAILABLE, **NOTHING_READ, "family": family}
         return {**scan.results(target.name, stopped_at or now, truncated)[0], "name": target.name, "family": family}
@@ -169,16 +176,14 @@ def _container(
         return _unreadable(target.name, _no_log(target, error, engine.unavailable(error, client.api.base_url)))
 
 
-def _tail(
-    client: docker.DockerClient, container: Mapping[str, Any], max_bytes: int, max_events: int, ends: float
-) -> tuple[Scan, bool]:
+def _tail(client: docker.DockerClient, container: Mapping[str, Any], bounds: Bounds, ends: float) -> tuple[Scan, bool]:
     """Read back until the newest run and the one before are there; whether the log began earlier."""
     tail = _FIRST_TAIL
     environment = set((container.get("Config") or {}).get("Env") or ())
     both = bool(environment & {"TRADING_MODE=both", "DUAL_MODE=yes"})  # gnzsnz/ib-gateway-docker run.sh:135
     while True:
-        scan = Scan(max_events)
-        window = Window(max_bytes)
+        scan = Scan(bounds.max_events)
+        window = Window(bounds.max_bytes)
         # `follow` must be said: the SDK follows what it streams, and would wait for lines to come.
         stream = _until(
             ends,
@@ -189,10 +194,10 @@ def _tail(
                 stream=True,
                 follow=False,
                 timestamps=True,
-                tail=tail if max_bytes else "all",
+                tail=tail if bounds.max_bytes else "all",
             ),
         )
-        if not max_bytes:
+        if not bounds.max_bytes:
             scan.read(stream)
             return scan, False
         scan.read(window.last_of(stream))

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module ibgw_handshake: connect to the API of gateways, phase by phase."""
+"""Module ibgw_handshake."""
 
 from __future__ import annotations
 
@@ -329,7 +329,7 @@ handshake:
 
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS, EMPTY, MODES, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS, MODES, NOTHING, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import run_probe
 
 _SHARED: dict[str, dict[str, Any]] = {
@@ -370,7 +370,7 @@ def main() -> None:
         "handshake",
         ARGUMENTS,
         probe,
-        EMPTY,
+        NOTHING,
         needs=lambda arguments: ["ib_async"] if arguments["depth"] == "account" else [],
     )
 

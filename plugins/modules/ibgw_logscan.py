@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module `ibgw_logscan`."""
+"""Module ibgw_logscan."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ logscan:
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import NOTHING, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import run_probe
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -342,8 +342,8 @@ def libraries(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 
 def main() -> None:
-    """Run the probe."""
-    run_probe("logscan", ARGUMENTS, probe, empty={"gateways": []}, needs=libraries)
+    """Run the probe as a module."""
+    run_probe("logscan", ARGUMENTS, probe, NOTHING, needs=libraries)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, _container, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Bounds, Window, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
@@ -429,7 +429,7 @@ def of_container(
         "Config": {"Env": environment},
     }
     target = Target("gw", True, True, inspected=inspected)
-    return _container(engine, 1772625660.0, max_bytes, 50, ends, target)  # type: ignore[arg-type]
+    return _container(engine, 1772625660.0, Bounds(max_bytes, 50), ends, target)  # type: ignore[arg-type]
 
 
 def test_a_log_is_read_back_no_further_than_needed() -> None:
