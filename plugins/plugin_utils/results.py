@@ -258,7 +258,7 @@ class Instance:
 @dataclass(frozen=True)
 class History:
     login_attempts_last_hour: int | None
-    twofa_prompts: int | None
+    unanswered_prompts: int | None
     last_login_at: str | None
     last_full_login_at: str | None
 
@@ -278,12 +278,19 @@ class LogEvent:
 
 
 @dataclass(frozen=True)
+class Window:
+    last_at: str | None
+    silent_seconds: float | None
+
+
+@dataclass(frozen=True)
 class GatewayLog(Probed):
     name: str | None
     family: str | None
     controller: Controller
     gateway_version: str | None
     settings: dict[str, str]
+    window: Window
     instances: tuple[Instance, ...]
     history: History
     relay: RelayLog
