@@ -269,6 +269,10 @@ logscan:
               description: Prompts for a second factor.
               type: int
               sample: 1
+            unanswered_prompts:
+              description: Those since the newest login that was completed.
+              type: int
+              sample: 1
             logins_completed:
               description: Logins that ended in a session.
               type: int
