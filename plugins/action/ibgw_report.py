@@ -85,7 +85,7 @@ def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
-            verdicts += report.unjudged(machine, ask["names"], reason, stamp(now))
+            verdicts += report.unjudged(machine, ask["names"], reason, now)
     return verdicts, defects
 
 

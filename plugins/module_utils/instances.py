@@ -74,6 +74,7 @@ class Instances:
         self.login_attempts = 0
         self.attempted_at: deque[float] = deque(maxlen=1000)
         self.twofa_prompts = 0
+        self.unanswered_prompts = 0
         self.logins_completed = 0
         self.last_login: Event | None = None
         self.last_full_login: Event | None = None
@@ -207,8 +208,10 @@ class Instances:
                 self.attempted_at.append(event.clock)
         elif kind == "twofa_initiated":
             self.twofa_prompts += 1
+            self.unanswered_prompts += 1
         elif kind == "login_completed":
             self.logins_completed += 1
+            self.unanswered_prompts = 0
             self.last_login = event
             if run.attempt == "typed":
                 self.last_full_login = event

@@ -134,9 +134,9 @@ class Case:
     def says(self, code: str) -> bool:
         """The log alone supports `code`: of this run, or of the one that this run continues.
 
-        The API port opens only after the login: an API that serves us has overtaken what the log says of a login under way.
+        The API port opens only after the login: an API that serves us has overtaken a log that shows nobody logged in.
         """
-        if self.served and self.run.state in (*PROGRESS, "twofa_retrying", "existing_session", "throttled"):
+        if self.alive and self.served and self.run.state not in LOGGED_IN:
             return False
         if self.run.problem == code:
             return True

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
@@ -16,9 +16,11 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
     Case,
     Declared,
     Task,
+    moment,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Endpoint,
+    GatewayLog,
     Handshake,
     Health,
     Instance,
@@ -96,14 +98,20 @@ def machine(
 
 
 def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:
-    """The evidence of a saved log: what `ibgw_logscan` returned for a path, and `now`, the moment that it was judged from.
+    """The evidence of a saved log: what `ibgw_logscan` returned for a path; `now` counts only where the log tells no time.
 
     A log of several services is one row, with the cases of them all.
     """
     logscan = read(LogScan, result)
     blank = Case(machine=name, name=name, now=now, saved_log=True, logscan=logscan)
-    services = [replace(blank, log=log) for log in logscan.gateways]
+    services = [replace(blank, log=log, now=_judged_from(log) or now) for log in logscan.gateways]
     return Gateway(name, True, tuple(case for each in services or [blank] for case in _cases(each, [])))
+
+
+def _judged_from(log: GatewayLog) -> datetime | None:
+    """The moment from which the log probe judged the silence of a saved log: its last line, or what the operator gave."""
+    last = moment(log.window.last_at)
+    return None if last is None else last + timedelta(seconds=log.window.silent_seconds or 0)
 
 
 def _result(results: Mapping[str, Any], probe: str) -> object:

@@ -9,12 +9,16 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     STATUSES,
+    URGENCY,
     Found,
     Proof,
     Quote,
@@ -23,9 +27,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 SCHEMA = "ibgw.ops/report/1"
-
-#: What to care about first. A gateway that nobody could judge may be down; one that is starting takes care of itself.
-URGENCY = ("down", "waiting", "unknown", "degraded", "starting", "healthy")
 
 #: What fails a run at each level: what could not be judged is not fine, what is starting is.
 FAILING = {
@@ -109,7 +110,7 @@ def write(report: Mapping[str, Any], directory: Path) -> Path:
     return path
 
 
-def unjudged(machine: str, names: Sequence[str], reason: str, checked_at: str) -> list[Verdict]:
+def unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> list[Verdict]:
     """The verdicts on a machine whose evidence our own code failed on: unknown, never a lost report."""
     found = Found(
         findings()["probe.incomplete"],
@@ -120,7 +121,17 @@ def unjudged(machine: str, names: Sequence[str], reason: str, checked_at: str) -
         ),
     )
     return [
-        Verdict(name, machine, True, "unknown", checked_at, found.proof.summary, leading=found, found=(found,))
+        Verdict(
+            name,
+            machine,
+            True,
+            "unknown",
+            stamp(now),
+            found.proof.summary,
+            leading=found,
+            found=(found,),
+            facts=facts_of(Case(machine=machine, name=name, now=now)),
+        )
         for name in names or [machine]
     ]
 
@@ -186,5 +197,7 @@ def _next_command(verdict: Verdict) -> str | None:
         return None
     if verdict.leading and verdict.leading.proof.next_command:
         return verdict.leading.proof.next_command
+    if verdict.saved_log:
+        return "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
     only = "" if verdict.name == verdict.host else f" -e diagnose_only={verdict.name}"
     return f"ansible-playbook ibgw.ops.diagnose -l {verdict.host}{only}"

@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils.report import URGENCY, urgency
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import URGENCY
+from ansible_collections.ibgw.ops.plugins.plugin_utils.report import urgency
 
 #: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set.
 COLOURS = {

@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine, saved_log
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, logged_in_since
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
     STATUSES,
+    URGENCY,
     EndpointVerdict,
     Finding,
     Found,
@@ -26,6 +27,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 
 NO_GATEWAY = "no gateway was found on this machine, and the inventory declares none"
 DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or take the machine out of the group."
+
+#: What shows that an attempt is repeated without end; the remedy of the loop goes before that of its cause.
+LOOPS = ("container.crash_loop", "login.looping")
+
+#: States of a run in which the controller tries by itself.
+ATTEMPTING = (*PROGRESS, "auto_restarting", "cold_restarting")
+
+#: Remedies on the container, for both gateways in it.
+ENDS_THE_CONTAINER = ("restart", "recreate", "stop_to_protect_account")
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,30 @@ def judge(case: Case) -> Judgement:
             return Judgement(case, "healthy", None, tuple(found))
         leading = _inconclusive(case)
         found = [*found, leading]
-    return Judgement(case, leading.severity, leading, tuple(found))
+    elif leading.severity == "degraded" and not case.saved_log and case.api.outcome in (None, "not_asked"):
+        found = [*found, _inconclusive(case)]  # a lesser fault must not pass for the whole truth
+    harmless = _held_back(leading, found, case)
+    return Judgement(case, leading.severity, harmless, tuple(harmless if each is leading else each for each in found))
+
+
+def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
+    """`leading` with a remedy that does no harm now: a restart feeds a loop, kills a push that waits, and cuts off a new attempt."""
+    if leading.remedy not in ("soft_restart", "start", "restart"):
+        return leading
+    loop = next((each for each in found if each.finding.code in LOOPS), None)
+    if loop:
+        return _instead(leading, loop.remedy, loop.proof.remedy_reason, loop.proof.fix)
+    if case.state in ("twofa_pending", "twofa_retrying"):
+        pending = findings()["twofa.pending"]
+        return _instead(leading, "ask_person", pending.remedy_reason, pending.fix)
+    before = case.run.previous if case.continues_failure else None
+    if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
+        return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
+    return leading
+
+
+def _instead(found: Found, remedy: str, reason: str | None, fix: tuple[str, ...]) -> Found:
+    return replace(found, proof=replace(found.proof, remedy=remedy, remedy_reason=reason, fix=fix, next_command=None))
 
 
 def _ask(rule: Finding, case: Case) -> Found | None:
@@ -153,8 +186,12 @@ def _healthy_summary(case: Case) -> str:
 def _verdict(host: str, gateway: Gateway) -> Verdict:
     judgements = [judge(case) for case in gateway.cases]
     found = _merged(judgements)
-    worst = min(judgements, key=lambda judged: STATUSES.index(judged.status))
+    worst = min(judgements, key=lambda judged: URGENCY.index(judged.status))
     leading = next((each for each in found if worst.leading and _alike(each, worst.leading)), None)
+    healthy = [judged.case.endpoint for judged in judgements if judged.status == "healthy"]
+    if leading and healthy and leading.remedy in ENDS_THE_CONTAINER:
+        reason = f"{leading.proof.remedy_reason}; it also ends {healthy[0]}, which is healthy"
+        leading = replace(leading, proof=replace(leading.proof, remedy_reason=reason))
     case = worst.case
     return Verdict(
         name=gateway.name,
@@ -168,6 +205,7 @@ def _verdict(host: str, gateway: Gateway) -> Verdict:
         since=leading.proof.since if leading else logged_in_since(case),
         leading=leading,
         found=found,
+        saved_log=case.saved_log,
         endpoints={each.case.endpoint: _endpoint(each) for each in judgements if each.case.endpoint},
         facts=facts_of(case),
     )

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from ansible_collections.ibgw.ops.plugins.doc_fragments.probe import ModuleDocFragment
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import PROBE_PYTHON
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report, summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import REMEDIES, STATUSES
+from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import REMEDIES, STATUSES, URGENCY
 
 from simulator import containers, fleet
 
@@ -67,5 +67,5 @@ def test_the_action_group_holds_the_probes() -> None:
 
 
 def test_every_status_and_remedy_can_be_shown() -> None:
-    assert set(report.URGENCY) == set(summary.COLOURS) == set(STATUSES)
+    assert set(URGENCY) == set(summary.COLOURS) == set(STATUSES)
     assert set(summary.SAFE) == set(REMEDIES)

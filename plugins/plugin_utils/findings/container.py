@@ -28,7 +28,8 @@ LOOP_SPAN = timedelta(minutes=15)
 
 def _out_of_memory(case: Case) -> bool:
     container = case.gateway.container
-    return container.oom_killed is True or container.host_oom_killed is True
+    # Docker sets its flag for any process of the container: one killed earlier does not make a stop a shortage of memory.
+    return container.exit_code == 137 and (container.oom_killed is True or container.host_oom_killed is True)
 
 
 def _stop_event(case: Case) -> Event | None:
@@ -48,6 +49,7 @@ def _each_turn_is_a_login(case: Case) -> bool:
     before = case.run.previous
     reached = (case.run.state, before.got_as_far_as if before else None)
     typed = any(RANK.get(state or "", -1) >= RANK["submitted"] for state in reached)
+    typed = typed or (case.run.problem or "").startswith(("login.", "twofa."))
     return typed or (case.log.history.login_attempts_last_hour or 0) >= LOOP_STARTS
 
 
@@ -94,7 +96,14 @@ def missing(case: Case) -> Proof | None:
         "Read the hold in the evidence: it names the cause. Mend that first (credentials, a locked account).",
         "Only then clear the hold and start the gateway.",
     ),
-    explains=("container.stopped", *PROCESS_ENDED, *CLOSED_PORT, "login.credentials_rejected", "login.looping"),
+    explains=(
+        "container.missing",
+        "container.stopped",
+        *PROCESS_ENDED,
+        *CLOSED_PORT,
+        "login.credentials_rejected",
+        "login.looping",
+    ),
     remedy_reason="only a person clears a hold",
     next_command="docker logs --tail 100 {name}",
 )
@@ -154,8 +163,8 @@ def never_started(case: Case) -> Proof | None:
 def stopped(case: Case) -> Proof | None:
     container, stop = case.gateway.container, _stop_event(case)
     killed = container.exit_code == 137
-    ordered = container.exit_code in (130, 143) or case.says("container.stopped") or (stop is not None and not killed)
-    if _out_of_memory(case) or not ordered or not (case.ended or case.saved_log):
+    asked = stop is not None or case.says("container.stopped")
+    if killed or not (container.exit_code in (130, 143) or asked) or not (case.ended or case.saved_log):
         return None
     by = f" by {stop.by}" if stop and stop.by else ""
     code = f", exit code {container.exit_code}" if container.exit_code is not None else ""
@@ -208,7 +217,7 @@ def paused(case: Case) -> Proof | None:
 )
 def out_of_memory(case: Case) -> Proof | None:
     container = case.gateway.container
-    if not _out_of_memory(case) or container.exit_code != 137 or not (case.ended or container.status == "restarting"):
+    if not _out_of_memory(case) or not (case.ended or container.status == "restarting"):
         return None
     limit = f"memory limit {container.memory.limit // 1_000_000} MB" if container.memory.limit else "no memory limit"
     heap = case.variable("JAVA_HEAP_SIZE") or "768, the default"
@@ -243,12 +252,16 @@ def killed(case: Case) -> Proof | None:
     container, stop = case.gateway.container, _stop_event(case)
     if not case.ended or container.exit_code != 137 or _out_of_memory(case):
         return None
+    told = case.says("container.stopped")
+    asked = stop is not None or told
+    by = f"docker event: stop by {stop.by or 'somebody'}; the grace ran out" if stop else ""
     return Proof(
         "killed (exit code 137), not for memory; IBKR may still hold the session",
-        case.container_quotes(*([f"docker event: stop by {stop.by or 'somebody'}; the grace ran out"] if stop else [])),
-        remedy="ask_person" if stop else None,
-        remedy_reason="somebody stopped it; the kill came when the grace ran out" if stop else None,
+        case.container_quotes(by) + (case.log_quotes(1) if told else ()),
+        remedy="ask_person" if asked else None,
+        remedy_reason="somebody stopped it; the kill came when the grace ran out" if asked else None,
         since=container.finished_at,
+        next_command="docker events --since 24h --until 0s --filter container={name}" if asked else None,
     )
 
 
@@ -270,9 +283,11 @@ def killed(case: Case) -> Proof | None:
 )
 def failed(case: Case) -> Proof | None:
     container = case.gateway.container
-    if not case.ended or container.exit_code in (None, 130, 137, 143) or stopped(case) or _out_of_memory(case):
+    if not case.ended or container.exit_code in (None, 137) or stopped(case):
         return None
-    worth = container.exit_code in WORTH_A_START
+    # Who closed it in order, only the log can tell: another login of the same user ends it with 0, too.
+    untold = container.exit_code == 0 and (case.log is None or case.log.failed)
+    worth = container.exit_code in WORTH_A_START and not untold
     return Proof(
         f"ended by itself with exit code {container.exit_code}"
         + (f": {container.exit_meaning}" if container.exit_meaning else ""),
@@ -317,8 +332,15 @@ def crash_loop(case: Case) -> Proof | None:
 
 
 def _recent_starts(case: Case) -> int:
-    recent = [moment(event.at) for event in case.gateway.events if event.action == "start"]
-    return sum(1 for at in recent if at is not None and case.now - at < LOOP_SPAN)
+    """Starts within the span of a loop, without those that follow a stop that somebody asked for."""
+    recent, stopped_before = 0, False
+    for event in case.gateway.events:
+        at = moment(event.at)
+        if event.action == "start":
+            recent += not stopped_before and at is not None and case.now - at < LOOP_SPAN
+        if event.action in ("start", "stop"):
+            stopped_before = event.action == "stop"
+    return recent
 
 
 @finding(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, moment
@@ -272,12 +273,24 @@ def hung(case: Case) -> Proof | None:
 )
 def stopped_by_schedule(case: Case) -> Proof | None:
     due = bool(case.setting("AutoLogoffTime", "AUTO_LOGOFF_TIME") or case.setting("ClosedownAt", ""))
-    in_order = case.ended and case.gateway.container.exit_code == 0 and due
+    in_order = case.ended and case.gateway.container.exit_code == 0 and due and case.run.problem is None
     if not in_order and not case.says("gateway.stopped_by_schedule"):
         return None
-    quotes = (case.container_quotes() if case.ended else ()) + case.log_quotes()
-    return Proof(
-        "ended by itself at a scheduled time", quotes, since=case.gateway.container.finished_at or case.run.since
+    proof = Proof(
+        "ended by itself at a scheduled time",
+        (case.container_quotes() if case.ended else ()) + case.log_quotes(),
+        since=(case.gateway.container.finished_at if case.ended else None) or case.run.since,
+    )
+    if not case.running:
+        return proof
+    return replace(  # of two gateways in one container (gnzsnz run.sh:193-194)
+        proof,
+        fix=(
+            "The container still runs, so docker start does nothing. With the phone at hand for a live account, restart it:"
+            " docker restart -t 90 {name}",
+        ),
+        remedy="restart",
+        next_command="docker logs --tail 100 {name}",
     )
 
 

@@ -119,14 +119,14 @@ def disk_full(case: Case) -> Proof | None:
         for disk in case.health.host.disks
         if (disk.free is not None and disk.free < DISK_SHORT) or (disk.free_inodes == 0 and disk.total)
     ]
-    if not full:
+    failed_on_it = case.says("host.disk_full") or (bool(full) and case.says("config.settings_unwritable"))
+    if not full and not failed_on_it:
         return None
     words = [
         f"{disk.path}: {(disk.free or 0) // 1_000_000} MB free, {disk.free_inodes} file entries free" for disk in full
     ]
-    failed_on_it = case.says("host.disk_full") or case.says("config.settings_unwritable")
     return Proof(
-        f"{full[0].path} on {case.machine} is full",
+        f"{full[0].path} on {case.machine} is full" if full else "the gateway failed on a full disk",
         tuple(case.quote("health", each) for each in words) + (case.log_quotes(1) if failed_on_it else ()),
         severity="down" if failed_on_it else None,
     )

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.ladder import FARM_DOWN, IBKR_LOST
+from ansible_collections.ibgw.ops.plugins.module_utils.ladder import FARM_DOWN, IBKR_BACK, IBKR_LOST
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+
+#: Notices that only a link to IBKR brings.
+LINKED = (*IBKR_BACK, *FARM_DOWN.values())
 
 
 @finding(
@@ -29,7 +32,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 def disconnected(case: Case) -> Proof | None:
     away = case.api.outcome == "ready_ibkr_away"
-    lost = case.state == "connection_lost" and case.api.outcome not in ("ready", "account_ok")
+    # Without a link a gateway still answers with order id and accounts: only what came from IBKR outweighs the log.
+    linked = case.api.outcome == "account_ok" or any(note.code in LINKED for note in case.api.notices)
+    lost = case.state == "connection_lost" and not linked
     if not away and not lost:
         return None
     notices = tuple(

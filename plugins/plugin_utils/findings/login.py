@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
@@ -77,19 +78,13 @@ def protecting(case: Case, proof: Proof) -> Proof:
     again = tries_again(case)
     if again is None:
         return proof
-    return Proof(
-        proof.summary,
-        proof.evidence,
-        remedy="stop_to_protect_account",
-        remedy_reason=again,
-        since=proof.since,
-        deadline=proof.deadline,
-    )
+    return replace(proof, remedy="stop_to_protect_account", remedy_reason=again)
 
 
 def _proof(case: Case, summary: str) -> Proof:
+    """What the log proves of the login; a process that is gone waits for nothing any more."""
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, ended + case.log_quotes(), since=case.run.since)
+    return Proof(summary, ended + case.log_quotes(), severity=None if case.alive else "down", since=case.run.since)
 
 
 @finding(
@@ -332,7 +327,7 @@ def throttled(case: Case) -> Proof | None:
         return None
     until = f", wait until {case.run.deadline}" if case.run.deadline else ""
     proof = _proof(case, f"too many failed login attempts{until}")
-    return protecting(case, Proof(proof.summary, proof.evidence, since=proof.since, deadline=case.run.deadline))
+    return protecting(case, replace(proof, deadline=case.run.deadline))
 
 
 @finding(
@@ -356,7 +351,8 @@ def throttled(case: Case) -> Proof | None:
 def server_unreachable(case: Case) -> Proof | None:
     if not case.says("login.server_unreachable"):
         return None
-    return _proof(case, "the gateway does not reach IBKR's login server")
+    proof = _proof(case, "the gateway does not reach IBKR's login server")
+    return proof if case.alive else replace(proof, remedy_reason="a start before IBKR can be reached ends the same way")
 
 
 @finding(

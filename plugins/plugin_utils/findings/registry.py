@@ -36,6 +36,9 @@ LAYERS = (
 #: What a leading finding can make of a gateway, worst first; `unknown` leads only when nothing was proven.
 STATUSES = ("down", "waiting", "starting", "degraded", "unknown", "healthy")
 
+#: What to care about first. A gateway that nobody could judge may be down; one that is starting takes care of itself.
+URGENCY = ("down", "waiting", "unknown", "degraded", "starting", "healthy")
+
 #: Severities of a finding: a status, or one of two that change no status.
 SEVERITIES = (*STATUSES, "advice", "note")
 
@@ -158,6 +161,7 @@ class Verdict:
     since: str | None = None
     leading: Found | None = None
     found: tuple[Found, ...] = ()
+    saved_log: bool = False
     endpoints: dict[str, EndpointVerdict] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
 

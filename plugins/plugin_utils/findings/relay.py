@@ -69,10 +69,13 @@ def port_taken(case: Case) -> Proof | None:
 )
 def down(case: Case) -> Proof | None:
     gateway, relay = case.listeners("gateway"), case.listeners("relay")
-    if not case.running or not gateway or relay or case.published("gateway"):
+    # With SSH_TUNNEL=yes the tunnel takes the relay's place (G:common.sh:182, run.sh).
+    meant = case.published("gateway") or case.variable("SSH_TUNNEL") == "yes"
+    if not case.running or not gateway or relay or meant or case.served:
         return None
     relays = [process for process in case.gateway.processes if process.role == "relay"]
     own = gateway[0].port
+    relayed_by: dict[int | None, int] = dict(zip(case.own_ports("gateway"), case.own_ports("relay"), strict=False))
     return Proof(
         f"the gateway listens on {own}, nothing on the relay's port",
         (
@@ -81,6 +84,12 @@ def down(case: Case) -> Proof | None:
                 f"listening on {own}: the gateway; listening for clients outside: none; relay processes: {len(relays)}",
             ),
             *case.api_quotes(),
+        ),
+        (
+            "See what runs: docker top {name}",
+            "Start the relay's loop again, in the background:"
+            f" docker exec -d -e API_PORT={own} -e SOCAT_PORT={relayed_by.get(own)} {{name}} /home/ibgateway/scripts/run_socat.sh",
+            "Do not restart the container for this: it costs a full login.",
         ),
     )
 

@@ -9,13 +9,14 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
+    MUTE_API,
     PROCESS_ENDED,
     Proof,
     finding,
 )
 
 #: What a login that waits for its second factor shows.
-NOT_APPROVED = ("gateway.starting", "login.in_progress", "login.looping", *PROCESS_ENDED, *CLOSED_PORT)
+NOT_APPROVED = ("gateway.starting", "login.in_progress", "login.looping", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API)
 
 #: So many unanswered prompts show that nobody is there; IBKR then stops sending them (IBC userguide.md:531).
 UNANSWERED_LIMIT = 5
@@ -212,7 +213,7 @@ def _prompt_is_void(case: Case) -> bool:
     next_command="docker logs --tail 100 {name}",
 )
 def retrying(case: Case) -> Proof | None:
-    prompts = (case.log.history.twofa_prompts or 0) if case.log else 0
+    prompts = (case.log.history.unanswered_prompts or 0) if case.log else 0
     if case.served or not (case.state == "twofa_retrying" or case.shows("twofa.retrying")):
         return None
     nobody = prompts >= UNANSWERED_LIMIT

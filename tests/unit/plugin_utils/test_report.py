@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 
 from tests.unit.plugin_utils.verdicts import NOW, found, verdict
 
+WHEN = datetime.fromisoformat(NOW)
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 
 
@@ -53,6 +55,25 @@ def test_report_keeps_to_its_schema(verdicts: tuple[Verdict, ...]) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(built(*verdicts))))
 
 
+@pytest.mark.parametrize("part", ["fleet", "gateways", "findings", "evidence", "facts"])
+def test_schema_misses_every_key_that_is_not_there(part: str) -> None:
+    whole = built(verdict(leading=found()))
+    (row,) = whole["gateways"]
+    (finding,) = row["findings"]
+    sample = {
+        "fleet": whole["fleet"],
+        "gateways": row,
+        "findings": finding,
+        "evidence": finding["evidence"][0],
+        "facts": row["facts"],
+    }[part]
+    for key in list(sample):
+        kept = sample.pop(key)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(SCHEMA).validate(whole)
+        sample[key] = kept
+
+
 def test_the_most_urgent_row_is_first() -> None:
     rows = built(*FLEET)["gateways"]
     assert [row["status"] for row in rows] == ["down", "waiting", "unknown", "degraded", "starting", "healthy"]
@@ -79,6 +100,11 @@ def test_row_says_what_leads() -> None:
     assert row["fix"] == ["Start the relay."]
     assert row["docs"] == "docs/findings/relay.down.md"
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=gw"
+
+
+def test_a_saved_log_names_no_file_as_a_gateway() -> None:
+    (row,) = built(verdict("some.log", leading=found(), saved_log=True))["gateways"]
+    assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
 
 
 def test_healthy_row_asks_for_nothing() -> None:
@@ -128,7 +154,7 @@ def test_artifact_of_a_hundred_gateways_is_small() -> None:
 
 def test_a_machine_that_our_code_failed_on_is_unknown() -> None:
     rows = built(
-        *report.unjudged("alpha", ["gw", "other"], "KeyError: 'x'", NOW), *report.unjudged("beta", [], "", NOW)
+        *report.unjudged("alpha", ["gw", "other"], "KeyError: 'x'", WHEN), *report.unjudged("beta", [], "", WHEN)
     )
     jsonschema.Draft202012Validator(SCHEMA).validate(rows)
     assert [(row["id"], row["status"], row["code"]) for row in rows["gateways"]] == [

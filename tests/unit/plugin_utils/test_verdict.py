@@ -94,6 +94,87 @@ LEADING = {
 }
 
 
+ASKED = [{"at": at(610), "action": "stop"}]
+RELAY_ONLY_INSIDE = {"gateway": {"sockets": {"listening": [{"port": 4002}]}}}
+LEADING |= {
+    "an earlier kill for memory does not hide a stop": (
+        {"container": {**STOPPED, "oom_killed": True}},
+        ("down", "container.stopped"),
+    ),
+    "nor an end with an error": (
+        {"container": {**FAILED, "oom_killed": True}, "run": {"state": "ended"}},
+        ("down", "container.failed"),
+    ),
+    "a stop whose grace ran out is a kill, by the engine's word": (
+        {"container": {**EXITED, "exit_code": 137}, "gateway": {"events": ASKED}},
+        ("down", "container.killed"),
+    ),
+    "and by the log's": (
+        {"container": {**EXITED, "exit_code": 137}, "run": {"state": "ended", "problem": "container.stopped"}},
+        ("down", "container.killed"),
+    ),
+    "the image's stop line makes exit 1 a stop": (
+        {"container": FAILED, "run": {"state": "ended", "problem": "container.stopped"}},
+        ("down", "container.stopped"),
+    ),
+    "a hold leads also where the container is gone": (
+        {"gateway": {"exists": False, "container": None, "hold": {"code": "x"}, "deployment": {"image": "x"}}},
+        ("down", "container.held"),
+    ),
+    "three restarts by hand are no loop": (
+        {
+            **state("twofa_pending", 60),
+            "gateway": {"events": [{"at": at(s), "action": a} for s in (700, 400, 90) for a in ("stop", "start")]},
+        },
+        ("waiting", "twofa.pending"),
+    ),
+    "a throttle leads also where the process has ended": (
+        {**said("login.throttled", "ended"), "container": {**EXITED, "exit_code": 0}},
+        ("down", "login.throttled"),
+    ),
+    "and where Docker starts it again": (
+        {**said("login.throttled", "ended"), "container": {"status": "restarting", "exit_code": 0}},
+        ("down", "login.throttled"),
+    ),
+    "what the log says of an end in order goes before a schedule": (
+        {
+            **said("login.taken_over", "ended"),
+            "container": {**EXITED, "exit_code": 0, "environment": {"AUTO_LOGOFF_TIME": "11:45 PM"}},
+        },
+        ("down", "login.taken_over"),
+    ),
+    "a tunnel in the relay's place is no relay that is down": (
+        {
+            **RELAY_ONLY_INSIDE,
+            "container": {"environment": {"SSH_TUNNEL": "yes"}},
+            **met("api.not_listening", "refused"),
+        },
+        ("down", "api.not_listening"),
+    ),
+    "who is served needs no relay": (RELAY_ONLY_INSIDE, ("healthy", None)),
+    "a prompt explains silence, too": (
+        {**state("twofa_pending", 30), **met("api.silent", "silent_at_hello")},
+        ("waiting", "twofa.pending"),
+    ),
+    "a lost link in the log outweighs a ready API": (
+        {"run": {"state": "connection_lost", "problem": "ibkr.disconnected"}},
+        ("waiting", "ibkr.disconnected"),
+    ),
+    "but not what came from IBKR": (
+        {
+            "run": {"state": "connection_lost", "problem": "ibkr.disconnected"},
+            "api": {"notices": [{"code": 2104, "text": "Market data farm connection is OK:usfarm"}]},
+        },
+        ("healthy", None),
+    ),
+    "a full disk in the log is enough": (said("host.disk_full", "ended"), ("down", "host.disk_full")),
+    "a ready API has overtaken a log in which the process ended": (
+        {"run": {"state": "ended", "problem": "gateway.crashed"}},
+        ("healthy", None),
+    ),
+}
+
+
 @pytest.mark.parametrize(("changes", "expected"), LEADING.values(), ids=LEADING)
 def test_leads(changes, expected):
     assert outcome(judged(**changes)) == expected
@@ -166,6 +247,71 @@ def test_a_killed_container_that_somebody_stopped_is_left_to_a_person():
     assert (
         judged(container=killed, gateway={"events": [{"at": at(610), "action": "stop"}]}).leading.remedy == "ask_person"
     )
+
+
+def test_a_kill_that_only_the_log_tells_to_be_a_stop_is_left_to_a_person_too():
+    row = judged(container={**EXITED, "exit_code": 137}, run={"state": "ended", "problem": "container.stopped"})
+    assert row.leading.remedy == "ask_person"
+    assert "docker start" not in row.leading.proof.next_command
+
+
+def test_an_end_in_order_is_started_again_only_where_the_log_tells_why():
+    closed = {**EXITED, "exit_code": 0}
+    assert judged(container=closed, run={"state": "ended"}).leading.remedy == "start"
+    unread = {"gateways": [{"name": NAME, "available": False, "reason": "no log"}]}
+    assert judged(container=closed, logscan=unread).leading.remedy == "ask_person"
+
+
+PUSHED = {"problem": "twofa.login_incomplete", "got_as_far_as": "loading"}
+CRASHED = {"problem": "gateway.crashed", "got_as_far_as": "logged_in"}
+HELD_BACK = {
+    "a new push is out": (state("twofa_pending", 30, previous=PUSHED), "twofa.login_incomplete", "ask_person"),
+    "a push is out after a crash": (state("twofa_pending", 30, previous=CRASHED), "gateway.crashed", "ask_person"),
+    "a new start is under way": (state("jvm_starting", 5, previous=CRASHED), "gateway.crashed", "wait"),
+    "Docker restarts it in a loop": (
+        {**said("gateway.crashed", "ended"), "container": {"status": "restarting", "exit_code": 76}},
+        "gateway.crashed",
+        "ask_person",
+    ),
+    "each turn of the loop is a login": (
+        {**said("twofa.login_incomplete", "ended"), "container": {"status": "restarting", "exit_code": 87}},
+        "twofa.login_incomplete",
+        "stop_to_protect_account",
+    ),
+    "it loops inside the container": (
+        {**state("loading", 5, previous=PUSHED), "log": {"history": {"login_attempts_last_hour": 4}}},
+        "twofa.login_incomplete",
+        "stop_to_protect_account",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "code", "remedy"), HELD_BACK.values(), ids=HELD_BACK)
+def test_no_restart_where_it_would_harm(changes, code, remedy):
+    row = judged(**changes)
+    assert outcome(row) == ("down", code)
+    assert row.leading.remedy == remedy
+    assert "docker restart" not in " ".join((*row.leading.proof.fix, row.leading.proof.next_command or ""))
+    assert row.leading in row.found
+
+
+def test_prompts_that_were_answered_long_ago_stop_nothing():
+    asks = state("twofa_retrying", 3)
+    answered = judged(**asks, log={"history": {"twofa_prompts": 9, "unanswered_prompts": 1}})
+    assert answered.leading.remedy == "ask_person"
+    assert judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading.remedy == "stop_to_protect_account"
+
+
+def test_the_relays_command_has_the_ports_of_its_endpoint():
+    live = {"declared": {"trading_mode": "live"}, "gateway": {"sockets": {"listening": [{"port": 4001}]}}}
+    row = judged(**live, **met("api.not_listening", "refused"))
+    assert f"-e API_PORT=4001 -e SOCAT_PORT=4003 {NAME} " in " ".join(row.leading.proof.fix)
+
+
+def test_a_lesser_fault_does_not_hide_that_nobody_asked():
+    row = judged(host={"clock_offset": 40.0}, api={"outcome": "not_asked"}, logscan={"gateways": []})
+    assert outcome(row) == ("degraded", "host.clock_wrong")
+    assert "probe.incomplete" in [each.finding.code for each in row.found]
 
 
 def test_a_stop_names_who_did_it_and_the_exit_code():
@@ -310,6 +456,22 @@ def test_the_row_takes_the_worst_of_its_endpoints():
     assert row.trading_mode == "both"
 
 
+def test_a_half_that_nobody_could_judge_counts_more_than_one_that_is_starting():
+    starting = {"endpoint": "paper", "state": "gateway_starting", "since": at(5), "run_started_at": at(5)}
+    unseen = {"endpoint": "live", "outcome": "not_asked", "account_mode": None, "port": 4001}
+    row = judged(**BOTH, runs=[starting, {"endpoint": "live", "state": "unknown"}], api=NO_BACKEND, more_api=[unseen])
+    assert {name: each.status for name, each in row.endpoints.items()} == {"paper": "starting", "live": "unknown"}
+    assert row.status == "unknown"
+
+
+def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
+    gone = {"endpoint": "live", "state": "ended", "problem": "gateway.stopped_by_schedule"}
+    row = judged(**BOTH, runs=[{}, gone], more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("down", "gateway.stopped_by_schedule")
+    assert row.leading.remedy == "restart"  # the container still runs: there is nothing to start
+    assert row.leading.proof.remedy_reason.endswith("it also ends paper, which is healthy")
+
+
 def test_where_the_log_names_no_instance_the_handshake_tells_which():
     unnamed = [{**LIVE_PROMPT, "endpoint": None}, {"endpoint": None}]
     row = judged(**BOTH, runs=unnamed, more_api=[LIVE_CLOSED])
@@ -335,6 +497,19 @@ def log_verdict(**run):
 def test_a_saved_log_that_proves_a_login_is_healthy():
     assert outcome(log_verdict()) == ("healthy", None)
     assert outcome(log_verdict(state="unknown")) == ("unknown", "probe.incomplete")
+
+
+def test_a_saved_log_is_judged_from_its_own_moment():
+    window = {"last_at": at(7200), "silent_seconds": 20}
+    prompt = {**RUN, "state": "twofa_pending", "since": at(7210), "deadline": at(7080)}
+    for run, expected in (
+        ({**RUN, "state": "gateway_starting", "run_started_at": at(7230)}, ("starting", "gateway.starting")),
+        (prompt, ("waiting", "twofa.pending")),
+    ):
+        result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [run]}]}
+        row = verdict.judge_log("some.log", result, "controller", NOW)
+        assert outcome(row) == expected
+    assert "(1:40 min left)" in row.summary
 
 
 def test_a_saved_log_of_several_services_takes_the_worst():

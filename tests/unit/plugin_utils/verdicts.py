@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     EndpointVerdict,
     Finding,
@@ -16,6 +19,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 NOW = "2026-03-01T12:00:00Z"
+
+NO_FACTS = facts_of(Case(machine="alpha", name="gw", now=datetime.fromisoformat(NOW)))
 
 
 def found(code: str = "relay.down", severity: str = "down", **proof: Any) -> Found:
@@ -45,6 +50,6 @@ def verdict(name: str = "gw", host: str = "alpha", leading: Found | None = None,
         "endpoints": {"paper": EndpointVerdict("healthy", None, "API handshake completed in 12 ms")}
         if not leading
         else {},
-        "facts": {"started_at": NOW},
     }
-    return Verdict(name, host, **{**said, **more})
+    facts = {**NO_FACTS, "started_at": NOW, **more.pop("facts", {})}
+    return Verdict(name, host, facts=facts, **{**said, **more})
