@@ -1,0 +1,25 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every scenario under molecule/: check, converge, a second run that changes nothing, and a look from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize("scenario", sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")))
+def test_scenario(scenario: str, tmp_path: Path) -> None:
+    own = {"MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path), "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    command = [BIN / "molecule", "test", "-s", scenario]
+    ended = subprocess.run(
+        command, cwd=CHECKOUT, env={**os.environ, **own}, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
