@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The handshake probe: connect to TWS API endpoints, name the phase that each one reached, and what stopped it.
 
-Here are the arguments, the order of attempts, and what an outcome means; one attempt is a `ladder.Climb`.
+Here are the arguments, the order of attempts, and what an outcome means; one attempt is an `attempt.Attempt`.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import wire
-from ansible_collections.ibgw.ops.plugins.module_utils.ladder import Climb, Route, Sight
+from ansible_collections.ibgw.ops.plugins.module_utils.attempt import Attempt, Observation, Route
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask_account, quote
 
@@ -189,50 +189,54 @@ def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
     failures: list[dict[str, Any]] = []
     try:
         if target.skip:
-            sight = Sight(outcome="not_asked", detail=quote(target.skip))
+            seen = Observation(outcome="not_asked", detail=quote(target.skip))
         elif target.inside:
             reason = f"connecting from inside the container {target.inside} is not possible yet; probe a published port"
-            sight = Sight(outcome="error", detail=quote(reason), incomplete=True)
+            seen = Observation(outcome="error", detail=quote(reason), incomplete=True)
         else:
-            sight = _climb(target, limits, begun + limits.timeout, failures)
+            seen = _last_attempt(target, limits, begun + limits.timeout, failures)
     except Exception as error:
         reason = f"the probe failed on {type(error).__name__}: {error}"
-        sight = Sight(outcome="error", detail=quote(reason), incomplete=True)
-    mode = _account_mode(sight.accounts)
+        seen = Observation(outcome="error", detail=quote(reason), incomplete=True)
+    return {**_result(seen, target, failures), "total_ms": round((time.monotonic() - begun) * 1000, 1)}
+
+
+def _result(seen: Observation, target: _Endpoint, failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is told of an endpoint: what the last attempt saw, after `failures` of earlier ones."""
+    mode = _account_mode(seen.accounts)
     return {
         "gateway": _label(target.gateway),
         "endpoint": _label(target.endpoint),
         "host": quote(target.host),
         "port": target.port,
         "inside": _label(target.inside),
-        "address": sight.address,
-        "reached": sight.reached,
-        "outcome": sight.outcome,
-        "problem": _problem(sight, target, mode, failed_first=bool(failures)),
-        "detail": sight.detail,
-        "phases": sight.phases,
-        "attempts": len(failures) + bool(sight.phases),
+        "address": seen.address,
+        "reached": seen.reached,
+        "outcome": seen.outcome,
+        "problem": _problem(seen, target, mode, failed_first=bool(failures)),
+        "detail": seen.detail,
+        "phases": seen.phases,
+        "attempts": len(failures) + bool(seen.phases),
         "first_failure": failures[0] if failures else None,
-        "client_id": sight.client_id,
-        "server_version": sight.server_version,
-        "server_time": None if sight.server_time is None else quote(sight.server_time, limit=60),
-        "accounts": [_masked(each) for each in (sight.accounts or [])[:_MOST_ACCOUNTS]],
-        "account_count": None if sight.accounts is None else len(sight.accounts),
+        "client_id": seen.client_id,
+        "server_version": seen.server_version,
+        "server_time": None if seen.server_time is None else quote(seen.server_time, limit=60),
+        "accounts": [_masked(each) for each in (seen.accounts or [])[:_MOST_ACCOUNTS]],
+        "account_count": None if seen.accounts is None else len(seen.accounts),
         "account_mode": mode,
-        "next_valid_id": sight.next_valid_id,
-        "notices": [_notice(notice, at) for notice, at in sight.notices[-_MOST_NOTICES:]],
-        "notice_count": len(sight.notices),
-        "first_bytes": sight.first_bytes,
-        "closed_by": sight.closed_by,
-        "total_ms": round((time.monotonic() - begun) * 1000, 1),
+        "next_valid_id": seen.next_valid_id,
+        "notices": [_notice(notice, at) for notice, at in seen.notices[-_MOST_NOTICES:]],
+        "notice_count": len(seen.notices),
+        "first_bytes": seen.first_bytes,
+        "closed_by": seen.closed_by,
         "account": {
-            key: getattr(sight.account, key, None) for key in ("net_liquidation_seen", "open_orders", "positions")
+            key: getattr(seen.account, key, None) for key in ("net_liquidation_seen", "open_orders", "positions")
         },
     }
 
 
-def _climb(target: _Endpoint, limits: _Limits, deadline: float, failures: list[dict[str, Any]]) -> Sight:
-    """Climb until an attempt succeeds, its outcome is definite, or the attempts or the time are used up.
+def _last_attempt(target: _Endpoint, limits: _Limits, deadline: float, failures: list[dict[str, Any]]) -> Observation:
+    """Try until an attempt succeeds, its outcome is definite, or the attempts or the time are used up.
 
     Returns what the last attempt saw; how those before it ended is added to `failures`.
     """
@@ -240,13 +244,13 @@ def _climb(target: _Endpoint, limits: _Limits, deadline: float, failures: list[d
     left, mute_wait = limits.attempts, 0.0
     while True:
         client_id = target.client_id or random.choice(CLIENT_IDS)
-        sight = Climb(route, client_id, deadline, share=1 / left, mute_wait=mute_wait).run()
-        pause = 0.0 if sight.outcome in _RETRY_AT_ONCE else limits.retry_delay
-        left = min(left - 1, 1) if sight.outcome in _SILENCES else left - 1
-        if not left or _is_definite(sight.outcome, target) or time.monotonic() + pause >= deadline:
-            return sight
-        failures.append({"outcome": sight.outcome, "detail": sight.detail})
-        if sight.outcome in _MUTE_AFTER:
+        seen = Attempt(route, client_id, deadline, share=1 / left, mute_wait=mute_wait).run()
+        pause = 0.0 if seen.outcome in _RETRY_AT_ONCE else limits.retry_delay
+        left = min(left - 1, 1) if seen.outcome in _SILENCES else left - 1
+        if not left or _is_definite(seen.outcome, target) or time.monotonic() + pause >= deadline:
+            return seen
+        failures.append({"outcome": seen.outcome, "detail": seen.detail})
+        if seen.outcome in _MUTE_AFTER:
             mute_wait = limits.mute_wait
         time.sleep(pause)
 
@@ -258,36 +262,36 @@ def _is_definite(outcome: str, target: _Endpoint) -> bool:
     return outcome not in _RETRY_AT_ONCE + _RETRY_LATER
 
 
-def _problem(sight: Sight, target: _Endpoint, mode: str | None, failed_first: bool) -> str | None:
+def _problem(seen: Observation, target: _Endpoint, mode: str | None, failed_first: bool) -> str | None:
     """The finding code that this endpoint alone supports: the gravest first."""
-    if sight.outcome == "not_asked":
+    if seen.outcome == "not_asked":
         return None
-    if sight.outcome not in _HEALTHY:
-        return _problem_of_failure(sight, target)
-    down = sight.links_down()
+    if seen.outcome not in _HEALTHY:
+        return _problem_of_failure(seen, target)
+    down = seen.links_down()
     if target.expect_mode and mode and mode != target.expect_mode:
         return "config.account_mode_mismatch"
     if "ibkr" in down:
         return "ibkr.disconnected"
-    if sight.outcome == "account_silent":
+    if seen.outcome == "account_silent":
         return "ibkr.account_silent"
     if down:
         return "ibkr.data_farm_down"
-    if sight.server_version is not None and sight.server_version < _OLDEST_TALKED_TO:
+    if seen.server_version is not None and seen.server_version < _OLDEST_TALKED_TO:
         return "api.version_refused"
-    if sight.incomplete:
+    if seen.incomplete:
         return "probe.incomplete"
     return "api.first_attempt_failed" if failed_first else None
 
 
-def _problem_of_failure(sight: Sight, target: _Endpoint) -> str | None:
-    if sight.incomplete:
+def _problem_of_failure(seen: Observation, target: _Endpoint) -> str | None:
+    if seen.incomplete:
         return "probe.incomplete"
-    if sight.outcome == "client_id_taken" and target.client_id is None:
+    if seen.outcome == "client_id_taken" and target.client_id is None:
         return "api.start_refused"  # every id is refused, so it is not about the id
-    if sight.outcome == "closed_at_hello" and sight.reached != "open":
+    if seen.outcome == "closed_at_hello" and seen.reached != "open":
         return None  # not seen to last without a hello, so it can as well be a relay without a gateway
-    return _PROBLEMS[sight.outcome]
+    return _PROBLEMS[seen.outcome]
 
 
 def _account_mode(accounts: Sequence[str] | None) -> str | None:

@@ -1,8 +1,8 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One connection to the TWS API, climbed rung by rung: resolve, tcp, open, hello, start, ready, account.
+"""One attempt at the TWS API over one connection, phase by phase: resolve, tcp, open, hello, start, ready, account.
 
-A climb never raises for what a peer does: it ends with an outcome, the last rung passed, and what was seen on the way.
+An attempt never raises for what a peer does: it ends with an outcome, the last phase passed, and what was seen on the way.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -49,7 +49,7 @@ _LINK_WAIT = 0.25
 #: What of the peer's first bytes is kept as evidence.
 _FIRST_BYTES = 64
 
-#: Outcome of a close, of silence and of nonsense on each rung where the peer is listened to.
+#: Outcome of a close, of silence and of nonsense in each phase where the peer is listened to.
 _ENDINGS = {
     "open": ("closed_at_open", "error", "not_tws"),
     "hello": ("closed_at_hello", "silent_at_hello", "not_tws"),
@@ -63,7 +63,7 @@ _CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_open")
 
 @dataclass(frozen=True)
 class Route:
-    """Where a climb goes and how far."""
+    """Where an attempt goes and how far."""
 
     host: str
     port: int
@@ -72,8 +72,8 @@ class Route:
 
 
 @dataclass
-class Sight:
-    """What one climb saw. Accounts, notices and the server's time are still as the peer sent them."""
+class Observation:
+    """What one attempt saw. Accounts, notices and the server's time are still as the peer sent them."""
 
     reached: str = "none"
     outcome: str = "error"
@@ -112,7 +112,7 @@ class Sight:
 
 
 class _Ended(Exception):
-    """The climb ends here, with an outcome and one sentence."""
+    """The attempt ends here, with an outcome and one sentence."""
 
     def __init__(self, outcome: str, detail: str) -> None:
         super().__init__(detail)
@@ -128,16 +128,16 @@ class _Silent(Exception):
     """Nothing more came in time."""
 
 
-class Climb:
-    """One climb over one connection.
+class Attempt:
+    """One attempt over one connection.
 
     `deadline` bounds all of it; the peer's answers to hello and startApi get only `share` of what is left after
-    connecting, so that silence leaves time for another climb. With `mute_wait` the climb first listens that long
+    connecting, so that silence leaves time for another attempt. With `mute_wait` it first listens that long
     without a word: a relay that has no gateway behind it closes then, a gateway waits.
     """
 
     def __init__(self, route: Route, client_id: int, deadline: float, share: float, mute_wait: float) -> None:
-        self.sight = Sight(client_id=client_id)
+        self.seen = Observation(client_id=client_id)
         self._route = route
         self._client_id = client_id
         self._deadline = deadline
@@ -148,65 +148,65 @@ class Climb:
         self._frames = wire.Frames()
         self._received = bytearray()
 
-    def run(self) -> Sight:
-        """Climb to the depth of the route or as far as the peer lets us, and close."""
+    def run(self) -> Observation:
+        """Go to the depth of the route or as far as the peer lets us, and close."""
         try:
-            self._climb()
+            self._pass_phases()
         except _Ended as ended:
-            self.sight.outcome = ended.outcome
-            self.sight.detail = quote(ended.detail)
+            self.seen.outcome = ended.outcome
+            self.seen.detail = quote(ended.detail)
         finally:
             self._close()
-        self.sight.first_bytes = _escaped(bytes(self._received[: 4 * _FIRST_BYTES]), self.sight.accounts or ())
-        return self.sight
+        self.seen.first_bytes = _escaped(bytes(self._received[: 4 * _FIRST_BYTES]), self.seen.accounts or ())
+        return self.seen
 
-    def _climb(self) -> None:
-        with self._rung("resolve"):
+    def _pass_phases(self) -> None:
+        with self._phase("resolve"):
             addresses = _resolve(self._route.host, self._route.port, self._deadline)
-        with self._rung("tcp"):
+        with self._phase("tcp"):
             self._connect(addresses)
         if self._route.depth == "tcp":
-            self.sight.outcome = "connected"
+            self.seen.outcome = "connected"
             return
         if self._mute_wait:
-            with self._rung("open") as rung:
-                self._stay_mute(rung)
+            with self._phase("open") as phase:
+                self._stay_mute(phase)
         now = time.monotonic()
         self._patience = now + (self._deadline - now) * self._share
-        with self._rung("hello") as rung:
-            self._say_hello(rung)
-        with self._rung("start"):
+        with self._phase("hello") as phase:
+            self._say_hello(phase)
+        with self._phase("start"):
             self._start()
-        with self._rung("ready") as rung:
-            self._get_ready(rung)
-        self.sight.outcome = "ready_ibkr_away" if "ibkr" in self.sight.links_down() else "ready"
+        with self._phase("ready") as phase:
+            self._get_ready(phase)
+        self.seen.outcome = "ready_ibkr_away" if "ibkr" in self.seen.links_down() else "ready"
         if self._route.depth == "account":
             self._ask_account()
 
     @contextmanager
-    def _rung(self, name: str) -> Iterator[dict[str, Any]]:
-        """Time one rung, and turn how it failed into the outcome that means."""
-        rung: dict[str, Any] = {"phase": name, "ok": False, "ms": 0.0, "detail": None}
-        self.sight.phases.append(rung)
+    def _phase(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time one phase, and turn how it failed into the outcome that means."""
+        phase: dict[str, Any] = {"phase": name, "ok": False, "ms": 0.0, "detail": None}
+        self.seen.phases.append(phase)
         begun = time.monotonic()
         try:
-            yield rung
-            rung["ok"] = True
-            self.sight.reached = name
+            yield phase
+            phase["ok"] = True
+            self.seen.reached = name
         except (_Ended, _Closed, _Silent, wire.Malformed) as stop:
             ended = self._ending(name, stop)
-            rung["detail"] = ended.detail
+            phase["detail"] = ended.detail
             if ended.outcome in ("silent_at_hello", "not_tws"):
-                self.sight.reached = "open"  # it outlasted the mute wait, or it spoke
+                self.seen.reached = "open"  # it outlasted the mute wait, or it spoke
             elif ended.outcome == "closed_at_open":
-                self.sight.reached = "tcp"  # a reset may come so soon that connecting itself reports it
+                self.seen.reached = "tcp"  # a reset may come so soon that connecting itself reports it
             raise ended from None
         finally:
-            rung["detail"] = rung["detail"] and quote(rung["detail"])
-            rung["ms"] = round((time.monotonic() - begun) * 1000, 1)
+            phase["detail"] = phase["detail"] and quote(phase["detail"])
+            phase["ms"] = round((time.monotonic() - begun) * 1000, 1)
 
     def _ending(self, name: str, stop: Exception) -> _Ended:
-        """What it means that a rung failed like this."""
+        """What it means that a phase failed like this."""
         if isinstance(stop, _Ended):
             return stop
         closed, silent, nonsense = _ENDINGS[name]
@@ -217,25 +217,25 @@ class Climb:
         return _Ended(nonsense, self._describe(stop))
 
     def _after(self, name: str) -> str:
-        """What had happened before a rung failed."""
+        """What had happened before a phase failed."""
         if name == "open":
             return "before a word was said, as a relay does that has nothing behind it"
         if name == "hello":
             came = f" ({len(self._received)} bytes came, no version reply)" if self._received else ""
             return f"after the hello{came}"
-        codes = ", ".join(f"{notice.code} {notice.text}" for notice, _at in self.sight.notices[-3:])
+        codes = ", ".join(f"{notice.code} {notice.text}" for notice, _at in self.seen.notices[-3:])
         said = f"; it said: {codes}" if codes else " without a code"
         if name == "start":
             return f"after startApi{said}"
         missing = []
-        if self.sight.next_valid_id is None:
+        if self.seen.next_valid_id is None:
             missing.append("the order id")
-        if not self.sight.accounts:
-            missing.append("the account list" if self.sight.accounts is None else "any account in the list")
+        if not self.seen.accounts:
+            missing.append("the account list" if self.seen.accounts is None else "any account in the list")
         return f"without {' and '.join(missing)}{said}" if missing else f"just after it was ready{said}"
 
     def _describe(self, malformed: Exception) -> str:
-        if self.sight.server_version is not None:
+        if self.seen.server_version is not None:
             return f"the gateway's answer makes no sense: {malformed}"
         name = wire.service(bytes(self._received[:_FIRST_BYTES]))
         return f"{name} answers on this port" if name else f"what answers is not the TWS API: {malformed}"
@@ -259,18 +259,18 @@ class Climb:
                 failures.append((outcome, f"{address[0]} {reason}"))
             else:
                 self._socket = connection
-                self.sight.address = str(address[0])
+                self.seen.address = str(address[0])
                 return
         worst = max((outcome for outcome, _reason in failures), key=_CONNECT_FAILURES.index)
-        self.sight.address = str(addresses[0][1][0])
+        self.seen.address = str(addresses[0][1][0])
         raise _Ended(worst, f"port {self._route.port}: " + "; ".join(reason for _outcome, reason in failures))
 
-    def _stay_mute(self, rung: dict[str, Any]) -> None:
+    def _stay_mute(self, phase: dict[str, Any]) -> None:
         with suppress(_Silent):
             self._receive(min(time.monotonic() + self._mute_wait, self._deadline))
-            rung["detail"] = "the peer spoke first"
+            phase["detail"] = "the peer spoke first"
 
-    def _say_hello(self, rung: dict[str, Any]) -> None:
+    def _say_hello(self, phase: dict[str, Any]) -> None:
         self._send(wire.hello())
         while True:
             frame = self._next_frame(self._patience)
@@ -278,38 +278,38 @@ class Climb:
             if reply is not None:
                 break
             self._take(frame)  # notices may come before the version
-        self.sight.server_version, self.sight.server_time = reply
-        rung["detail"] = f"server version {reply.version}"
+        self.seen.server_version, self.seen.server_time = reply
+        phase["detail"] = f"server version {reply.version}"
 
     def _start(self) -> None:
-        version = self.sight.server_version
+        version = self.seen.server_version
         if version is None or not wire.OFFERED[0] <= version <= wire.NEWEST:
             # A version below zero names another host in place of the time; no current client follows it.
-            detail = f"clients can not talk to server version {version}, {self.sight.server_time}"
+            detail = f"clients can not talk to server version {version}, {self.seen.server_time}"
             raise _Ended("version_refused", detail)
         self._send(wire.start_api(version, self._client_id))
-        while self.sight.next_valid_id is None and self.sight.accounts is None:
+        while self.seen.next_valid_id is None and self.seen.accounts is None:
             self._take(self._next_frame(self._patience))
 
-    def _get_ready(self, rung: dict[str, Any]) -> None:
-        while self.sight.next_valid_id is None or not self.sight.accounts:
+    def _get_ready(self, phase: dict[str, Any]) -> None:
+        while self.seen.next_valid_id is None or not self.seen.accounts:
             self._take(self._next_frame(self._patience))
         end = min(time.monotonic() + _LINK_WAIT, self._deadline)
         with suppress(_Silent):
             while True:
                 self._take(self._next_frame(min(time.monotonic() + _LINK_QUIET, end)))
-        down = sorted(self.sight.links_down())
-        rung["detail"] = f"down: {', '.join(down)}" if down else None
+        down = sorted(self.seen.links_down())
+        phase["detail"] = f"down: {', '.join(down)}" if down else None
 
     def _take(self, frame: bytes) -> None:
-        """Keep what a message says about the start; some codes end the climb."""
+        """Keep what a message says about the start; some codes end the attempt."""
         message = wire.decode(frame)
         if isinstance(message, wire.NextValidId):
-            self.sight.next_valid_id = message.order_id
+            self.seen.next_valid_id = message.order_id
         elif isinstance(message, wire.ManagedAccounts):
-            self.sight.accounts = message.accounts
+            self.seen.accounts = message.accounts
         elif isinstance(message, wire.Notice):
-            self.sight.note(message)
+            self.seen.note(message)
             if message.code in _DEFINITE:
                 raise _Ended(_DEFINITE[message.code], f"the gateway says {message.code}: {message.text}")
 
@@ -318,28 +318,28 @@ class Climb:
         from ansible_collections.ibgw.ops.plugins.module_utils import account
 
         connection, self._socket = self._connection, None
-        self.sight.closed_by = "us"
-        with self._rung("account") as rung:
+        self.seen.closed_by = "us"
+        with self._phase("account") as phase:
             left = max(self._deadline - time.monotonic(), 0.001)
             try:
                 found = account.ask(connection, bytes(self._received), left, self._route.count_orders)
             except Unavailable as unavailable:
-                self.sight.incomplete = True
-                raise _Ended(self.sight.outcome, f"{unavailable.reason}; {unavailable.fix}") from None
+                self.seen.incomplete = True
+                raise _Ended(self.seen.outcome, f"{unavailable.reason}; {unavailable.fix}") from None
             finally:
                 connection.close()
-            self.sight.account = found
+            self.seen.account = found
             for notice in found.notices:
-                self.sight.note(notice)
+                self.seen.note(notice)
             if found.closed:
-                self.sight.closed_by = "peer"
+                self.seen.closed_by = "peer"
             if found.net_liquidation_seen is None:
-                self.sight.incomplete = True
-                raise _Ended(self.sight.outcome, found.detail or "account values could not be asked for")
+                self.seen.incomplete = True
+                raise _Ended(self.seen.outcome, found.detail or "account values could not be asked for")
             if not found.net_liquidation_seen:
                 raise _Ended("account_silent", found.detail or "the gateway is ready, but account values never came")
-            rung["detail"] = found.detail
-        self.sight.outcome = "account_ok"
+            phase["detail"] = found.detail
+        self.seen.outcome = "account_ok"
 
     @property
     def _connection(self) -> socket.socket:
@@ -372,10 +372,10 @@ class Climb:
         except socket.timeout:  # noqa: UP041  (an alias of TimeoutError only from Python 3.10)
             raise _Silent from None
         except OSError as error:
-            self.sight.closed_by = "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "peer"
+            self.seen.closed_by = "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "peer"
             raise _Closed from None
         if not data:
-            self.sight.closed_by = "peer"
+            self.seen.closed_by = "peer"
             raise _Closed
         self._received += data
         if len(self._received) > MAX_BYTES:
@@ -393,7 +393,7 @@ class Climb:
                 if not self._socket.recv(65536):
                     break
         self._socket.close()
-        self.sight.closed_by = self.sight.closed_by or "us"
+        self.seen.closed_by = self.seen.closed_by or "us"
 
 
 def _resolve(host: str, port: int, deadline: float) -> list[tuple[int, Any]]:
