@@ -16,6 +16,9 @@ SET, EMPTY = "<set>", "<empty>"
 #: Longest quote kept of any foreign text, in characters.
 QUOTE_LIMIT = 300
 
+# What is looked at of a text that is to be quoted: what is taken out shortens it, but not without end.
+_LOOKED_AT = 4096
+
 # Terminal control: whole escape sequences first, then what is left of control characters (C0, DEL, C1), line and
 # paragraph separators, and the marks that reorder text on screen.
 _CONTROL = re.compile(
@@ -38,11 +41,14 @@ _SECRET_NAME = (
 )
 _NAMES_SECRET = re.compile(_SECRET_NAME, re.IGNORECASE)
 
+# A whole word, looked at once: a pattern that can begin anywhere in it takes hours for a long one.
+_NAMED = rf"(?<![\w.-])(?=[\w.-]*{_SECRET_NAME})[\w.-]+"
+
 # A line of its own, whose value can hold blanks and commas; then name=value and "name: value" within a text, whose closing
 # quote may have been cut off.
-_ASSIGNED_LINE = re.compile(rf"(?i)^(\s*[\w.-]*{_SECRET_NAME}\w*\s*=\s*)(?=\S).+$")
+_ASSIGNED_LINE = re.compile(rf"(?i)^(\s*{_NAMED}\s*=\s*)(?=\S).+$")
 _ASSIGNED = re.compile(
-    rf"(?i)([\"']?[\w.-]*{_SECRET_NAME}\w*[\"']?\s*[=:]\s*)"
+    rf"(?i)([\"']?{_NAMED}[\"']?\s*[=:]\s*)"
     r"(\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s\"',;}]+)"
 )
 
@@ -99,5 +105,5 @@ def _without_cut(text: str, value: str) -> str:
 
 def quote(text: str | bytes, known: Iterable[str] = (), limit: int = QUOTE_LIMIT) -> str:
     """`text` fit to be shown: one printable line, masked, cut at `limit` characters with an ellipsis."""
-    line = mask(printable(text), known)
+    line = mask(printable(text[:_LOOKED_AT]), known)
     return line if len(line) <= limit else line[: limit - 1] + "…"
