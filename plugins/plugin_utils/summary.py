@@ -95,8 +95,8 @@ def _row(row: Mapping[str, Any], width: int) -> Iterator[Line]:
     yield from _broken(row, width, colour)
     for at, step in enumerate(row["fix"]):
         yield from _wrapped(step, width, "  Fix   " if at == 0 else "        ", "          ")
-    if row["remedy_reason"]:
-        yield from _wrapped(f"{SAFE[row['remedy']]}: {row['remedy_reason']}", width, "  Safe  ", "          ")
+    reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
+    yield from _wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
     if row["next_command"]:
         # Never wrapped: a command is there to be copied.
         yield Line(f"  Next  {printable(row['next_command'])}")

@@ -28,8 +28,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 NO_GATEWAY = "no gateway was found on this machine, and the inventory declares none"
 DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or take the machine out of the group."
 
-#: What shows that an attempt is repeated without end; the remedy of the loop goes before that of its cause.
-LOOPS = ("container.crash_loop", "login.looping")
+#: Consequences whose remedy goes before that of their cause: a loop, and a stop whose grace ran out.
+FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
 
 #: States of a run in which the controller tries by itself.
 ATTEMPTING = (*PROGRESS, "auto_restarting", "cold_restarting")
@@ -80,12 +80,15 @@ def judge(case: Case) -> Judgement:
 
 
 def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
-    """`leading` with a remedy that does no harm now: a restart feeds a loop, kills a push that waits, and cuts off a new attempt."""
+    """`leading` with a remedy that does no harm now.
+
+    A restart feeds a loop, undoes what somebody stopped, kills a push that waits, and cuts off a new attempt.
+    """
     if leading.remedy not in ("soft_restart", "start", "restart"):
         return leading
-    loop = next((each for each in found if each.finding.code in LOOPS), None)
-    if loop:
-        return _instead(leading, loop.remedy, loop.proof.remedy_reason, loop.proof.fix)
+    for each in found:
+        if each.finding.code in FORBID_A_START and each.remedy in ("ask_person", "stop_to_protect_account"):
+            return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
     if case.state in ("twofa_pending", "twofa_retrying"):
         pending = findings()["twofa.pending"]
         return _instead(leading, "ask_person", pending.remedy_reason, pending.fix)

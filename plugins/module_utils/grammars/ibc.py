@@ -173,6 +173,7 @@ _SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay 
     (r"\.> Starting (?:Gateway controller|ibcontroller)\b.*", "foreign_controller"),  # later images keep these scripts
     (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
     (r"Error: Timed out waiting for Xvfb socket!", "display_missing"),  # G:common.sh:281
+    (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
     # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: [A-Z][a-z -]+", "settings_unwritable"),

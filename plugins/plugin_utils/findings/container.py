@@ -163,19 +163,21 @@ def never_started(case: Case) -> Proof | None:
 def stopped(case: Case) -> Proof | None:
     container, stop = case.gateway.container, _stop_event(case)
     killed = container.exit_code == 137
-    asked = stop is not None or case.says("container.stopped")
-    if killed or not (container.exit_code in (130, 143) or asked) or not (case.ended or case.saved_log):
+    told = case.says("container.stopped")
+    stopping = told and case.running and case.run.state in ("shutting_down", "ended")
+    asked = container.exit_code in (130, 143) or told or stop is not None
+    if killed or not asked or not (case.ended or case.saved_log or stopping):
         return None
     by = f" by {stop.by}" if stop and stop.by else ""
-    code = f", exit code {container.exit_code}" if container.exit_code is not None else ""
-    meaning = f": {container.exit_meaning}" if container.exit_meaning else ""
+    code = f", exit code {container.exit_code}" if case.ended else ""
+    meaning = f": {container.exit_meaning}" if case.ended and container.exit_meaning else ""
     quotes = case.container_quotes() if container.status else ()
     if stop:
         quotes += (case.quote("health", f"docker event: {stop.action}{by}", stop.at),)
     return Proof(
-        f"stopped{by or ' from outside'}{code}{meaning}",
-        quotes + (case.log_quotes(1) if case.says("container.stopped") else ()),
-        since=container.finished_at,
+        f"{'being ' if stopping else ''}stopped{by or ' from outside'}{code}{meaning}",
+        quotes + (case.log_quotes(1) if told else ()),
+        since=case.run.since if stopping else container.finished_at,
     )
 
 

@@ -91,17 +91,20 @@ def install_broken(case: Case) -> Proof | None:
 )
 def display_missing(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.display_missing", "the gateway has no display to draw on")
-    if proof and any(
-        "read-only" in quote.quote.lower() or "permission" in quote.quote.lower() for quote in proof.evidence
-    ):
-        return Proof(
-            "the display's socket directory can not be written",
-            proof.evidence,
-            remedy="ask_person",
-            remedy_reason="a restart can not write there either",
-            since=proof.since,
-        )
-    return proof
+    unwritable = [each for each in (case.log.events if case.log else ()) if each.event == "display_unwritable"]
+    if proof is None or not unwritable:
+        return proof
+    return replace(
+        proof,
+        summary="the display's socket directory can not be written",
+        evidence=(case.quote("log", unwritable[-1].quote or "", unwritable[-1].at), *proof.evidence),
+        fix=(
+            "Make /tmp/.X11-unix writable for the gateway's user in the container: no read-only mount on it, no volume on /tmp.",
+            "Create the container anew from that definition: docker compose up -d",
+        ),
+        remedy="ask_person",
+        remedy_reason="a restart can not write there either",
+    )
 
 
 @finding(
@@ -373,6 +376,6 @@ def starting(case: Case) -> Proof | None:
     unseen = "its log could not be read" if case.log is None or case.log.failed else "no log line yet"
     return Proof(
         f"starting: {(case.run.state or unseen).replace('_', ' ')}",
-        (case.quote("health", words), *case.log_quotes(1)),
+        (case.quote("health" if container.started_at else "log", words), *case.log_quotes(1)),
         since=begun,
     )

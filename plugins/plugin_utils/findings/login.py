@@ -28,7 +28,7 @@ REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not
 RESTARTING_POLICIES = ("always", "unless-stopped", "on-failure")
 
 #: States between the window and the second factor or the start of the session.
-UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loading")
+UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loading", "relogin")
 
 #: So many attempts within an hour, none of which led to a session, are a loop (IBC: the second turn is one already).
 LOOP_ATTEMPTS = 3
@@ -57,6 +57,8 @@ def tries_again(case: Case) -> str | None:
     before = case.run.previous
     if case.run.state in ("cold_restarting", "auto_restarting", "twofa_retrying") or (before and before.problem):
         return "the controller or a restart policy logs in again by itself"
+    if case.run.state == "throttled" and case.run.asks_again:  # IBC waits the time that IBKR names, and 3 s more
+        return "the controller logs in again when the wait is over"
     if _answered_by_restart(case):
         return "the controller answers a refused login with another one, without limit"
     policy = (container.restart_policy or "").partition(":")[0]

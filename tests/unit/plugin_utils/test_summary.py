@@ -58,6 +58,12 @@ def test_a_broken_gateway_has_all_that_is_needed_to_act() -> None:
     ]
 
 
+def test_what_is_safe_is_said_also_without_a_reason() -> None:
+    assert "  Safe  a person is needed" in text(
+        verdict(leading=found("host.memory_short", "degraded", remedy="ask_person", remedy_reason=None))
+    )
+
+
 def test_the_most_urgent_gateway_stands_last_before_the_fleet() -> None:
     said = text(BROKEN, verdict("fine"), verdict("asks", leading=found("twofa.pending", "waiting")))
     assert (

@@ -167,6 +167,11 @@ LEADING |= {
         },
         ("healthy", None),
     ),
+    "a stop under way explains the closed port": (
+        said("container.stopped", "shutting_down"),
+        ("down", "container.stopped"),
+    ),
+    "a re-login within its time is a login under way": (state("relogin", 10), ("starting", "login.in_progress")),
     "a full disk in the log is enough": (said("host.disk_full", "ended"), ("down", "host.disk_full")),
     "a ready API has overtaken a log in which the process ended": (
         {"run": {"state": "ended", "problem": "gateway.crashed"}},
@@ -278,6 +283,15 @@ HELD_BACK = {
         "twofa.login_incomplete",
         "stop_to_protect_account",
     ),
+    "somebody stopped it and the grace ran out": (
+        {
+            **said("login.saved_session_refused", "ended"),
+            "container": {**EXITED, "exit_code": 137},
+            "gateway": {"events": ASKED},
+        },
+        "login.saved_session_refused",
+        "ask_person",
+    ),
     "it loops inside the container": (
         {**state("loading", 5, previous=PUSHED), "log": {"history": {"login_attempts_last_hour": 4}}},
         "twofa.login_incomplete",
@@ -293,6 +307,19 @@ def test_no_restart_where_it_would_harm(changes, code, remedy):
     assert row.leading.remedy == remedy
     assert "docker restart" not in " ".join((*row.leading.proof.fix, row.leading.proof.next_command or ""))
     assert row.leading in row.found
+
+
+def test_a_throttle_that_the_controller_will_not_sit_out_is_stopped():
+    waits = said("login.throttled", "throttled")
+    assert judged(**waits).leading.remedy == "wait"
+    assert judged(**merged(waits, {"run": {"asks_again": True}})).leading.remedy == "stop_to_protect_account"
+
+
+def test_a_display_is_restarted_only_where_its_socket_can_be_made():
+    missing = said("gateway.display_missing", "ended")
+    assert judged(**missing).leading.remedy == "restart"
+    unwritable = {"events": [{"at": at(600), "event": "display_unwritable", "quote": "failed to create listener"}]}
+    assert judged(**missing, log=unwritable).leading.remedy == "ask_person"
 
 
 def test_prompts_that_were_answered_long_ago_stop_nothing():

@@ -55,6 +55,7 @@ def test_codes_of_the_jvm_keep_their_meaning() -> None:
         ("IBC: Login has completed", None),
         ("x 2026-03-04 12:00:00:123 IBC: Login has completed", None),
         ("Can't connect to X11 window server using ':1' as the value of the DISPLAY variable.", "display_missing"),
+        ("_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
         ("check: Can't connect to X11 window server using ':1' as the value of it", None),
     ],
 )
