@@ -13,8 +13,8 @@ import docker
 import pytest
 
 from simulator import fleet
+from tests.integration.conftest import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 PLAYBOOK = CHECKOUT / "playbooks" / "diagnose.yml"
 INVENTORY = CHECKOUT / "inventories" / "demo"
 

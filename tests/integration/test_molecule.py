@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.integration.conftest import CHECKOUT
+
 BIN = Path(sys.executable).parent
 
 

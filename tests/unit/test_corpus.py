@@ -1,13 +1,10 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The log probe against labelled logs of real controllers, where they are at hand (`IBGW_CORPUS`)."""
+"""The log probe against labelled logs of real controllers."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
 
-CORPUS = Path(os.environ.get("IBGW_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
+from tests.corpus import CORPUS, MISSING, cases
 
-pytestmark = pytest.mark.skipif(
-    not (CORPUS / "index.json").is_file(),
-    reason=f"no labelled logs: {CORPUS} has no index.json, and IBGW_CORPUS names no other place",
-)
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 _STARTING = {
     "script_starting": "gateway.starting",
@@ -36,12 +30,6 @@ _STARTING = {
     "auto_restarting": "gateway.restarting_by_schedule",
     "logged_in": "healthy",
 }
-
-
-@cache
-def cases() -> list[dict[str, Any]]:
-    labelled: list[dict[str, Any]] = json.loads((CORPUS / "index.json").read_text())["cases"]
-    return labelled
 
 
 def judged(path: Path, as_of: str | None = None) -> set[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.integration.conftest import CHECKOUT
 from tests.integration.diagnose.conftest import LOCAL, Run
-from tests.unit.plugin_utils.test_report import SCHEMA
 
 Diagnose = Callable[..., Run]
+
+SCHEMA = json.loads((CHECKOUT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 
 UNREACHABLE = ("unknown", "host.unreachable")
 

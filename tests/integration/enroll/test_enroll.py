@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.integration.conftest import CHECKOUT
+
 INVENTORY = {"gateway_hosts": {"hosts": {"alpha": {"ansible_connection": "local"}}}}
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +14,10 @@ from docker.models.containers import Container
 
 from simulator.broker.client import Broker
 from simulator.containers import Simulation, published_port
+from tests.corpus import CORPUS, MISSING, cases
 
 RELEASE = "3.24.1"
 _PASSWORD = "simulated-password"
-_CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
@@ -106,15 +103,13 @@ KnownLogs = Callable[..., list[str]]
 @pytest.fixture(scope="session")
 def known_logs() -> KnownLogs:
     """Logs of real releases for a condition, found by the finding that they lead to and the environment they ran in."""
-    corpus = Path(os.environ.get("IBGW_CORPUS", _CHECKOUT.parent / "shared" / "corpus"))
-    if not (corpus / "index.json").exists():
-        pytest.skip(f"no logs of real releases at {corpus}: set IBGW_CORPUS to compare the order of events with them")
-    cases = json.loads((corpus / "index.json").read_text(encoding="utf-8"))["cases"]
+    if MISSING:
+        pytest.skip(MISSING)
 
     def known_logs(finding: str, **environment: str) -> list[str]:
         return [
-            (corpus / case["file"]).read_text(encoding="utf-8", errors="replace")
-            for case in cases
+            (CORPUS / case["file"]).read_text(encoding="utf-8", errors="replace")
+            for case in cases()
             if case["ibc_version"] == RELEASE
             and finding in [expected["finding"] for expected in case["expect"]]
             and environment.items() <= case["env"].items()

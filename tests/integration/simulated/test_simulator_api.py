@@ -11,8 +11,7 @@ import pytest
 from ib_async import IB
 
 from simulator.broker.client import Broker
-
-from .conftest import Running, Start
+from tests.integration.simulated.conftest import Running, Start
 
 
 def with_client(port: int, use: Callable[[IB], Awaitable[Any]], client_id: int = 7) -> Any:

@@ -6,8 +6,7 @@ import pytest
 from docker import DockerClient
 
 from simulator.containers import CanNotSimulate, Simulation
-
-from .conftest import KnownLogs, Start
+from tests.integration.simulated.conftest import KnownLogs, Start
 
 _STOPPED = [
     ".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.",

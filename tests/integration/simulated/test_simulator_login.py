@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Start
+from tests.integration.simulated.conftest import Start
 
 _PUSH = {"second_factor": "push"}
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from .conftest import KnownLogs, Running, Start
-from .order import events
+from tests.integration.simulated.conftest import KnownLogs, Running, Start
+from tests.integration.simulated.order import events
 
 #: IBC asks the phone once more after this; shorter here than the 180 s that the image fixes.
 _SHORT = {"SecondFactorAuthenticationTimeout": "4"}
