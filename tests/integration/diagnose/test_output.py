@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,7 +78,8 @@ def test_under_ansible_runner_without_configuration(tmp_path: Path, dead: dict[s
         "--cmdline",
         f"-e diagnose_report_dir={reports}",
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    environment = {**os.environ, "PATH": f"{runner.parent}:{os.environ['PATH']}"}  # the runner calls Ansible by name
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert "a-dead is UNKNOWN" in ended.stdout
     assert ended.returncode == 2
     events = (json.loads(path.read_text()) for path in (tmp_path / "artifacts" / "it" / "job_events").glob("*.json"))
