@@ -137,6 +137,7 @@ class Container:
     restart_policy: str | None
     health: HealthCheck
     memory: ContainerMemory
+    network_mode: str | None
     mounts: tuple[Mount, ...]
     environment: dict[str, str]
 

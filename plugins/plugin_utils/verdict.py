@@ -34,6 +34,9 @@ FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
 #: States of a run in which the controller tries by itself.
 ATTEMPTING = (*PROGRESS, "auto_restarting", "cold_restarting")
 
+#: States in which a second factor is asked for, or about to be.
+ASKING = ("twofa_pending", "twofa_retrying")
+
 #: Remedies on the container, for both gateways in it.
 ENDS_THE_CONTAINER = ("restart", "recreate", "stop_to_protect_account")
 
@@ -89,13 +92,28 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     for each in found:
         if each.finding.code in FORBID_A_START and each.remedy in ("ask_person", "stop_to_protect_account"):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
-    if case.state in ("twofa_pending", "twofa_retrying"):
-        pending = findings()["twofa.pending"]
-        return _instead(leading, "ask_person", pending.remedy_reason, pending.fix)
+    if case.state in ASKING:
+        return _approved_first(leading)
     before = case.run.previous if case.continues_failure else None
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
     return leading
+
+
+def _for_both_halves(leading: Found, judgements: Iterable[Judgement]) -> Found:
+    """`leading` with what its remedy on the container does to the other gateway in it."""
+    if leading.remedy != "stop_to_protect_account" and any(each.case.state in ASKING for each in judgements):
+        return _approved_first(leading)
+    healthy = [each.case.endpoint for each in judgements if each.status == "healthy"]
+    if not healthy:
+        return leading
+    reason = f"{leading.proof.remedy_reason}; it also ends {healthy[0]}, which is healthy"
+    return replace(leading, proof=replace(leading.proof, remedy_reason=reason))
+
+
+def _approved_first(found: Found) -> Found:
+    pending = findings()["twofa.pending"]
+    return _instead(found, "ask_person", pending.remedy_reason, pending.fix)
 
 
 def _instead(found: Found, remedy: str, reason: str | None, fix: tuple[str, ...]) -> Found:
@@ -173,7 +191,10 @@ def _inconclusive(case: Case) -> Found:
     else:
         missing.append(f"the log shows the login as {(case.run.state or 'unknown').replace('_', ' ')}")
     if not case.saved_log:
-        outcome = case.api.outcome or "not asked"
+        published = (
+            case.gateway.container.network_mode == "host" or case.published("relay") or case.published("gateway")
+        )
+        outcome = case.api.outcome or ("not asked" if published else "not asked, for no API port is published")
         missing.append(f"the API answer is: {outcome.replace('_', ' ')}")
     summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
     return _found(findings()["probe.incomplete"], Proof(summary, case.api_quotes() + case.log_quotes(1)), case)
@@ -191,10 +212,10 @@ def _verdict(host: str, gateway: Gateway) -> Verdict:
     found = _merged(judgements)
     worst = min(judgements, key=lambda judged: URGENCY.index(judged.status))
     leading = next((each for each in found if worst.leading and _alike(each, worst.leading)), None)
-    healthy = [judged.case.endpoint for judged in judgements if judged.status == "healthy"]
-    if leading and healthy and leading.remedy in ENDS_THE_CONTAINER:
-        reason = f"{leading.proof.remedy_reason}; it also ends {healthy[0]}, which is healthy"
-        leading = replace(leading, proof=replace(leading.proof, remedy_reason=reason))
+    if leading and leading.remedy in ENDS_THE_CONTAINER:
+        mended = _for_both_halves(leading, judgements)
+        found = tuple(mended if each is leading else each for each in found)
+        leading = mended
     case = worst.case
     return Verdict(
         name=gateway.name,

@@ -432,6 +432,12 @@ def test_what_is_not_proven_healthy_is_unknown_and_says_what_is_missing():
     assert "the API answer is: not asked" in row.leading.proof.summary
 
 
+def test_a_gateway_that_publishes_no_port_is_unknown_and_says_so():
+    row = judged(gateway={"ports": []}, handshake={"endpoints": []})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "no API port is published" in row.summary
+
+
 def test_a_machine_without_any_gateway_says_so():
     results = {"health": {"health": {"available": True, "gateways": []}}}
     (row,) = verdict.verdicts_of_machine(evidence.machine("beta", {}, results, None, NOW))
@@ -497,6 +503,15 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
     assert outcome(row) == ("down", "gateway.stopped_by_schedule")
     assert row.leading.remedy == "restart"  # the container still runs: there is nothing to start
     assert row.leading.proof.remedy_reason.endswith("it also ends paper, which is healthy")
+
+
+def test_a_push_for_one_half_is_not_killed_to_mend_the_other():
+    refused = {"state": "login_window", "problem": "login.saved_session_refused", "run_kind": "saved_session"}
+    row = judged(**BOTH, runs=[refused, LIVE_PROMPT], api=NO_BACKEND, more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("down", "login.saved_session_refused")
+    assert row.leading.remedy == "ask_person"
+    assert row.leading in row.found
+    assert "docker restart" not in " ".join((*row.leading.proof.fix, row.leading.proof.next_command or ""))
 
 
 def test_where_the_log_names_no_instance_the_handshake_tells_which():
