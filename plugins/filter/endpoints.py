@@ -40,14 +40,25 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Ask the API of every gateway that health found
+- name: Look at the gateways of the machine
+  ibgw.ops.ibgw_health:
+  register: seen
+
+- name: Ask the API of every one that runs
   ibgw.ops.ibgw_handshake:
-    endpoints: "{{ health.health.gateways | ibgw.ops.endpoints(gateways | default([])) }}"
+    endpoints: "{{ running }}"
+  vars:
+    running: "{{ seen.health.gateways | ibgw.ops.endpoints(gateways | default([])) }}"
+  when: running | length > 0
 """
 
 RETURN = r"""
 _value:
-  description: Mappings with C(gateway), C(endpoint), C(host), C(port), C(inside), C(expect_mode) and C(skip).
+  description:
+    - One mapping for each published API port, as O(ibgw.ops.ibgw_handshake#module:endpoints) takes it.
+    - C(gateway) is the container's name, C(endpoint) V(paper), V(live) or null, C(host) and C(port) where it is reached from the machine.
+      C(expect_mode) is the declared trading mode, else the endpoint. C(inside) is always null for now.
+    - C(skip) is null, or says why the gateway must not be asked.
   type: list
   elements: dict
 """
