@@ -287,12 +287,34 @@ def settings_unwritable(case: Case) -> Proof | None:
 )
 def account_mode_mismatch(case: Case) -> Proof | None:
     mode, served = case.endpoint, case.api.account_mode
-    if mode is None or served is None or mode == served:
+    if mode is None:
+        return None
+    if served is None:
+        return _set_to_the_other_mode(case, mode)
+    if mode == served:
         return None
     accounts = ", ".join(case.api.accounts)
     return Proof(
         f"meant to be {mode}, but the account is a {served} account",
         (case.quote("api", f"accounts {accounts}: {served}"), *case.api_quotes()),
+    )
+
+
+def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
+    """Before anybody is logged in: nobody should approve a live login on a gateway that is declared paper."""
+    log_says, variable = case.setting("TradingMode", ""), case.variable("TRADING_MODE")
+    other = log_says or variable
+    declared = case.declared is not None and case.declared.trading_mode == mode
+    if not declared or not case.alive or case.mode == "both" or other not in ("paper", "live") or other == mode:
+        return None
+    source, name = ("log", "TradingMode") if log_says else ("health", "TRADING_MODE")
+    return Proof(
+        f"declared {mode}, but it is set to log in as {other}",
+        (case.quote(source, f"{name}={other}"),),
+        (
+            "Do not approve this login before it is clear which of the two was meant.",
+            "Correct trading_mode in the inventory, or TRADING_MODE and the user where the container {name} is defined.",
+        ),
     )
 
 

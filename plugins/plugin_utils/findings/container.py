@@ -325,8 +325,11 @@ def crash_loop(case: Case) -> Proof | None:
     if container.status != "restarting" and (case.served or not case.running or _recent_starts(case) < LOOP_STARTS):
         return None
     costly = _each_turn_is_a_login(case)
+    turns = f"{_recent_starts(case)} starts within {LOOP_SPAN.seconds // 60} minutes"
+    if container.status == "restarting":
+        turns = f"restart count {container.restart_count}, last exit code {container.exit_code}"
     return Proof(
-        f"restarting in a loop (restart count {container.restart_count}, last exit code {container.exit_code})",
+        f"restarting in a loop: {turns}",
         case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately"),
         remedy="stop_to_protect_account" if costly else None,
         remedy_reason="each turn is a login attempt" if costly else None,

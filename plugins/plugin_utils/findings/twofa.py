@@ -218,7 +218,7 @@ def retrying(case: Case) -> Proof | None:
         return None
     nobody = prompts >= UNANSWERED_LIMIT
     return Proof(
-        f"nobody approved; it asks again by itself, {prompts} prompts so far",
+        f"nobody approved; it asks again by itself, unanswered prompts so far: {prompts}",
         case.log_quotes(),
         remedy="stop_to_protect_account" if nobody else None,
         remedy_reason=f"{prompts} prompts went unanswered; IBKR counts them as failed logins" if nobody else None,

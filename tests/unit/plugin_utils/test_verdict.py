@@ -95,6 +95,7 @@ LEADING = {
 
 
 ASKED = [{"at": at(610), "action": "stop"}]
+LIVE_PORT = {"container_port": 4003, "host_port": 4001, "role": "relay", "endpoint": "live"}
 RELAY_ONLY_INSIDE = {"gateway": {"sockets": {"listening": [{"port": 4002}]}}}
 LEADING |= {
     "an earlier kill for memory does not hide a stop": (
@@ -322,6 +323,18 @@ def test_a_display_is_restarted_only_where_its_socket_can_be_made():
     assert judged(**missing, log=unwritable).leading.remedy == "ask_person"
 
 
+def test_nobody_is_told_to_approve_a_live_login_on_a_gateway_that_is_declared_paper():
+    live = {
+        "container": {"environment": {"TRADING_MODE": "live"}},
+        "log": {"settings": {"TradingMode": "live"}},
+        "gateway": {"ports": [LIVE_PORT]},
+    }
+    row = judged(**live, **state("twofa_pending", 30))
+    assert outcome(row) == ("down", "config.account_mode_mismatch")
+    assert row.leading.proof.summary == "declared paper, but it is set to log in as live"
+    assert outcome(judged(**live, **state("twofa_pending", 30), declared={"trading_mode": None}))[1] == "twofa.pending"
+
+
 def test_prompts_that_were_answered_long_ago_stop_nothing():
     asks = state("twofa_retrying", 3)
     answered = judged(**asks, log={"history": {"twofa_prompts": 9, "unanswered_prompts": 1}})
@@ -330,7 +343,12 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
 
 
 def test_the_relays_command_has_the_ports_of_its_endpoint():
-    live = {"declared": {"trading_mode": "live"}, "gateway": {"sockets": {"listening": [{"port": 4001}]}}}
+    live = {
+        "declared": {"trading_mode": "live"},
+        "gateway": {"sockets": {"listening": [{"port": 4001}]}, "ports": [LIVE_PORT]},
+        "container": {"environment": {"TRADING_MODE": "live"}},
+        "log": {"settings": {"TradingMode": "live"}},
+    }
     row = judged(**live, **met("api.not_listening", "refused"))
     assert f"-e API_PORT=4001 -e SOCAT_PORT=4003 {NAME} " in " ".join(row.leading.proof.fix)
 
