@@ -43,11 +43,15 @@ _EXPECTED = {
     "login_failed": _LOGGING_IN,
     "refused": _LOGGING_IN,
     "throttled": _LOGGING_IN,
+    "login_window_timeout": frozenset({"gateway_starting"}),
     "disclaimer_accepted": frozenset({"logged_in"}),
     "configured": frozenset({"logged_in"}),
     "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
 }
+
+# The controller's code that says in which state a run was when it ended: without a login window (B:SessionManager.java:63-73).
+_ENDED_WITH = {"1112": frozenset({"gateway_starting", "shutting_down"})}
 
 # What a JVM that has not begun its session writes.
 _BEFORE_SESSION = frozenset(
@@ -250,6 +254,7 @@ def _fit(run: Run, event: Event) -> int:
         return 3
     if event.change == CLOSED and event.kind == "window":
         return 1
-    expected = _EXPECTED.get(event.kind)
+    ended_with = _ENDED_WITH.get(event.value) if event.kind in ("exit_announced", "jvm_ended") else None
+    expected = ended_with or _EXPECTED.get(event.kind)
     resuming = run.state == "gateway_starting" and run.kind == "saved_session" and event.kind in _EXPECTED
     return 2 if expected and (run.state in expected or resuming) else 1

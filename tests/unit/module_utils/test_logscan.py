@@ -137,6 +137,24 @@ def test_both_modes_are_told_apart(saved: Saved) -> None:
     assert told == {"live": ("twofa_pending", "twofa.pending"), "paper": ("logged_in", None)}
 
 
+@pytest.mark.parametrize("told", [True, False])  # 3.22.0 and 3.23.0 do not show errors
+@pytest.mark.parametrize(("stuck", "well"), [("live", "paper"), ("paper", "live")])
+def test_of_two_instances_the_one_without_a_login_window_ends_for_want_of_it(
+    stuck: str, well: str, told: bool, saved: Saved
+) -> None:
+    log, other = Log(stuck), Log(well)
+    log.container().script().jvm()
+    other.now = log.now
+    log.lines += other.script().jvm().login_window().attempt().connecting().completes().lines
+    log.wait(60)
+    if told:
+        log.block("IBC closing after TWS/Gateway failed to display login dialog")
+    log.ibc("Exiting with exit code=1112").raw("IBC returned exit status 88", "IBC will restart shortly").jvm()
+    gateway = scanned(saved(log.text.encode()))
+    told = {each["endpoint"]: (each["state"], each["problem"]) for each in gateway["instances"]}
+    assert told == {stuck: ("gateway_starting", "gateway.login_window_unknown"), well: ("logged_in", None)}
+
+
 def test_services_of_a_compose_log_are_told_apart(saved: Saved) -> None:
     tagged = [f"gw-live-1   | {line}" for line in Log(stamped=False).submitted().connecting().prompt().lines]
     tagged += [f"gw-paper-1  | {line}" for line in Log(mode="paper", stamped=False).logged_in().lines]
