@@ -10,8 +10,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 env: $(VENV)/.complete
 
 # The collection is linked into its own environment, so every Ansible command there finds it from any directory.
-$(VENV)/.complete: requirements-dev.txt tests/setup.sh
-	@tests/setup.sh $(VENV)
+$(VENV)/.complete: requirements-dev.txt scripts/setup.sh
+	@scripts/setup.sh $(VENV)
 	@touch $@
 
 demo: env
@@ -38,7 +38,7 @@ lint: env
 	$(BIN)/antsibull-changelog lint
 
 sanity: env
-	@tests/sanity.sh
+	@scripts/sanity.sh
 
 docs: env
 	$(BIN)/python docs/generate.py

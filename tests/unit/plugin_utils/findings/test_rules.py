@@ -36,6 +36,16 @@ def test_next_command_costs_no_login_unless_the_remedy_does(code):
         assert not re.search(r"docker (start|restart|run|rm)|compose up", command)
 
 
+@pytest.mark.parametrize("code", ROWS)
+def test_no_command_prints_the_whole_environment(code):
+    finding = findings()[code]
+    proof = finding.prove(case(**ROWS[code][0]))
+    for command in (*proof.fix, *finding.fix, proof.next_command or "", finding.next_command or ""):
+        if "docker inspect" in command:
+            assert "--format" in command
+            assert ".Config.Env" not in command or "| grep" in command
+
+
 def test_every_finding_has_its_rows():
     assert set(ROWS) == set(findings())
 

@@ -15,7 +15,7 @@ import inspect, re
 from ansible_test._internal import python_requirements
 print(re.search(r"pip=.([0-9.]+).", inspect.getsource(python_requirements))[1].replace(".", "_"))')
 script=$HOME/.ansible/test/cache/get_pip_$version.py
-[ -e "$script" ] || { mkdir -p "$(dirname "$script")"; cp tests/get_pip_offline.py "$script"; }
+[ -e "$script" ] || { mkdir -p "$(dirname "$script")"; cp scripts/get_pip_offline.py "$script"; }
 
 cd "$place/ansible_collections/ibgw/ops"
 python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
