@@ -56,7 +56,7 @@ def _as_set(case: Case, name: str) -> str:
     ),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
-    next_command="docker inspect --format '{{json .Config.Env}}' {name}",
+    next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep TRADING_MODE",
 )
 def trading_mode_invalid(case: Case) -> Proof | None:
     # gnzsnz common.sh:93-125, run.sh:135: unset or other than these three ends with exit code 1
@@ -166,7 +166,7 @@ def credentials_missing(case: Case) -> Proof | None:
     ),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
-    next_command="docker inspect --format '{{json .Config.Env}}' {name}",
+    next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep JAVA_HEAP_SIZE",
 )
 def heap_invalid(case: Case) -> Proof | None:
     # gnzsnz common.sh:131-141: appended to -Xmx with an m
@@ -283,7 +283,7 @@ def settings_unwritable(case: Case) -> Proof | None:
         "Correct it where the container is defined and create the container anew.",
     ),
     remedy_reason="only a person knows which of the two was meant",
-    next_command="docker inspect --format '{{json .Config.Env}}' {name}",
+    next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep TRADING_MODE",
 )
 def account_mode_mismatch(case: Case) -> Proof | None:
     mode, served = case.endpoint, case.api.account_mode

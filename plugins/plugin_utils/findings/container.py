@@ -130,7 +130,7 @@ def held(case: Case) -> Proof | None:
     ),
     explains=CLOSED_PORT,
     remedy_reason="why it was never started is not known",
-    next_command="docker inspect {name}",
+    next_command="docker inspect --format '{{.State.Error}}' {name}",
 )
 def never_started(case: Case) -> Proof | None:
     container = case.gateway.container
