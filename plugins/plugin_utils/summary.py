@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ WIDEST = 120
 
 #: Quotes of evidence shown for each finding; the report has them all.
 QUOTES = 2
+
+_OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
 _ASCII = str.maketrans(
     {
@@ -109,11 +112,17 @@ def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
     leading = next((found for found in row["findings"] if found["code"] == row["code"]), None)
     yield from _wrapped(row["summary"], width, "  × ", "    ", colour)
     for quoted in (leading or {}).get("evidence", ())[:QUOTES]:
-        at = f" {_when(quoted['at'])}" if quoted["at"] else ""
-        yield from _wrapped(f"{quoted['source']}{at}: {quoted['quote']}", width, "    | ", "    |   ")
+        yield from _wrapped(_evidence(quoted), width, "    | ", "    |   ")
     for found in row["findings"]:
         if found is not leading and not found["consequence_of"] and found["severity"] in URGENCY:
             yield from _wrapped(f"{found['summary']} ({found['code']}, {found['severity']})", width, "  × ", "    ")
+
+
+def _evidence(quoted: Mapping[str, Any]) -> str:
+    """Who saw it, when, and the words; a log line's own stamp would say the time twice."""
+    if not quoted["at"]:
+        return f"{quoted['source']}: {quoted['quote']}"
+    return f"{quoted['source']} {_when(quoted['at'])}: {_OWN_STAMP.sub('', quoted['quote'])}"
 
 
 def _proven(row: Mapping[str, Any]) -> Iterator[str]:

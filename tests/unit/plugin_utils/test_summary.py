@@ -92,6 +92,13 @@ def test_the_healthy_half_of_a_gateway_is_said_to_be_healthy() -> None:
     assert "√ paper: API handshake completed in 12 ms" in said
 
 
+def test_the_time_of_a_log_line_is_said_once() -> None:
+    line = Quote("log", "2026-03-01 12:00:00:123 IBC: Login attempt: 1", "2026-03-01T12:00:00Z")
+    leading = found()
+    said = text(verdict(leading=replace(leading, proof=replace(leading.proof, evidence=(line,)))))
+    assert "log 2026-03-01 12:00:00 UTC: IBC: Login attempt: 1" in said
+
+
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_no_line_but_a_command_is_wider_than_the_terminal(width: int) -> None:
     lines = [line.text for line in drawn(LONG, BROKEN, verdict("fine"), width=width)]
