@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -141,6 +142,13 @@ def unavailable(error: Exception, address: str) -> Unavailable:
         return Unavailable("engine.hung", reason, fix)
     if any(isinstance(one, (ConnectionError, FileNotFoundError, socket.gaierror)) for one in causes):
         return _not_answering(address, root)
+    if isinstance(root, NameError):  # the SDK's way to lack its transport, docker/api/client.py
+        reason = (
+            f"the Python library paramiko, which takes the Docker SDK to {address}, is missing for {sys.executable}"
+        )
+        return Unavailable(
+            "probe.incomplete", reason, "run the probe on the engine's machine, or install paramiko there"
+        )
     reason = f"the Docker engine at {address} could not be asked by user {user}: {type(root).__name__}: {root}"
     fix = "check that docker_host is a Docker engine's and that the probes' libraries are current (ansible-playbook ibgw.ops.enroll)"
     return Unavailable("probe.incomplete", reason, fix)

@@ -159,3 +159,11 @@ def test_a_missing_library_is_a_broken_probe_that_names_the_interpreter(monkeypa
     assert missing.problem == "probe.incomplete"
     assert sys.executable in missing.reason
     assert "enroll" in missing.fix
+
+
+def test_an_engine_behind_ssh_without_the_library_for_it_names_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("docker.api.client.SSHHTTPAdapter", raising=False)  # so is the SDK without paramiko
+    missing = problem("ssh://operator@engine.example")
+    assert missing.problem == "probe.incomplete"
+    assert "paramiko" in missing.reason
+    assert "paramiko" in missing.fix
