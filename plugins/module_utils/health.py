@@ -315,10 +315,28 @@ def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
     }
 
 
+#: Seconds between the two looks at connections that pile up.
+_LOOK_AGAIN = 0.5
+
+
 def _sockets(
     inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]
 ) -> dict[str, Any]:
-    """Who listens and who is connected; connections that the container itself opened are left out."""
+    """Who listens and who is connected. A pile-up counts as far as it lasts: where one shows, it is looked at again."""
+    seen = _sample(inspected, family, processes)
+    if not seen["close_wait"] and not any(one["accept_queue"] for one in seen["listening"]):
+        return seen
+    time.sleep(_LOOK_AGAIN)
+    again = _sample(inspected, family, processes)
+    queues = {(one["address"], one["port"]): one["accept_queue"] for one in seen["listening"]}
+    for one in again["listening"]:
+        one["accept_queue"] = min(one["accept_queue"], queues.get((one["address"], one["port"]), 0))
+    again["close_wait"] = dict(Counter(again["close_wait"]) & Counter(seen["close_wait"]))
+    return again
+
+
+def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]) -> dict[str, Any]:
+    """The sockets at this moment; connections that the container itself opened are left out."""
     own = [one for process in processes[:1] for one in procfs.sockets(process.pid)]
     served = {one.port for one in own if one.state == "listening"} | set(family.ports if family else ())
     if inspected["HostConfig"].get("NetworkMode") == "host":  # these are the sockets of the whole machine

@@ -292,7 +292,8 @@ health:
             - C(listening) with C(port), C(address), C(accept_queue) (connections that nobody accepted yet), C(accept_limit)
               (always null for now).
             - C(established) connections to ports that are served, with C(port) and C(peer).
-            - C(close_wait) counts by port the connections that the peer closed and the gateway did not.
+            - C(close_wait) counts by port the connections that the peer closed and the gateway did not. Where connections pile up, here or
+              in an C(accept_queue), it is looked twice, half a second apart, and the smaller number is told.
           type: dict
         events:
           description:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health
+from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, Misuse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +107,27 @@ def test_a_hold_that_can_not_be_understood_is_still_a_hold(
         assert list(seen or ()) == ["unreadable"]
     else:
         assert seen == hold
+
+
+def _waiting(*states: tuple[int, str, int]) -> list[procfs.Socket]:
+    return [procfs.Socket(state, "127.0.0.1", port, "172.17.0.1:5000", queued) for port, state, queued in states]
+
+
+def test_a_pile_up_counts_only_as_far_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter(
+        [
+            _waiting((4002, "listening", 3), *[(4002, "close_wait", 0)] * 12),
+            _waiting((4002, "listening", 0), *[(4002, "close_wait", 0)] * 4),
+        ]
+    )
+    monkeypatch.setattr(procfs, "sockets", lambda pid: next(looks))
+    monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
+    seen = health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])
+    assert seen["close_wait"] == {"4002": 4}
+    assert seen["listening"][0]["accept_queue"] == 0
+
+
+def test_a_quiet_gateway_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([_waiting((4002, "listening", 0))])
+    monkeypatch.setattr(procfs, "sockets", lambda pid: next(looks))
+    assert health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])["close_wait"] == {}
