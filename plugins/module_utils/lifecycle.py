@@ -124,6 +124,8 @@ class Run:
         self.heap_malformed: Event | None = None
         self.heap_exhausted: Event | None = None
         self.submitted: Event | None = None
+        #: Where it stood when another session of the same user came up.
+        self.met_session_in = "unknown"
         self.gateway_frame: Event | None = None
         self.typed: Event | None = None
         self.prompt: Event | None = None
@@ -351,13 +353,17 @@ def _device_not_chosen(run: Run, event: Event) -> None:
 
 
 def _session_found(run: Run, event: Event) -> None:
-    if run.state not in _OVER:
+    if run.state not in _OVER and run.state != "existing_session":
+        run.met_session_in = run.state
         run.enter("existing_session", event)
 
 
 def _session_continued(run: Run, event: Event) -> None:
     run.recover()
-    run.enter("relogin" if run.attempt == "relogin" else "connecting", event)
+    met_in = run.met_session_in if run.state == "existing_session" else run.state
+    run.enter(met_in if met_in in (*_LOGGED_IN, "relogin") else "connecting", event)
+    if met_in == "connection_lost":
+        run.fail("ibkr.disconnected", event)
 
 
 def _session_settled(run: Run, event: Event) -> None:

@@ -271,6 +271,45 @@ OLD_TIME = {"AutoRestartTime": "11:45 PM"}
             "connecting",
             None,
         ),
+        (  # a gateway that keeps its session has nothing to log in again
+            lambda: (
+                Log()
+                .logged_in()
+                .window("Existing session detected")
+                .ibc("Continue this session and let the other session exit (scenario 5)")
+                .window("Existing session detected", "Closed")
+            ),
+            600,
+            "logged_in",
+            None,
+        ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .frame("Connecting to server...")
+                .window("Existing session detected")
+                .ibc("Continue this session and let the other session exit (scenario 5)")
+                .window("Existing session detected", "Closed")
+            ),
+            600,
+            "connection_lost",
+            "ibkr.disconnected",
+        ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .frame("Connecting to server...")
+                .window("Existing session detected")
+                .ibc("Continue this session and let the other session exit (scenario 5)")
+                .window("Existing session detected", "Closed")
+                .frame("Starting application...", "Closed")
+            ),
+            600,
+            "logged_in",
+            None,
+        ),
         (
             lambda: (
                 Log()
