@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import CLOSE_WAIT_PILE
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import piled_up
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, read
 
 DOCUMENTATION = r"""
 name: endpoints
@@ -82,7 +83,7 @@ def endpoints(
 
 def _of_gateway(gateway: Mapping[str, Any], entry: Mapping[str, Any], engine: str | None) -> Iterator[dict[str, Any]]:
     declared, effective = entry.get("trading_mode"), _mode(gateway, entry)
-    pile = _pile_up(gateway)
+    pile = "; ".join(piled_up(read(GatewayHealth, gateway), _own_ports(gateway)))
     seen = set()
     for port in gateway.get("ports") or ():
         published = _published(gateway, port)
@@ -140,20 +141,6 @@ def _remote_host(docker_host: str | None) -> str | None:
     """Host of an engine on another machine; None for the machine's own."""
     host = urlsplit(docker_host or "").hostname
     return None if host in (None, "localhost", "127.0.0.1", "::1") else host
-
-
-def _pile_up(gateway: Mapping[str, Any]) -> str | None:
-    """Why a gateway must not be asked: its own port is proven to hang."""
-    sockets = gateway.get("sockets") or {}
-    own = _own_ports(gateway)
-    for listener in sockets.get("listening") or ():
-        queue, limit = listener.get("accept_queue"), listener.get("accept_limit")
-        if listener.get("port") in own and queue and limit is not None and queue >= limit:
-            return f"the accept queue of port {listener['port']} is full ({queue} of {limit})"
-    for port, waiting in (sockets.get("close_wait") or {}).items():
-        if int(port) in own and waiting >= CLOSE_WAIT_PILE:
-            return f"{waiting} connections to port {port} wait to be closed by the gateway (CLOSE_WAIT)"
-    return None
 
 
 def _own_ports(gateway: Mapping[str, Any]) -> set[int]:

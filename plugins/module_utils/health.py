@@ -24,7 +24,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import container, engine,
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Misuse, Unavailable
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not
 
 #: Where the roles record on the machine what they did to a gateway.
 RECORDS = Path("/var/lib/ibgw")
+
+# No role records more about a gateway.
+_RECORD_BYTES = 4096
 
 _PERIOD = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -357,17 +360,31 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
     path = RECORDS / name / f"{kind}.json"
     try:
-        found = json.loads(path.read_bytes().decode("utf-8", errors="replace"))
+        with path.open("rb") as record:
+            text = record.read(_RECORD_BYTES + 1)
+        if len(text) > _RECORD_BYTES:
+            return {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}
+        found = _redacted(json.loads(text.decode("utf-8", errors="replace")))
     except FileNotFoundError:
         return None
     except OSError as error:
         not_seen.append(quote(f"{kind}: {error}"))
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {"unreadable": quote(f"{path} is not JSON: {error}")}
-    if not isinstance(found, dict):
-        return {"unreadable": f"{path} holds no record"}
-    return {quote(str(key)): quote(value) if isinstance(value, str) else value for key, value in found.items()}
+    return found if isinstance(found, dict) else {"unreadable": f"{path} holds no record"}
+
+
+def _redacted(value: Any) -> Any:
+    """What a record holds, however deep, without secrets."""
+    if isinstance(value, dict):
+        return {
+            quote(key): SET if is_secret(key) and isinstance(one, str) and one else _redacted(one)
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_redacted(one) for one in value]
+    return quote(value) if isinstance(value, str) else value
 
 
 def _pid(inspected: Mapping[str, Any]) -> int:

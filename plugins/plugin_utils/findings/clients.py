@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import CLOSE_WAIT_PILE
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
 
@@ -27,7 +27,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 def half_closed(case: Case) -> Proof | None:
     pile = case.close_wait()
-    if pile < CLOSE_WAIT_PILE:
+    if pile < PILE:
         return None
     words = f"{pile} connections wait to be closed by the gateway (CLOSE_WAIT)"
     return Proof(words, (case.quote("health", words),))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     finding,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth
 
 #: States before a login window is there.
 COMING_UP = ("script_starting", "jvm_starting", "gateway_starting", "cold_restarting")
@@ -22,8 +24,8 @@ COMING_UP = ("script_starting", "jvm_starting", "gateway_starting", "cold_restar
 #: Seconds from the start to an open API port where the family is not known.
 USUAL_START = 120
 
-#: So many connections that the gateway does not close show that its API thread hangs (gnzsnz/ib-gateway-docker#336).
-CLOSE_WAIT_PILE = 10
+#: So many connections that the gateway does not accept, or not close, show that its API thread hangs (gnzsnz/ib-gateway-docker#336).
+PILE = 10
 
 #: What a gateway process that did not come up shows.
 NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
@@ -210,6 +212,23 @@ def crashed(case: Case) -> Proof | None:
     return _by_log(case, "gateway.crashed", "the gateway crashed")
 
 
+def piled_up(gateway: GatewayHealth, ports: Collection[int]) -> list[str]:
+    """What piles up on the gateway's own ports, in words; health looked twice, so it lasts."""
+    waiting = gateway.sockets.close_wait
+    return [
+        *(
+            f"{each.accept_queue} connections to port {each.port} that nobody accepts"
+            for each in gateway.sockets.listening
+            if each.port in ports and (each.accept_queue or 0) >= (each.accept_limit or PILE)
+        ),
+        *(
+            f"{waiting[str(port)]} connections to port {port} wait to be closed by the gateway (CLOSE_WAIT)"
+            for port in sorted(ports)
+            if waiting.get(str(port), 0) >= PILE
+        ),
+    ]
+
+
 @finding(
     "gateway.hung",
     severity="down",
@@ -232,20 +251,11 @@ def crashed(case: Case) -> Proof | None:
 def hung(case: Case) -> Proof | None:
     if not case.running or case.served:
         return None
-    full = [
-        each
-        for each in case.listeners("gateway")
-        if each.accept_queue and each.accept_limit is not None and each.accept_queue >= each.accept_limit
-    ]
-    pile = case.close_wait()
-    piled = bool(full) or pile >= CLOSE_WAIT_PILE
+    seen = piled_up(case.gateway, case.own_ports("gateway"))
     unanswered = case.api.outcome in ("not_asked", "silent_at_hello", "connect_timeout", "silent_at_start")
     silent_inside = (case.inside.outcome or "").startswith("silent") and (case.inside.attempts or 0) > 1
-    if not (piled and unanswered) and not silent_inside:
+    if not (seen and unanswered) and not silent_inside:
         return None
-    seen = [f"accept queue of port {each.port}: {each.accept_queue} of {each.accept_limit}" for each in full]
-    if pile:
-        seen.append(f"{pile} connections wait to be closed by the gateway (CLOSE_WAIT)")
     if silent_inside:
         seen.append(f"silent {case.inside.attempts} times when asked from inside")
     soft = soft_restart_possible(case)

@@ -120,7 +120,7 @@ def test_a_pile_up_counts_only_as_far_as_it_lasts(monkeypatch: pytest.MonkeyPatc
             _waiting((4002, "listening", 0), *[(4002, "close_wait", 0)] * 4),
         ]
     )
-    monkeypatch.setattr(procfs, "sockets", lambda pid: next(looks))
+    monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
     monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
     seen = health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])
     assert seen["close_wait"] == {"4002": 4}
@@ -129,5 +129,5 @@ def test_a_pile_up_counts_only_as_far_as_it_lasts(monkeypatch: pytest.MonkeyPatc
 
 def test_a_quiet_gateway_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter([_waiting((4002, "listening", 0))])
-    monkeypatch.setattr(procfs, "sockets", lambda pid: next(looks))
+    monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
     assert health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])["close_wait"] == {}
