@@ -86,8 +86,14 @@ def test_a_gateway_that_is_not_there_fits_too() -> None:
             '{"since": "2026-11-22T10:00:00Z", "reason": "password=hunter2\\u001b[2J"}',
             {"since": "2026-11-22T10:00:00Z", "reason": "password=***"},
         ),
+        (
+            '{"password": "hunter2", "by": {"user_name": "alice", "said": ["U1234567 is locked\\u001b[2J"]}}',
+            {"password": "<set>", "by": {"user_name": "<set>", "said": ["U12***67 is locked"]}},
+        ),
         ("", "unreadable"),
         ("[1]", "unreadable"),
+        ("[" * 4000, "unreadable"),
+        (f'{{"reason": "{"x" * 10_000}"}}', "unreadable"),  # it would not fit beside the rest
         (None, None),
     ],
 )
