@@ -66,19 +66,17 @@ def run_probe(
     probe: Callable[..., dict[str, Any]],
     empty: Mapping[str, Any],
     needs: Callable[[Mapping[str, Any]], Sequence[str]],
-    **rules: Any,
 ) -> None:
     """Run `probe` as an Ansible module and exit with its result under `key`.
 
     `empty` holds the result's own keys for the outcome in which nothing could be looked at. `needs` tells which libraries
     the given arguments ask for; when one is missing the module starts again under the probes' own interpreter. Where there
-    is none, `probe` runs here and raises `missing_library` when it comes to need it. `rules` go to `AnsibleModule`
-    (mutually_exclusive and the like).
+    is none, `probe` runs here and raises `missing_library` when it comes to need it.
     """
     from ansible.module_utils.basic import AnsibleModule
 
     spec = {**argument_spec, "probe_python": {"type": "path", "default": PROBE_PYTHON}}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     arguments = {name: value for name, value in module.params.items() if name in argument_spec}
     try:
         for library in needs(arguments):
