@@ -227,11 +227,15 @@ def _start_client(port: int) -> None:
     _CLIENT_PIDFILE.write_text(str(client.pid))
 
 
-def _stop_client() -> None:
+def client_runs() -> bool:
+    """Whether the client beside `paper-ok` is connected: it ends when it is cut off."""
     if not _CLIENT_PIDFILE.exists():
-        return
-    pid = int(_CLIENT_PIDFILE.read_text())
-    command = Path(f"/proc/{pid}/cmdline")
-    if command.exists() and b"simulator.client" in command.read_bytes():
-        os.kill(pid, signal.SIGTERM)
-    _CLIENT_PIDFILE.unlink()
+        return False
+    command = Path(f"/proc/{_CLIENT_PIDFILE.read_text()}/cmdline")
+    return command.exists() and b"simulator.client" in command.read_bytes()
+
+
+def _stop_client() -> None:
+    if client_runs():
+        os.kill(int(_CLIENT_PIDFILE.read_text()), signal.SIGTERM)
+    _CLIENT_PIDFILE.unlink(missing_ok=True)
