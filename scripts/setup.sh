@@ -15,8 +15,8 @@ install_package() { # package, what it is for
         || { tail -n 5 "$log" >&2; die "apt-get could not install $1 (see above)."; }
 }
 
-mkdir -p "$checkout/.cache"
-log=$checkout/.cache/setup.log
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
 python=
 for candidate in python3 python3.13 python3.12 python3.11; do

@@ -155,6 +155,12 @@ class Simulation:
         for container in self.containers():
             container.remove(force=True, v=True)
         for network in self.engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
+            network.reload()
+            strangers = ", ".join(str(container.name) for container in network.containers)
+            if strangers:
+                raise CanNotSimulate(
+                    f"the network {self.name} is in use by {strangers}: disconnect or remove that first"
+                )
             network.remove()
 
     def remove_images(self) -> None:

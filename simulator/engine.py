@@ -5,6 +5,7 @@ Everything that had to be started is remembered in `.cache/`, so that `stop` tak
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -40,6 +41,13 @@ def running() -> docker.DockerClient | None:
 
 def client() -> docker.DockerClient:
     """The engine of `DOCKER_HOST` or of the local socket; started, and installed before that, where it must be and can be."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the processes of a test run all come here at once
+        return _started()
+
+
+def _started() -> docker.DockerClient:
     try:
         return _answering()
     except docker.errors.DockerException as error:
@@ -72,8 +80,10 @@ def stop() -> None:
         pid = int(_PIDFILE.read_text())
         os.kill(pid, signal.SIGTERM)
         _wait(lambda: not _runs(pid), "the Docker engine to stop")
-    _PIDFILE.unlink(missing_ok=True)
-    _LOG.unlink(missing_ok=True)
+    for trace in (_PIDFILE, _LOG, CACHE / "engine.lock"):
+        trace.unlink(missing_ok=True)
+    if CACHE.is_dir() and not any(CACHE.iterdir()):
+        CACHE.rmdir()
 
 
 def _runs(pid: int) -> bool:
@@ -109,7 +119,6 @@ def _start() -> docker.DockerClient:
     if Path("/run/systemd/system").exists():
         subprocess.run(["systemctl", "start", "docker"], check=False, capture_output=True)
     elif not started_here():
-        CACHE.mkdir(exist_ok=True)
         with _LOG.open("wb") as log:
             daemon = subprocess.Popen(
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import constants as C
+from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
@@ -56,6 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             controller=platform.node(),
             version=collection_version(),
             error="; ".join(defects) or None,
+            inventories=inventories(),
         )
         path = _write(built, arguments["report_dir"])
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
@@ -70,6 +73,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "verdict": report.sentence(built, arguments["fail_on"]),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
+
+
+def inventories() -> list[str]:
+    """What was given with -i, as one would type it here; nothing where the configuration names the inventory."""
+    given = context.CLIARGS.get("inventory") or ()
+    here = os.getcwd()
+    return [
+        os.path.relpath(source) if os.path.isabs(source) and source.startswith(here + os.sep) else source
+        for source in given
+        if source not in C.DEFAULT_HOST_LIST
+    ]
 
 
 def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> tuple[list[Verdict], list[str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import ADDRESS, ADDRESSES, CONTAINER_NAME, CONTAINER_NAMES
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
@@ -40,9 +41,11 @@ class Ask:
 def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     """Check what the inventory says of one machine; returns warnings."""
     check_docker_host(machine, variables.get("diagnose_docker_host"))
-    undeclared = variables.get("diagnose_undeclared", True)
-    if not isinstance(undeclared, bool):
-        raise Misuse(f"diagnose_undeclared of the machine {machine} is {_show(undeclared)}; allowed are true and false")
+    try:
+        _finds_undeclared(variables)
+    except TypeError:
+        given = _show(variables["diagnose_undeclared"])
+        raise Misuse(f"diagnose_undeclared of the machine {machine} is {given}; allowed are true and false") from None
     gateways = variables.get("gateways")
     if gateways is None:
         return []
@@ -152,7 +155,12 @@ def selection(only: Any) -> list[str]:
 
 def finds(variables: Mapping[str, Any]) -> bool:
     """Whether a machine is asked about gateways that it does not declare; one that declares none always is."""
-    return variables.get("diagnose_undeclared", True) or not variables.get("gateways")
+    return _finds_undeclared(variables) or not variables.get("gateways")
+
+
+def _finds_undeclared(variables: Mapping[str, Any]) -> bool:
+    """The setting, which is text when it comes from the command line."""
+    return bool(boolean(variables.get("diagnose_undeclared", True)))
 
 
 def plan(machines: Mapping[str, Sequence[str]], finding: Mapping[str, bool], only: Sequence[str]) -> dict[str, Ask]:

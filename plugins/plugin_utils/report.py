@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -50,9 +51,15 @@ def build(
     controller: str,
     version: str | None,
     error: str | None,
+    inventories: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The report of a run; `machines` counts those that were asked, `error` says what went wrong with the run itself."""
-    rows = sorted((_row(verdict) for verdict in verdicts), key=lambda row: (urgency(row["status"]), row["id"]))
+    """The report of a run.
+
+    `machines` counts those that were asked, `error` says what went wrong with the run itself; `inventories` are those that the
+    run was given, so that the commands to type next find the same machines.
+    """
+    options = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
+    rows = sorted((_row(verdict, options) for verdict in verdicts), key=lambda row: (urgency(row["status"]), row["id"]))
     return {
         "schema": SCHEMA,
         "generated_at": generated_at,
@@ -147,8 +154,9 @@ def _fleet(rows: Sequence[Mapping[str, Any]], machines: int) -> dict[str, Any]:
     }
 
 
-def _row(verdict: Verdict) -> dict[str, Any]:
+def _row(verdict: Verdict, options: str) -> dict[str, Any]:
     leading = verdict.leading
+    command = _next_command(verdict)
     return {
         "name": verdict.name,
         "host": verdict.host,
@@ -166,7 +174,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "layer": leading.finding.layer if leading else None,
         "summary": verdict.summary,
         "fix": list(leading.proof.fix) if leading else [],
-        "next_command": _next_command(verdict),
+        "next_command": command + options if command and command.startswith("ansible") else command,
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
         "docs": f"docs/findings/{leading.finding.code}.md" if leading else None,

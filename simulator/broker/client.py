@@ -66,7 +66,7 @@ class Broker:
     def _answer(self, user: str, approve: bool) -> None:
         if not self._do("answer_push", user=user, approve=approve):
             raise Refused(
-                f"there is no push to answer for {user!r}; there is one for {[p['user'] for p in self.pending()]}"
+                f"there is no push to answer for {user}; there is one for {', '.join(p['user'] for p in self.pending()) or 'nobody'}"
             )
 
     # Sessions

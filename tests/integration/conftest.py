@@ -16,15 +16,26 @@ import simulator.engine
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+_ours = pytest.StashKey[bool]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember whether an engine that runs at the end will be of this run."""
+    session.stash[_ours] = not hasattr(session.config, "workerinput") and not simulator.engine.started_here()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the engine if this run started it: once, after all of its processes."""
+    if session.stash.get(_ours, False):
+        simulator.engine.stop()
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    """A Docker engine: the one that runs, else one that is started, and stopped afterwards."""
-    ours = not simulator.engine.started_here()
+    """A Docker engine: the one that runs, else one that is started for this run."""
     client = simulator.engine.client()
     yield client
     client.close()
-    if ours:
-        simulator.engine.stop()
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def missing(case: Case) -> Proof | None:
         " Starting the engine starts every gateway whose restart policy asks for it, and each of them costs a full login."
     ),
     fix=(
+        "Was the engine's address given (diagnose_docker_host, DOCKER_HOST)? Then see first whether it is right: the evidence has it.",
         "See why it stopped: systemctl status docker; journalctl -u docker -n 100",
         "Before starting it, think of the logins: each gateway with a restart policy will log in, live ones with a second factor.",
         "Start it: systemctl start docker",

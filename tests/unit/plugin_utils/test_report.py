@@ -176,3 +176,11 @@ def test_report_that_can_not_be_written_raises_for_the_caller_to_tell(tmp_path: 
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file"):
         report.write(built(), tmp_path / "file")
+
+
+def test_commands_to_type_next_find_the_same_machines() -> None:
+    verdicts = [verdict(leading=found("twofa.pending", "waiting"))]
+    built = report.build(verdicts, 1, NOW, "controller", "0.1.0", None, inventories=["my fleet"])
+    command = built["gateways"][0]["next_command"]
+    assert command.startswith("ansible-playbook")
+    assert command.endswith(" -i 'my fleet'")
