@@ -18,7 +18,7 @@ _STOPPED = [
 
 def test_processes_look_like_the_real_ones(start: Start) -> None:
     paper = start().logged_in()
-    shown = [process[-1] for process in paper.container.top(ps_args="-eo pid,args")["Processes"]]
+    shown = [process[-1] for process in paper.container.top(ps_args="-ww -eo pid,args")["Processes"]]
     expected = [
         "/bin/bash /home/ibgateway/scripts/run.sh",
         "/usr/bin/Xvfb :1 -ac -screen 0 1024x768x16",
