@@ -13,7 +13,7 @@ from typing import Any
 
 from simulator import engine, fleet
 from simulator.broker.client import Refused
-from simulator.containers import CanNotSimulate
+from simulator.containers import CanNotSimulate, remove_images
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INVENTORY = CHECKOUT / "inventories" / "demo"
@@ -57,6 +57,7 @@ def up(_: argparse.Namespace) -> int:
 def down(_: argparse.Namespace) -> int:
     if running := engine.running():
         fleet.down(running)
+        remove_images(running)
     engine.stop()
     REPORT.unlink(missing_ok=True)
     if REPORT.parent.is_dir() and not any(REPORT.parent.iterdir()):

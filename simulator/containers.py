@@ -163,20 +163,6 @@ class Simulation:
                 )
             network.remove()
 
-    def remove_images(self) -> None:
-        """The simulator's image, earlier builds of it, and the base if it was fetched for it; not what is in use."""
-        images = self.engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
-        for image in [*(str(image.id) for image in images), *self._fetched_base()]:
-            with contextlib.suppress(APIError):
-                self.engine.images.remove(image)
-
-    def _fetched_base(self) -> list[str]:
-        try:
-            self.engine.images.get(_FETCHED_BASE)
-        except ImageNotFound:
-            return []
-        return [BASE, _FETCHED_BASE]
-
     @property
     def _broker_name(self) -> str:
         return f"{self.name}-broker"
@@ -229,11 +215,9 @@ def build_image(engine: DockerClient) -> str:
 
 def _build_unless_current(engine: DockerClient, context: bytes) -> str:
     content = hashlib.sha256(context).hexdigest()
-    try:
-        if engine.images.get(IMAGE).labels.get(_CONTENT_LABEL) == content:
+    with contextlib.suppress(ImageNotFound):
+        if all(engine.images.get(tag).labels.get(_CONTENT_LABEL) == content for tag in (BROKER_IMAGE, IMAGE)):
             return IMAGE
-    except ImageNotFound:
-        pass
     _ensure_base(engine)
     for target, tag in (("broker", BROKER_IMAGE), ("gateway", IMAGE)):
         engine.images.build(
@@ -248,6 +232,22 @@ def _build_unless_current(engine: DockerClient, context: bytes) -> str:
         )
     engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
     return IMAGE
+
+
+def remove_images(engine: DockerClient) -> None:
+    """The simulator's images, earlier builds of them, and the base if it was fetched for them; not what is in use."""
+    images = engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
+    for image in [*(str(image.id) for image in images), *_fetched_base(engine)]:
+        with contextlib.suppress(APIError):
+            engine.images.remove(image)
+
+
+def _fetched_base(engine: DockerClient) -> list[str]:
+    try:
+        engine.images.get(_FETCHED_BASE)
+    except ImageNotFound:
+        return []
+    return [BASE, _FETCHED_BASE]
 
 
 def _relay_ports(mode: str) -> list[str]:

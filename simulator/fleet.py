@@ -168,11 +168,9 @@ def up(engine: DockerClient) -> Fleet:
 
 
 def down(engine: DockerClient) -> None:
-    """Take away the fleet, its client, its network and the simulator's images."""
+    """Take away the fleet, its client and its network; the images stay for the next one."""
     _stop_client()
-    simulation = Simulation(engine, NAME)
-    simulation.remove()
-    simulation.remove_images()
+    Simulation(engine, NAME).remove()
 
 
 def running(engine: DockerClient) -> Fleet:

@@ -13,6 +13,7 @@ import docker
 import pytest
 
 from simulator import fleet
+from simulator.containers import BROKER_IMAGE
 from tests.integration.conftest import CHECKOUT
 
 PLAYBOOK = CHECKOUT / "playbooks" / "diagnose.yml"
@@ -111,7 +112,7 @@ def test_a_diagnosis_costs_no_login_and_cuts_no_client(
 
 def test_a_name_that_is_taken_is_refused(engine: docker.DockerClient, demo: fleet.Fleet) -> None:
     engine.containers.get("paper-stopped").remove()
-    stranger = engine.containers.create("debian:bookworm-slim", "true", name="paper-stopped")
+    stranger = engine.containers.create(BROKER_IMAGE, name="paper-stopped")
     try:
         with pytest.raises(fleet.CanNotSimulate, match="paper-stopped"):
             fleet.up(engine)

@@ -19,6 +19,7 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from simulator.containers import BROKER_IMAGE
 from tests.integration.health.proxy import EngineProxy
 
 Start = Callable[..., Container]
@@ -217,7 +218,7 @@ def test_gateways_are_found_by_what_they_are(
     try:
         declared, retagged = start("declared"), start("retagged", image="health-renamed:1")
         stopped = create("stopped")
-        stranger = start("stranger", image="debian:bookworm-slim", command=["sleep", "1000"])
+        stranger = start("stranger", image=BROKER_IMAGE, command=["sleep", "1000"])
 
         asked = {one["name"]: one for one in look(declared, find=True)["gateways"]}
         found = {one["name"] for one in look(names=None)["gateways"]}
@@ -354,7 +355,7 @@ def test_an_engine_that_tells_no_events_still_tells_the_rest(start: Start, look:
 
 
 def test_a_stranger_that_hangs_costs_nothing(start: Start, look: Look, proxy: EngineProxy) -> None:
-    stranger = start("stranger", image="debian:bookworm-slim", command=["sleep", "1000"])
+    stranger = start("stranger", image=BROKER_IMAGE, command=["sleep", "1000"])
     gateway = start("gw")
     proxy.hung = {f"/containers/{stranger.id}/json"}
     found = look(docker_host=proxy.address, names=None)["gateways"]
