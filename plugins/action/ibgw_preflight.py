@@ -28,7 +28,7 @@ SETTINGS = (
 MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """The action behind `ibgw_preflight`; its options are documented in the module of the same name."""
 
     TRANSFERS_FILES = False

@@ -29,7 +29,7 @@ HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_st
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """The action behind `ibgw_report`; its options are documented in the module of the same name."""
 
     TRANSFERS_FILES = False

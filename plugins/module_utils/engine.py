@@ -82,6 +82,7 @@ def connect(docker_host: str | None, timeout: float) -> docker.DockerClient:
         raise missing_library(error.name or "docker") from error
     try:
         settings = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
+        # The SDK's stubs want whole seconds; it hands the timeout to requests, which takes a fraction.
         client = docker.DockerClient(version="auto", timeout=timeout / 2, use_ssh_client=True, **settings)  # type: ignore[arg-type]
     except Exception as error:
         raise unavailable(error, address) from error
@@ -201,7 +202,7 @@ def _share_time(api: docker.APIClient, ends: float) -> None:
     def bounded(*args: Any, **kwargs: Any) -> Any:
         return request(*args, **{**kwargs, "timeout": max((ends - time.monotonic()) / 2, 0.05)})
 
-    api.request = bounded  # type: ignore[method-assign]
+    api.request = bounded  # type: ignore[method-assign]  # the SDK has no other place for a deadline
 
 
 def _containers(client: docker.DockerClient) -> dict[str, Mapping[str, Any]]:

@@ -55,7 +55,7 @@ def _fits(hint: Any, value: object) -> bool:
         return isinstance(value, bool)
     if hint in (int, float):
         number = isinstance(value, hint if hint is int else (int, float)) and not isinstance(value, bool)
-        return number and math.isfinite(value)  # type: ignore[arg-type]
+        return number and math.isfinite(value)  # type: ignore[arg-type]  # the line above proved a number
     if is_dataclass(hint) or typing.get_origin(hint) is dict:
         return isinstance(value, Mapping)
     return isinstance(value, typing.get_origin(hint) or hint)

@@ -20,7 +20,7 @@ _REQUIRED = (
 def ensure_required_lines(path: Path) -> None:
     console.message(f"Ensuring {path} contains required minimal lines")
     lines = configparser.RawConfigParser(strict=False)
-    lines.optionxform = str  # type: ignore[assignment,method-assign]
+    lines.optionxform = str  # type: ignore[assignment,method-assign]  # how configparser documents it
     lines.read(path, encoding="utf-8")
     changed = False
     for section, name, value in _REQUIRED:

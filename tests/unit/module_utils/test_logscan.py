@@ -447,7 +447,7 @@ def of_container(
         "Config": {"Env": environment},
     }
     target = Target("gw", True, True, inspected=inspected)
-    return _container(engine, 1772625660.0, Bounds(max_bytes, 50), ends, target)  # type: ignore[arg-type]
+    return _container(engine, 1772625660.0, Bounds(max_bytes, 50), ends, target)  # type: ignore[arg-type]  # a stand-in engine
 
 
 def test_a_log_is_read_back_no_further_than_needed() -> None:
