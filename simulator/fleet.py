@@ -29,8 +29,8 @@ _PASSWORD = "simulated-password"
 #: Real second factor windows stayed open up to 15 minutes; the demo's should outlive a reader of the README.
 _PATIENT_PUSH = 900.0
 #: Longer than a diagnosis takes, shorter than what is normal for a login.
-_SLOW_ANSWER = 45.0
-_LOGIN_SECONDS = 60.0
+_SLOW_ANSWER = 60.0
+_LOGIN_SECONDS = 90.0
 _CLIENT_PIDFILE = Path(__file__).resolve().parent.parent / ".cache" / "demo-client.pid"
 
 
