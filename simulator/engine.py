@@ -60,7 +60,7 @@ def _started() -> docker.DockerClient:
         raise EngineMissing(
             "the Docker engine's socket may not be read by this user; run as root, or join the group: sudo usermod -aG docker $USER"
         )
-    if shutil.which("dockerd") is None:
+    if shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin") is None:
         _install()
     if os.geteuid() != 0:
         raise EngineMissing(

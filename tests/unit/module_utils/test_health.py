@@ -122,15 +122,15 @@ def _waiting(*states: tuple[int, str, int]) -> list[procfs.Socket]:
 def test_a_pile_up_counts_only_as_far_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter(
         [
-            _waiting((4002, "listening", 3), *[(4002, "close_wait", 0)] * 12),
-            _waiting((4002, "listening", 0), *[(4002, "close_wait", 0)] * 4),
+            _waiting((4002, "listening", 3), (4004, "listening", 7), *[(4002, "close_wait", 0)] * 4),
+            _waiting((4002, "listening", 5), (4004, "listening", 0), *[(4002, "close_wait", 0)] * 12),
         ]
     )
     monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
     monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
     seen = health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])
     assert seen["close_wait"] == {"4002": 4}
-    assert seen["listening"][0]["accept_queue"] == 0
+    assert [one["accept_queue"] for one in seen["listening"]] == [3, 0]
 
 
 def test_a_quiet_gateway_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

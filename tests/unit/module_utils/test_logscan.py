@@ -203,6 +203,12 @@ def test_a_log_of_nothing_known_says_so(saved: Saved, content: bytes) -> None:
     assert "tells nothing" in gateway["reason"]
 
 
+def test_a_secret_setting_is_told_only_as_set_or_empty(saved: Saved) -> None:
+    log = Log().logged_in(IbLoginTotpSecret="JBSWY3DPEHPK3PXP", VaultToken="", ReadOnlyApi="no")
+    told = scanned(saved(log.text.encode()))["settings"]
+    assert (told["IbLoginTotpSecret"], told["VaultToken"], told["ReadOnlyApi"]) == ("<set>", "<empty>", "no")
+
+
 # Size
 
 
