@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import piled_up
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, read
@@ -108,7 +109,9 @@ def _of_gateway(gateway: Mapping[str, Any], entry: Mapping[str, Any], engine: st
 def _mode(gateway: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
     """The one trading mode in effect; None for both, or where it is not known. What runs goes before what was declared."""
     environment = (gateway.get("container") or {}).get("environment") or {}
-    mode = environment.get("TRADING_MODE") or entry.get("trading_mode")
+    family = _family(gateway)
+    asked = family.trading_mode(environment) if family else environment.get("TRADING_MODE")
+    mode = asked or entry.get("trading_mode")
     return mode if mode in ("paper", "live") else None
 
 
@@ -145,10 +148,14 @@ def _remote_host(docker_host: str | None) -> str | None:
 
 def _own_ports(gateway: Mapping[str, Any]) -> set[int]:
     """Ports on which the gateway itself listens inside its container."""
-    family = BY_NAME.get((gateway.get("family") or {}).get("name") or "")
+    family = _family(gateway)
     by_family = {number for number, port in family.ports.items() if port.role == "gateway"} if family else set()
     published = {port["container_port"] for port in gateway.get("ports") or () if port.get("role") == "gateway"}
     return by_family | published
+
+
+def _family(gateway: Mapping[str, Any]) -> Family | None:
+    return BY_NAME.get((gateway.get("family") or {}).get("name") or "")
 
 
 class FilterModule:

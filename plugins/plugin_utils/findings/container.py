@@ -222,11 +222,12 @@ def out_of_memory(case: Case) -> Proof | None:
     if not _out_of_memory(case) or not (case.ended or container.status == "restarting"):
         return None
     limit = f"memory limit {container.memory.limit // 1_000_000} MB" if container.memory.limit else "no memory limit"
-    heap = case.variable("JAVA_HEAP_SIZE") or "768, the default"
+    heap_variable = case.family.variable("java_heap_mb") if case.family else None
+    heap = case.variable(heap_variable or "") or "768 MB, the default"
     who = "the container's limit" if container.oom_killed else "the machine's memory"
     return Proof(
         f"killed by the kernel for memory: {who} was used up",
-        case.container_quotes(f"{limit}; JAVA_HEAP_SIZE {heap}"),
+        case.container_quotes(f"{limit}; Java heap {heap}"),
         since=container.finished_at,
     )
 
