@@ -54,8 +54,10 @@ class Setting:
     form: Callable[[Any], str] = str
     #: Where the word is a choice: what each becomes, empty where nothing needs to be set. A choice that is missing can not be had.
     choices: Mapping[str, str] | None = None
-    #: Why a choice, or anything but the default, can not be had.
+    #: Why the choices that are missing can not be had, or why there has to be a value.
     lacking: str = ""
+    #: Whether there has to be a value.
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class Lacking:
     """A word that an image can not do: why, as the end of a sentence that begins with the family's name."""
 
     reason: str
+
+
+#: Where a deployed container has its private files.
+PRIVATE = "/run/ibgw"
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,11 @@ class Family:
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
         return next((role for pattern, role in self.processes if pattern.search(command_line)), "other")
+
+    @property
+    def configured(self) -> bool:
+        """Whether its controller's whole configuration can be a file of the operator's own."""
+        return any(isinstance(setting, Setting) and setting.key for setting in self.words.values())
 
     def variable(self, word: str) -> str | None:
         """The variable in which a container of this family has a word of the inventory."""

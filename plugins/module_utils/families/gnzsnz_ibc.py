@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    PRIVATE,
     Build,
     Family,
     Lacking,
@@ -24,6 +25,10 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clo
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
+
+# With a configuration of one's own the start script generates neither config.ini nor jts.ini (G:common.sh:6-38); the file is
+# looked for where IBC_INI says, in mode both with _live and _paper at its end (G:run.sh:144-181).
+_CONFIGURED = {"CUSTOM_CONFIG": "yes", "IBC_INI": f"{PRIVATE}/config.ini"}
 
 # Values, not names: other images use the same names with paths of their own.
 _PATHS = (
@@ -208,9 +213,9 @@ FAMILY = Family(
         # Refused logins are repeated inside the container whatever the policy (G:run.sh, B:ibcstart.sh:516-571).
         restart_policy="unless-stopped",
         environment={
-            "gateway": {"TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings"},
+            "gateway": {"TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings", **_CONFIGURED},
             # Without PUID and PGID the TWS image does not start its program (gnzsnz issue 110).
-            "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000"},
+            "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000", **_CONFIGURED},
         },
     ),
 )

@@ -103,7 +103,9 @@ FAMILY = Family(
         "relogin_after_second_factor_timeout": Lacking("it waits for the second factor for ever"),
         # A:_run_ibg.sh:595-612
         "existing_session": Setting(choices={"primary": ""}, lacking="it always takes over an existing session"),
-        "daily_restart": Setting(("IB_LOGOFF",), form=clock_12h),
+        "daily_restart": Setting(
+            ("IB_LOGOFF",), form=clock_12h, lacking="it always restarts the gateway", required=True
+        ),
         "daily_logoff": Lacking("it always restarts the gateway"),
         "weekly_cold_restart": Lacking("it has no such setting"),
         "read_only_api": Setting(("IB_READONLY",), form=yes_no),
