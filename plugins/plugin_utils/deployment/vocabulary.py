@@ -175,7 +175,7 @@ WORDS: Mapping[str, Word] = {
     "master_client_id": _number(None, 0, 999_999_999),
     "java_heap_mb": _number(768, 256, 65_536),
     "memory_mb": _number(0, 0, 1_048_576),
-    "open_files": _number(65_536, 4_096, 1_048_576),
+    "open_files": _number(10_000, 4_096, 1_048_576),
     "bind_address": Word("127.0.0.1", _address),
     "expose": _flag(False),
     "ports": Word({}, _ports),

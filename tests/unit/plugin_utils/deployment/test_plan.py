@@ -91,7 +91,7 @@ def test_each_container_is_made_to_last() -> None:
     made = container(java_heap_mb=1024)
     assert made["stop_timeout"] == 90
     assert made["memory"] == "2048M"
-    assert made["ulimits"] == ["nofile:65536:65536"]
+    assert made["ulimits"] == ["nofile:10000:10000"]
     assert made["log_options"] == {"max-size": "20m", "max-file": "5"}
     assert made["published_ports"] == ["127.0.0.1:4002:4004/tcp"]
 
