@@ -41,7 +41,7 @@ sanity: env
 	@scripts/sanity.sh
 
 docs: env
-	$(BIN)/python docs/generate.py
+	$(BIN)/python scripts/docs.py
 
 clean:
 	rm -rf $(VENV) .cache

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from docs import generate
+from scripts import docs
 
 
 def test_pages_and_registry_are_equal():
-    written = {page.name: page.read_text(encoding="utf-8") for page in generate.FINDINGS.glob("*.md")}
-    assert written == generate.pages(), "run make docs"
+    written = {page.name: page.read_text(encoding="utf-8") for page in docs.FINDINGS.glob("*.md")}
+    assert written == docs.pages(), "run make docs"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, STATUSES, Finding, findings
 
-FINDINGS = Path(__file__).parent / "findings"
+FINDINGS = Path(__file__).resolve().parents[1] / "docs" / "findings"
 
-GENERATED = "<!-- Generated from plugins/plugin_utils/findings by docs/generate.py: change it there. -->"
+GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 
 
 def pages() -> dict[str, str]:
