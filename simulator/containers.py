@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -31,6 +32,8 @@ LABEL = "ibgw.ops.simulator"
 IMAGE = "ibgw-ops-simulator:3.24.1"
 #: The broker has an image of its own: a container of the gateway's image is taken for a gateway.
 BROKER_IMAGE = "ibgw-ops-simulator:broker"
+#: A machine behind SSH whose user `observer` may not use the engine's socket.
+MACHINE_IMAGE = "ibgw-ops-simulator:machine"
 BASE = "debian:bookworm-slim"
 
 #: A second name for the base, given only where it was fetched for the simulator.
@@ -38,6 +41,7 @@ _FETCHED_BASE = "ibgw-ops-simulator-base:bookworm-slim"
 _CONTENT_LABEL = "ibgw.ops.simulator.content"
 _BROKER_ALIAS = "ibkr.simulated"
 _CONTROL_PORT = "8000/tcp"
+_SSH_PORT = "22/tcp"
 _SECRETS = "/run/secrets"
 _TEMPLATE = "/home/ibgateway/ibc/config.ini.tmpl"
 #: What the real image's sample compose file sets (gnzsnz docker-compose.yml:10-47).
@@ -143,12 +147,26 @@ class Simulation:
         container.reload()
         return container
 
+    def start_machine(self, name: str, public_key: str, ssh_port: int | None) -> Container:
+        """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
+        engine_socket = _local_socket(self.engine)
+        container = self._create(
+            name,
+            image=MACHINE_IMAGE,
+            ports={_SSH_PORT: ("127.0.0.1", ssh_port)},
+            volumes=[f"{engine_socket}:/run/docker.sock"] if engine_socket else [],
+        )
+        container.put_archive("/", _archive({"/etc/ssh/observer.pub": public_key}, owner=0, mode=0o444))
+        container.start()
+        return container
+
     def containers(self) -> list[Container]:
-        """All containers of this simulation, the broker among them, running or not."""
+        """All containers of this simulation, broker and machine among them, running or not."""
         return list(self.engine.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"}))
 
     def gateways(self) -> list[Container]:
-        return [container for container in self.containers() if container.name != self._broker_name]
+        """Containers of the simulation's gateways, running or not."""
+        return [one for one in self.containers() if one.attrs["Config"]["Image"] not in (BROKER_IMAGE, MACHINE_IMAGE)]
 
     def remove(self) -> None:
         """Every container, volume and network of this simulation; the image stays for the next one."""
@@ -197,6 +215,11 @@ class Simulation:
         )
 
 
+def _local_socket(engine: DockerClient) -> str | None:
+    """The engine's socket where it is one of this machine's, else None."""
+    return getattr(engine.api.get_adapter(engine.api.base_url), "socket_path", None)
+
+
 def published_port(container: Container, port: str) -> int:
     """The host port on 127.0.0.1 behind which `port` (like `4004/tcp`) of a running container is."""
     container.reload()
@@ -204,6 +227,17 @@ def published_port(container: Container, port: str) -> int:
     if not bindings:
         raise CanNotSimulate(f"{container.name} publishes no {port}: is it running?")
     return int(bindings[0]["HostPort"])
+
+
+def free_port(wanted: int) -> int | None:
+    """`wanted` where nobody has it on this machine, else None: any."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return None
+    return wanted
 
 
 def build_image(engine: DockerClient) -> str:
@@ -216,10 +250,12 @@ def build_image(engine: DockerClient) -> str:
 def _build_unless_current(engine: DockerClient, context: bytes) -> str:
     content = hashlib.sha256(context).hexdigest()
     with contextlib.suppress(ImageNotFound):
-        if all(engine.images.get(tag).labels.get(_CONTENT_LABEL) == content for tag in (BROKER_IMAGE, IMAGE)):
+        if all(
+            engine.images.get(tag).labels.get(_CONTENT_LABEL) == content for tag in (BROKER_IMAGE, MACHINE_IMAGE, IMAGE)
+        ):
             return IMAGE
     _ensure_base(engine)
-    for target, tag in (("broker", BROKER_IMAGE), ("gateway", IMAGE)):
+    for target, tag in (("broker", BROKER_IMAGE), ("machine", MACHINE_IMAGE), ("gateway", IMAGE)):
         engine.images.build(
             fileobj=io.BytesIO(context),
             custom_context=True,
@@ -280,15 +316,15 @@ def _template_with(settings: Mapping[str, str]) -> str:
     return template
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
-    """Files that only the gateway's user can read."""
+def _archive(files: Mapping[str, str], owner: int = _GATEWAY_USER, mode: int = 0o400) -> bytes:
+    """Files of that owner; by default only the gateway's user can read them."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path, value in files.items():
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.size = len(value.encode())
-            entry.uid = entry.gid = _GATEWAY_USER
-            entry.mode = 0o400
+            entry.uid = entry.gid = owner
+            entry.mode = mode
             tar.addfile(entry, io.BytesIO(value.encode()))
     return archive.getvalue()
 
