@@ -32,6 +32,7 @@ ACTIONS = (
     "log_out_elsewhere",
     "require_relogin",
     "set_link",
+    "hang",
     "ledger",
 )
 

@@ -93,9 +93,15 @@ class Broker:
     def require_relogin(self, user: str) -> None:
         self._do("require_relogin", user=user)
 
-    def link(self, up: bool) -> None:
-        """The link between IBKR's servers and every gateway."""
-        self._do("set_link", up=up)
+    def link(self, up: bool, user: str | None = None) -> None:
+        """The link between IBKR's servers and the gateways of `user`, or every gateway."""
+        self._do("set_link", up=up, user=user)
+
+    # What a gateway chokes on
+
+    def hang(self, user: str) -> None:
+        """From now on the API threads of `user`'s gateway hang: its port accepts, answers nothing and closes nothing."""
+        self._do("hang", user=user)
 
     # Ledger
 

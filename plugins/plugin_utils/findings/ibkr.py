@@ -31,7 +31,8 @@ LINKED = (*IBKR_BACK, *FARM_DOWN.values())
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def disconnected(case: Case) -> Proof | None:
-    away = case.api.outcome == "ready_ibkr_away"
+    # Account values can come out of the gateway's memory: that they came does not bring the link back.
+    away = case.api.outcome == "ready_ibkr_away" or case.api.problem == "ibkr.disconnected"
     # Without a link a gateway still answers with order id and accounts: only what came from IBKR outweighs the log.
     linked = case.api.outcome == "account_ok" or any(note.code in LINKED for note in case.api.notices)
     lost = case.state == "connection_lost" and not linked

@@ -57,6 +57,7 @@ class Gateway:
         self._restart: asyncio.Task[None] | None = None
         self._token = ""
         self._user = ""
+        self._portfolio: Message = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What the person or controller before the screen may do
@@ -83,11 +84,11 @@ class Gateway:
     # What the API asks
 
     async def portfolio(self) -> Message:
-        """Positions, orders and account values, as the broker's books have them."""
-        try:
-            return await self._line.ask("portfolio")
-        except Unreachable:
-            return {}
+        """Positions, orders and account values, as the broker's books have them; without a link, as they were last."""
+        if self._reconnecting is None:
+            with contextlib.suppress(Unreachable):
+                self._portfolio = await self._line.ask("portfolio")
+        return self._portfolio
 
     # Login
 
@@ -99,8 +100,8 @@ class Gateway:
         window = self._login_window
         await asyncio.sleep(pace.LOGIN_WINDOW_HIDES)
         self.screen.deactivate()
-        progress = await self._show_progress()
         self._user = window.user
+        progress = await self._show_progress()
         await self._converse(progress, "login", user=window.user, password=window.password, mode=self.mode)
 
     async def _resume(self, saved: Path) -> None:
@@ -129,7 +130,7 @@ class Gateway:
 
     async def _reachable(self) -> bool:
         try:
-            return bool((await self._line.ask("hello"))["link"])
+            return bool((await self._line.ask("hello", user=self._user))["link"])
         except Unreachable:
             return False
 
@@ -210,6 +211,7 @@ class Gateway:
         self.screen.close(progress)
         if self.mode == "paper" and self._configuration is None:
             await self._show_paper_notice()
+        await self.portfolio()
         await self._api.open()
         await self._line.ask("loaded")
         if self._configuration is None:
@@ -269,6 +271,8 @@ class Gateway:
             self._run(self._other_session_wants_in())
         elif kind == "relogin" and self.logged_in:
             self._run(self._log_in_again())
+        elif kind == "hang":
+            self._api.hang()
 
     async def _other_session_wants_in(self) -> None:
         if await self._ask_about_other_session("Continue Login") == "continue":

@@ -91,6 +91,14 @@ LEADING = {
     "memory leads before the exit code": (ROWS["container.out_of_memory"][0], ("down", "container.out_of_memory")),
     "a hold leads before the stop": (ROWS["container.held"][0], ("down", "container.held")),
     "IBKR away is no fault of the API": (ROWS["ibkr.disconnected"][0], ("waiting", "ibkr.disconnected")),
+    "values out of the gateway's memory do not bring IBKR back": (
+        met("ibkr.disconnected", "account_ok", notices=[{"code": 2110, "text": "Connectivity is broken"}]),
+        ("waiting", "ibkr.disconnected"),
+    ),
+    "account values do not come while IBKR is away": (
+        met("ibkr.disconnected", "account_silent", notices=[{"code": 2110, "text": "Connectivity is broken"}]),
+        ("waiting", "ibkr.disconnected"),
+    ),
 }
 
 
