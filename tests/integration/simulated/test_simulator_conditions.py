@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -34,3 +36,25 @@ def test_a_lost_link_leaves_the_api_up(start: Start, diagnose: Diagnose) -> None
     away.wait_for_line("Starting application...; event=Closed", times=2)
     assert diagnose(away).verdict.status == "healthy"
     assert [entry["event"] for entry in away.broker.ledger(away.user)][-2:] == ["link_down", "link_up"]
+
+
+def test_clients_that_give_up_pile_up_on_a_gateway_that_hangs(start: Start, diagnose: Diagnose) -> None:
+    hung = start("live").logged_in()
+    with socket.create_connection(("127.0.0.1", hung.port(4003))) as connected:
+        said_until_then = hung.log()
+        hung.broker.hang(hung.user)
+        seen = diagnose(hung)
+        assert seen.api is not None
+        assert (seen.api["outcome"], seen.run["state"]) == ("silent_at_hello", "logged_in")
+    for _ in range(12):
+        with socket.create_connection(("127.0.0.1", hung.port(4003))) as impatient:
+            impatient.sendall(b"API\0\0\0\0\x09v100..178")
+    ends = time.monotonic() + 20
+    while (seen := diagnose(hung)).health["sockets"]["close_wait"].get("4001", 0) < 12:
+        assert time.monotonic() < ends, seen.health["sockets"]
+    assert connected
+    assert (seen.code, seen.verdict.status) == ("gateway.hung", "down")
+    assert seen.api is not None
+    assert seen.api["outcome"] == "not_asked"
+    assert hung.log() == said_until_then
+    assert hung.broker.ledger(hung.user)[-1]["event"] == "hang"
