@@ -25,11 +25,13 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from simulator.broker.client import Broker
+from simulator.image.gateway.releases import NEWEST, RELEASES
 
 #: Its value is the name of the simulation, so that several can live on one engine.
 LABEL = "ibgw.ops.simulator"
-#: The tag is the IBC release that is simulated.
-IMAGE = "ibgw-ops-simulator:3.24.1"
+_REPOSITORY = "ibgw-ops-simulator"
+#: The tag is the IBC release that is simulated, and the Gateway build where that is not the one that came with it.
+IMAGE = f"{_REPOSITORY}:{NEWEST.number}"
 #: The broker has an image of its own: a container of the gateway's image is taken for a gateway.
 BROKER_IMAGE = "ibgw-ops-simulator:broker"
 #: A machine behind SSH whose user `observer` may not use the engine's socket.
@@ -108,10 +110,13 @@ class Simulation:
         ports: Mapping[str, int | None] | None = None,
         environment: Mapping[str, str] | None = None,
         controller_settings: Mapping[str, str] | None = None,
+        release: str = NEWEST.number,
+        gateway: str = "",
         **options: Any,
     ) -> Container:
         """A gateway that is not started yet. `ports`: container port to host port on 127.0.0.1, None for any.
 
+        `release` is IBC's, `gateway` the program's build (default: the one that images of that release had).
         Passwords reach it as files; `environment` wins over what is set here; `controller_settings` change what the
         image's template fixes (a shorter second factor, say); `options` go to the engine.
         """
@@ -130,6 +135,7 @@ class Simulation:
             ports = dict.fromkeys(_relay_ports(mode))
         container = self._create(
             name,
+            image=build_image(self.engine, release, gateway),
             environment={**variables, **(environment or {})},
             ports={port: ("127.0.0.1", host_port) for port, host_port in ports.items()},
             **options,
@@ -199,7 +205,7 @@ class Simulation:
             raise CanNotSimulate(f"a container named {name!r} exists and is not this simulation's: rename or remove it")
         return container
 
-    def _create(self, name: str, image: str = IMAGE, alias: str = "", **options: Any) -> Container:
+    def _create(self, name: str, image: str, alias: str = "", **options: Any) -> Container:
         own = self._own(name)
         if own is not None:
             own.remove(force=True, v=True)
@@ -240,34 +246,41 @@ def free_port(wanted: int) -> int | None:
     return wanted
 
 
-def build_image(engine: DockerClient) -> str:
-    """The simulator's image, built again only when its sources have changed; by one process at a time."""
+def build_image(engine: DockerClient, release: str = NEWEST.number, gateway: str = "") -> str:
+    """A gateway's image and those beside it, built again only when their sources have changed; by one process at a time."""
+    if release not in RELEASES:
+        raise CanNotSimulate(f"IBC {release} is not simulated: take one of {', '.join(RELEASES)}")
+    shipped = RELEASES[release].gateway
+    tag = f"{_REPOSITORY}:{release}" if gateway in ("", shipped) else f"{_REPOSITORY}:{release}-{gateway}"
     with (_HERE / "image/Dockerfile").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build_unless_current(engine, _build_context())
+        context = _build_context()
+        _build_unless_current(engine, context, "broker", BROKER_IMAGE)
+        _build_unless_current(engine, context, "machine", MACHINE_IMAGE)
+        versions = {"IBC_VERSION": release, "GATEWAY_VERSION": gateway or shipped}
+        _build_unless_current(engine, context, "gateway", tag, versions)
+    return tag
 
 
-def _build_unless_current(engine: DockerClient, context: bytes) -> str:
+def _build_unless_current(
+    engine: DockerClient, context: bytes, target: str, tag: str, arguments: Mapping[str, str] | None = None
+) -> None:
     content = hashlib.sha256(context).hexdigest()
     with contextlib.suppress(ImageNotFound):
-        if all(
-            engine.images.get(tag).labels.get(_CONTENT_LABEL) == content for tag in (BROKER_IMAGE, MACHINE_IMAGE, IMAGE)
-        ):
-            return IMAGE
+        if engine.images.get(tag).labels.get(_CONTENT_LABEL) == content:
+            return
     _ensure_base(engine)
-    for target, tag in (("broker", BROKER_IMAGE), ("machine", MACHINE_IMAGE), ("gateway", IMAGE)):
-        engine.images.build(
-            fileobj=io.BytesIO(context),
-            custom_context=True,
-            target=target,
-            tag=tag,
-            buildargs={"IBC_VERSION": IMAGE.partition(":")[2]},
-            labels={_CONTENT_LABEL: content},
-            rm=True,
-            forcerm=True,
-        )
+    engine.images.build(
+        fileobj=io.BytesIO(context),
+        custom_context=True,
+        target=target,
+        tag=tag,
+        buildargs=dict(arguments or {}),
+        labels={_CONTENT_LABEL: content},
+        rm=True,
+        forcerm=True,
+    )
     engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
-    return IMAGE
 
 
 def remove_images(engine: DockerClient) -> None:

@@ -31,15 +31,15 @@ _REFUSALS = {
 class LoginWindow(Window):
     """The window that asks for credentials; `mode` is its live/paper switch."""
 
-    def __init__(self, log_in: Callable[[], None], mode: str) -> None:
-        super().__init__("frame", "IBKR Gateway", buttons={"Log In" if mode == "live" else "Paper Log In": log_in})
+    def __init__(self, title: str, log_in: Callable[[], None], mode: str) -> None:
+        super().__init__("frame", title, buttons={"Log In" if mode == "live" else "Paper Log In": log_in})
         self.mode = mode
         self.user = ""
         self.password = ""
 
 
 class Gateway:
-    def __init__(self, screen: Screen, directory: Path, mode: str, api_port: int) -> None:
+    def __init__(self, screen: Screen, directory: Path, mode: str, api_port: int, login_title: str) -> None:
         self.screen = screen
         self.mode = mode
         self.account = ""
@@ -49,7 +49,7 @@ class Gateway:
         self._directory = directory
         self._line = Line(self._broker_says, self._broker_gone)
         self._api = Api(self, api_port)
-        self._login_window = LoginWindow(lambda: self._run(self._log_in()), mode)
+        self._login_window = LoginWindow(login_title, lambda: self._run(self._log_in()), mode)
         self._configuration_wanted = asyncio.Event()
         self._configuration: Window | None = None
         self._second_factor: asyncio.Queue[Message] = asyncio.Queue()
@@ -71,6 +71,19 @@ class Gateway:
     def open_configuration(self) -> None:
         """The menu item; the dialog appears once somebody is logged in."""
         self._configuration_wanted.set()
+        if self._configuration is not None:
+            self._run(self._show_configuration())
+
+    def reconnect_account(self) -> None:
+        """The key that logs in anew at IBKR: the link is gone for a moment."""
+
+        async def lose_and_restore() -> None:
+            self._link_changed(False)
+            await asyncio.sleep(pace.CONNECTING)
+            self._link_changed(True)
+
+        if self._reconnecting is None:
+            self._run(lose_and_restore())
 
     def close_from_menu(self) -> None:
         self._run(self._end("logout"))

@@ -9,6 +9,7 @@ import pytest
 
 from simulator.image.gateway import wire
 from simulator.image.gateway.commandline import CommandLine, Refused
+from simulator.image.gateway.releases import NEWEST
 from simulator.image.gateway.schedule import next_moment, time_of_day
 from simulator.image.gateway.second_factor import SecondFactorClock
 from simulator.image.gateway.settings import Settings
@@ -35,7 +36,7 @@ def test_settings_read_as_java_properties_and_shown_without_credentials(tmp_path
     settings = Settings.read(ini)
     assert settings.text("IbPassword") == "a\\b#c = d "
     assert settings.flag("ReadOnlyApi")
-    assert settings.dump() == [
+    assert settings.dump(NEWEST) == [
         "IBC Settings:",
         "    IbLoginId=",
         "    IbPassword=***",
