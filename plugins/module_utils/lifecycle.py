@@ -158,7 +158,8 @@ class Run:
             relogin = self.attempt == "relogin"
             self.problem = problem
             self.failed_at = RANK["authenticating"] if relogin else min(self.login_rank, max(self.furthest, 0))
-            self.evidence = [*(one for one in (self.submitted or self.first,) if one), event]
+            begun = self.since if self.furthest >= RANK["logged_in"] else self.submitted or self.first
+            self.evidence = [*(one for one in (begun,) if one), event]
         elif problem == self.problem:
             self.evidence = [*self.evidence[:1], event]
 

@@ -119,6 +119,7 @@ class ContainerMemory:
 class Mount:
     source: str | None
     target: str | None
+    read_only: bool | None
     writable_by_gateway: bool | None
 
 
