@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: What a task that brought no result says of itself.
 HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")
@@ -50,7 +51,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
-        verdicts, defects = judged(task_vars or {}, plan, now)
+        suppressions = [Suppression(**each) for each in plan["suppress"]]
+        in_force = [each for each in suppressions if not each.expired(stamp(now))]
+        verdicts, defects = judged(task_vars or {}, plan, in_force, now)
         built = report.build(
             verdicts,
             machines=len(plan["machines"]) or 1,
@@ -59,6 +62,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             version=collection_version(),
             error="; ".join(defects) or None,
             inventories=inventories(),
+            suppressions=suppressions,
         )
         path = _write(built, arguments["report_dir"])
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
@@ -86,16 +90,18 @@ def inventories() -> list[str]:
     ]
 
 
-def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> tuple[list[Verdict], list[str]]:
+def judged(
+    task_vars: Mapping[str, Any], plan: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime
+) -> tuple[list[Verdict], list[str]]:
     """The verdicts on everything that was asked, and what our own code failed on."""
     verdicts: list[Verdict] = []
     defects: list[str] = []
     if plan["log"]:
-        return [log_verdict(plan["log"], registered(task_vars, "logscan"), now)], defects
+        return [log_verdict(plan["log"], registered(task_vars, "logscan"), suppressions, now)], defects
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None
         try:
-            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, now)
+            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, suppressions, now)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
@@ -104,7 +110,11 @@ def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime)
 
 
 def machine_verdicts(
-    machine: str, variables: Mapping[str, Any], only: list[str] | None, now: datetime
+    machine: str,
+    variables: Mapping[str, Any],
+    only: list[str] | None,
+    suppressions: Sequence[Suppression],
+    now: datetime,
 ) -> list[Verdict]:
     """The verdicts on one machine's gateways."""
     gateways = plain(variables.get("gateways") or [])
@@ -114,12 +124,13 @@ def machine_verdicts(
     if health:
         # A name that was only searched for is nothing to report where it is not.
         health["gateways"] = [each for each in health["gateways"] if each["exists"] or each["name"] in declared]
-    return verdict.verdicts_of_machine(evidence.machine(machine, {"gateways": gateways}, results, only, now))
+    seen = evidence.machine(machine, {"gateways": gateways}, results, only, now)
+    return verdict.verdicts_of_machine(seen, suppressions)
 
 
-def log_verdict(path: str, result: Mapping[str, Any], now: datetime) -> Verdict:
+def log_verdict(path: str, result: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime) -> Verdict:
     """The verdict on a saved log."""
-    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now)
+    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now, suppressions)
 
 
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:

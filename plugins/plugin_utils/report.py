@@ -26,6 +26,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Verdict,
     findings,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 SCHEMA = "ibgw.ops/report/1"
 
@@ -52,33 +53,48 @@ def build(
     version: str | None,
     error: str | None,
     inventories: Sequence[str] = (),
+    suppressions: Sequence[Suppression] = (),
 ) -> dict[str, Any]:
     """The report of a run.
 
     `machines` counts those that were asked, `error` says what went wrong with the run itself; `inventories` are those that the
-    run was given, so that the commands to type next find the same machines.
+    run was given, so that the commands to type next find the same machines; `suppressions` are all, also those that are over.
     """
     options = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
-    rows = sorted((_row(verdict, options) for verdict in verdicts), key=lambda row: (urgency(row["status"]), row["id"]))
+    rows = sorted((_row(verdict, options) for verdict in verdicts), key=urgency)
     return {
         "schema": SCHEMA,
         "generated_at": generated_at,
         "controller": controller,
         "collection_version": version,
         "error": error,
-        "fleet": _fleet(rows, machines),
+        "fleet": {
+            **_fleet(rows, machines),
+            "suppressed": [_suppression(each, verdicts, generated_at) for each in suppressions],
+        },
         "gateways": rows,
     }
 
 
-def urgency(status: str) -> int:
-    """Rank of a status, the most urgent first."""
-    return URGENCY.index(status)
+def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Rank of a row, the most urgent first: the status, then an account in danger, the next deadline, and real money.
+
+    What is suppressed comes after all that is not, but for the healthy.
+    """
+    healthy, suppressed = row["status"] == "healthy", row["suppressed"] is not None
+    return (
+        (healthy, suppressed),
+        URGENCY.index(row["status"]),
+        row["remedy"] != "stop_to_protect_account",
+        row["deadline"] or "none",  # sorts after every date
+        row["trading_mode"] == "paper",
+        row["id"],
+    )
 
 
 def failing(report: Mapping[str, Any], level: str) -> list[str]:
-    """The ids of the gateways that fail a run at `level`."""
-    return [row["id"] for row in report["gateways"] if row["status"] in FAILING[level]]
+    """The ids of the gateways that fail a run at `level`: those whose verdict is not suppressed."""
+    return [row["id"] for row in report["gateways"] if row["status"] in FAILING[level] and not row["suppressed"]]
 
 
 def sentence(report: Mapping[str, Any], level: str) -> str:
@@ -86,9 +102,14 @@ def sentence(report: Mapping[str, Any], level: str) -> str:
     failed = failing(report, level)
     named = [f"{row['id']} ({row['code'] or row['status']})" for row in report["gateways"] if row["id"] in failed]
     rest = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    suppressed = sum(1 for row in report["gateways"] if row["suppressed"])
+    apart = f" ({suppressed} suppressed)" if suppressed else ""
     if not failed:
-        return f"no gateway reaches diagnose_fail_on={level}"
-    return f"{len(failed)} of {len(report['gateways'])} gateways reach diagnose_fail_on={level}: {', '.join(named[:NAMED])}{rest}"
+        return f"no gateway reaches diagnose_fail_on={level}{apart}"
+    return (
+        f"{len(failed)} of {len(report['gateways'])} gateways reach diagnose_fail_on={level}{apart}: "
+        f"{', '.join(named[:NAMED])}{rest}"
+    )
 
 
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +119,7 @@ def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
             "status": row["status"],
             "code": row["code"],
             "remedy": row["remedy"],
+            "suppressed": row["suppressed"] is not None,
             "summary": quote(row["summary"], limit=ARTIFACT_SUMMARY),
         }
         for row in report["gateways"]
@@ -149,9 +171,37 @@ def _fleet(rows: Sequence[Mapping[str, Any]], machines: int) -> dict[str, Any]:
         "machines": machines,
         "total": len(rows),
         "by_status": {status: counts[status] for status in reversed(STATUSES)},
-        "worst": rows[0]["status"] if rows else None,
-        "suppressed": [],
+        "worst": next((status for status in URGENCY if counts[status]), None),
     }
+
+
+def _suppression(suppression: Suppression, verdicts: Sequence[Verdict], now: str) -> dict[str, Any]:
+    """A suppression, and where it had effect; one that is over had none."""
+    return {
+        **suppression.as_dict(),
+        "expired": suppression.expired(now),
+        "gateways": [
+            _id(verdict) for verdict in verdicts if not suppression.expired(now) and _has_effect(suppression, verdict)
+        ],
+    }
+
+
+def _has_effect(suppression: Suppression, verdict: Verdict) -> bool:
+    """Whether it suppresses a finding there, be it as one of several."""
+    suppressed = [found.finding.code for found in verdict.found if found.suppressed]
+    return any(suppression.covers(code, verdict.host, verdict.name) for code in suppressed)
+
+
+def _id(verdict: Verdict) -> str:
+    """How a row is named in the fleet."""
+    return verdict.host if verdict.name == verdict.host else f"{verdict.host}/{verdict.name}"
+
+
+def _suppressed(found: Found | None) -> dict[str, Any] | None:
+    """Why a finding is suppressed, and until when."""
+    if found is None or found.suppressed is None:
+        return None
+    return {"reason": found.suppressed.reason, "until": found.suppressed.until}
 
 
 def _row(verdict: Verdict, options: str) -> dict[str, Any]:
@@ -160,7 +210,7 @@ def _row(verdict: Verdict, options: str) -> dict[str, Any]:
     return {
         "name": verdict.name,
         "host": verdict.host,
-        "id": verdict.host if verdict.name == verdict.host else f"{verdict.host}/{verdict.name}",
+        "id": _id(verdict),
         "declared": verdict.declared,
         "family": verdict.family,
         "trading_mode": verdict.trading_mode,
@@ -177,6 +227,7 @@ def _row(verdict: Verdict, options: str) -> dict[str, Any]:
         "next_command": command + options if command and command.startswith("ansible") else command,
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
+        "suppressed": _suppressed(leading),
         "docs": f"docs/findings/{leading.finding.code}.md" if leading else None,
         "deadline": leading.proof.deadline if leading else None,
         "checked_at": verdict.checked_at,
@@ -196,6 +247,7 @@ def _finding(found: Found) -> dict[str, Any]:
         "fix": list(found.proof.fix),
         "remedy": found.remedy,
         "consequence_of": found.consequence_of,
+        "suppressed": _suppressed(found),
     }
 
 
@@ -207,5 +259,6 @@ def _next_command(verdict: Verdict) -> str | None:
         return verdict.leading.proof.next_command
     if verdict.saved_log:
         return "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
-    only = "" if verdict.name == verdict.host else f" -e diagnose_only={verdict.name}"
+    whole = verdict.name == verdict.host or (verdict.leading and verdict.leading.finding.layer in ("host", "engine"))
+    only = "" if whole else f" -e diagnose_only={verdict.name}"
     return f"ansible-playbook ibgw.ops.diagnose -l {verdict.host}{only}"

@@ -20,6 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     STATUSES,
     Verdict,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 from tests.unit.plugin_utils.verdicts import NOW, found, verdict
 
@@ -145,10 +146,82 @@ def test_sentence_names_a_few_and_counts_the_rest() -> None:
     assert report.sentence(whole, "never") == "no gateway reaches diagnose_fail_on=never"
 
 
+MENDED = Suppression("relay.down", None, "being mended", "2026-03-31T23:59:59Z")
+
+
+def with_suppressions(*verdicts: Verdict, suppressions: tuple[Suppression, ...]) -> dict[str, Any]:
+    hosts = len({each.host for each in verdicts})
+    whole = report.build(verdicts, hosts, NOW, "controller", "0.1.0", None, suppressions=suppressions)
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(whole)))
+    return whole
+
+
+def test_a_suppressed_verdict_keeps_its_status_and_fails_no_run() -> None:
+    whole = with_suppressions(
+        verdict("mended", leading=replace(found(), suppressed=MENDED)),
+        verdict("asks", leading=found("twofa.pending", "waiting")),
+        verdict("fine"),
+        suppressions=(MENDED,),
+    )
+    marked = {"reason": "being mended", "until": "2026-03-31T23:59:59Z"}
+    assert [(row["id"], row["suppressed"]) for row in whole["gateways"]] == [
+        ("alpha/asks", None),
+        ("alpha/mended", marked),
+        ("alpha/fine", None),
+    ]
+    assert whole["gateways"][1]["findings"][0]["suppressed"] == marked
+    assert (whole["fleet"]["by_status"]["down"], whole["fleet"]["worst"]) == (1, "down")
+    assert report.failing(whole, "down") == []
+    assert report.failing(whole, "degraded") == ["alpha/asks"]
+    assert report.sentence(whole, "down") == "no gateway reaches diagnose_fail_on=down (1 suppressed)"
+    assert {name: said["suppressed"] for name, said in report.artifact(whole).items()} == {
+        "alpha/asks": False,
+        "alpha/mended": True,
+        "alpha/fine": False,
+    }
+
+
+def test_every_suppression_is_listed_with_where_it_had_effect() -> None:
+    twice, elsewhere = replace(MENDED, host="alpha"), replace(MENDED, host="beta")
+    over = replace(MENDED, until="2026-02-28T23:59:59Z")
+    advice = replace(found("config.port_exposed", "advice"), suppressed=MENDED)
+    whole = with_suppressions(
+        verdict("mended", leading=replace(found(), suppressed=MENDED)),
+        verdict("advised", found=(advice,)),
+        suppressions=(MENDED, twice, elsewhere, over, replace(MENDED, code="config.port_exposed")),
+    )
+    assert [(each["host"], each["expired"], each["gateways"]) for each in whole["fleet"]["suppressed"]] == [
+        (None, False, ["alpha/mended"]),
+        ("alpha", False, ["alpha/mended"]),
+        ("beta", False, []),
+        (None, True, []),
+        (None, False, ["alpha/advised"]),
+    ]
+
+
+def test_of_equal_status_the_account_in_danger_is_first_then_the_next_deadline_then_real_money() -> None:
+    whole = built(
+        verdict("paper", leading=found()),
+        verdict("live", leading=found(), trading_mode="live"),
+        verdict("soon", leading=found(deadline="2026-03-01T12:01:00Z")),
+        verdict("later", leading=found(deadline="2026-03-01T12:02:00Z")),
+        verdict("danger", leading=found(remedy="stop_to_protect_account")),
+    )
+    assert [row["name"] for row in whole["gateways"]] == ["danger", "soon", "later", "live", "paper"]
+
+
+def test_what_concerns_the_machine_is_looked_at_again_on_the_machine() -> None:
+    rows = built(verdict(leading=found("engine.down")), verdict("other", leading=found("container.failed")))["gateways"]
+    assert {row["next_command"] for row in rows} == {
+        "ansible-playbook ibgw.ops.diagnose -l alpha",
+        "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=other",
+    }
+
+
 def test_artifact_of_a_hundred_gateways_is_small() -> None:
     whole = built(*(verdict(f"gateway-{at}", leading=found(summary="x" * 300)) for at in range(100)))
     artifact = report.artifact(whole)
-    assert artifact["alpha/gateway-0"].keys() == {"status", "code", "remedy", "summary"}
+    assert artifact["alpha/gateway-0"].keys() == {"status", "code", "remedy", "suppressed", "summary"}
     assert len(json.dumps(artifact)) < 64 * 1024
 
 

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -553,6 +554,106 @@ def test_what_both_endpoints_show_is_said_once():
     assert row.leading.endpoint is None
 
 
+# Suppressed findings
+
+
+def suppressed(*codes, where=None, **changes):
+    """The verdict on the one gateway of the machine where these codes are suppressed."""
+    suppressions = [Suppression(code, where, "known", None) for code in codes]
+    (only,) = verdict.verdicts_of_machine(machine(**changes), suppressions)
+    return only
+
+
+def marked(row):
+    """Which findings are suppressed."""
+    return {each.finding.code: each.suppressed is not None for each in row.found}
+
+
+CLOCK = {"host": {"clock_offset": 40.0}}
+
+
+def test_a_gateway_that_is_proven_healthy_is_healthy_without_what_is_suppressed():
+    row = suppressed("host.clock_wrong", **CLOCK)
+    assert outcome(row) == ("healthy", None)
+    assert marked(row) == {"host.clock_wrong": True}
+    assert outcome(suppressed("host.disk_full", **CLOCK)) == ("degraded", "host.clock_wrong")
+
+
+def test_what_is_suppressed_leads_where_nothing_else_explains_that_health_is_not_proven():
+    row = suppressed("container.stopped", container=STOPPED, **met("api.not_listening", "refused"))
+    assert outcome(row) == ("down", "container.stopped")
+    assert row.leading.suppressed.reason == "known"
+    assert (row.leading.remedy, row.leading.proof.remedy_reason) == ("none", "suppressed: known")
+    assert row.leading in row.found
+
+
+def test_a_consequence_of_what_is_suppressed_does_not_lead_in_its_place():
+    row = suppressed("twofa.pending", **state("twofa_pending", 30))
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert {each.finding.code: each.consequence_of for each in row.found}["relay.no_backend"] == "twofa.pending"
+    assert marked(row) == {"twofa.pending": True, "relay.no_backend": False}
+
+
+def test_what_is_left_leads_before_what_is_suppressed():
+    row = suppressed("container.stopped", container=STOPPED, **CLOCK)
+    assert outcome(row) == ("degraded", "host.clock_wrong")
+    assert row.leading.suppressed is None
+    assert marked(row)["container.stopped"]
+
+
+def test_a_lesser_fault_that_is_suppressed_does_not_hide_that_nothing_was_proven():
+    unseen = {"run": {"state": "unknown"}, "api": {"outcome": "not_asked"}}
+    row = suppressed("host.clock_wrong", **CLOCK, **unseen)
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert row.leading.suppressed is None
+    both = suppressed("host.clock_wrong", "probe.incomplete", **CLOCK, **unseen)
+    assert both.leading.suppressed is not None
+
+
+def test_that_nothing_was_proven_can_be_suppressed():
+    row = suppressed("probe.incomplete", gateway={"ports": []}, handshake={"endpoints": []})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert row.leading.suppressed is not None
+
+
+def test_advice_can_be_suppressed():
+    exposed = ROWS["config.port_exposed"][0]
+    assert marked(suppressed("config.port_exposed", **exposed))["config.port_exposed"]
+    assert not marked(suppressed("config.vnc_unprotected", **exposed))["config.port_exposed"]
+
+
+@pytest.mark.parametrize(
+    ("where", "covered"),
+    [
+        (None, True),
+        ("alpha", True),
+        (NAME, True),
+        (f"alpha/{NAME}", True),
+        ("beta", False),
+        (f"beta/{NAME}", False),
+        ("alpha/other", False),
+    ],
+)
+def test_a_suppression_is_for_its_host(where, covered):
+    row = suppressed("host.clock_wrong", where=where, **CLOCK)
+    assert row.status == ("healthy" if covered else "degraded")
+
+
+def test_what_is_suppressed_at_one_endpoint_does_not_stand_before_the_other():
+    away = {
+        "endpoint": "live",
+        "outcome": "refused",
+        "problem": "api.not_listening",
+        "account_mode": None,
+        "port": 4001,
+    }
+    runs = [{"state": "twofa_pending", "since": at(30)}, {"endpoint": "live"}]
+    row = suppressed("api.not_listening", "relay.down", **BOTH, runs=runs, api=NO_BACKEND, more_api=[away])
+    assert {name: each.status for name, each in row.endpoints.items()} == {"paper": "waiting", "live": "down"}
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert row.leading.suppressed is None
+
+
 # Saved logs
 
 
@@ -565,6 +666,15 @@ def log_verdict(**run):
 def test_a_saved_log_that_proves_a_login_is_healthy():
     assert outcome(log_verdict()) == ("healthy", None)
     assert outcome(log_verdict(state="unknown")) == ("unknown", "probe.incomplete")
+
+
+def test_findings_of_a_saved_log_are_suppressed_where_the_suppression_is_for_all():
+    result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, {"problem": "twofa.timed_out"})]}]}
+    for host, covered in ((None, True), ("alpha", False)):
+        suppressions = [Suppression("twofa.timed_out", host, "known", None)]
+        row = verdict.judge_log("some.log", result, "controller", NOW, suppressions)
+        assert outcome(row) == ("down", "twofa.timed_out")
+        assert (row.leading.suppressed is not None) == covered
 
 
 def test_a_saved_log_is_judged_from_its_own_moment():
