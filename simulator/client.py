@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,15 @@ def stop() -> None:
     if runs():
         os.kill(int(_PIDFILE.read_text()), signal.SIGTERM)
     _PIDFILE.unlink(missing_ok=True)
+
+
+def lose_patience(port: int) -> None:
+    """Connect, greet, wait a moment for an answer, and give up: what a health check with a short time-out does."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"API\0\0\0\0\x09v100..178")
+        connection.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            connection.recv(64)
 
 
 async def _stay_connected(port: int) -> None:

@@ -25,8 +25,8 @@ _PATIENT_CONTROLLER = {"SecondFactorAuthenticationTimeout": f"{PATIENT_PUSH:.0f}
 _SHORT_CONTROLLER = {"SecondFactorAuthenticationTimeout": "10"}
 _SETTINGS = "/home/ibgateway/tws_settings"
 _LOGIN_SECONDS = 120.0
-#: What clients leave behind that lose patience, enough to prove that nobody serves them.
-_IMPATIENT_CLIENTS = 16
+#: Enough to prove that nobody serves them, and far from what would fill the port's queue.
+_IMPATIENT_CLIENTS = 20
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,25 @@ def taken_over(fleet: Fleet, name: str) -> None:
     wait_for_line(container, "Configuration tasks completed")
     fleet.broker.log_in_elsewhere(name)
     container.wait(timeout=_LOGIN_SECONDS)
+
+
+# The gateway's process
+
+
+def api_hung(fleet: Fleet, name: str) -> None:
+    """Its port accepts and nobody answers; clients that lose patience leave their connections behind."""
+    container = fleet.start(name, mode="live")
+    approve(fleet, name)
+    fleet.broker.hang(name)
+    port = published_port(container, "4003/tcp")
+    for _ in range(_IMPATIENT_CLIENTS):
+        client.lose_patience(port)
+
+
+def login_window_unknown(fleet: Fleet, name: str) -> None:
+    """A build of the Gateway whose login window no release of IBC knows, and a controller that starts it again and again."""
+    container = fleet.start(name, gateway="10.37.1q", controller_settings={"LoginDialogDisplayTimeout": "20"})
+    wait_for_line(container, "IBC returned exit status 88")
 
 
 # IBKR

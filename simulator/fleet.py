@@ -91,6 +91,13 @@ FLEET = (
         ("login.existing_session",),
     ),
     Gateway("away", "the link to IBKR is lost, the API is up", conditions.link_lost, ("ibkr.disconnected",)),
+    Gateway("live-hung", "accepts and never answers", conditions.api_hung, ("gateway.hung",), live(8)),
+    Gateway(
+        "paper-loop",
+        "the controller does not know the login window",
+        conditions.login_window_unknown,
+        ("gateway.login_window_unknown",),
+    ),
     Gateway(
         "paper-bypass",
         "the gateway's own port is published",
