@@ -33,6 +33,7 @@ ACTIONS = (
     "require_relogin",
     "set_link",
     "hang",
+    "flood",
     "ledger",
 )
 

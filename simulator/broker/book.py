@@ -27,6 +27,9 @@ _DEFAULT_VALUES = {
 }
 
 
+_MEGABYTE = "." * 2**20
+
+
 class Unknown(LookupError):
     """A name that the books do not have; the message is one sentence."""
 
@@ -172,6 +175,19 @@ class Book:
         with self.change():
             self.note("hang", self.user(user).name)
             self._tell(user, {"event": "hang"})
+
+    def flood(self, user: str, megabytes: int) -> None:
+        """Send so much data to the gateways of a user, for as long as their sessions last."""
+        with self.change():
+            self.note("flood", self.user(user).name, megabytes=megabytes)
+            for session in self.of(user):
+                threading.Thread(target=self._pour, args=(session, megabytes), daemon=True).start()
+
+    def _pour(self, session: Session, megabytes: int) -> None:
+        """Not inside `change`: a gateway that is slow to take it must not hold up the books."""
+        for _ in range(megabytes):
+            if session.send is not None and session in self.open_sessions:
+                session.send({"event": "data", "data": _MEGABYTE})
 
     def set_link(self, up: bool, user: str | None = None) -> None:
         """The link between IBKR's servers and the gateways of one user, or of everybody."""

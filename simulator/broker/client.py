@@ -103,6 +103,10 @@ class Broker:
         """From now on the API threads of `user`'s gateway hang: its port accepts, answers nothing and closes nothing."""
         self._do("hang", user=user)
 
+    def flood(self, user: str, megabytes: int = 1024) -> None:
+        """More data than fits: it uses up the heap of `user`'s gateway, or before that its container's memory limit."""
+        self._do("flood", user=user, megabytes=megabytes)
+
     # Ledger
 
     def ledger(self, user: str | None = None) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import console, wire
+from .heap import OutOfMemoryError
 
 if TYPE_CHECKING:
     from .program import Gateway
@@ -29,6 +30,7 @@ _AWAY = (2110, "Connectivity between Trader Workstation and server is broken. It
 _TAKEN = (326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
 _READ_ONLY = "The API interface is currently in Read-Only mode."
 _NO_REQUEST = -1
+_BUFFER = 8192  # bytes of heap that a thread needs for each message
 
 _Message = TypeVar("_Message")
 
@@ -54,6 +56,7 @@ class Api:
         self._port = port
         self._server: asyncio.Server | None = None
         self._clients: dict[int, Client] = {}
+        self._abandoned: list[Client] = []  # connections that no thread is left to close
         self._link_up = True
         self._threads_run = asyncio.Event()
         self._threads_run.set()
@@ -105,27 +108,35 @@ class Api:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(reader, writer)
         try:
-            # Alone in its segment: some clients read it with one recv and throw the rest away.
-            version = wire.agreed_version(await self._next(wire.read_hello(reader)))
-            client.send(version, time.strftime("%Y%m%d %H:%M:%S %Z"))
-            await writer.drain()
-            while True:
-                await self._answer(client, await self._next(wire.read_fields(reader)))
-                await writer.drain()
+            await self._converse(client)
+        except OutOfMemoryError as error:
+            error.end(f"JTS-EServerSocket-{writer.get_extra_info('peername')[1]}")
+            self._abandoned.append(client)
+            return
         except (OSError, EOFError, LookupError, ValueError):
             pass  # gone, or talks something else: cut off
-        finally:
-            if client.id is not None:
-                del self._clients[client.id]
-                console.raw(f"remove Client {client.id}")
-            writer.close()
+        if client.id is not None:
+            del self._clients[client.id]
+            console.raw(f"remove Client {client.id}")
+        writer.close()
+
+    async def _converse(self, client: Client) -> None:
+        # Alone in its segment: some clients read it with one recv and throw the rest away.
+        version = wire.agreed_version(await self._next(wire.read_hello(client.reader)))
+        client.send(version, time.strftime("%Y%m%d %H:%M:%S %Z"))
+        await client.writer.drain()
+        while True:
+            await self._answer(client, await self._next(wire.read_fields(client.reader)))
+            await client.writer.drain()
 
     async def _next(self, message: Awaitable[_Message]) -> _Message:
         """What a client sends next, or that it is gone: neither is noticed while the threads hang."""
         try:
-            return await message
+            received = await message
         finally:
             await self._threads_run.wait()
+        self._gateway.heap.need(_BUFFER)
+        return received
 
     async def _answer(self, client: Client, fields: list[str]) -> None:
         request = fields[0] if fields else ""

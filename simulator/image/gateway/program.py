@@ -15,6 +15,7 @@ from typing import Any
 
 from . import exits, pace
 from .api import Api
+from .heap import Heap, OutOfMemoryError
 from .line import Line, Message, Unreachable
 from .schedule import next_moment, until
 from .windows import Screen, Window
@@ -39,9 +40,10 @@ class LoginWindow(Window):
 
 
 class Gateway:
-    def __init__(self, screen: Screen, directory: Path, mode: str, api_port: int, login_title: str) -> None:
+    def __init__(self, screen: Screen, directory: Path, mode: str, api_port: int, login_title: str, heap: Heap) -> None:
         self.screen = screen
         self.mode = mode
+        self.heap = heap
         self.account = ""
         self.logged_in = False
         self.read_only = True  # as a fresh installation (IBC IbcTws.java:598-607)
@@ -58,6 +60,7 @@ class Gateway:
         self._token = ""
         self._user = ""
         self._portfolio: Message = {}
+        self._listens = True
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What the person or controller before the screen may do
@@ -286,6 +289,16 @@ class Gateway:
             self._run(self._log_in_again())
         elif kind == "hang":
             self._api.hang()
+        elif kind == "data" and self._listens:
+            self._keep(event["data"])
+
+    def _keep(self, data: str) -> None:
+        """What IBKR sends is kept until the thread that listens for it finds no more room."""
+        try:
+            self.heap.keep(data)
+        except OutOfMemoryError as error:
+            error.end("JTS-usfarmListener-61")
+            self._listens = False
 
     async def _other_session_wants_in(self) -> None:
         if await self._ask_about_other_session("Continue Login") == "continue":

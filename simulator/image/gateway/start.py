@@ -10,6 +10,7 @@ from . import console, exits, jtsini, pace, properties
 from .commandline import CommandLine, Refused
 from .commands import CommandServer
 from .controller import Controller
+from .heap import Heap
 from .program import Gateway
 from .releases import RELEASES, Release, login_title
 from .settings import Settings
@@ -59,7 +60,8 @@ async def _run(java: CommandLine) -> None:
 
     port = settings.number("OverrideTwsApiPort", _PORTS[mode])
     title = login_title(_gateway_build(java))
-    controller.gateway = Gateway(Screen(controller.window_event), directory, mode, port, title)
+    heap = Heap.of(java.heap)
+    controller.gateway = Gateway(Screen(controller.window_event), directory, mode, port, title, heap)
     await asyncio.sleep(pace.GATEWAY_START)
     controller.announce_configuration()
     controller.gateway.start(restart)

@@ -58,3 +58,28 @@ def test_clients_that_give_up_pile_up_on_a_gateway_that_hangs(start: Start, diag
     assert seen.api["outcome"] == "not_asked"
     assert hung.log() == said_until_then
     assert hung.broker.ledger(hung.user)[-1]["event"] == "hang"
+
+
+def test_more_data_than_the_heap_holds_ends_the_api_but_not_the_container(start: Start, diagnose: Diagnose) -> None:
+    full = start(environment={"JAVA_HEAP_SIZE": "48"}, release="3.20.0").logged_in()
+    full.broker.flood(full.user, megabytes=64)
+    full.wait_for_line("java.lang.OutOfMemoryError: Java heap space")
+    seen = diagnose(full)
+    assert seen.health["container"]["status"] == "running"
+    assert seen.run["problem"] == "gateway.heap_exhausted"
+    assert seen.api is not None
+    assert seen.api["outcome"] == "silent_at_hello"
+    assert (seen.code, seen.verdict.status) == ("gateway.heap_exhausted", "down")
+    assert full.broker.ledger(full.user)[-1]["event"] == "flood"
+
+
+def test_more_data_than_the_container_may_hold_is_ended_by_the_kernel(start: Start, diagnose: Diagnose) -> None:
+    killed = start(user={"slot_hold": 600}, mem_limit="160m", memswap_limit="160m").logged_in()
+    killed.broker.flood(killed.user)
+    assert killed.wait_for_end() == 137
+    seen = diagnose(killed)
+    assert (seen.health["container"]["exit_code"], seen.health["container"]["oom_killed"]) == (137, True)
+    assert "IBC returned exit status 137" in killed.log()
+    assert (seen.code, seen.verdict.status) == ("container.out_of_memory", "down")
+    killed.broker.wait_for("session_ended", killed.user)
+    assert [session["kind"] for session in killed.broker.sessions() if session["user"] == killed.user] == ["held"]
