@@ -54,27 +54,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         suppressions = [Suppression(**each) for each in plan["suppress"]]
         in_force = [each for each in suppressions if not each.expired(stamp(now))]
         verdicts, defects = judged(task_vars or {}, plan, in_force, now)
-        built = report.build(
-            verdicts,
+        collection = about_the_collection()
+        run = report.Run(
             machines=len(plan["machines"]) or 1,
             generated_at=stamp(now),
             controller=platform.node(),
-            version=collection_version(),
+            fail_on=arguments["fail_on"],
+            version=collection.get("version"),
+            documentation=collection.get("documentation"),
             error="; ".join(defects) or None,
             inventories=inventories(),
             suppressions=suppressions,
         )
+        built = report.build(verdicts, run)
         path = _write(built, arguments["report_dir"])
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
             display.display(line.text, color=line.colour)
-        failing = report.failing(built, arguments["fail_on"])
         return {
             **result,
             "changed": False,
             "fleet": built["fleet"],
             "report_path": path,
-            "failing": failing,
-            "verdict": report.sentence(built, arguments["fail_on"]),
+            "failing": built["fleet"]["failing"],
+            "verdict": report.sentence(built),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
 
@@ -144,15 +146,15 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def collection_version() -> str | None:
-    """The version in the installed collection's manifest, else in the checkout's galaxy.yml."""
+def about_the_collection() -> dict[str, Any]:
+    """What the installed collection's manifest says of it, else the checkout's galaxy.yml."""
     root = Path(__file__).parents[2]
+    about: dict[str, Any] = {}
     if (root / "MANIFEST.json").exists():
-        manifest = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))
-        return str(manifest["collection_info"]["version"])
-    if (root / "galaxy.yml").exists():
-        return str(yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"])
-    return None
+        about = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]
+    elif (root / "galaxy.yml").exists():
+        about = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))
+    return about
 
 
 def terminal_width() -> int:

@@ -8,16 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Quote, Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
-from tests.unit.plugin_utils.verdicts import NOW, found, verdict
+from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
 
 
 def drawn(*verdicts: Verdict, **how: Any) -> list[summary.Line]:
-    whole = report.build(verdicts, len({each.host for each in verdicts}), NOW, "controller", "0.1.0", None)
-    return summary.lines(whole, **how)
+    return summary.lines(report_of(*verdicts), **how)
 
 
 def text(*verdicts: Verdict, **how: Any) -> str:
@@ -171,9 +170,8 @@ def test_a_lesser_finding_that_is_suppressed_is_left_to_the_report_and_a_graver_
 
 def test_suppressions_without_effect_are_told() -> None:
     over = replace(KNOWN, until="2026-02-28T23:59:59Z")
-    verdicts = [verdict("gw", leading=replace(found(), suppressed=KNOWN))]
     suppressions = [KNOWN, replace(KNOWN, host="beta"), over]
-    whole = report.build(verdicts, 1, NOW, "controller", "0.1.0", None, suppressions=suppressions)
+    whole = report_of(verdict("gw", leading=replace(found(), suppressed=KNOWN)), suppressions=suppressions)
     said = [line.text for line in summary.lines(whole, 120) if line.text.startswith("- relay")]
     assert said == [
         "- relay.down@beta is suppressed until 2026-03-31 23:59:59 UTC: being mended (without effect here)",
