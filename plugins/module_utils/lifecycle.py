@@ -158,7 +158,8 @@ class Run:
             relogin = self.attempt == "relogin"
             self.problem = problem
             self.failed_at = RANK["authenticating"] if relogin else min(self.login_rank, max(self.furthest, 0))
-            begun = self.since if self.furthest >= RANK["logged_in"] else self.submitted or self.first
+            before = self.submitted or self.gateway_frame or self.first
+            begun = self.since if self.furthest >= RANK["logged_in"] else before
             self.evidence = [*(one for one in (begun,) if one), event]
         elif problem == self.problem:
             self.evidence = [*self.evidence[:1], event]

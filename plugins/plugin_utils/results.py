@@ -207,6 +207,7 @@ class GatewayHealth(Probed):
     events: tuple[Event, ...]
     hold: object
     deployment: object
+    cut: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,7 @@ class History:
     unanswered_prompts: int | None
     last_login_at: str | None
     last_full_login_at: str | None
+    by_exit_code: dict[str, int]
 
 
 @dataclass(frozen=True)

@@ -118,15 +118,18 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     return leading
 
 
-def _for_both_halves(leading: Found, judgements: Iterable[Judgement]) -> Found:
-    """`leading` with what its remedy on the container does to the other gateway in it."""
-    if leading.remedy != "stop_to_protect_account" and any(each.case.state in ASKING for each in judgements):
+def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
+    """`leading` with what is to be known of the other gateway in the container."""
+    ends_it = leading.remedy in ENDS_THE_CONTAINER
+    if ends_it and leading.remedy != "stop_to_protect_account" and any(one.case.state in ASKING for one in judgements):
         return _approved_first(leading)
-    healthy = [each.case.endpoint for each in judgements if each.status == "healthy"]
-    if not healthy:
+    healthy = next((each.case.endpoint for each in judgements if each.status == "healthy"), None)
+    if healthy is None:
         return leading
-    reason = f"{leading.proof.remedy_reason}; it also ends {healthy[0]}, which is healthy"
-    return replace(leading, proof=replace(leading.proof, remedy_reason=reason))
+    proof = leading.proof
+    beside = f"{healthy} runs in the same container and is healthy: what stops or restarts the container ends it, too."
+    reason = f"{proof.remedy_reason}; it also ends {healthy}, which is healthy" if ends_it else proof.remedy_reason
+    return replace(leading, proof=replace(proof, fix=(*proof.fix, beside), remedy_reason=reason))
 
 
 def _approved_first(found: Found) -> Found:
@@ -230,7 +233,7 @@ def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -
     found = _merged(judgements)
     worst = min(judgements, key=_urgency)
     leading = next((each for each in found if worst.leading and _alike(each, worst.leading)), None)
-    if leading and leading.remedy in ENDS_THE_CONTAINER:
+    if leading and len(judgements) > 1:
         mended = _for_both_halves(leading, judgements)
         found = tuple(mended if each is leading else each for each in found)
         leading = mended

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.module_utils.attempt import FARM_DOWN, IBKR_BACK, IBKR_LOST
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
@@ -41,8 +41,10 @@ def disconnected(case: Case) -> Proof | None:
     notices = tuple(
         case.quote("api", f"{note.code} {note.text}", note.at) for note in case.api.notices if note.code in IBKR_LOST
     )
+    since = moment(case.run.since) if lost else None
+    lasting = f", since {since:%H:%M:%S} UTC ({countdown((case.now - since).total_seconds())})" if since else ""
     return Proof(
-        "the gateway has lost its link to IBKR",
+        f"the gateway has lost its link to IBKR{lasting}",
         notices + (case.log_quotes() if lost else ()),
         since=case.run.since if lost else None,
     )

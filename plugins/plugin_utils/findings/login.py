@@ -34,8 +34,9 @@ UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loadi
 #: So many attempts within an hour, none of which led to a session, are a loop (IBC: the second turn is one already).
 LOOP_ATTEMPTS = 3
 
-#: The first step where it logs in again by itself.
-STOP_IT = "Stop it now: docker update --restart=no {name} && docker stop -t 90 {name}"
+#: What ends attempts that go on by themselves, and the first step where they do.
+STOP = "docker update --restart=no {name} && docker stop -t 90 {name}"
+STOP_IT = f"Stop it now: {STOP}"
 
 #: How to find out whether credentials work, without another attempt of the gateway.
 TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
@@ -104,7 +105,7 @@ def protecting(case: Case, proof: Proof, afterwards: tuple[str, ...] = ()) -> Pr
     if again is None:
         return proof
     fix = (STOP_IT, *afterwards) if afterwards else ()
-    return replace(proof, fix=fix, remedy="stop_to_protect_account", remedy_reason=again)
+    return replace(proof, fix=fix, remedy="stop_to_protect_account", remedy_reason=again, next_command=STOP)
 
 
 def _attempts(case: Case) -> str:

@@ -532,6 +532,14 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
     assert row.leading.proof.remedy_reason.endswith("it also ends paper, which is healthy")
 
 
+def test_who_mends_one_half_is_told_of_the_healthy_one():
+    row = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert row.leading.proof.fix[-1].startswith("paper runs in the same container and is healthy")
+    alone = judged(**state("twofa_pending", 30))
+    assert "the same container" not in " ".join(alone.leading.proof.fix)
+
+
 def test_a_push_for_one_half_is_not_killed_to_mend_the_other():
     refused = {"state": "login_window", "problem": "login.saved_session_refused", "run_kind": "saved_session"}
     row = judged(**BOTH, runs=[refused, LIVE_PROMPT], api=NO_BACKEND, more_api=[LIVE_CLOSED])

@@ -33,6 +33,7 @@ def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     assert again.remedy == "stop_to_protect_account"
     assert "docker stop -t 90 ib-gateway" in again.proof.fix[0]
     assert "docker update --restart=no ib-gateway" in again.proof.fix[0]
+    assert again.proof.next_command == "docker update --restart=no ib-gateway && docker stop -t 90 ib-gateway"
     parked = leading(**said(code, "login_window", open_windows=["Unrecognized Username or Password"]))
     assert parked.remedy != "stop_to_protect_account"
 
