@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
+from typing import NoReturn
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import health, netns, procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 
 def limits() -> dict[tuple[str, int], int]:
@@ -55,3 +58,12 @@ def test_who_does_not_listen_has_none() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         assert ("127.0.0.1", bound.getsockname()[1]) not in limits()
+
+
+def test_without_the_right_to_enter_a_container_only_the_limits_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> NoReturn:
+        raise Unavailable("probe.incomplete", "not root", "become")
+
+    monkeypatch.setattr(netns, "sockets", refuse)
+    seen = {"listening": [{"port": 4002, "address": "127.0.0.1", "accept_queue": 3, "accept_limit": None}]}
+    assert health._with_limits(copy.deepcopy(seen), {"Id": "1", "State": {"Pid": 7}}) == seen
