@@ -24,7 +24,10 @@ from .windows import Screen, Window
 _REFUSALS = {
     "unrecognized": ("Unrecognized Username or Password", "Please check your user name and password."),
     "login_failed": ("Login failed", "Login failed - Server disconnected, please try again"),
-    "locked": ("Login Error", "Your account has been locked. Please contact Client Services."),
+    "locked": (
+        "Login Error",
+        "Your account has been locked due to too many failed login attempts. Please contact Client Services.",
+    ),
     "token_expired": ("Login Error", "Soft token=0 received instead of expected permanent for {account}"),
 }
 

@@ -74,7 +74,8 @@ def test_more_data_than_the_heap_holds_ends_the_api_but_not_the_container(start:
 
 
 def test_more_data_than_the_container_may_hold_is_ended_by_the_kernel(start: Start, diagnose: Diagnose) -> None:
-    killed = start(user={"slot_hold": 600}, mem_limit="160m", memswap_limit="160m").logged_in()
+    asks = {"EXISTING_SESSION_DETECTED_ACTION": "manual"}
+    killed = start(user={"slot_hold": 600}, environment=asks, mem_limit="160m", memswap_limit="160m").logged_in()
     killed.broker.flood(killed.user)
     assert killed.wait_for_end() == 137
     seen = diagnose(killed)
@@ -82,4 +83,42 @@ def test_more_data_than_the_container_may_hold_is_ended_by_the_kernel(start: Sta
     assert "IBC returned exit status 137" in killed.log()
     assert (seen.code, seen.verdict.status) == ("container.out_of_memory", "down")
     killed.broker.wait_for("session_ended", killed.user)
+
+    killed.container.start()
+    killed.wait_for_line("(scenario 1)")
+    assert diagnose(killed).code == "login.existing_session"
     assert [session["kind"] for session in killed.broker.sessions() if session["user"] == killed.user] == ["held"]
+
+
+def test_a_user_who_failed_too_often_elsewhere_has_to_wait(start: Start, diagnose: Diagnose) -> None:
+    paper = start(user={"throttled_until": time.time() + 300})
+    paper.wait_for_line("Too many failed login attempts. Please wait 4 minutes & 5")
+    seen = diagnose(paper)
+    assert (seen.code, seen.verdict.status) == ("login.throttled", "waiting")
+    assert seen.run["deadline"] > seen.verdict.checked_at
+    assert [entry.get("why") for entry in paper.broker.ledger(paper.user)] == [None, "throttled"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "says", "last", "codes"),
+    [
+        (
+            "throttle_after",
+            "Too many failed login attempts",
+            "throttled",
+            ["login.credentials_rejected", "login.throttled"],
+        ),
+        ("lock_after", "Your account has been locked due to too many", "locked", ["login.account_locked"]),
+    ],
+)
+def test_failed_attempts_in_a_row_throttle_or_lock_the_user(
+    start: Start, diagnose: Diagnose, limit: str, says: str, last: str, codes: list[str]
+) -> None:
+    paper = start(user={"refused_as": "login_failed", limit: 2}, password="not-the-password")
+    paper.wait_for_line(says)
+    seen = diagnose(paper)
+    assert seen.code == codes[0]
+    assert seen.codes >= set(codes)
+    assert seen.run["problem"] == codes[-1]
+    refusals = [entry["why"] for entry in paper.broker.ledger(paper.user) if entry["event"] == "login_refused"]
+    assert refusals == ["wrong_password", "wrong_password", last]

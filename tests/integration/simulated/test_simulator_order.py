@@ -82,6 +82,13 @@ def test_throttled_user_waits(start: Start, known_logs: KnownLogs) -> None:
     as_in_life(running, known_logs("login.throttled", TRADING_MODE="paper"))
 
 
+def test_locked_user_is_told_so(start: Start, known_logs: KnownLogs) -> None:
+    running = start(user={"locked": True})
+    running.wait_for_line("Login Error; event=Opened")
+    running.wait_for_line("Your account has been locked")
+    as_in_life(running, known_logs("login.account_locked"))
+
+
 @pytest.mark.parametrize(
     ("action", "stubborn"), [("secondary", False), ("primary", True)], ids=["gives way", "gives way the second time"]
 )
