@@ -175,6 +175,22 @@ def api_hung(fleet: Fleet, name: str) -> None:
         client.lose_patience(port)
 
 
+def heap_full(fleet: Fleet, name: str) -> None:
+    """IBC 3.20.0 still lets Java's own words into the log."""
+    container = fleet.start(name, release="3.20.0", environment={"JAVA_HEAP_SIZE": "48"})
+    fleet.logged_in(name)
+    fleet.broker.flood(name, megabytes=64)
+    wait_for_line(container, "java.lang.OutOfMemoryError")
+
+
+def memory_full(fleet: Fleet, name: str) -> None:
+    """The heap may be larger than the container's memory: the kernel ends what goes beyond."""
+    container = fleet.start(name, mem_limit="160m", memswap_limit="160m")
+    fleet.logged_in(name)
+    fleet.broker.flood(name)
+    container.wait(timeout=_LOGIN_SECONDS)
+
+
 def login_window_unknown(fleet: Fleet, name: str) -> None:
     """A build of the Gateway whose login window no release of IBC knows, and a controller that starts it again and again."""
     container = fleet.start(name, gateway="10.37.1q", controller_settings={"LoginDialogDisplayTimeout": "20"})

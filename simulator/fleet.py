@@ -92,6 +92,8 @@ FLEET = (
     ),
     Gateway("away", "the link to IBKR is lost, the API is up", conditions.link_lost, ("ibkr.disconnected",)),
     Gateway("live-hung", "accepts and never answers", conditions.api_hung, ("gateway.hung",), live(8)),
+    Gateway("paper-heap", "the Java heap is full", conditions.heap_full, ("gateway.heap_exhausted",)),
+    Gateway("paper-oom", "killed by the kernel for memory", conditions.memory_full, ("container.out_of_memory",)),
     Gateway(
         "paper-loop",
         "the controller does not know the login window",
