@@ -453,7 +453,7 @@ def _heap_malformed(run: Run, event: Event) -> None:
 
 
 def _heap_exhausted(run: Run, event: Event) -> None:
-    run.heap_exhausted = event
+    run.heap_exhausted = run.heap_exhausted or event
 
 
 def _stopping(run: Run, event: Event) -> None:

@@ -284,6 +284,7 @@ class LogEvent:
 @dataclass(frozen=True)
 class Window:
     last_at: str | None
+    truncated: bool | None
     silent_seconds: float | None
 
 

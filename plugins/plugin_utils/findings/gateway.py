@@ -159,7 +159,9 @@ def heap_exhausted(case: Case) -> Proof | None:
     if proof is None:
         return None
     stopped_answering = not case.alive or (case.api.outcome is not None and not case.served)
-    return Proof(proof.summary, proof.evidence, severity="down" if stopped_answering else None, since=proof.since)
+    heap = case.quote("health", f"JAVA_HEAP_SIZE {case.variable('JAVA_HEAP_SIZE') or '768, the default'}")
+    since = case.run.evidence[-1].at if case.run.evidence else case.run.since
+    return Proof(proof.summary, (*proof.evidence, heap), severity="down" if stopped_answering else None, since=since)
 
 
 @finding(
@@ -182,8 +184,10 @@ def heap_exhausted(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def login_window_unknown(case: Case) -> Proof | None:
-    seen = case.log.history.by_exit_code.get("88", 0) if case.log else 0
-    summary = "the controller did not recognise the login window in time" + (f", {seen} times so far" * (seen > 1))
+    ended = case.log.history.by_exit_code if case.log else {}
+    seen = ended.get("88", 0) + ended.get("1112", 0)
+    times = f", {case.counted(seen)} times so far" if seen > 1 else ""
+    summary = f"the controller did not recognise the login window in time{times}"
     # It is started again without limit (IBC SessionManager.java:63, ibcstart.sh:543).
     exits = case.run.last_exit.code if case.run.last_exit else None
     looping = case.alive and exits in (88, 1112) and case.run.state in COMING_UP and not case.served

@@ -111,7 +111,7 @@ def protecting(case: Case, proof: Proof, afterwards: tuple[str, ...] = ()) -> Pr
 def _attempts(case: Case) -> str:
     """How often it was tried lately, where that is more than once."""
     attempts = (case.log.history.login_attempts_last_hour or 0) if case.log else 0
-    return f", {attempts} attempts within the last hour" if attempts > 1 else ""
+    return f", {case.counted(attempts)} attempts within the last hour" if attempts > 1 else ""
 
 
 def _once_more(case: Case) -> str:
@@ -506,7 +506,9 @@ def looping(case: Case) -> Proof | None:
     repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.served
     if not case.says("login.looping") and not repeats:
         return None
-    return _proof(case, f"logs in again and again without success: {attempts} attempts within the last hour")
+    return _proof(
+        case, f"logs in again and again without success: {case.counted(attempts)} attempts within the last hour"
+    )
 
 
 @finding(

@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 
 from tests.unit.plugin_utils.findings.rows import ROWS, said
-from tests.unit.plugin_utils.findings.scene import case, merged
+from tests.unit.plugin_utils.findings.scene import at, case, merged
 
 
 def proof(code: str, changes: dict[str, Any]) -> Proof:
@@ -37,10 +37,23 @@ LOOP = said("gateway.login_window_unknown", "gateway_starting", last_exit={"code
 
 
 def test_a_login_window_that_nobody_knows_is_counted() -> None:
-    counted = merged(LOOP, {"log": {"history": {"by_exit_code": {"88": 3, "0": 1}}}})
-    assert "3 times" in proof("gateway.login_window_unknown", counted).summary
+    counted = merged(LOOP, {"log": {"history": {"by_exit_code": {"88": 1, "1112": 2, "0": 1}}}})
+    assert ", 3 times" in proof("gateway.login_window_unknown", counted).summary
     once = merged(LOOP, {"log": {"history": {"by_exit_code": {"88": 1}}}})
     assert "times" not in proof("gateway.login_window_unknown", once).summary
+    partly = merged(counted, {"log": {"window": {"truncated": True}}})
+    assert "at least 3 times" in proof("gateway.login_window_unknown", partly).summary
+
+
+def test_a_heap_that_is_full_is_told_with_its_size_and_since_when() -> None:
+    lines = [{"at": at(900), "quote": "IBC: Login has completed"}, {"at": at(60), "quote": "OutOfMemoryError"}]
+    full = {"run": {"problem": "gateway.heap_exhausted", "evidence": lines}}
+    small = proof("gateway.heap_exhausted", merged(full, {"container": {"environment": {"JAVA_HEAP_SIZE": "512"}}}))
+    assert "JAVA_HEAP_SIZE 512" in [quote.quote for quote in small.evidence]
+    assert small.since == at(60)
+    assert "JAVA_HEAP_SIZE 768, the default" in [
+        quote.quote for quote in proof("gateway.heap_exhausted", full).evidence
+    ]
 
 
 def test_a_lost_link_says_since_when() -> None:

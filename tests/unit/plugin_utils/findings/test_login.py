@@ -41,6 +41,8 @@ def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
 def test_a_loop_of_refused_logins_counts_them() -> None:
     looping = said("login.credentials_rejected", "submitted", previous=AGAIN)
     assert "14 attempts" in leading(**looping, log={"history": {"login_attempts_last_hour": 14}}).proof.summary
+    partly = {"history": {"login_attempts_last_hour": 14}, "window": {"truncated": True}}
+    assert "at least 14 attempts" in leading(**looping, log=partly).proof.summary
     once = said("login.credentials_rejected", "login_window", open_windows=["Unrecognized Username or Password"])
     assert "attempts" not in leading(**once, log={"history": {"login_attempts_last_hour": 1}}).proof.summary
 
