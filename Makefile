@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: env demo demo-down test test-unit test-integration lint sanity docs clean
+.PHONY: env demo demo-down test test-unit test-integration lint sanity docs docs-example clean
 
 env: $(VENV)/.complete
 
@@ -41,7 +41,17 @@ sanity: env
 	@scripts/sanity.sh
 
 docs: env
-	$(BIN)/python docs/generate.py
+	$(BIN)/python scripts/docs.py
+
+# A new example of a report, of the demo fleet; one gateway of it suppressed, so that the example shows that too.
+EXAMPLE := .cache/example
+SUPPRESSED := {code: container.stopped@demo/paper-stopped, reason: moves to another machine, until: 2099-12-31}
+docs-example: env
+	rm -rf $(EXAMPLE)
+	$(BIN)/python -m simulator up
+	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
+	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
+	$(BIN)/python scripts/docs.py $(EXAMPLE)/report.json
 
 clean:
 	rm -rf $(VENV) .cache

@@ -3,13 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
+import socket
+import subprocess
 import sys
+from pathlib import Path
 
-import ib_async
+from simulator.containers import CanNotSimulate
+from simulator.engine import CACHE, CHECKOUT
+
+_PIDFILE = CACHE / "demo-client.pid"
 
 
-async def stay_connected(port: int) -> None:
+def start(port: int) -> None:
+    """One that stays connected, in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator.client", str(port)],
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != "connected":
+        raise CanNotSimulate(f"the ib_async client was not served on port {port}")
+    _PIDFILE.parent.mkdir(exist_ok=True)
+    _PIDFILE.write_text(str(process.pid))
+
+
+def runs() -> bool:
+    """Whether it is connected: it ends when it is cut off."""
+    if not _PIDFILE.exists():
+        return False
+    command = Path(f"/proc/{_PIDFILE.read_text()}/cmdline")
+    return command.exists() and b"simulator.client" in command.read_bytes()
+
+
+def stop() -> None:
+    """End it, if it runs."""
+    if runs():
+        os.kill(int(_PIDFILE.read_text()), signal.SIGTERM)
+    _PIDFILE.unlink(missing_ok=True)
+
+
+def lose_patience(port: int) -> None:
+    """Connect, greet, wait a moment for an answer, and give up: what a health check with a short time-out does."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"API\0\0\0\0\x09v100..178")
+        connection.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            connection.recv(64)
+
+
+async def _stay_connected(port: int) -> None:
+    import ib_async  # by the process that is the client only
+
     client = ib_async.IB()
     await client.connectAsync("127.0.0.1", port, clientId=21)
     print("connected", flush=True)
@@ -21,4 +73,4 @@ async def stay_connected(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(stay_connected(int(sys.argv[1])))
+    asyncio.run(_stay_connected(int(sys.argv[1])))

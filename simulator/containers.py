@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -24,13 +25,17 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from simulator.broker.client import Broker
+from simulator.image.gateway.releases import NEWEST, RELEASES
 
 #: Its value is the name of the simulation, so that several can live on one engine.
 LABEL = "ibgw.ops.simulator"
-#: The tag is the IBC release that is simulated.
-IMAGE = "ibgw-ops-simulator:3.24.1"
+_REPOSITORY = "ibgw-ops-simulator"
+#: The tag is the IBC release that is simulated, and the Gateway build where that is not the one that came with it.
+IMAGE = f"{_REPOSITORY}:{NEWEST.number}"
 #: The broker has an image of its own: a container of the gateway's image is taken for a gateway.
 BROKER_IMAGE = "ibgw-ops-simulator:broker"
+#: A machine behind SSH whose user `observer` may not use the engine's socket.
+MACHINE_IMAGE = "ibgw-ops-simulator:machine"
 BASE = "debian:bookworm-slim"
 
 #: A second name for the base, given only where it was fetched for the simulator.
@@ -38,6 +43,7 @@ _FETCHED_BASE = "ibgw-ops-simulator-base:bookworm-slim"
 _CONTENT_LABEL = "ibgw.ops.simulator.content"
 _BROKER_ALIAS = "ibkr.simulated"
 _CONTROL_PORT = "8000/tcp"
+_SSH_PORT = "22/tcp"
 _SECRETS = "/run/secrets"
 _TEMPLATE = "/home/ibgateway/ibc/config.ini.tmpl"
 #: What the real image's sample compose file sets (gnzsnz docker-compose.yml:10-47).
@@ -104,10 +110,13 @@ class Simulation:
         ports: Mapping[str, int | None] | None = None,
         environment: Mapping[str, str] | None = None,
         controller_settings: Mapping[str, str] | None = None,
+        release: str = NEWEST.number,
+        gateway: str = "",
         **options: Any,
     ) -> Container:
         """A gateway that is not started yet. `ports`: container port to host port on 127.0.0.1, None for any.
 
+        `release` is IBC's, `gateway` the program's build (default: the one that images of that release had).
         Passwords reach it as files; `environment` wins over what is set here; `controller_settings` change what the
         image's template fixes (a shorter second factor, say); `options` go to the engine.
         """
@@ -126,6 +135,7 @@ class Simulation:
             ports = dict.fromkeys(_relay_ports(mode))
         container = self._create(
             name,
+            image=build_image(self.engine, release, gateway),
             environment={**variables, **(environment or {})},
             ports={port: ("127.0.0.1", host_port) for port, host_port in ports.items()},
             **options,
@@ -143,12 +153,26 @@ class Simulation:
         container.reload()
         return container
 
+    def start_machine(self, name: str, public_key: str, ssh_port: int | None) -> Container:
+        """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
+        engine_socket = _local_socket(self.engine)
+        container = self._create(
+            name,
+            image=MACHINE_IMAGE,
+            ports={_SSH_PORT: ("127.0.0.1", ssh_port)},
+            volumes=[f"{engine_socket}:/run/docker.sock"] if engine_socket else [],
+        )
+        container.put_archive("/", _archive({"/etc/ssh/observer.pub": public_key}, owner=0, mode=0o444))
+        container.start()
+        return container
+
     def containers(self) -> list[Container]:
-        """All containers of this simulation, the broker among them, running or not."""
+        """All containers of this simulation, broker and machine among them, running or not."""
         return list(self.engine.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"}))
 
     def gateways(self) -> list[Container]:
-        return [container for container in self.containers() if container.name != self._broker_name]
+        """Containers of the simulation's gateways, running or not."""
+        return [one for one in self.containers() if one.attrs["Config"]["Image"] not in (BROKER_IMAGE, MACHINE_IMAGE)]
 
     def remove(self) -> None:
         """Every container, volume and network of this simulation; the image stays for the next one."""
@@ -181,7 +205,7 @@ class Simulation:
             raise CanNotSimulate(f"a container named {name!r} exists and is not this simulation's: rename or remove it")
         return container
 
-    def _create(self, name: str, image: str = IMAGE, alias: str = "", **options: Any) -> Container:
+    def _create(self, name: str, image: str, alias: str = "", **options: Any) -> Container:
         own = self._own(name)
         if own is not None:
             own.remove(force=True, v=True)
@@ -197,6 +221,11 @@ class Simulation:
         )
 
 
+def _local_socket(engine: DockerClient) -> str | None:
+    """The engine's socket where it is one of this machine's, else None."""
+    return getattr(engine.api.get_adapter(engine.api.base_url), "socket_path", None)
+
+
 def published_port(container: Container, port: str) -> int:
     """The host port on 127.0.0.1 behind which `port` (like `4004/tcp`) of a running container is."""
     container.reload()
@@ -206,32 +235,52 @@ def published_port(container: Container, port: str) -> int:
     return int(bindings[0]["HostPort"])
 
 
-def build_image(engine: DockerClient) -> str:
-    """The simulator's image, built again only when its sources have changed; by one process at a time."""
+def free_port(wanted: int) -> int | None:
+    """`wanted` where nobody has it on this machine, else None: any."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return None
+    return wanted
+
+
+def build_image(engine: DockerClient, release: str = NEWEST.number, gateway: str = "") -> str:
+    """A gateway's image and those beside it, built again only when their sources have changed; by one process at a time."""
+    if release not in RELEASES:
+        raise CanNotSimulate(f"IBC {release} is not simulated: take one of {', '.join(RELEASES)}")
+    shipped = RELEASES[release].gateway
+    tag = f"{_REPOSITORY}:{release}" if gateway in ("", shipped) else f"{_REPOSITORY}:{release}-{gateway}"
     with (_HERE / "image/Dockerfile").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build_unless_current(engine, _build_context())
+        context = _build_context()
+        _build_unless_current(engine, context, "broker", BROKER_IMAGE)
+        _build_unless_current(engine, context, "machine", MACHINE_IMAGE)
+        versions = {"IBC_VERSION": release, "GATEWAY_VERSION": gateway or shipped}
+        _build_unless_current(engine, context, "gateway", tag, versions)
+    return tag
 
 
-def _build_unless_current(engine: DockerClient, context: bytes) -> str:
+def _build_unless_current(
+    engine: DockerClient, context: bytes, target: str, tag: str, arguments: Mapping[str, str] | None = None
+) -> None:
     content = hashlib.sha256(context).hexdigest()
     with contextlib.suppress(ImageNotFound):
-        if all(engine.images.get(tag).labels.get(_CONTENT_LABEL) == content for tag in (BROKER_IMAGE, IMAGE)):
-            return IMAGE
+        if engine.images.get(tag).labels.get(_CONTENT_LABEL) == content:
+            return
     _ensure_base(engine)
-    for target, tag in (("broker", BROKER_IMAGE), ("gateway", IMAGE)):
-        engine.images.build(
-            fileobj=io.BytesIO(context),
-            custom_context=True,
-            target=target,
-            tag=tag,
-            buildargs={"IBC_VERSION": IMAGE.partition(":")[2]},
-            labels={_CONTENT_LABEL: content},
-            rm=True,
-            forcerm=True,
-        )
+    engine.images.build(
+        fileobj=io.BytesIO(context),
+        custom_context=True,
+        target=target,
+        tag=tag,
+        buildargs=dict(arguments or {}),
+        labels={_CONTENT_LABEL: content},
+        rm=True,
+        forcerm=True,
+    )
     engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
-    return IMAGE
 
 
 def remove_images(engine: DockerClient) -> None:
@@ -280,15 +329,15 @@ def _template_with(settings: Mapping[str, str]) -> str:
     return template
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
-    """Files that only the gateway's user can read."""
+def _archive(files: Mapping[str, str], owner: int = _GATEWAY_USER, mode: int = 0o400) -> bytes:
+    """Files of that owner; by default only the gateway's user can read them."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path, value in files.items():
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.size = len(value.encode())
-            entry.uid = entry.gid = _GATEWAY_USER
-            entry.mode = 0o400
+            entry.uid = entry.gid = owner
+            entry.mode = mode
             tar.addfile(entry, io.BytesIO(value.encode()))
     return archive.getvalue()
 

@@ -5,49 +5,21 @@ Conditions are caused at the broker or in Docker, as in life; nothing here tells
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
 from docker.errors import NotFound
-from docker.models.containers import Container
 
-from simulator.broker.client import Broker
-from simulator.containers import LABEL, CanNotSimulate, Simulation, published_port
+from simulator import client, conditions, machine
+from simulator.conditions import PASSWORD, PATIENT_PUSH, SHORT_PUSH, Fleet
+from simulator.containers import LABEL, CanNotSimulate, Simulation
 
 NAME = "ibgw-demo"
-_PASSWORD = "simulated-password"
-#: Real second factor windows stayed open up to 15 minutes; the demo's should outlive a reader of the README.
-_PATIENT_PUSH = 900.0
 #: Longer than a diagnosis takes, shorter than what is normal for a login.
 _SLOW_ANSWER = 60.0
-_LOGIN_SECONDS = 90.0
-_CLIENT_PIDFILE = Path(__file__).resolve().parent.parent / ".cache" / "demo-client.pid"
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """What a condition needs to be caused."""
-
-    simulation: Simulation
-    broker: Broker
-
-    def start(self, name: str, *, mode: str = "paper", password: str = _PASSWORD, **options: Any) -> Container:
-        """Start the gateway `name`, whose user at the broker has the same name."""
-        return self.simulation.start_gateway(name, name, password, mode, **options)
-
-    def logged_in(self, name: str) -> None:
-        """Wait until the gateway's login is complete."""
-        self.broker.wait_for("login_completed", name, timeout=_LOGIN_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -61,105 +33,119 @@ class Gateway:
     user: dict[str, Any] = field(default_factory=dict)
 
 
-def _logged_in_with_client(fleet: Fleet, name: str) -> None:
-    container = fleet.start(name, ports={"4004/tcp": free_port(14002)})
-    fleet.logged_in(name)
-    _start_client(published_port(container, "4004/tcp"))
-
-
-def _nobody_approves(fleet: Fleet, name: str) -> None:
-    fleet.start(name, mode="live")
-    fleet.broker.wait_for("push_sent", name, timeout=_LOGIN_SECONDS)
-
-
-def _wrong_password(fleet: Fleet, name: str) -> None:
-    fleet.start(name, password="not-the-password")
-    fleet.broker.wait_for("login_refused", name, timeout=_LOGIN_SECONDS)
-
-
-def _saved_session_refused(fleet: Fleet, name: str) -> None:
-    restart = datetime.now(timezone.utc) + timedelta(seconds=90)  # the next full minute by then is far enough to log in
-    fleet.start(name, mode="live", environment={"AUTO_RESTART_TIME": f"{restart:%I:%M %p}"})
-    fleet.broker.wait_for("push_sent", name, timeout=_LOGIN_SECONDS)
-    fleet.broker.approve(name)
-    fleet.logged_in(name)
-    fleet.broker.revoke_tokens(name)
-    fleet.broker.wait_for("token_refused", name, timeout=180)
-
-
-def _bypassed_relay(fleet: Fleet, name: str) -> None:
-    fleet.start(name, ports={"4002/tcp": free_port(4002)})
-    fleet.logged_in(name)
-
-
-def _dead_relay(fleet: Fleet, name: str) -> None:
-    container = fleet.start(name)
-    fleet.logged_in(name)
-    container.exec_run(["pkill", "-9", "-f", "run_socat.sh"])
-    container.exec_run(["pkill", "-9", "-x", "socat"])
-
-
-def _just_started(fleet: Fleet, name: str) -> None:
-    fleet.start(name)
-
-
-def _stopped_by_hand(fleet: Fleet, name: str) -> None:
-    container = fleet.start(name)
-    fleet.logged_in(name)
-    container.stop(timeout=30)
+def live(number: int, push_validity: float = PATIENT_PUSH, **traits: Any) -> dict[str, Any]:
+    """A user of a live account, with a phone."""
+    return {"account": f"U{7000000 + number}", "second_factor": "push", "push_validity": push_validity, **traits}
 
 
 FLEET = (
-    Gateway("paper-ok", "logged in, a client beside it is served", _logged_in_with_client),
+    Gateway("paper-ok", "logged in, a client beside it is served", conditions.logged_in_with_client),
     Gateway(
-        "live-2fa",
-        "push sent, nobody approved yet",
-        _nobody_approves,
-        ("twofa.pending",),
-        {"account": "U7654321", "second_factor": "push", "push_validity": _PATIENT_PUSH},
+        "live-ok",
+        "logged in, after failures that are long resolved",
+        conditions.approved_at_last,
+        user=live(1, SHORT_PUSH),
     ),
-    Gateway("paper-badlogin", "typed credentials refused", _wrong_password, ("login.credentials_rejected",)),
+    Gateway("live-2fa", "push sent, nobody approved yet", conditions.nobody_approves, ("twofa.pending",), live(2)),
+    Gateway(
+        "live-2fa-missed",
+        "push expired, the controller does not ask again",
+        conditions.push_expired,
+        ("twofa.timed_out",),
+        live(3, SHORT_PUSH),
+    ),
+    Gateway(
+        "both",
+        "paper is logged in, live waits for its second factor",
+        conditions.one_of_two_waits,
+        ("twofa.pending",),
+        live(4),
+    ),
+    Gateway("paper-badlogin", "typed credentials refused", conditions.wrong_password, ("login.credentials_rejected",)),
+    Gateway(
+        "paper-loginloop",
+        "refused, and tried again without end",
+        conditions.wrong_password_again_and_again,
+        ("login.looping", "login.credentials_rejected"),
+        {"refused_as": "login_failed", "answer_delay": 3.0},
+    ),
     Gateway(
         "live-monday",
         "scheduled restart, saved session refused",
-        _saved_session_refused,
+        conditions.saved_session_refused,
         ("login.saved_session_refused",),
-        {"account": "U1122334", "second_factor": "push"},
+        live(5),
     ),
-    Gateway("paper-bypass", "the gateway's own port is published", _bypassed_relay, ("config.port_bypasses_relay",)),
-    Gateway("paper-norelay", "relay and its loop are dead", _dead_relay, ("relay.down",)),
+    Gateway("live-throttled", "too many failed logins", conditions.login_throttled, ("login.throttled",), live(6)),
+    Gateway(
+        "live-kicked",
+        "another login took the session",
+        conditions.taken_over,
+        ("login.taken_over",),
+        live(7),
+    ),
+    Gateway(
+        "paper-manual",
+        "the same user is logged in elsewhere",
+        conditions.logged_in_elsewhere_before,
+        ("login.existing_session",),
+    ),
+    Gateway("away", "the link to IBKR is lost, the API is up", conditions.link_lost, ("ibkr.disconnected",)),
+    Gateway("live-hung", "accepts and never answers", conditions.api_hung, ("gateway.hung",), live(8)),
+    Gateway("paper-heap", "the Java heap is full", conditions.heap_full, ("gateway.heap_exhausted",)),
+    Gateway("paper-oom", "killed by the kernel for memory", conditions.memory_full, ("container.out_of_memory",)),
+    Gateway(
+        "paper-loop",
+        "the controller does not know the login window",
+        conditions.login_window_unknown,
+        ("gateway.login_window_unknown",),
+    ),
+    Gateway(
+        "paper-bypass",
+        "the gateway's own port is published",
+        conditions.bypassed_relay,
+        ("config.port_bypasses_relay",),
+    ),
+    Gateway("paper-norelay", "relay and its loop are dead", conditions.dead_relay, ("relay.down",)),
+    Gateway(
+        "paper-readonly",
+        "settings directory not writable, restarted for ever",
+        conditions.settings_of_root,
+        ("config.settings_unwritable",),
+    ),
     Gateway(
         "paper-starting",
         "started seconds ago",
-        _just_started,
+        conditions.just_started,
         ("gateway.starting", "login.in_progress"),
         {"answer_delay": _SLOW_ANSWER},
     ),
-    Gateway("paper-stopped", "stopped by hand", _stopped_by_hand, ("container.stopped",)),
+    Gateway("paper-stopped", "stopped by hand", conditions.stopped_by_hand, ("container.stopped",)),
 )
 
-#: Rows of the report that no container stands for.
-WITHOUT_CONTAINER = {"gone": ("container.missing",), "host-down": ("host.unreachable",)}
+#: Rows of the report that no container stands for: a name without one, and the machines that can not be looked at.
+WITHOUT_CONTAINER = {
+    "gone": ("container.missing",),
+    "host-down": ("host.unreachable",),
+    "ib-gateway": ("engine.denied",),
+}
 
 
 def up(engine: DockerClient) -> Fleet:
     """Start the whole fleet anew, each gateway in its condition; whoever was started last is the youngest."""
     simulation = Simulation(engine, NAME)
     _refuse_taken_names(engine)
-    _stop_client()
+    client.stop()
     simulation.remove()
-    _say("Building the simulator's image (two minutes the first time, then nothing) ...")
+    _say("Building the simulator's images (two minutes the first time, then nothing) ...")
     fleet = Fleet(simulation, simulation.start())
     for number, gateway in enumerate(FLEET, 1):
-        fleet.broker.add_user(
-            gateway.name,
-            _PASSWORD,
-            **{"account": f"DU{4000000 + 111111 * number}", **gateway.user},
-        )
+        fleet.broker.add_user(gateway.name, PASSWORD, **{"account": f"DU{4000000 + 111111 * number}", **gateway.user})
     _say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (about two minutes) ...")
-    settled = [gateway for gateway in FLEET if gateway.cause is not _just_started]
-    with ThreadPoolExecutor() as pool:
-        for done in [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]:
+    settled = [gateway for gateway in FLEET if gateway.cause is not conditions.just_started]
+    with ThreadPoolExecutor(len(FLEET)) as pool:
+        caused = [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]
+        for done in [pool.submit(machine.up, simulation), *caused]:
             done.result()
     for gateway in FLEET:
         if gateway not in settled:
@@ -168,26 +154,16 @@ def up(engine: DockerClient) -> Fleet:
 
 
 def down(engine: DockerClient) -> None:
-    """Take away the fleet, its client and its network; the images stay for the next one."""
-    _stop_client()
+    """Take away the fleet, its client, its machine and its network; the images stay for the next one."""
+    client.stop()
     Simulation(engine, NAME).remove()
+    machine.forget()
 
 
 def running(engine: DockerClient) -> Fleet:
     """The fleet that was started earlier."""
     simulation = Simulation(engine, NAME)
     return Fleet(simulation, simulation.broker())
-
-
-def free_port(wanted: int) -> int | None:
-    """`wanted` where nobody has it on this machine, else None: any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return None
-    return wanted
 
 
 def _say(what: str) -> None:
@@ -205,35 +181,3 @@ def _refuse_taken_names(engine: DockerClient) -> None:
                 f"a container named {gateway.name!r} is on this machine already and is not the demo's;"
                 " rename or remove it, the demo touches nothing that is not its own"
             )
-
-
-def _start_client(port: int) -> None:
-    """An unmodified ib_async client that stays connected, in a process of its own."""
-    client = subprocess.Popen(
-        [sys.executable, "-m", "simulator.client", str(port)],
-        cwd=Path(__file__).resolve().parent.parent,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-    )
-    assert client.stdout is not None
-    if client.stdout.readline().strip() != "connected":
-        raise CanNotSimulate(f"the ib_async client was not served on port {port}")
-    _CLIENT_PIDFILE.parent.mkdir(exist_ok=True)
-    _CLIENT_PIDFILE.write_text(str(client.pid))
-
-
-def client_runs() -> bool:
-    """Whether the client beside `paper-ok` is connected: it ends when it is cut off."""
-    if not _CLIENT_PIDFILE.exists():
-        return False
-    command = Path(f"/proc/{_CLIENT_PIDFILE.read_text()}/cmdline")
-    return command.exists() and b"simulator.client" in command.read_bytes()
-
-
-def _stop_client() -> None:
-    if client_runs():
-        os.kill(int(_CLIENT_PIDFILE.read_text()), signal.SIGTERM)
-    _CLIENT_PIDFILE.unlink(missing_ok=True)

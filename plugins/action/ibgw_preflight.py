@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
+from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 
 SETTINGS = (
     "diagnose_fail_on",
@@ -22,6 +24,7 @@ SETTINGS = (
     "diagnose_api_timeout",
     "diagnose_ascii",
     "diagnose_only",
+    "diagnose_suppress",
     "diagnose_log_path",
     "diagnose_log_as_of",
 )
@@ -53,17 +56,24 @@ def preflight(task_vars: Mapping[str, Any], group: str | None, health: str | Non
     """Check everything, then plan; `health` names the variable with what the machines turned out to have."""
     settings = _plain(task_vars, SETTINGS, "the settings")
     inventory.check_settings(settings)
+    suppressions = suppression.read(settings.get("diagnose_suppress"))
+    suppress = [each.as_dict() for each in suppressions]
+    warnings = suppression.warnings(suppressions, stamp(datetime.now(timezone.utc)))
     if settings.get("diagnose_log_path"):
-        return {"log": _log(str(settings["diagnose_log_path"])), "machines": {}, "only": []}
+        log = _log(str(settings["diagnose_log_path"]))
+        return {"log": log, "machines": {}, "only": [], "suppress": suppress, **_warned(warnings)}
     hostvars = task_vars["hostvars"]
     variables = {
         machine: _plain(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
         for machine in _machines(task_vars, group)
     }
-    warnings = [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
-    declared = {machine: inventory.declared(given) for machine, given in variables.items()}
+    warnings += [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
+    _check_same(hostvars, list(variables))
+    if any(each.host for each in suppressions):
+        everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
+        suppression.check_hosts(suppressions, *_declared_and_finding(everywhere))
+    declared, finding = _declared_and_finding(variables)
     only = inventory.selection(settings.get("diagnose_only"))
-    finding = {machine: inventory.finds(given) for machine, given in variables.items()}
     plan = inventory.plan(declared, finding, only)
     if health:
         inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
@@ -71,8 +81,43 @@ def preflight(task_vars: Mapping[str, Any], group: str | None, health: str | Non
         "log": None,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},
         "only": only,
-        **({"warnings": warnings} if warnings and not health else {}),
+        "suppress": suppress,
+        **_warned([] if health else warnings),
     }
+
+
+def _warned(warnings: list[str]) -> dict[str, list[str]]:
+    """The key that Ansible shows as warnings."""
+    return {"warnings": warnings} if warnings else {}
+
+
+def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
+    """Check that machines of a run do not differ on what holds for all of it."""
+    given = [_plain(hostvars[machine], ("diagnose_suppress",), f"the machine {machine}") for machine in machines]
+    differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
+    if differing:
+        raise Misuse(
+            f"diagnose_suppress is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole "
+            "run; give it to all of them, and name a machine in it as code@machine"
+        )
+
+
+def _described(machine: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the inventory says of a machine; nothing where that makes no sense, which matters only where it is asked."""
+    try:
+        described = _plain(variables, MACHINE_VARIABLES, f"the machine {machine}")
+        inventory.check_machine(machine, described)
+    except Misuse:
+        return {}
+    return described
+
+
+def _declared_and_finding(variables: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, list[str]], dict[str, bool]]:
+    """The gateways that each machine declares, and whether others are looked for on it."""
+    return (
+        {machine: inventory.declared(given) for machine, given in variables.items()},
+        {machine: inventory.finds(given) for machine, given in variables.items()},
+    )
 
 
 def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: What a task that brought no result says of itself.
 HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")
@@ -50,27 +51,32 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
-        verdicts, defects = judged(task_vars or {}, plan, now)
-        built = report.build(
-            verdicts,
+        suppressions = [Suppression(**each) for each in plan["suppress"]]
+        in_force = [each for each in suppressions if not each.expired(stamp(now))]
+        verdicts, defects = judged(task_vars or {}, plan, in_force, now)
+        collection = about_the_collection()
+        run = report.Run(
             machines=len(plan["machines"]) or 1,
             generated_at=stamp(now),
             controller=platform.node(),
-            version=collection_version(),
+            fail_on=arguments["fail_on"],
+            version=collection.get("version"),
+            documentation=collection.get("documentation"),
             error="; ".join(defects) or None,
             inventories=inventories(),
+            suppressions=suppressions,
         )
+        built = report.build(verdicts, run)
         path = _write(built, arguments["report_dir"])
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
             display.display(line.text, color=line.colour)
-        failing = report.failing(built, arguments["fail_on"])
         return {
             **result,
             "changed": False,
             "fleet": built["fleet"],
             "report_path": path,
-            "failing": failing,
-            "verdict": report.sentence(built, arguments["fail_on"]),
+            "failing": built["fleet"]["failing"],
+            "verdict": report.sentence(built),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
 
@@ -86,16 +92,18 @@ def inventories() -> list[str]:
     ]
 
 
-def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> tuple[list[Verdict], list[str]]:
+def judged(
+    task_vars: Mapping[str, Any], plan: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime
+) -> tuple[list[Verdict], list[str]]:
     """The verdicts on everything that was asked, and what our own code failed on."""
     verdicts: list[Verdict] = []
     defects: list[str] = []
     if plan["log"]:
-        return [log_verdict(plan["log"], registered(task_vars, "logscan"), now)], defects
+        return [log_verdict(plan["log"], registered(task_vars, "logscan"), suppressions, now)], defects
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None
         try:
-            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, now)
+            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, suppressions, now)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
@@ -104,7 +112,11 @@ def judged(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime)
 
 
 def machine_verdicts(
-    machine: str, variables: Mapping[str, Any], only: list[str] | None, now: datetime
+    machine: str,
+    variables: Mapping[str, Any],
+    only: list[str] | None,
+    suppressions: Sequence[Suppression],
+    now: datetime,
 ) -> list[Verdict]:
     """The verdicts on one machine's gateways."""
     gateways = plain(variables.get("gateways") or [])
@@ -114,12 +126,13 @@ def machine_verdicts(
     if health:
         # A name that was only searched for is nothing to report where it is not.
         health["gateways"] = [each for each in health["gateways"] if each["exists"] or each["name"] in declared]
-    return verdict.verdicts_of_machine(evidence.machine(machine, {"gateways": gateways}, results, only, now))
+    seen = evidence.machine(machine, {"gateways": gateways}, results, only, now)
+    return verdict.verdicts_of_machine(seen, suppressions)
 
 
-def log_verdict(path: str, result: Mapping[str, Any], now: datetime) -> Verdict:
+def log_verdict(path: str, result: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime) -> Verdict:
     """The verdict on a saved log."""
-    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now)
+    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now, suppressions)
 
 
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
@@ -133,15 +146,15 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def collection_version() -> str | None:
-    """The version in the installed collection's manifest, else in the checkout's galaxy.yml."""
+def about_the_collection() -> dict[str, Any]:
+    """What the installed collection's manifest says of it, else the checkout's galaxy.yml."""
     root = Path(__file__).parents[2]
+    about: dict[str, Any] = {}
     if (root / "MANIFEST.json").exists():
-        manifest = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))
-        return str(manifest["collection_info"]["version"])
-    if (root / "galaxy.yml").exists():
-        return str(yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"])
-    return None
+        about = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]
+    elif (root / "galaxy.yml").exists():
+        about = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))
+    return about
 
 
 def terminal_width() -> int:

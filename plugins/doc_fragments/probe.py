@@ -19,7 +19,11 @@ options:
 attributes:
   action_group:
     support: full
-    description: Use C(group/ibgw.ops.probes) in C(module_defaults) to set options of all three probes.
+    description:
+      - Give what all three probes take once, with C(group/ibgw.ops.probes) in C(module_defaults) - C(docker_host), C(probe_python) and
+        C(timeout).
+      - C(timeout) is what a whole machine may take in M(ibgw.ops.ibgw_health) and M(ibgw.ops.ibgw_logscan), and what one endpoint may
+        take in M(ibgw.ops.ibgw_handshake).
     membership:
       - ibgw.ops.probes
   check_mode:

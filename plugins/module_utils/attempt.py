@@ -63,12 +63,17 @@ _CONNECT_FAILURES = ("error", "refused", "connect_timeout", "closed_at_open")
 
 @dataclass(frozen=True)
 class Route:
-    """Where an attempt goes and how far."""
+    """Where an attempt goes and how far. `sockets` to connect with are given where they must not be of this network."""
 
     host: str
     port: int
     depth: str
     count_orders: bool
+    sockets: list[socket.socket] | None = None
+
+    def new_socket(self, family: int) -> socket.socket:
+        """A socket to connect with."""
+        return socket.socket(family, socket.SOCK_STREAM) if self.sockets is None else self.sockets.pop()
 
 
 @dataclass
@@ -245,7 +250,7 @@ class Attempt:
         for index, (family, address) in enumerate(addresses):
             share = max((self._deadline - time.monotonic()) / (len(addresses) - index), 0.001)
             try:
-                connection = socket.socket(family, socket.SOCK_STREAM)
+                connection = self._route.new_socket(family)
             except OSError as error:
                 failures.append(("error", f"{address[0]}: {error.strerror}"))
                 continue

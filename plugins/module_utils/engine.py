@@ -240,7 +240,7 @@ def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]]
 
     name, declared = wanted
     if name not in listed:
-        near = difflib.get_close_matches(name, listed, n=3, cutoff=0)
+        near = difflib.get_close_matches(name, listed, n=3, cutoff=0.5)
         return Target(name, declared, exists=False, similar_names=tuple(near))
     try:
         inspected = client.api.inspect_container(listed[name]["Id"])

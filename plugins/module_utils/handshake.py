@@ -9,15 +9,17 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import re
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.attempt import Attempt, Observation, Route
@@ -58,7 +60,7 @@ _PROBLEMS = {
 _RETRY_AT_ONCE = ("closed_at_hello", "silent_at_hello", "client_id_taken")
 _RETRY_LATER = ("closed_at_start", "silent_at_start", "start_incomplete", "protocol_error")
 _MUTE_AFTER = ("closed_at_hello", "silent_at_hello")
-# After one of these one more connection at most: each that a hanging gateway accepts stays behind on it.
+# After one of these `after_silence` more connections at most: each that a hanging gateway accepts stays behind on it.
 _SILENCES = ("silent_at_hello", "silent_at_start", "start_incomplete")
 
 _HEALTHY = ("connected", "ready", "ready_ibkr_away", "account_ok", "account_silent")
@@ -83,6 +85,7 @@ class _Endpoint:
     client_id: int | None
     expect_mode: str | None
     count_orders: bool
+    after_silence: int
     skip: str | None
 
 
@@ -97,6 +100,10 @@ class _Limits:
     mute_wait: float
 
 
+#: For an endpoint inside a container: sockets made there, or what kept them from being made. None for one outside.
+_Made = Union[list[socket.socket], Unavailable, None]
+
+
 def probe(
     host: str | None = None,
     port: int | Sequence[int] | None = None,
@@ -106,10 +113,12 @@ def probe(
     depth: str = "api",
     timeout: float = 5.0,
     attempts: int = 2,
+    after_silence: int = 1,
     retry_delay: float = 0.5,
     mute_wait: float = 0.15,
     expect_mode: str | None = None,
     count_orders: bool = False,
+    docker_host: str | None = None,
 ) -> dict[str, Any]:
     """Probe all endpoints in parallel; the arguments are those of the module `ibgw_handshake`, which documents them."""
     if depth not in DEPTHS:
@@ -121,15 +130,24 @@ def probe(
         retry_delay=_number("retry_delay", retry_delay, 0, 60),
         mute_wait=_number("mute_wait", mute_wait, 0, 60),
     )
-    shared = {"inside": inside, "client_id": client_id, "expect_mode": expect_mode, "count_orders": count_orders}
+    shared = {
+        "inside": inside,
+        "client_id": client_id,
+        "expect_mode": expect_mode,
+        "count_orders": count_orders,
+        "after_silence": after_silence,
+    }
     targets = [_endpoint({**shared, **given}) for given in _named(host, port, endpoints)]
+    begun = time.monotonic()
+    made = _made_inside(targets, limits, docker_host)
+    spent = time.monotonic() - begun
     if depth == "account":
         from ansible_collections.ibgw.ops.plugins.module_utils import account
 
         with suppress(Unavailable):  # each endpoint says so itself; here only the time of the import counts
             account.load_client()
     with ThreadPoolExecutor(max_workers=min(len(targets), _MOST_THREADS)) as threads:
-        results = list(threads.map(lambda target: _probe_endpoint(target, limits), targets))
+        results = list(threads.map(lambda target, its: _probe_endpoint(target, limits, its, spent), targets, made))
     return {**AVAILABLE, "endpoints": results}
 
 
@@ -159,15 +177,21 @@ def _endpoint(given: Mapping[str, Any]) -> _Endpoint:
     client_id = given.get("client_id")
     if client_id is not None:
         client_id = int(_number("client_id", client_id, 1, 0x7FFFFFFF, whole=True))
+    inside = given.get("inside")
+    if inside is not None and _family(host.strip()) is None:
+        raise Misuse(
+            f"host is {host!r} together with inside; allowed is an address, for a container's names are its own"
+        )
     return _Endpoint(
         host=host.strip(),
         port=int(_number("port", given.get("port"), 1, 65535, whole=True)),
         gateway=given.get("gateway"),
         endpoint=given.get("endpoint"),
-        inside=given.get("inside"),
+        inside=inside,
         client_id=client_id,
         expect_mode=expect_mode,
         count_orders=bool(given.get("count_orders")),
+        after_silence=int(_number("after_silence", given.get("after_silence", 1), 0, 9, whole=True)),
         skip=given.get("skip"),
     )
 
@@ -183,21 +207,58 @@ def _number(name: str, value: Any, least: float, most: float, whole: bool = Fals
     return float(value)
 
 
-def _probe_endpoint(target: _Endpoint, limits: _Limits) -> dict[str, Any]:
-    """The result of one endpoint; a defect of ours ends in one too, and leaves the other endpoints alone."""
-    begun = time.monotonic()
+def _family(address: str) -> int | None:
+    """The address family; None for a name."""
+    try:
+        return socket.AF_INET if ipaddress.ip_address(address).version == 4 else socket.AF_INET6
+    except ValueError:
+        return None
+
+
+def _made_inside(targets: Sequence[_Endpoint], limits: _Limits, docker_host: str | None) -> list[_Made]:
+    """What each endpoint has to connect with; made now, while there is no other thread that a fork could leave in the middle."""
+    names = {target.inside for target in targets if target.inside and not target.skip}
+    if not names:
+        return [None] * len(targets)
+    # Only here: who connects from outside needs no engine.
+    from ansible_collections.ibgw.ops.plugins.module_utils import inside
+
+    try:
+        found = inside.find(names, docker_host, limits.timeout)
+    except Unavailable as unavailable:
+        return [unavailable if target.inside else None for target in targets]
+    made: list[_Made] = []
+    for target in targets:
+        try:
+            family = _family(target.host)
+            in_it = found.get(target.inside or "")
+            made.append(inside.sockets(in_it, family, limits.attempts) if in_it and family else None)
+        except Unavailable as unavailable:
+            made.append(unavailable)
+    return made
+
+
+def _probe_endpoint(target: _Endpoint, limits: _Limits, made: _Made, spent: float) -> dict[str, Any]:
+    """The result of one endpoint; a defect of ours ends in one too, and leaves the other endpoints alone.
+
+    `spent` is how long it took to get inside the containers; it counts for those who asked for it.
+    """
+    begun = time.monotonic() - (spent if target.inside else 0)
     failures: list[dict[str, Any]] = []
     try:
         if target.skip:
             seen = Observation(outcome="not_asked", detail=quote(target.skip))
-        elif target.inside:
-            reason = f"connecting from inside the container {target.inside} is not possible yet; probe a published port"
+        elif isinstance(made, Unavailable):
+            reason = f"inside {target.inside}: {made.reason}; {made.fix}"
             seen = Observation(outcome="error", detail=quote(reason), incomplete=True)
         else:
-            seen = _last_attempt(target, limits, begun + limits.timeout, failures)
+            seen = _last_attempt(target, limits, begun + limits.timeout, made, failures)
     except Exception as error:
         reason = f"the probe failed on {type(error).__name__}: {error}"
         seen = Observation(outcome="error", detail=quote(reason), incomplete=True)
+    finally:
+        for left in made if isinstance(made, list) else ():
+            left.close()
     return {**_result(seen, target, failures), "total_ms": round((time.monotonic() - begun) * 1000, 1)}
 
 
@@ -235,18 +296,25 @@ def _result(seen: Observation, target: _Endpoint, failures: Sequence[Mapping[str
     }
 
 
-def _last_attempt(target: _Endpoint, limits: _Limits, deadline: float, failures: list[dict[str, Any]]) -> Observation:
+def _last_attempt(
+    target: _Endpoint,
+    limits: _Limits,
+    deadline: float,
+    sockets: list[socket.socket] | None,
+    failures: list[dict[str, Any]],
+) -> Observation:
     """Try until an attempt succeeds, its outcome is definite, or the attempts or the time are used up.
 
     Returns what the last attempt saw; how those before it ended is added to `failures`.
     """
-    route = Route(target.host, target.port, limits.depth, target.count_orders)
+    route = Route(target.host, target.port, limits.depth, target.count_orders, sockets)
     left, mute_wait = limits.attempts, 0.0
     while True:
         client_id = target.client_id or random.choice(CLIENT_IDS)
-        seen = Attempt(route, client_id, deadline, share=1 / left, mute_wait=mute_wait).run()
+        share = 1 / min(left, 1 + target.after_silence)
+        seen = Attempt(route, client_id, deadline, share=share, mute_wait=mute_wait).run()
         pause = 0.0 if seen.outcome in _RETRY_AT_ONCE else limits.retry_delay
-        left = min(left - 1, 1) if seen.outcome in _SILENCES else left - 1
+        left = min(left - 1, target.after_silence) if seen.outcome in _SILENCES else left - 1
         if not left or _is_definite(seen.outcome, target) or time.monotonic() + pause >= deadline:
             return seen
         failures.append({"outcome": seen.outcome, "detail": seen.detail})

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Misuse, Unavailable
@@ -251,7 +251,7 @@ def _existing(
         "family": _family(recognition, inspected),
         "ports": container.ports(inspected, family),
         "processes": None if processes is None else [_process(one, family) for one in processes],
-        "sockets": None if processes is None else _sockets(inspected, family, processes),
+        "sockets": None if processes is None else _with_limits(_sockets(inspected, family, processes), inspected),
         "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
     }
 
@@ -336,6 +336,21 @@ def _sockets(
         one["accept_queue"] = min(one["accept_queue"], queues.get((one["address"], one["port"]), 0))
     again["close_wait"] = dict(Counter(again["close_wait"]) & Counter(seen["close_wait"]))
     return again
+
+
+def _with_limits(seen: dict[str, Any], inspected: Mapping[str, Any]) -> dict[str, Any]:
+    """`seen` with how many connections may wait on each listening socket, where we have the right to see that."""
+    if not seen["listening"]:
+        return seen
+    try:
+        (asking,) = netns.sockets(inspected["Id"], _pid(inspected), [sockdiag.KIND])
+        with asking:
+            limits = sockdiag.accept_limits(asking)
+    except (Unavailable, OSError):
+        return seen
+    for one in seen["listening"]:
+        one["accept_limit"] = limits.get((one["address"], one["port"]))
+    return seen
 
 
 def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]) -> dict[str, Any]:

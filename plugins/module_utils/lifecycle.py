@@ -158,7 +158,9 @@ class Run:
             relogin = self.attempt == "relogin"
             self.problem = problem
             self.failed_at = RANK["authenticating"] if relogin else min(self.login_rank, max(self.furthest, 0))
-            self.evidence = [*(one for one in (self.submitted or self.first,) if one), event]
+            before = self.submitted or self.gateway_frame or self.first
+            begun = self.since if self.furthest >= RANK["logged_in"] else before
+            self.evidence = [*(one for one in (begun,) if one), event]
         elif problem == self.problem:
             self.evidence = [*self.evidence[:1], event]
 
@@ -451,7 +453,7 @@ def _heap_malformed(run: Run, event: Event) -> None:
 
 
 def _heap_exhausted(run: Run, event: Event) -> None:
-    run.heap_exhausted = event
+    run.heap_exhausted = run.heap_exhausted or event
 
 
 def _stopping(run: Run, event: Event) -> None:

@@ -74,6 +74,11 @@ def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[in
     return {owner: sorted(found) for owner, found in pids.items()}
 
 
+def in_container(pid: int, container: str, proc: Path = PROC) -> bool:
+    """Whether the control group of `pid` proves that it is the container's with this id."""
+    return container in _CONTAINER_ID.findall(_text(proc / str(pid) / "cgroup"))
+
+
 def processes(pids: Collection[int], proc: Path = PROC) -> list[Process]:
     """What these processes are, without those that ended meanwhile."""
     booted = boot_time(proc)
@@ -153,13 +158,17 @@ def _socket(line: str) -> Iterator[Socket]:
         )
 
 
+def ip_text(raw: bytes) -> str:
+    """An address in network order as text; IPv4 where that is all that an IPv6 one stands for."""
+    found = ipaddress.ip_address(raw)
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
 def _endpoint(text: str) -> tuple[str, int]:
     """An address of /proc/net/tcp: 32-bit words in the machine's byte order, then the port."""
     words, _colon, port = text.partition(":")
     raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
-    address = ipaddress.ip_address(raw)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address), int(port, 16)
+    return ip_text(raw), int(port, 16)
 
 
 def _text(path: Path) -> str:

@@ -35,7 +35,8 @@ def standing(run: Run, now: float | None) -> Standing:
         problem = _open_question(run, now) or _silence(run, now)
         last = run.last if run.last and run.last.change != SEEN else None
         noted = run.heap_exhausted or run.ignored_value or blocking_window(run, now)
-        evidence = tuple(event for event in (run.submitted or run.first, run.since, noted or last) if event)
+        begun = None if run.furthest >= RANK["logged_in"] else run.submitted or run.first
+        evidence = tuple(event for event in (begun, run.since, noted or last) if event)
     if problem is None and run.previous and not _further(run, run.previous):
         problem, evidence = run.previous.problem, tuple(run.previous.evidence)
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))

@@ -16,13 +16,16 @@ description:
     the peer did, where client libraries show one time-out for nearly everything.
   - Endpoints are probed in parallel. A healthy endpoint is answered in some 25 milliseconds.
   - The probe is a polite client. It takes an id of its own (from 900000 to 999999), asks for no market data, sends no order,
-    leaves no subscription, closes in order, and makes at most O(attempts) connections; after silence at most one more.
+    leaves no subscription, closes in order, and makes at most O(attempts) connections; after silence O(after_silence) at most.
   - Where the hello went wrong, the next connection first listens for O(mute_wait) without a word. A relay that has no gateway
     behind it closes then; a gateway waits for the hello.
+  - With O(inside) it connects from inside a container, where a gateway's own port can be reached past its relay. Nothing is executed
+    there. It takes root with C(CAP_SYS_ADMIN) and C(CAP_SYS_PTRACE) on the engine's own machine, and the Python library C(docker).
 options:
   host:
     description:
       - Host name or address, IPv4 or IPv6. V(127.0.0.1) where nothing else is said.
+      - With O(inside) an address, as the container sees it.
       - Not together with O(endpoints).
     type: str
   port:
@@ -59,6 +62,9 @@ options:
         description: As O(expect_mode), for this endpoint.
         type: str
         choices: [paper, live]
+      after_silence:
+        description: As O(after_silence), for this endpoint.
+        type: int
       count_orders:
         description: As O(count_orders), for this endpoint.
         type: bool
@@ -69,8 +75,15 @@ options:
         type: str
   inside:
     description:
-      - Container from whose network namespace to connect.
-      - Not possible yet; the outcome is V(error) with the problem V(probe.incomplete).
+      - Name of the container from whose network namespace to connect, to a port as it is inside.
+      - Its process is trusted only when its control group proves that it is the container's. Where the container can not be entered
+        (it does not run, it shares the machine's network, the right is missing, the engine is not on this machine), the outcome is
+        V(error) with the problem V(probe.incomplete), and the detail says what is missing.
+    type: str
+  docker_host:
+    description:
+      - Address of the Docker engine that has the container of O(inside), for example V(unix:///var/run/docker.sock).
+      - The default is C(DOCKER_HOST) of the environment, then the local socket. Not asked for anything without O(inside).
     type: str
   client_id:
     description:
@@ -90,7 +103,9 @@ options:
     choices: [tcp, api, account]
     default: api
   timeout:
-    description: Seconds that the whole probe of one endpoint may take, all attempts together; above 0 up to 300.
+    description:
+      - Seconds that the whole probe of one endpoint may take, all attempts together; above 0 up to 300.
+      - With O(inside) that includes finding the container.
     type: float
     default: 5
   attempts:
@@ -99,6 +114,12 @@ options:
         outcome. With V(1) a relay without a gateway can not be told from a gateway that closes on the hello.
     type: int
     default: 2
+  after_silence:
+    description:
+      - Of O(attempts), how many connections may follow one that was accepted and stayed silent, from 0 to 9.
+      - Each that a hanging gateway accepts stays behind on it.
+    type: int
+    default: 1
   retry_delay:
     description: Seconds to wait before a connection is repeated, from 0 to 60; after a failed hello O(mute_wait) takes its place.
     type: float
@@ -148,6 +169,12 @@ EXAMPLES = r"""
     endpoints:
       - {gateway: ib-gateway, endpoint: live, port: 4001, expect_mode: live}
       - {gateway: ib-gateway-paper, endpoint: paper, port: 4002, skip: its accept queue is full}
+
+- name: Tell whether it is the relay (4004) or the gateway behind it (4002)
+  ibgw.ops.ibgw_handshake:
+    inside: ib-gateway-paper
+    port: [4004, 4002]
+  become: true
 """
 
 RETURN = r"""
@@ -193,7 +220,7 @@ handshake:
           type: int
           sample: 4002
         inside:
-          description: Container from whose network namespace to connect, as given, else null.
+          description: Container from whose network it was asked, as given; null when it was asked from the machine's own.
           type: str
         address:
           description: Address that was connected to; null when the name could not be resolved or nothing was tried.
@@ -217,7 +244,7 @@ handshake:
               V(disclaimer_pending), V(port_changed), V(closed_at_start), V(silent_at_start), V(start_incomplete) (only one of order
               id and accounts came), V(protocol_error) (a version, then nonsense).
             - V(not_asked) for an endpoint with O(endpoints[].skip), V(error) when connecting failed otherwise or could not
-              be tried.
+              be tried, as from inside a container that can not be entered.
           type: str
           sample: ready
         problem:
@@ -327,6 +354,7 @@ handshake:
               type: int
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS, MODES, NOTHING, probe
@@ -351,28 +379,31 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "port": {"type": "int", "required": True},
             "count_orders": {"type": "bool"},
             "skip": {"type": "str"},
+            "after_silence": {"type": "int"},
             **_SHARED,
         },
     },
     "depth": {"type": "str", "choices": list(DEPTHS), "default": "api"},
     "timeout": {"type": "float", "default": 5},
     "attempts": {"type": "int", "default": 2},
+    "after_silence": {"type": "int", "default": 1},
     "retry_delay": {"type": "float", "default": 0.5},
     "mute_wait": {"type": "float", "default": 0.15},
     "count_orders": {"type": "bool", "default": False},
+    "docker_host": {"type": "str"},
     **_SHARED,
 }
 
 
+def needs(arguments: Mapping[str, Any]) -> list[str]:
+    """The libraries that these arguments ask for."""
+    inside = arguments["inside"] or any(endpoint["inside"] for endpoint in arguments["endpoints"] or ())
+    return ["docker"] * bool(inside) + ["ib_async"] * (arguments["depth"] == "account")
+
+
 def main() -> None:
     """Run the probe as a module."""
-    run_probe(
-        "handshake",
-        ARGUMENTS,
-        probe,
-        NOTHING,
-        needs=lambda arguments: ["ib_async"] if arguments["depth"] == "account" else [],
-    )
+    run_probe("handshake", ARGUMENTS, probe, NOTHING, needs)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,23 @@ EXAMPLES = r"""
   loop: "{{ seen.health.gateways | selectattr('exists') }}"
   loop_control:
     label: "{{ item.name }}"
+
+- name: Tell all three probes once how to reach a rootless engine
+  module_defaults:
+    group/ibgw.ops.probes:
+      docker_host: unix:///run/user/1000/docker.sock
+      probe_python: /home/trader/probe/bin/python3
+      timeout: 20
+  block:
+    - name: Look at the containers
+      ibgw.ops.ibgw_health:
+
+    - name: Read their logs
+      ibgw.ops.ibgw_logscan:
+
+    - name: Ask the API of one of them
+      ibgw.ops.ibgw_handshake:
+        port: 4002
 """
 
 RETURN = r"""
@@ -290,7 +307,7 @@ health:
           description:
             - TCP sockets inside, as they were before any probe of ours connected; null when they can not be seen.
             - C(listening) with C(port), C(address), C(accept_queue) (connections that nobody accepted yet), C(accept_limit)
-              (always null for now).
+              (how many may wait; null where the container's network can not be entered, which takes root).
             - C(established) connections to ports that are served, with C(port) and C(peer).
             - C(close_wait) counts by port the connections that the peer closed and the gateway did not. Where connections pile up, here or
               in an C(accept_queue), it is looked twice, half a second apart, and the smaller number is told.

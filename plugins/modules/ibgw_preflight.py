@@ -67,4 +67,12 @@ only:
   type: list
   elements: str
   sample: [alpha/ib-gateway]
+suppress:
+  description:
+    - The suppressions in C(diagnose_suppress), also those that are over.
+    - C(host) is null for one that holds everywhere, C(until) (ISO 8601, UTC) for one without end.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{code: relay.down, host: alpha, reason: being mended, until: "2026-03-31T23:59:59Z"}]
 """

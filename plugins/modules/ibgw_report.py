@@ -25,7 +25,7 @@ options:
     type: str
     default: reports
   fail_on:
-    description: The level from which on a gateway is listed in C(failing).
+    description: The level from which on a gateway is listed in C(failing), unless its verdict is suppressed.
     type: str
     choices: [never, down, waiting, degraded]
     default: down
@@ -62,17 +62,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 fleet:
-  description: Counts of machines, gateways and statuses, and the most urgent status; null where there is no gateway.
+  description:
+    - Counts of machines, gateways and statuses, the most urgent status (null where there is no gateway), and what is C(failing).
+    - C(suppressed) lists the suppressions of the run, each with the gateways on which it had effect.
   returned: success
   type: dict
-  sample: {machines: 2, total: 3, by_status: {healthy: 2, unknown: 0, degraded: 0, starting: 0, waiting: 1, down: 0}, worst: waiting, suppressed: []}
+  sample:
+    machines: 2
+    total: 3
+    by_status: {healthy: 2, unknown: 0, degraded: 0, starting: 0, waiting: 1, down: 0}
+    worst: waiting
+    failing: []
+    suppressed: []
 report_path:
   description: Path of the report on the controller; null where it could not be written.
   returned: success
   type: str
   sample: /home/me/reports/report.json
 failing:
-  description: The gateways, as C(machine/name), that reach O(fail_on).
+  description: The gateways, as C(machine/name), that reach O(fail_on) and whose verdict is not suppressed.
   returned: success
   type: list
   elements: str

@@ -146,6 +146,10 @@ class Case:
         """The log supports `code` and its process still lives: for conditions that end with the process."""
         return self.alive and self.says(code)
 
+    def counted(self, number: int) -> str:
+        """How often something stands in the log: at least so often where its beginning was not read."""
+        return f"at least {number}" if self.log and self.log.window.truncated else str(number)
+
     def log_quotes(self, limit: int = 3) -> tuple[Quote, ...]:
         """The newest lines on which the log's state and problem rest."""
         return tuple(_log_quote(line) for line in self.run.evidence[-limit:])

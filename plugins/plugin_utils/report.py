@@ -9,7 +9,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Verdict,
     findings,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 SCHEMA = "ibgw.ops/report/1"
 
@@ -40,68 +41,94 @@ FAILING = {
 #: Gateways named in the sentence that fails a run.
 NAMED = 5
 
-#: Longest summary in the artifact: AWX keeps it with every job, and a fleet's stays under 64 KiB.
-ARTIFACT_SUMMARY = 160
+#: Most bytes of JSON for one gateway in the artifact: AWX keeps it with every job, and that of a hundred stays under 64 KiB.
+ARTIFACT_BYTES = 640
 
 
-def build(
-    verdicts: Sequence[Verdict],
-    machines: int,
-    generated_at: str,
-    controller: str,
-    version: str | None,
-    error: str | None,
-    inventories: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The report of a run.
+@dataclass(frozen=True)
+class Run:
+    """What a report says of the run itself.
 
-    `machines` counts those that were asked, `error` says what went wrong with the run itself; `inventories` are those that the
-    run was given, so that the commands to type next find the same machines.
+    `machines` counts those that were asked, `error` says what went wrong with the run; `inventories` are those that it was given,
+    so that the commands to type next find the same machines; `suppressions` are all, also those that are over; `documentation` is
+    where the collection's docs are on the web.
     """
-    options = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
-    rows = sorted((_row(verdict, options) for verdict in verdicts), key=lambda row: (urgency(row["status"]), row["id"]))
+
+    machines: int
+    generated_at: str
+    controller: str
+    fail_on: str
+    version: str | None = None
+    documentation: str | None = None
+    error: str | None = None
+    inventories: Sequence[str] = ()
+    suppressions: Sequence[Suppression] = ()
+
+
+def build(verdicts: Sequence[Verdict], run: Run) -> dict[str, Any]:
+    """The report of a run."""
+    rows = sorted((_row(verdict, run) for verdict in verdicts), key=urgency)
     return {
         "schema": SCHEMA,
-        "generated_at": generated_at,
-        "controller": controller,
-        "collection_version": version,
-        "error": error,
-        "fleet": _fleet(rows, machines),
+        "generated_at": run.generated_at,
+        "controller": run.controller,
+        "collection_version": run.version,
+        "error": run.error,
+        "fail_on": run.fail_on,
+        "fleet": {
+            **_fleet(rows, run),
+            "suppressed": [_suppression(each, verdicts, run.generated_at) for each in run.suppressions],
+        },
         "gateways": rows,
     }
 
 
-def urgency(status: str) -> int:
-    """Rank of a status, the most urgent first."""
-    return URGENCY.index(status)
+def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Rank of a row, the most urgent first: the status, then an account in danger, the next deadline, and real money.
+
+    What is suppressed comes after all that is not, but for the healthy.
+    """
+    healthy, suppressed = row["status"] == "healthy", row["suppressed"] is not None
+    return (
+        (healthy, suppressed),
+        URGENCY.index(row["status"]),
+        row["remedy"] != "stop_to_protect_account",
+        row["deadline"] or "none",  # sorts after every date
+        row["trading_mode"] == "paper",
+        row["id"],
+    )
 
 
-def failing(report: Mapping[str, Any], level: str) -> list[str]:
-    """The ids of the gateways that fail a run at `level`."""
-    return [row["id"] for row in report["gateways"] if row["status"] in FAILING[level]]
-
-
-def sentence(report: Mapping[str, Any], level: str) -> str:
+def sentence(report: Mapping[str, Any]) -> str:
     """Why the run fails or not, in one sentence."""
-    failed = failing(report, level)
+    level, failed = report["fail_on"], report["fleet"]["failing"]
     named = [f"{row['id']} ({row['code'] or row['status']})" for row in report["gateways"] if row["id"] in failed]
     rest = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    suppressed = sum(1 for row in report["gateways"] if row["suppressed"])
+    apart = f" ({suppressed} suppressed)" if suppressed else ""
     if not failed:
-        return f"no gateway reaches diagnose_fail_on={level}"
-    return f"{len(failed)} of {len(report['gateways'])} gateways reach diagnose_fail_on={level}: {', '.join(named[:NAMED])}{rest}"
+        return f"no gateway reaches diagnose_fail_on={level}{apart}"
+    return (
+        f"{len(failed)} of {len(report['gateways'])} gateways reach diagnose_fail_on={level}{apart}: "
+        f"{', '.join(named[:NAMED])}{rest}"
+    )
 
 
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
     """What the run publishes to a scheduler: the verdicts and no evidence."""
-    return {
-        row["id"]: {
-            "status": row["status"],
-            "code": row["code"],
-            "remedy": row["remedy"],
-            "summary": quote(row["summary"], limit=ARTIFACT_SUMMARY),
-        }
-        for row in report["gateways"]
+    return {row["id"]: _published(row) for row in report["gateways"]}
+
+
+def _published(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict on one gateway, with as much of its summary as there is room for."""
+    said = {
+        "status": row["status"],
+        "code": row["code"],
+        "remedy": row["remedy"],
+        "suppressed": row["suppressed"] is not None,
+        "summary": row["summary"],
     }
+    return fit(said, limit=ARTIFACT_BYTES - size(row["id"]))
 
 
 def write(report: Mapping[str, Any], directory: Path) -> Path:
@@ -143,24 +170,53 @@ def unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> 
     ]
 
 
-def _fleet(rows: Sequence[Mapping[str, Any]], machines: int) -> dict[str, Any]:
+def _fleet(rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
     counts = Counter(row["status"] for row in rows)
     return {
-        "machines": machines,
+        "machines": run.machines,
         "total": len(rows),
         "by_status": {status: counts[status] for status in reversed(STATUSES)},
-        "worst": rows[0]["status"] if rows else None,
-        "suppressed": [],
+        "worst": next((status for status in URGENCY if counts[status]), None),
+        "failing": [row["id"] for row in rows if row["status"] in FAILING[run.fail_on] and not row["suppressed"]],
     }
 
 
-def _row(verdict: Verdict, options: str) -> dict[str, Any]:
+def _suppression(suppression: Suppression, verdicts: Sequence[Verdict], now: str) -> dict[str, Any]:
+    """A suppression, and where it had effect; one that is over had none."""
+    return {
+        **suppression.as_dict(),
+        "expired": suppression.expired(now),
+        "gateways": [
+            _id(verdict) for verdict in verdicts if not suppression.expired(now) and _has_effect(suppression, verdict)
+        ],
+    }
+
+
+def _has_effect(suppression: Suppression, verdict: Verdict) -> bool:
+    """Whether it suppresses a finding there, be it as one of several."""
+    suppressed = [found.finding.code for found in verdict.found if found.suppressed]
+    return any(suppression.covers(code, verdict.host, verdict.name) for code in suppressed)
+
+
+def _id(verdict: Verdict) -> str:
+    """How a row is named in the fleet."""
+    return verdict.host if verdict.name == verdict.host else f"{verdict.host}/{verdict.name}"
+
+
+def _suppressed(found: Found | None) -> dict[str, Any] | None:
+    """Why a finding is suppressed, and until when."""
+    if found is None or found.suppressed is None:
+        return None
+    return {"reason": found.suppressed.reason, "until": found.suppressed.until}
+
+
+def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
     leading = verdict.leading
-    command = _next_command(verdict)
+    page = f"findings/{leading.finding.code}.md" if leading else None
     return {
         "name": verdict.name,
         "host": verdict.host,
-        "id": verdict.host if verdict.name == verdict.host else f"{verdict.host}/{verdict.name}",
+        "id": _id(verdict),
         "declared": verdict.declared,
         "family": verdict.family,
         "trading_mode": verdict.trading_mode,
@@ -172,12 +228,15 @@ def _row(verdict: Verdict, options: str) -> dict[str, Any]:
         "since": verdict.since,
         "code": leading.finding.code if leading else None,
         "layer": leading.finding.layer if leading else None,
+        "title": leading.finding.title if leading else None,
         "summary": verdict.summary,
         "fix": list(leading.proof.fix) if leading else [],
-        "next_command": command + options if command and command.startswith("ansible") else command,
+        "next_command": _next_command(verdict, run.inventories),
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
-        "docs": f"docs/findings/{leading.finding.code}.md" if leading else None,
+        "suppressed": _suppressed(leading),
+        "docs": f"docs/{page}" if page else None,
+        "docs_url": f"{run.documentation}/{page}" if run.documentation and page else None,
         "deadline": leading.proof.deadline if leading else None,
         "checked_at": verdict.checked_at,
         "findings": [_finding(found) for found in verdict.found],
@@ -189,6 +248,7 @@ def _finding(found: Found) -> dict[str, Any]:
     return {
         "code": found.finding.code,
         "layer": found.finding.layer,
+        "title": found.finding.title,
         "severity": found.severity,
         "endpoint": found.endpoint,
         "summary": found.proof.summary,
@@ -196,16 +256,26 @@ def _finding(found: Found) -> dict[str, Any]:
         "fix": list(found.proof.fix),
         "remedy": found.remedy,
         "consequence_of": found.consequence_of,
+        "suppressed": _suppressed(found),
     }
 
 
-def _next_command(verdict: Verdict) -> str | None:
-    """What to type next: what the leading finding says, else to look again at this gateway alone."""
+def _next_command(verdict: Verdict, inventories: Sequence[str]) -> str | None:
+    """What to type next, so that Ansible finds the same machines."""
+    command = _command(verdict)
+    if command is None or not command.startswith("ansible"):
+        return command
+    return command + "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
+
+
+def _command(verdict: Verdict) -> str | None:
+    """What the leading finding says to do next, else to look again at this gateway alone."""
     if verdict.status == "healthy":
         return None
     if verdict.leading and verdict.leading.proof.next_command:
         return verdict.leading.proof.next_command
     if verdict.saved_log:
         return "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
-    only = "" if verdict.name == verdict.host else f" -e diagnose_only={verdict.name}"
+    whole = verdict.name == verdict.host or (verdict.leading and verdict.leading.finding.layer in ("host", "engine"))
+    only = "" if whole else f" -e diagnose_only={verdict.name}"
     return f"ansible-playbook ibgw.ops.diagnose -l {verdict.host}{only}"

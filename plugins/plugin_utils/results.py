@@ -119,6 +119,7 @@ class ContainerMemory:
 class Mount:
     source: str | None
     target: str | None
+    read_only: bool | None
     writable_by_gateway: bool | None
 
 
@@ -206,6 +207,7 @@ class GatewayHealth(Probed):
     events: tuple[Event, ...]
     hold: object
     deployment: object
+    cut: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,7 @@ class History:
     unanswered_prompts: int | None
     last_login_at: str | None
     last_full_login_at: str | None
+    by_exit_code: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,7 @@ class LogEvent:
 @dataclass(frozen=True)
 class Window:
     last_at: str | None
+    truncated: bool | None
     silent_seconds: float | None
 
 

@@ -6,24 +6,29 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import URGENCY
-from ansible_collections.ibgw.ops.plugins.plugin_utils.report import urgency
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, URGENCY
 
-#: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set.
+#: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set. Of the 256, which
+#: look the same everywhere, those that can be read on white and on black (contrast 3.8 and more): the first 16 are the
+#: theme's, and its yellow and cyan vanish on white.
 COLOURS = {
-    "healthy": "green",
-    "starting": "cyan",
-    "degraded": "yellow",
-    "waiting": "yellow",
-    "unknown": "bright purple",
-    "down": "red",
+    "healthy": "color28",
+    "starting": "color31",
+    "degraded": "color130",
+    "waiting": "color166",
+    "unknown": "color133",
+    "down": "color196",
 }
+
+#: What need not be cared about.
+QUIET = "color244"
 
 #: What `recover` may do, as an answer to "what is safe to do now?"
 SAFE = {
@@ -41,6 +46,12 @@ SAFE = {
 
 #: Wider text is hard to read, however wide the terminal.
 WIDEST = 120
+
+#: Blocks from which on an index of them follows: more than fit on one screen.
+INDEXED = 3
+
+#: Gateways that the index names of those that share a block.
+NAMED = 2
 
 #: Quotes of evidence shown for each finding; the report has them all.
 QUOTES = 2
@@ -72,39 +83,106 @@ class Line:
 
 
 def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) -> list[Line]:
-    """The summary of a report: a line per healthy gateway, a block per other one, the fleet.
+    """The summary of a report: a line per healthy or suppressed gateway, a block per other one, an index, the fleet.
 
-    The most urgent block stands last: the end of the output is what is on the screen when the run is over.
+    The most urgent stands last: the end of the output is what is on the screen when the run is over.
     """
     width = min(width, WIDEST)
-    rows = sorted(report["gateways"], key=lambda row: urgency(row["status"]), reverse=True)
-    drawn = [line for row in rows for line in _row(row, width)]
-    if not drawn or drawn[0].text:
-        drawn.insert(0, Line(""))
-    drawn += [Line(""), *_wrapped(_fleet(report), width, colour=COLOURS.get(report["fleet"]["worst"]))]
+    blocks = _blocks(report["gateways"], width)
+    drawn = [Line("")]
+    for row in report["gateways"]:
+        if row["status"] == "healthy":
+            said = ", ".join([row["summary"], *_notes(row)])
+            drawn += _wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", COLOURS["healthy"])
+    for said in _suppressions(report):
+        drawn += _wrapped(said, width, "- ", "    ", QUIET)
+    for block in blocks:
+        drawn += [Line(""), *block.lines]
+    if len(blocks) >= INDEXED:
+        drawn += [Line(""), *_index(blocks, width)]
+    drawn += [Line(""), *_wrapped(_fleet(report), width, colour=_fleet_colour(report))]
+    if not drawn[1].text:
+        del drawn[0]
     return [Line(_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
 
 
-def _row(row: Mapping[str, Any], width: int) -> Iterator[Line]:
-    colour = COLOURS[row["status"]]
-    if row["status"] == "healthy":
-        said = ", ".join([row["summary"], *_notes(row)])
-        yield from _wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", colour)
-        return
-    yield Line("")
-    yield from _wrapped(f"{row['id']} is {row['status'].upper()}: {row['code']}", width, "", "    ", colour)
+@dataclass(frozen=True)
+class _Block:
+    """Gateways of which the same is to be said, and that."""
+
+    status: str
+    code: str
+    ids: list[str]
+    lines: list[Line]
+
+
+def _blocks(rows: Iterable[Mapping[str, Any]], width: int) -> list[_Block]:
+    """A block per gateway that is not healthy and not suppressed, the most urgent last; those that read alike share one."""
+    alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["status"] != "healthy" and not row["suppressed"]:
+            alike.setdefault((row["status"], row["code"], *_said(row, width)), []).append(row)
+    return [_block(group, list(said), width) for (_status, _code, *said), group in reversed(alike.items())]
+
+
+def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> _Block:
+    status, code, ids = rows[0]["status"], rows[0]["code"], [row["id"] for row in rows]
+    head = f"{', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {status.upper()}: {code}"
+    commands = dict.fromkeys(printable(row["next_command"]) for row in rows if row["next_command"])
+    # Never wrapped: a command is there to be copied.
+    following = [Line(f"  Next  {command}" if at == 0 else f"        {command}") for at, command in enumerate(commands)]
+    docs = [Line(f"  Docs  {printable(rows[0]['docs'])}")] if rows[0]["docs"] else []
+    return _Block(status, code, ids, [*_wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs])
+
+
+def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """What is said of a gateway that is not healthy, but for its name and the command."""
     for assertion in _proven(row):
         yield from _wrapped(assertion, width, "  √ ", "    ")
-    yield from _broken(row, width, colour)
+    yield from _broken(row, width, COLOURS[row["status"]])
     for at, step in enumerate(row["fix"]):
         yield from _wrapped(step, width, "  Fix   " if at == 0 else "        ", "          ")
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
     yield from _wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
-    if row["next_command"]:
-        # Never wrapped: a command is there to be copied.
-        yield Line(f"  Next  {printable(row['next_command'])}")
-    if row["docs"]:
-        yield Line(f"  Docs  {printable(row['docs'])}")
+
+
+def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
+    """What the operator said not to care about: each gateway whose verdict that is, then suppressions that no such line tells of."""
+    rows = [row for row in report["gateways"] if row["suppressed"]]
+    for row in rows:
+        yield f"{row['id']} is {row['status'].upper()}: {row['code']}, suppressed{_why(row['suppressed'])}"
+    told = {(row["id"], row["code"]) for row in rows}
+    for each in report["fleet"]["suppressed"]:
+        if each["gateways"] and all((gateway, each["code"]) in told for gateway in each["gateways"]):
+            continue
+        target = f"{each['code']}@{each['host']}" if each["host"] else each["code"]
+        effect = f"on {_counted(len(each['gateways']), 'gateway')}" if each["gateways"] else "without effect here"
+        yield f"{target} is {'no longer ' if each['expired'] else ''}suppressed{_why(each)} ({'expired' if each['expired'] else effect})"
+
+
+def _why(suppressed: Mapping[str, Any]) -> str:
+    until = f" until {_when(suppressed['until'])}" if suppressed["until"] else ""
+    return f"{until}: {suppressed['reason']}"
+
+
+def _index(blocks: Iterable[_Block], width: int) -> Iterator[Line]:
+    """One line per block: what to care about at a glance."""
+    named = [(block, _listed(block.ids)) for block in blocks]
+    column = max(len(ids) for _block, ids in named)
+    for block, ids in named:
+        text = f"{block.status.upper():<8}  {ids:<{column}}  {block.code}"
+        if len(text) <= width:
+            yield Line(text, COLOURS[block.status])
+        else:
+            yield from _wrapped(
+                f"{block.status.upper():<8}  {ids}: {block.code}", width, "", " " * 10, COLOURS[block.status]
+            )
+
+
+def _listed(ids: Sequence[str]) -> str:
+    if len(ids) <= NAMED:
+        return printable(", ".join(ids))
+    return printable(f"{ids[0]} and {len(ids) - 1} more")
 
 
 def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
@@ -114,8 +192,13 @@ def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
     for quoted in (leading or {}).get("evidence", ())[:QUOTES]:
         yield from _wrapped(_evidence(quoted), width, "    | ", "    |   ")
     for found in row["findings"]:
-        if found is not leading and not found["consequence_of"] and found["severity"] in URGENCY:
+        if found is leading or found["consequence_of"] or found["severity"] not in URGENCY:
+            continue
+        if not found["suppressed"]:
             yield from _wrapped(f"{found['summary']} ({found['code']}, {found['severity']})", width, "  × ", "    ")
+        elif STATUSES.index(found["severity"]) < STATUSES.index(row["status"]):  # what is graver is not left out
+            said = f"{found['summary']} ({found['code']}, {found['severity']}, suppressed{_why(found['suppressed'])})"
+            yield from _wrapped(said, width, "  - ", "    ", QUIET)
 
 
 def _evidence(quoted: Mapping[str, Any]) -> str:
@@ -162,8 +245,21 @@ def _when(stamp: str) -> str:
 
 def _fleet(report: Mapping[str, Any]) -> str:
     fleet = report["fleet"]
-    counts = ", ".join(f"{fleet['by_status'][status]} {status}" for status in URGENCY if fleet["by_status"][status])
+    apart = Counter(row["status"] for row in report["gateways"] if row["suppressed"])
+    counts = ", ".join(
+        f"{fleet['by_status'][status]} {status}" + (f" ({apart[status]} suppressed)" if apart[status] else "")
+        for status in URGENCY
+        if fleet["by_status"][status]
+    )
     return f"{_counted(fleet['total'], 'gateway')} on {_counted(fleet['machines'], 'machine')}: {counts or 'nothing found'}."
+
+
+def _fleet_colour(report: Mapping[str, Any]) -> str | None:
+    """That of the most urgent row; what is suppressed alarms nobody."""
+    if not report["gateways"]:
+        return None
+    first = report["gateways"][0]
+    return QUIET if first["suppressed"] else COLOURS[first["status"]]
 
 
 def _counted(number: int, what: str) -> str:

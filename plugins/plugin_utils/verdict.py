@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Verdict,
     findings,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 NO_GATEWAY = "no gateway was found on this machine, and the inventory declares none"
 DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or take the machine out of the group."
@@ -56,37 +57,54 @@ class Judgement:
         return self.leading.proof.summary if self.leading else _healthy_summary(self.case)
 
 
-def verdicts_of_machine(machine: Machine) -> list[Verdict]:
-    """One verdict per gateway of the machine."""
-    return [_verdict(machine.name, gateway) for gateway in machine.gateways]
+def verdicts_of_machine(machine: Machine, suppressions: Sequence[Suppression] = ()) -> list[Verdict]:
+    """One verdict per gateway of the machine; `suppressions` are those in force."""
+    return [_verdict(machine.name, gateway, suppressions) for gateway in machine.gateways]
 
 
-def judge_log(name: str, result: Mapping[str, Any], host: str, now: datetime) -> Verdict:
+def judge_log(
+    name: str, result: Mapping[str, Any], host: str, now: datetime, suppressions: Sequence[Suppression] = ()
+) -> Verdict:
     """The verdict on a saved log: `result` is what `ibgw_logscan` returned for a path, `host` the controller's name, `now` the
     moment that its silence was judged from."""
-    return _verdict(host, saved_log(name, result, now))
+    return _verdict(host, saved_log(name, result, now), suppressions)
 
 
-def judge(case: Case) -> Judgement:
+def judge(case: Case, suppressions: Sequence[Suppression] = ()) -> Judgement:
     """Ask every rule about one case and decide which finding leads."""
-    found = mark_consequences([each for rule in findings().values() if (each := _ask(rule, case)) is not None])
-    leading = _leading(found)
-    if leading is None or (leading.severity == "unknown" and case.proven_healthy):
-        if case.proven_healthy:
-            return Judgement(case, "healthy", None, tuple(found))
-        leading = _inconclusive(case)
-        found = [*found, leading]
-    elif leading.severity == "degraded" and not case.saved_log and case.api.outcome in (None, "not_asked"):
-        found = [*found, _inconclusive(case)]  # a lesser fault must not pass for the whole truth
+    seen = mark_consequences([each for rule in findings().values() if (each := _ask(rule, case)) is not None])
+    if not case.proven_healthy and not _tells_enough(_leading(seen), case):
+        seen.append(_inconclusive(case))
+    found = [_suppressed(each, case, suppressions) for each in seen]
+    # What is suppressed leads only where nothing else does and health is not proven: the status stays the truth.
+    leading = _leading(each for each in found if not each.suppressed) or _leading(found)
+    if leading is None or (case.proven_healthy and (leading.suppressed or leading.severity == "unknown")):
+        return Judgement(case, "healthy", None, tuple(found))
     harmless = _held_back(leading, found, case)
     return Judgement(case, leading.severity, harmless, tuple(harmless if each is leading else each for each in found))
 
 
+def _tells_enough(leading: Found | None, case: Case) -> bool:
+    """Whether `leading` says why the gateway was not proven healthy: a lesser fault must not pass for the whole truth."""
+    if leading is None or leading.severity != "degraded":
+        return leading is not None
+    return case.saved_log or case.api.outcome not in (None, "not_asked")
+
+
+def _suppressed(found: Found, case: Case, suppressions: Iterable[Suppression]) -> Found:
+    """`found` with the suppression that covers it, if any."""
+    covering = (each for each in suppressions if each.covers(found.finding.code, case.machine, case.name))
+    return replace(found, suppressed=next(covering, None))
+
+
 def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
-    """`leading` with a remedy that does no harm now.
+    """`leading` with a remedy that does no harm now: none where it is suppressed.
 
     A restart feeds a loop, undoes what somebody stopped, kills a push that waits, and cuts off a new attempt.
     """
+    if leading.suppressed:
+        reason = f"suppressed: {leading.suppressed.reason}"
+        return replace(leading, proof=replace(leading.proof, remedy="none", remedy_reason=reason))
     if leading.remedy not in ("soft_restart", "start", "restart"):
         return leading
     for each in found:
@@ -100,15 +118,18 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     return leading
 
 
-def _for_both_halves(leading: Found, judgements: Iterable[Judgement]) -> Found:
-    """`leading` with what its remedy on the container does to the other gateway in it."""
-    if leading.remedy != "stop_to_protect_account" and any(each.case.state in ASKING for each in judgements):
+def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
+    """`leading` with what is to be known of the other gateway in the container."""
+    ends_it = leading.remedy in ENDS_THE_CONTAINER
+    if ends_it and leading.remedy != "stop_to_protect_account" and any(one.case.state in ASKING for one in judgements):
         return _approved_first(leading)
-    healthy = [each.case.endpoint for each in judgements if each.status == "healthy"]
-    if not healthy:
+    healthy = next((each.case.endpoint for each in judgements if each.status == "healthy"), None)
+    if healthy is None:
         return leading
-    reason = f"{leading.proof.remedy_reason}; it also ends {healthy[0]}, which is healthy"
-    return replace(leading, proof=replace(leading.proof, remedy_reason=reason))
+    proof = leading.proof
+    beside = f"{healthy} runs in the same container and is healthy: what stops or restarts the container ends it, too."
+    reason = f"{proof.remedy_reason}; it also ends {healthy}, which is healthy" if ends_it else proof.remedy_reason
+    return replace(leading, proof=replace(proof, fix=(*proof.fix, beside), remedy_reason=reason))
 
 
 def _approved_first(found: Found) -> Found:
@@ -207,12 +228,12 @@ def _healthy_summary(case: Case) -> str:
     return f"API handshake completed{took}"
 
 
-def _verdict(host: str, gateway: Gateway) -> Verdict:
-    judgements = [judge(case) for case in gateway.cases]
+def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -> Verdict:
+    judgements = [judge(case, suppressions) for case in gateway.cases]
     found = _merged(judgements)
-    worst = min(judgements, key=lambda judged: URGENCY.index(judged.status))
+    worst = min(judgements, key=_urgency)
     leading = next((each for each in found if worst.leading and _alike(each, worst.leading)), None)
-    if leading and leading.remedy in ENDS_THE_CONTAINER:
+    if leading and len(judgements) > 1:
         mended = _for_both_halves(leading, judgements)
         found = tuple(mended if each is leading else each for each in found)
         leading = mended
@@ -233,6 +254,12 @@ def _verdict(host: str, gateway: Gateway) -> Verdict:
         endpoints={each.case.endpoint: _endpoint(each) for each in judgements if each.case.endpoint},
         facts=facts_of(case),
     )
+
+
+def _urgency(judged: Judgement) -> tuple[bool, bool, int]:
+    """What is suppressed at one endpoint does not stand before what is not at the other."""
+    suppressed = judged.leading is not None and judged.leading.suppressed is not None
+    return (judged.status == "healthy", suppressed, URGENCY.index(judged.status))
 
 
 def _endpoint(judged: Judgement) -> EndpointVerdict:

@@ -32,6 +32,8 @@ ACTIONS = (
     "log_out_elsewhere",
     "require_relogin",
     "set_link",
+    "hang",
+    "flood",
     "ledger",
 )
 

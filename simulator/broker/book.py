@@ -27,6 +27,9 @@ _DEFAULT_VALUES = {
 }
 
 
+_MEGABYTE = "." * 2**20
+
+
 class Unknown(LookupError):
     """A name that the books do not have; the message is one sentence."""
 
@@ -86,7 +89,7 @@ class Token:
 class Book:
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())
-        self.link = True
+        self.lost_links: set[str | None] = set()  # whose gateways have no link; None: everybody's
         self.known_users: dict[str, User] = {}
         self.failures: dict[str, int] = {}
         self.open_sessions: list[Session] = []
@@ -165,18 +168,36 @@ class Book:
     def require_relogin(self, user: str) -> None:
         with self.change():
             self.note("relogin_required", self.user(user).name)
-            for session in self.of(user):
-                if session.send is not None:
-                    session.send({"event": "relogin"})
+            self._tell(user, {"event": "relogin"})
 
-    def set_link(self, up: bool) -> None:
-        """The link between gateways and IBKR's servers, for everybody."""
+    def hang(self, user: str) -> None:
+        """Send what the gateways' API threads hang on."""
         with self.change():
-            self.link = up
-            self.note("link_up" if up else "link_down", "")
+            self.note("hang", self.user(user).name)
+            self._tell(user, {"event": "hang"})
+
+    def flood(self, user: str, megabytes: int) -> None:
+        """Send so much data to the gateways of a user, for as long as their sessions last."""
+        with self.change():
+            self.note("flood", self.user(user).name, megabytes=megabytes)
+            for session in self.of(user):
+                threading.Thread(target=self._pour, args=(session, megabytes), daemon=True).start()
+
+    def _pour(self, session: Session, megabytes: int) -> None:
+        """Not inside `change`: a gateway that is slow to take it must not hold up the books."""
+        for _ in range(megabytes):
+            if session.send is not None and session in self.open_sessions:
+                session.send({"event": "data", "data": _MEGABYTE})
+
+    def set_link(self, up: bool, user: str | None = None) -> None:
+        """The link between IBKR's servers and the gateways of one user, or of everybody."""
+        with self.change():
+            whose = self.user(user).name if user else None
+            (self.lost_links.discard if up else self.lost_links.add)(whose)
+            self.note("link_up" if up else "link_down", whose or "")
             for session in self.open_sessions:
-                if session.send is not None:
-                    session.send({"event": "link", "up": up})
+                if session.send is not None and whose in (None, session.user):
+                    session.send({"event": "link", "up": self.linked(session.user)})
 
     def ledger(self, user: str | None = None) -> list[dict[str, Any]]:
         with self.changed:
@@ -198,6 +219,9 @@ class Book:
     def find(self, name: str) -> User | None:
         return self.known_users.get(name)
 
+    def linked(self, user: str) -> bool:
+        return not self.lost_links & {None, user}
+
     def of(self, user: str) -> list[Session]:
         return [session for session in self.open_sessions if session.user == user]
 
@@ -211,6 +235,11 @@ class Book:
         if session in self.open_sessions:
             self.open_sessions.remove(session)
             self.note("session_ended", session.user, why=why, kind=session.kind)
+
+    def _tell(self, user: str, event: Message) -> None:
+        for session in self.of(user):
+            if session.send is not None:
+                session.send(event)
 
     def _settle(self, push: Push, outcome: str) -> None:
         self.pushes.remove(push)

@@ -93,9 +93,19 @@ class Broker:
     def require_relogin(self, user: str) -> None:
         self._do("require_relogin", user=user)
 
-    def link(self, up: bool) -> None:
-        """The link between IBKR's servers and every gateway."""
-        self._do("set_link", up=up)
+    def link(self, up: bool, user: str | None = None) -> None:
+        """The link between IBKR's servers and the gateways of `user`, or every gateway."""
+        self._do("set_link", up=up, user=user)
+
+    # What a gateway chokes on
+
+    def hang(self, user: str) -> None:
+        """From now on the API threads of `user`'s gateway hang: its port accepts, answers nothing and closes nothing."""
+        self._do("hang", user=user)
+
+    def flood(self, user: str, megabytes: int = 1024) -> None:
+        """More data than fits: it uses up the heap of `user`'s gateway, or before that its container's memory limit."""
+        self._do("flood", user=user, megabytes=megabytes)
 
     # Ledger
 

@@ -82,8 +82,8 @@ class Line:
 
     # Questions
 
-    def _hello(self) -> Message:
-        return {"link": self._book.link}
+    def _hello(self, user: str) -> Message:
+        return {"link": self._book.linked(user)}
 
     def _login(self, user: str, password: str, mode: str) -> Message:
         self._kind = "typed"

@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from simulator import fleet
+from simulator import client, fleet
 from simulator.containers import BROKER_IMAGE
 from tests.integration.conftest import CHECKOUT
 
@@ -107,7 +107,7 @@ def test_a_diagnosis_costs_no_login_and_cuts_no_client(
     ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_depth=account")
     assert [entry for entry in demo.broker.ledger() if entry not in before] == []
     assert row(report_in(tmp_path), "paper-ok")["status"] == "healthy"
-    assert fleet.client_runs()
+    assert client.runs()
 
 
 def test_a_name_that_is_taken_is_refused(engine: docker.DockerClient, demo: fleet.Fleet) -> None:

@@ -210,6 +210,7 @@ _SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay 
     (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
     (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),
     (r"(?:Exception in thread \".*\" )?java\.lang\.OutOfMemoryError(?:: .*)?", "heap_exhausted"),
+    (r"Exception: java\.lang\.OutOfMemoryError thrown from the UncaughtExceptionHandler in .*", "heap_exhausted"),
     (
         r"(?:Exception in thread \".*\" )?(?:java\.awt\.\w+: )?Can't connect to X11 window server using '.*' as the value of .*",
         "display_missing",

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
@@ -14,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     finding,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Mount
 
 MODES = ("paper", "live", "both")
 
@@ -273,7 +276,24 @@ def settings_unwritable(case: Case) -> Proof | None:
     return Proof(
         f"the gateway can not write its settings{f' in {locked[0].target}' if locked else ''}",
         (case.container_quotes() if _not_up(case) else ()) + mounts + case.log_quotes(),
+        (_make_writable(locked[0]), _start_after(case)) if locked else (),
     )
+
+
+def _make_writable(mount: Mount) -> str:
+    if mount.read_only:
+        return f"Where the container is defined, mount {mount.target} without read-only (:ro), and create it anew: docker compose up -d"
+    return (
+        "On {machine}, give it to the gateway's user, whose uid is 1000: sudo chown -R 1000:1000"
+        f" {shlex.quote(quote(mount.source or ''))}"
+    )
+
+
+def _start_after(case: Case) -> str:
+    """A container that Docker starts again needs nobody for it, but may ask somebody for a second factor."""
+    if case.gateway.container.status == "restarting":
+        return "Docker then starts it by itself within a minute, and it logs in: for a live account have the phone at hand."
+    return "Then start it once, with the phone at hand for a live account: docker start {name}"
 
 
 @finding(

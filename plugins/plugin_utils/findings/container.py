@@ -21,6 +21,11 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Event
 #: (IBC ErrorCodes.java:23; ibcstart.sh:541).
 WORTH_A_START = (0, 76, 134, 139)
 
+#: Java's heap in MiB unless the image is told otherwise (gnzsnz common.sh:131-141).
+DEFAULT_HEAP = 768
+
+START_ONCE = "Then start it once, with the phone at hand for a live account: docker start {name}"
+
 #: So many starts within so long are a loop.
 LOOP_STARTS = 3
 LOOP_SPAN = timedelta(minutes=15)
@@ -211,7 +216,7 @@ def paused(case: Case) -> Proof | None:
     fix=(
         "Compare the limit in the evidence with the heap. Raise the container's memory limit to about twice the heap, or lower the heap.",
         "If the machine itself is short: free -m; docker stats --no-stream",
-        "Then start it, once: docker start {name}",
+        START_ONCE,
     ),
     explains=("container.killed", "container.failed", "container.crash_loop", "gateway.not_running", *CLOSED_PORT),
     remedy_reason="it would run into the same wall again",
@@ -221,13 +226,22 @@ def out_of_memory(case: Case) -> Proof | None:
     container = case.gateway.container
     if not _out_of_memory(case) or not (case.ended or container.status == "restarting"):
         return None
-    limit = f"memory limit {container.memory.limit // 1_000_000} MB" if container.memory.limit else "no memory limit"
-    heap_variable = case.family.variable("java_heap_mb") if case.family else None
-    heap = case.variable(heap_variable or "") or "768 MB, the default"
+    limit = f"memory limit {container.memory.limit >> 20} MiB" if container.memory.limit else "no memory limit"
+    told = case.variable((case.family.variable("java_heap_mb") if case.family else None) or "JAVA_HEAP_SIZE")
+    told = told.lower().removesuffix("m")  # ibcontroller wants the unit
+    heap = int(told) if told.isdecimal() else DEFAULT_HEAP
+    size = f"Java heap {heap} MiB" + ("" if told.isdecimal() else ", the default")
     who = "the container's limit" if container.oom_killed else "the machine's memory"
+    update = f"docker update --memory={2 * heap}m --memory-swap={2 * heap}m {{name}}"
+    mend = (
+        f"Raise its limit to twice the heap, and do the same where the container is defined: {update}"
+        if container.oom_killed
+        else "See what uses the machine's memory, and give the gateway room: free -m; docker stats --no-stream"
+    )
     return Proof(
         f"killed by the kernel for memory: {who} was used up",
-        case.container_quotes(f"{limit}; Java heap {heap}"),
+        case.container_quotes(f"{limit}; {size}"),
+        (mend, START_ONCE),
         since=container.finished_at,
     )
 

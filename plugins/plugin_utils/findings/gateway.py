@@ -27,6 +27,8 @@ USUAL_START = 120
 #: So many connections that the gateway does not accept, or not close, show that its API thread hangs (gnzsnz/ib-gateway-docker#336).
 PILE = 10
 
+STOP_CLIENTS = "Stop the clients that keep reconnecting: each leaves one more connection behind."
+
 #: What a gateway process that did not come up shows.
 NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
 
@@ -157,7 +159,9 @@ def heap_exhausted(case: Case) -> Proof | None:
     if proof is None:
         return None
     stopped_answering = not case.alive or (case.api.outcome is not None and not case.served)
-    return Proof(proof.summary, proof.evidence, severity="down" if stopped_answering else None, since=proof.since)
+    heap = case.quote("health", f"JAVA_HEAP_SIZE {case.variable('JAVA_HEAP_SIZE') or '768, the default'}")
+    since = case.run.evidence[-1].at if case.run.evidence else case.run.since
+    return Proof(proof.summary, (*proof.evidence, heap), severity="down" if stopped_answering else None, since=since)
 
 
 @finding(
@@ -180,15 +184,15 @@ def heap_exhausted(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def login_window_unknown(case: Case) -> Proof | None:
+    ended = case.log.history.by_exit_code if case.log else {}
+    seen = ended.get("88", 0) + ended.get("1112", 0)
+    times = f", {case.counted(seen)} times so far" if seen > 1 else ""
+    summary = f"the controller did not recognise the login window in time{times}"
+    # It is started again without limit (IBC SessionManager.java:63, ibcstart.sh:543).
     exits = case.run.last_exit.code if case.run.last_exit else None
-    looping = (
-        case.alive and exits in (88, 1112) and case.run.state in COMING_UP
-    )  # IBC SessionManager.java:63, ibcstart.sh:543
-    if looping and not case.served and not case.says("gateway.login_window_unknown"):
-        return Proof(
-            "the login window was not recognised in time (exit code 88), and is tried again", case.log_quotes()
-        )
-    return _by_log(case, "gateway.login_window_unknown", "the controller did not recognise the login window in time")
+    looping = case.alive and exits in (88, 1112) and case.run.state in COMING_UP and not case.served
+    proof = _by_log(case, "gateway.login_window_unknown", summary)
+    return proof or (Proof(summary, case.log_quotes()) if looping else None)
 
 
 @finding(
@@ -240,7 +244,7 @@ def piled_up(gateway: GatewayHealth, ports: Collection[int]) -> list[str]:
         " makes it worse."
     ),
     fix=(
-        "Stop the clients that keep reconnecting.",
+        STOP_CLIENTS,
         "Where the command server is on and a daily restart is configured, a soft restart keeps the session (send RESTART to it).",
         "Else restart once, with time to close in order: docker restart -t 90 {name} (a full login).",
     ),
@@ -259,9 +263,16 @@ def hung(case: Case) -> Proof | None:
     if silent_inside:
         seen.append(f"silent {case.inside.attempts} times when asked from inside")
     soft = soft_restart_possible(case)
+    port = case.setting("CommandServerPort", "")
+    mend = (
+        f"Restart it softly, which keeps the session: send RESTART to its command server, port {port} inside the container."
+        if soft
+        else "Restart once, with time to close in order: docker restart -t 90 {name} (a full login; for a live account have the phone at hand)."
+    )
     return Proof(
         f"accepts connections and serves none: {seen[0]}",
         tuple(case.quote("health", words) for words in seen) + case.api_quotes(),
+        (STOP_CLIENTS, mend),
         remedy="soft_restart" if soft else None,
         remedy_reason="a soft restart keeps the session" if soft else None,
     )

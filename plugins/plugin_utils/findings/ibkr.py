@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.module_utils.attempt import FARM_DOWN, IBKR_BACK, IBKR_LOST
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
@@ -31,7 +31,8 @@ LINKED = (*IBKR_BACK, *FARM_DOWN.values())
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def disconnected(case: Case) -> Proof | None:
-    away = case.api.outcome == "ready_ibkr_away"
+    # Account values can come out of the gateway's memory: that they came does not bring the link back.
+    away = case.api.outcome == "ready_ibkr_away" or case.api.problem == "ibkr.disconnected"
     # Without a link a gateway still answers with order id and accounts: only what came from IBKR outweighs the log.
     linked = case.api.outcome == "account_ok" or any(note.code in LINKED for note in case.api.notices)
     lost = case.state == "connection_lost" and not linked
@@ -40,8 +41,10 @@ def disconnected(case: Case) -> Proof | None:
     notices = tuple(
         case.quote("api", f"{note.code} {note.text}", note.at) for note in case.api.notices if note.code in IBKR_LOST
     )
+    since = moment(case.run.since) if lost else None
+    lasting = f", since {since:%H:%M:%S} UTC ({countdown((case.now - since).total_seconds())})" if since else ""
     return Proof(
-        "the gateway has lost its link to IBKR",
+        f"the gateway has lost its link to IBKR{lasting}",
         notices + (case.log_quotes() if lost else ()),
         since=case.run.since if lost else None,
     )

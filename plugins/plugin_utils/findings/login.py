@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
@@ -33,6 +34,17 @@ UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loadi
 #: So many attempts within an hour, none of which led to a session, are a loop (IBC: the second turn is one already).
 LOOP_ATTEMPTS = 3
 
+#: What ends attempts that go on by themselves, and the first step where they do.
+STOP = "docker update --restart=no {name} && docker stop -t 90 {name}"
+STOP_IT = f"Stop it now: {STOP}"
+
+#: How to find out whether credentials work, without another attempt of the gateway.
+TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
+CORRECT = (
+    "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the"
+    " container anew."
+)
+
 #: What a log says when the same user is logged in somewhere else.
 OTHER_SESSION = (
     "session_found",
@@ -41,6 +53,15 @@ OTHER_SESSION = (
     "session_settled",
     "session_yielded",
     "session_taken",
+)
+
+#: A throttle is the echo of attempts that failed.
+FIND_OUT_WHY = "Find out why the attempts before failed: docker logs --tail 300 {name}"
+
+WHO_TOOK_IT = "Find out who logged in: IBKR Mobile, TWS, the Client Portal, another gateway with the same user."
+SLOT = "A session left behind by a kill frees itself after a while; logging in with IBKR Mobile as that user frees it at once."
+KEEP_IT = (
+    "Give the gateway a user of its own, and EXISTING_SESSION_DETECTED_ACTION=primary if it should keep its session."
 )
 
 #: After another login was seen, one's own would throw that one out again (facts: IBC re-login, ExistingSessionDetectedAction).
@@ -75,12 +96,27 @@ def _answered_by_restart(case: Case) -> bool:
     return recent and not parked and case.run.problem in REFUSALS
 
 
-def protecting(case: Case, proof: Proof) -> Proof:
-    """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person."""
+def protecting(case: Case, proof: Proof, afterwards: tuple[str, ...] = ()) -> Proof:
+    """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person.
+
+    `afterwards` are the steps that mend it once it is stopped, where those of the registration do not begin with the stop.
+    """
     again = tries_again(case)
     if again is None:
         return proof
-    return replace(proof, remedy="stop_to_protect_account", remedy_reason=again)
+    fix = (STOP_IT, *afterwards) if afterwards else ()
+    return replace(proof, fix=fix, remedy="stop_to_protect_account", remedy_reason=again, next_command=STOP)
+
+
+def _attempts(case: Case) -> str:
+    """How often it was tried lately, where that is more than once."""
+    attempts = (case.log.history.login_attempts_last_hour or 0) if case.log else 0
+    return f", {case.counted(attempts)} attempts within the last hour" if attempts > 1 else ""
+
+
+def _once_more(case: Case) -> str:
+    """The command that lets it log in again."""
+    return "docker start {name}" if case.ended else "docker restart -t 90 {name}"
 
 
 def _proof(case: Case, summary: str) -> Proof:
@@ -106,7 +142,12 @@ def _proof(case: Case, summary: str) -> Proof:
 def api_not_permitted(case: Case) -> Proof | None:
     if not case.says("login.api_not_permitted"):
         return None
-    return protecting(case, _proof(case, "IBKR says that the account may not use the API"))
+    proof = _proof(case, "IBKR says that the account may not use the API")
+    return protecting(
+        case,
+        proof,
+        ("Log in to the Client Portal as this user: finish pending tasks, and check that it may use the API.",),
+    )
 
 
 @finding(
@@ -145,8 +186,8 @@ def account_locked(case: Case) -> Proof | None:
     ),
     fix=(
         "Do not restart it: each start is another failed login, and ten within a day lock the account.",
-        "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together.",
-        "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the container anew.",
+        TRY_BY_HAND,
+        CORRECT,
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="each attempt counts towards a lock of the account",
@@ -155,7 +196,12 @@ def account_locked(case: Case) -> Proof | None:
 def credentials_rejected(case: Case) -> Proof | None:
     if not case.says("login.credentials_rejected"):
         return None
-    return protecting(case, _proof(case, "IBKR refused the user name or password that were typed"))
+    proof = _proof(case, f"IBKR refused the user name or password that were typed{_attempts(case)}")
+    # A window that only says "Login failed" can also be a server that dropped the login (facts: IBC, section 11).
+    by_hand = (
+        "If the login by hand works, IBKR dropped the gateway's: wait an hour, then start it once: docker start {name}"
+    )
+    return protecting(case, proof, (TRY_BY_HAND, by_hand, f"Else: {CORRECT[0].lower()}{CORRECT[1:]}"))
 
 
 @finding(
@@ -261,9 +307,9 @@ def not_submitted(case: Case) -> Proof | None:
         " way and ends. Starting it again throws the other session out, which may be a person trading by hand."
     ),
     fix=(
-        "Find out who logged in: IBKR Mobile, TWS, the Client Portal, another gateway with the same user.",
-        "When that session may end: docker start {name}, or docker restart -t 90 {name} if it still runs.",
-        "Give the gateway a user of its own, and EXISTING_SESSION_DETECTED_ACTION=primary if it should keep its session.",
+        WHO_TOOK_IT,
+        "When that session may end, start this one again; for a live account have the phone at hand.",
+        KEEP_IT,
     ),
     explains=("login.existing_session", *NO_LOGIN),
     remedy_reason="a start would throw out whoever took the session",
@@ -272,7 +318,8 @@ def not_submitted(case: Case) -> Proof | None:
 def taken_over(case: Case) -> Proof | None:
     if not case.says("login.taken_over"):
         return None
-    return _proof(case, "another login of the same user took the session")
+    again = f"When that session may end (for a live account with the phone at hand): {_once_more(case)}"
+    return replace(_proof(case, "another login of the same user took the session"), fix=(WHO_TOOK_IT, again, KEEP_IT))
 
 
 @finding(
@@ -286,8 +333,9 @@ def taken_over(case: Case) -> Proof | None:
     ),
     fix=(
         "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
-        "A session left behind by a kill frees itself after a while; logging in with IBKR Mobile as that user frees it at once.",
-        "Set EXISTING_SESSION_DETECTED_ACTION=primary where this gateway should win, and give it a user of its own.",
+        SLOT,
+        "Answer the window (VNC), or start the gateway once more; for a live account have the phone at hand.",
+        KEEP_IT,
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="going on would throw out whoever has the session",
@@ -297,10 +345,18 @@ def existing_session(case: Case) -> Proof | None:
     if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.served):
         return None
     gave_way = not case.alive or case.run.state in ("shutting_down", "ended") or case.continues_failure
+    # The window stays when the other session is gone (IBC ExistingSessionDetectedDialogHandler.java:40).
+    answer = "" if gave_way else "answer the window (VNC), or "
     return Proof(
         "the same user is logged in elsewhere; "
         + ("this gateway gave way" if gave_way else "the gateway asks what to do"),
         (case.container_quotes() if case.ended else ()) + case.log_quotes(),
+        (
+            "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
+            SLOT,
+            f"Then {answer}log in again (for a live account with the phone at hand): {_once_more(case)}",
+            KEEP_IT,
+        ),
         severity="down" if gave_way else None,
         since=case.run.since,
     )
@@ -317,8 +373,8 @@ def existing_session(case: Case) -> Proof | None:
     ),
     fix=(
         "Leave it alone for 15 to 60 minutes; make sure that nothing else logs in as this user.",
-        "Find out why the attempts before failed: docker logs --tail 300 {name}",
-        "Then restart once: docker restart -t 90 {name}",
+        FIND_OUT_WHY,
+        "Then start it once, with the phone at hand for a live account: docker restart -t 90 {name}",
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="every attempt prolongs the wait",
@@ -327,9 +383,21 @@ def existing_session(case: Case) -> Proof | None:
 def throttled(case: Case) -> Proof | None:
     if not case.says("login.throttled"):
         return None
-    until = f", wait until {case.run.deadline}" if case.run.deadline else ""
-    proof = _proof(case, f"too many failed login attempts{until}")
-    return protecting(case, replace(proof, deadline=case.run.deadline))
+    until = moment(case.run.deadline)
+    left = (until - case.now).total_seconds() if until else 0.0
+    summary, patience = "too many failed login attempts", "Leave it alone for 15 to 60 minutes"
+    proof = _proof(case, summary)
+    if until and left > 0:
+        summary += f", wait until {until:%H:%M:%S} UTC ({countdown(left)} left)"
+        patience = f"Leave it alone until {until:%H:%M:%S} UTC, better for an hour"
+    elif until:
+        summary += f"; the wait that IBKR asked for was over at {until:%H:%M:%S} UTC"
+        patience = "The wait is over; an hour is safer"
+        proof = replace(proof, remedy="ask_person", remedy_reason="the wait is over, and nothing logs in by itself")
+    steps = (f"{patience}; make sure that nothing else logs in as this user.", FIND_OUT_WHY)
+    ready = "Then start it once, with the phone at hand for a live account"
+    proof = replace(proof, summary=summary, fix=(*steps, f"{ready}: {_once_more(case)}"), deadline=case.run.deadline)
+    return protecting(case, proof, (*steps, f"{ready}: docker start {{name}}"))
 
 
 @finding(
@@ -438,7 +506,9 @@ def looping(case: Case) -> Proof | None:
     repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.served
     if not case.says("login.looping") and not repeats:
         return None
-    return _proof(case, f"logs in again and again without success: {attempts} attempts within the last hour")
+    return _proof(
+        case, f"logs in again and again without success: {case.counted(attempts)} attempts within the last hour"
+    )
 
 
 @finding(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: Dependency order: a broken layer explains those after it.
 LAYERS = (
@@ -119,12 +120,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Found:
-    """A finding that was proven for one gateway."""
+    """A finding that was proven for one gateway and, if an operator said not to care about it, what says so."""
 
     finding: Finding
     proof: Proof
     endpoint: str | None = None
     consequence_of: str | None = None
+    suppressed: Suppression | None = None
 
     @property
     def severity(self) -> str:

@@ -7,9 +7,10 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import console, wire
+from .heap import OutOfMemoryError
 
 if TYPE_CHECKING:
     from .program import Gateway
@@ -29,6 +30,9 @@ _AWAY = (2110, "Connectivity between Trader Workstation and server is broken. It
 _TAKEN = (326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
 _READ_ONLY = "The API interface is currently in Read-Only mode."
 _NO_REQUEST = -1
+_BUFFER = 8192  # bytes of heap that a thread needs for each message
+
+_Message = TypeVar("_Message")
 
 
 class Client:
@@ -52,7 +56,10 @@ class Api:
         self._port = port
         self._server: asyncio.Server | None = None
         self._clients: dict[int, Client] = {}
+        self._abandoned: list[Client] = []  # connections that no thread is left to close
         self._link_up = True
+        self._threads_run = asyncio.Event()
+        self._threads_run.set()
         self._next_order_id = 1
         self._answers: dict[str, Callable[[Client, list[str]], Awaitable[None]]] = {
             "5": self._open_orders,
@@ -80,6 +87,10 @@ class Api:
         for client in list(self._clients.values()):
             client.writer.close()
 
+    def hang(self) -> None:
+        """Its threads wait for each other for ever: connections are accepted, and neither served nor closed any more."""
+        self._threads_run.clear()
+
     def link_lost(self) -> None:
         self._link_up = False
         self._tell_all(*_LOST)
@@ -89,27 +100,43 @@ class Api:
         self._tell_all(*_RESTORED)
 
     def _tell_all(self, code: int, text: str) -> None:
-        for client in self._clients.values():
-            client.notice(code, text)
+        if self._threads_run.is_set():
+            for client in self._clients.values():
+                client.notice(code, text)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(reader, writer)
         try:
-            # Alone in its segment: some clients read it with one recv and throw the rest away.
-            version = wire.agreed_version(await wire.read_hello(reader))
-            client.send(version, time.strftime("%Y%m%d %H:%M:%S %Z"))
-            await writer.drain()
-            while True:
-                await self._answer(client, await wire.read_fields(reader))
-                await writer.drain()
+            await self._converse(client)
+        except OutOfMemoryError as error:
+            error.end(f"JTS-EServerSocket-{writer.get_extra_info('peername')[1]}")
+            self._abandoned.append(client)
+            return
         except (OSError, EOFError, LookupError, ValueError):
             pass  # gone, or talks something else: cut off
+        if client.id is not None:
+            del self._clients[client.id]
+            console.raw(f"remove Client {client.id}")
+        writer.close()
+
+    async def _converse(self, client: Client) -> None:
+        # Alone in its segment: some clients read it with one recv and throw the rest away.
+        version = wire.agreed_version(await self._next(wire.read_hello(client.reader)))
+        client.send(version, time.strftime("%Y%m%d %H:%M:%S %Z"))
+        await client.writer.drain()
+        while True:
+            await self._answer(client, await self._next(wire.read_fields(client.reader)))
+            await client.writer.drain()
+
+    async def _next(self, message: Awaitable[_Message]) -> _Message:
+        """What a client sends next, or that it is gone: neither is noticed while the threads hang."""
+        try:
+            received = await message
         finally:
-            if client.id is not None:
-                del self._clients[client.id]
-                console.raw(f"remove Client {client.id}")
-            writer.close()
+            await self._threads_run.wait()
+        self._gateway.heap.need(_BUFFER)
+        return received
 
     async def _answer(self, client: Client, fields: list[str]) -> None:
         request = fields[0] if fields else ""

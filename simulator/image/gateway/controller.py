@@ -1,6 +1,6 @@
 """The stand-in for IBC: watches the Gateway's windows, types, presses buttons, and tells the log.
 
-Texts and order are those of IBC 3.24.1.
+Texts and order are those of IBC 3.24.1, but for what `releases.py` says of an earlier release.
 """
 
 from __future__ import annotations
@@ -8,38 +8,46 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import console, exits, pace, schedule
 from .program import Gateway, LoginWindow
+from .releases import Release
 from .second_factor import SecondFactorClock
 from .settings import Settings
 from .windows import Window
+
+if TYPE_CHECKING:
+    from .commands import CommandServer
+
+_ConfigurationTask = tuple[str, Callable[[], None]]
 
 _WAIT = re.compile(r"Please wait (?:(\d+) minutes?)?(?: ?& ?)?(?:(\d+) seconds?)? before")
 
 
 class Controller:
-    def __init__(self, settings: Settings, directory: Path, session_id: str, mode: str) -> None:
+    def __init__(self, settings: Settings, release: Release, directory: Path, session_id: str, mode: str) -> None:
         self._settings = settings
+        self._release = release
         self._directory = directory
         self._session_id = session_id
         self._mode = mode
         self._attempts = 0
         self._told_other_session_to_go = False
-        self._configured = False
+        self._stopping = False
         self._login_window: LoginWindow | None = None
         self._clock = SecondFactorClock(settings)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.gateway: Gateway  # set by whoever brings the two together
+        self._configuration_tasks = self._tasks_at_start()
+        self.gateway: Gateway  # set by whoever brings these together
+        self.commands: CommandServer
 
     # Configuration tasks wait for the configuration dialog from the start
 
     def announce_configuration(self) -> None:
-        tasks = self._configuration_tasks()
-        for number, _ in enumerate(tasks):
+        for number, _ in enumerate(self._configuration_tasks):
             console.message("Getting config dialog")
             console.message(
                 "Waiting for config dialog future to complete" if number else "Creating config dialog future"
@@ -48,8 +56,8 @@ class Controller:
                 console.message("Getting main window")
                 console.message("Creating main window future")
 
-    def _configuration_tasks(self) -> list[tuple[str, Callable[[], None]]]:
-        tasks: list[tuple[str, Callable[[], None]]] = []
+    def _tasks_at_start(self) -> list[_ConfigurationTask]:
+        tasks: list[_ConfigurationTask] = []
         if self._settings.text("ReadOnlyApi"):
             tasks.append(("Setting ReadOnlyApi", self._set_read_only))
         if self._settings.text("AutoRestartTime"):
@@ -65,13 +73,12 @@ class Controller:
         console.message(f"Read-Only API checkbox is {state} set to: {str(wanted).lower()}")
 
     def _set_restart_time(self) -> None:
-        self._set_time("Auto restart", "AutoRestartTime", lambda at: self.gateway.restart_daily_at(at))
+        self._set_time("Auto restart", self._settings.text("AutoRestartTime"), self.gateway.restart_daily_at)
 
     def _set_logoff_time(self) -> None:
-        self._set_time("Auto logoff", "AutoLogoffTime", lambda at: self.gateway.log_off_daily_at(at))
+        self._set_time("Auto logoff", self._settings.text("AutoLogoffTime"), self.gateway.log_off_daily_at)
 
-    def _set_time(self, what: str, setting: str, apply: Callable[[Any], None]) -> None:
-        text = self._settings.text(setting)
+    def _set_time(self, what: str, text: str, apply: Callable[[time], None]) -> None:
         at = schedule.time_of_day(text)
         if at is None:
             console.error(f'{what} time setting must be hh:mm AM or hh:mm PM, for example "09:30 AM" or "04:00 PM"')
@@ -90,7 +97,7 @@ class Controller:
 
     def _opened(self, window: Window) -> None:
         title = window.title
-        if isinstance(window, LoginWindow):
+        if isinstance(window, LoginWindow) and title in self._release.login_titles:
             self._login_window = window
             console.message("Login dialog WINDOW_OPENED: LoginState is LOGGED_OUT")
             self._run(self._log_in())
@@ -107,11 +114,9 @@ class Controller:
         elif "too many failed login attempts" in window.text.lower():
             self._throttled(window)
         elif title == "Login failed":
-            console.message("Login failed")
-            self._cold_restart(window)
+            self._login_failed(window)
         elif title == "Login Error":
-            console.message(f"Login error message:\n{window.text}")
-            self._cold_restart(window)
+            self._login_error(window)
         elif title == "Warning" and self._settings.flag("AcceptNonBrokerageAccountWarning", True):
             self._click(window, "I understand and accept")
         elif "Trader Workstation Configuration" in title:
@@ -125,15 +130,31 @@ class Controller:
         elif window.title == "Starting application..." and self.gateway.logged_in and not self._clock.logged_in:
             self._clock.logged_in = True
             console.message("Login has completed")
+            if self._login_window is None and self._release.breaks_after_restart:
+                console.exception(
+                    "java.lang.NullPointerException", "ibcalpha.ibc.LoginManager.setLoginState(Unknown Source)"
+                )
+                exits.after_error(exits.UNHANDLED_EXCEPTION)
 
     def _main_window_found(self) -> None:
         console.message("Found Gateway main window")
-        if self._configuration_tasks():
+        if self._configuration_tasks:
             console.message("Got main window from future")
             console.message("Invoking config dialog menu")
             self.gateway.open_configuration()
 
     # Login
+
+    def expect_login_window(self, seconds: int) -> None:
+        """A window that this release does not know is none."""
+
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            if self._login_window is None:
+                console.error("IBC closing after TWS/Gateway failed to display login dialog")
+                exits.after_error(exits.LOGIN_DIALOG_DISPLAY_TIMED_OUT)
+
+        self._run(wait())
 
     async def _log_in(self) -> None:
         window = self._login_window
@@ -149,7 +170,8 @@ class Controller:
             return
         self._attempts += 1
         console.message(f"Login attempt: {self._attempts}")
-        console.message(f"trading mode from settings: tradingMode={self._mode}")
+        if self._release.mode_told_twice:
+            console.message(f"trading mode from settings: tradingMode={self._mode}")
         self._clock.start()
         button = next(iter(window.buttons))
         self._click(window, button)
@@ -192,13 +214,99 @@ class Controller:
         self._click(window, "OK")
         self._run(self._log_in_after(seconds))
 
+    def _login_failed(self, window: Window) -> None:
+        console.message("Login failed")
+        if self._release.after_login_failed == "cold restart":
+            self._cold_restart(window)
+        else:
+            console.message("Ensure login frame visible")
+            self._click(window, "OK")
+
+    def _login_error(self, window: Window) -> None:
+        if self._release.after_login_error == "nothing":  # but to this one (LoginErrorDialogHandler.java at 3.18.0)
+            if "Server disconnected" in window.text:
+                self._click(window, "OK")
+            return
+        console.message(f"Login error message:\n{window.text}")
+        if self._release.after_login_error == "cold restart":
+            self._cold_restart(window)
+        else:
+            self._click(window, "OK")
+
     def _cold_restart(self, window: Window) -> None:
-        """Answered by an orderly stop and a flag that asks the start script for a full login."""
         console.message("Cold restart in progress")
-        (self._directory / f"COLDRESTART{self._session_id}").touch()
+        self._ask_for_cold_restart()
         self._click(window, "OK")
-        console.message("Login has not completed: exiting immediately")
-        exits.halt(0)
+        self._stop()
+
+    def _ask_for_cold_restart(self) -> None:
+        """A flag that tells the start script to begin with a full login."""
+        (self._directory / f"COLDRESTART{self._session_id}").touch()
+
+    # The end, as asked for by a command, a schedule or a refused login (StopTask.java:40-90)
+
+    def stop(self) -> bool:
+        """False where that is under way already."""
+        if self._stopping:
+            console.message("STOP already in progress")
+            return False
+        self._stopping = True
+        self._run(self._stop_soon())
+        return True
+
+    async def _stop_soon(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if not self._clock.logged_in:
+            self.commands.close()
+            console.message("Login has not completed: exiting immediately")
+            exits.halt(0)
+        console.message("Login has completed: exiting via [File, Close] menu")
+        console.message("Getting main window")
+        console.message("Main window already found")
+        self.gateway.close_from_menu()
+
+    def plan_cold_restart(self) -> None:
+        """On Sundays (IbcTws.java:360-380); nothing where the setting is empty or unknown to the release."""
+        text = self._settings.text("ColdRestartTime")
+        if not (text and self._release.cold_restart_plan):
+            return
+        at = schedule.time_of_24_hours(text)
+        if at is None:
+            console.error(f"Invalid ColdRestartTime setting: '{text}'; format should be: hh:mm")
+            exits.after_error(exits.INVALID_SETTING_VALUE)
+        moment = schedule.next_sunday(at, datetime.now())
+        console.message(self._release.cold_restart_plan.format(moment=f"{moment:%Y/%m/%d %H:%M}"))
+
+        async def wait_and_restart() -> None:
+            await schedule.until(moment)
+            self._ask_for_cold_restart()
+            self._stop()
+
+        self._run(wait_and_restart())
+
+    def restart_soon(self, pause: bool = False) -> str:
+        """Let the Gateway restart at the next full minute, which it does without a login; the time as it is shown."""
+        if pause:
+            (self._directory / f"PAUSE{self._session_id}").touch()
+        at = schedule.next_minute(datetime.now()).strftime("%I:%M %p")
+        console.message(f"Setting auto-restart time to {at}")
+        console.message("Getting config dialog")
+        console.message("Creating config dialog future")
+        console.message("Getting main window")
+        set_time: _ConfigurationTask = (
+            "Setting Auto restart time",
+            lambda: self._set_time("Auto restart", at, self.gateway.restart_daily_at),
+        )
+        self._configuration_tasks.append(set_time)
+        if self.gateway.main_window is None:
+            console.message("Waiting for main window future to complete")
+        else:
+            console.message("Main window already found")
+            console.message("Invoking config dialog menu")
+            self.gateway.open_configuration()
+        return at
 
     # Another session of the same user (ExistingSessionDetectedDialogHandler.java:40-145)
 
@@ -232,21 +340,22 @@ class Controller:
 
     def _shutting_down(self) -> None:
         """A configuration task that still waits for its dialog gets none, and that ends IBC."""
-        tasks = self._configuration_tasks()
-        if tasks and not self._configured:
-            console.message(tasks[0][0])
-            console.exception("null")
+        self.commands.close()
+        if self._configuration_tasks:
+            console.message(self._configuration_tasks[0][0])
+            # Its message is `null`; which exception it is, is not known.
+            console.exception("java.lang.NullPointerException", "ibcalpha.ibc.ConfigurationTask.run(Unknown Source)")
             exits.after_error(exits.UNHANDLED_EXCEPTION)
 
     async def _configure(self, window: Window) -> None:
-        tasks = self._configuration_tasks()
+        tasks, self._configuration_tasks = self._configuration_tasks, []
         for _ in tasks:
             console.message("Got config dialog from future")
         for title, task in tasks:
             console.message(title)
             task()
-        self._configured = True
-        console.message("Configuration tasks completed")
+        if self._release.configured_text:
+            console.message(self._release.configured_text)
         self._click(window, "OK")
 
     def _click(self, window: Window, button: str) -> None:

@@ -10,7 +10,9 @@ from . import console
 UNHANDLED_EXCEPTION = 1100
 INI_FILE_DOES_NOT_EXIST = 1103
 INVALID_TRADING_MODE = 1104
+INVALID_SETTING_VALUE = 1105
 SECOND_FACTOR_LOGIN_TIMED_OUT = 1111
+LOGIN_DIALOG_DISPLAY_TIMED_OUT = 1112
 
 
 def halt(code: int = 0) -> NoReturn:
@@ -19,5 +21,5 @@ def halt(code: int = 0) -> NoReturn:
 
 
 def after_error(code: int) -> NoReturn:
-    console.message(f"Exiting after error with exit code={code}")
+    console.exit_announced(code)
     halt(code)

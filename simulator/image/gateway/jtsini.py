@@ -6,6 +6,7 @@ import configparser
 from pathlib import Path
 
 from . import console
+from .releases import Release
 
 _REQUIRED = (
     ("Logon", "s3store", "true"),
@@ -13,17 +14,17 @@ _REQUIRED = (
     ("Logon", "displayedproxymsg", "1"),
     ("Logon", "UseSSL", "true"),
     ("IBGateway", "ApiOnly", "true"),
-    ("IBGateway", "TrustedIPs", "127.0.0.1"),
 )
+_TRUSTED_IPS = ("IBGateway", "TrustedIPs", "127.0.0.1")
 
 
-def ensure_required_lines(path: Path) -> None:
+def ensure_required_lines(path: Path, release: Release) -> None:
     console.message(f"Ensuring {path} contains required minimal lines")
     lines = configparser.RawConfigParser(strict=False)
     lines.optionxform = str  # type: ignore[assignment,method-assign]  # how configparser documents it
     lines.read(path, encoding="utf-8")
     changed = False
-    for section, name, value in _REQUIRED:
+    for section, name, value in (*_REQUIRED, _TRUSTED_IPS) if release.writes_trusted_ips else _REQUIRED:
         if lines.has_option(section, name):
             console.message(f"Found setting: [{section}]/{name}={lines.get(section, name)}")
             continue

@@ -11,6 +11,9 @@ from typing import Any
 #: The broker's name on the network that all containers of a simulation share, and its port for gateways.
 BROKER = ("ibkr.simulated", 4000)
 
+#: A message with a megabyte of data in it is shorter.
+_LONGEST = 2**21
+
 Message = dict[str, Any]
 
 
@@ -52,7 +55,7 @@ class Line:
 
     async def _connect(self) -> None:
         try:
-            reader, self._writer = await asyncio.wait_for(asyncio.open_connection(*BROKER), 5)
+            reader, self._writer = await asyncio.wait_for(asyncio.open_connection(*BROKER, limit=_LONGEST), 5)
         except (OSError, asyncio.TimeoutError) as error:
             raise Unreachable(str(error)) from error
         self._reader = asyncio.create_task(self._read(reader))

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import exits, pace
 from .api import Api
+from .heap import Heap, OutOfMemoryError
 from .line import Line, Message, Unreachable
 from .schedule import next_moment, until
 from .windows import Screen, Window
@@ -23,7 +24,10 @@ from .windows import Screen, Window
 _REFUSALS = {
     "unrecognized": ("Unrecognized Username or Password", "Please check your user name and password."),
     "login_failed": ("Login failed", "Login failed - Server disconnected, please try again"),
-    "locked": ("Login Error", "Your account has been locked. Please contact Client Services."),
+    "locked": (
+        "Login Error",
+        "Your account has been locked due to too many failed login attempts. Please contact Client Services.",
+    ),
     "token_expired": ("Login Error", "Soft token=0 received instead of expected permanent for {account}"),
 }
 
@@ -31,17 +35,18 @@ _REFUSALS = {
 class LoginWindow(Window):
     """The window that asks for credentials; `mode` is its live/paper switch."""
 
-    def __init__(self, log_in: Callable[[], None], mode: str) -> None:
-        super().__init__("frame", "IBKR Gateway", buttons={"Log In" if mode == "live" else "Paper Log In": log_in})
+    def __init__(self, title: str, log_in: Callable[[], None], mode: str) -> None:
+        super().__init__("frame", title, buttons={"Log In" if mode == "live" else "Paper Log In": log_in})
         self.mode = mode
         self.user = ""
         self.password = ""
 
 
 class Gateway:
-    def __init__(self, screen: Screen, directory: Path, mode: str, api_port: int) -> None:
+    def __init__(self, screen: Screen, directory: Path, mode: str, api_port: int, login_title: str, heap: Heap) -> None:
         self.screen = screen
         self.mode = mode
+        self.heap = heap
         self.account = ""
         self.logged_in = False
         self.read_only = True  # as a fresh installation (IBC IbcTws.java:598-607)
@@ -49,7 +54,7 @@ class Gateway:
         self._directory = directory
         self._line = Line(self._broker_says, self._broker_gone)
         self._api = Api(self, api_port)
-        self._login_window = LoginWindow(lambda: self._run(self._log_in()), mode)
+        self._login_window = LoginWindow(login_title, lambda: self._run(self._log_in()), mode)
         self._configuration_wanted = asyncio.Event()
         self._configuration: Window | None = None
         self._second_factor: asyncio.Queue[Message] = asyncio.Queue()
@@ -57,6 +62,8 @@ class Gateway:
         self._restart: asyncio.Task[None] | None = None
         self._token = ""
         self._user = ""
+        self._portfolio: Message = {}
+        self._listens = True
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What the person or controller before the screen may do
@@ -70,6 +77,19 @@ class Gateway:
     def open_configuration(self) -> None:
         """The menu item; the dialog appears once somebody is logged in."""
         self._configuration_wanted.set()
+        if self._configuration is not None:
+            self._run(self._show_configuration())
+
+    def reconnect_account(self) -> None:
+        """The key that logs in anew at IBKR: the link is gone for a moment."""
+
+        async def lose_and_restore() -> None:
+            self._link_changed(False)
+            await asyncio.sleep(pace.CONNECTING)
+            self._link_changed(True)
+
+        if self._reconnecting is None:
+            self._run(lose_and_restore())
 
     def close_from_menu(self) -> None:
         self._run(self._end("logout"))
@@ -83,11 +103,11 @@ class Gateway:
     # What the API asks
 
     async def portfolio(self) -> Message:
-        """Positions, orders and account values, as the broker's books have them."""
-        try:
-            return await self._line.ask("portfolio")
-        except Unreachable:
-            return {}
+        """Positions, orders and account values, as the broker's books have them; without a link, as they were last."""
+        if self._reconnecting is None:
+            with contextlib.suppress(Unreachable):
+                self._portfolio = await self._line.ask("portfolio")
+        return self._portfolio
 
     # Login
 
@@ -99,8 +119,8 @@ class Gateway:
         window = self._login_window
         await asyncio.sleep(pace.LOGIN_WINDOW_HIDES)
         self.screen.deactivate()
-        progress = await self._show_progress()
         self._user = window.user
+        progress = await self._show_progress()
         await self._converse(progress, "login", user=window.user, password=window.password, mode=self.mode)
 
     async def _resume(self, saved: Path) -> None:
@@ -129,7 +149,7 @@ class Gateway:
 
     async def _reachable(self) -> bool:
         try:
-            return bool((await self._line.ask("hello"))["link"])
+            return bool((await self._line.ask("hello", user=self._user))["link"])
         except Unreachable:
             return False
 
@@ -210,6 +230,7 @@ class Gateway:
         self.screen.close(progress)
         if self.mode == "paper" and self._configuration is None:
             await self._show_paper_notice()
+        await self.portfolio()
         await self._api.open()
         await self._line.ask("loaded")
         if self._configuration is None:
@@ -269,6 +290,18 @@ class Gateway:
             self._run(self._other_session_wants_in())
         elif kind == "relogin" and self.logged_in:
             self._run(self._log_in_again())
+        elif kind == "hang":
+            self._api.hang()
+        elif kind == "data" and self._listens:
+            self._keep(event["data"])
+
+    def _keep(self, data: str) -> None:
+        """What IBKR sends is kept until the thread that listens for it finds no more room."""
+        try:
+            self.heap.keep(data)
+        except OutOfMemoryError as error:
+            error.end("JTS-usfarmListener-61")
+            self._listens = False
 
     async def _other_session_wants_in(self) -> None:
         if await self._ask_about_other_session("Continue Login") == "continue":

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from .releases import Release
+
 _MASKED = ("IbLoginId", "IbPassword", "FIXLoginId", "FIXPassword")
 
 
@@ -28,9 +30,13 @@ class Settings:
         """Not trimmed: anything but yes and no is the default (IBC#314)."""
         return {"yes": True, "true": True, "no": False, "false": False}.get(self.text(name).lower(), default)
 
-    def dump(self) -> list[str]:
-        """As IBC prints them: sorted, and the credentials masked unless they are empty (DefaultSettings.java:55-82)."""
-        shown = {name: "***" if value and name in _MASKED else value for name, value in self.values.items()}
+    def dump(self, release: Release) -> list[str]:
+        """As IBC prints them: sorted, and the credentials masked (DefaultSettings.java:55-82)."""
+
+        def masked(name: str, value: str) -> bool:
+            return name in _MASKED and bool(value or release.masks_empty_credentials)
+
+        shown = {name: "***" if masked(name, value) else value for name, value in self.values.items()}
         return ["IBC Settings:", *(f"    {name}={shown[name]}" for name in sorted(shown)), "End IBC Settings", ""]
 
 

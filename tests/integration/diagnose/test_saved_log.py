@@ -8,25 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.integration.diagnose.conftest import LOCAL, Run
 
 Diagnose = Callable[..., Run]
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """A log in which a gateway waits for its second factor, in IBC's words, as `docker logs -t` gives it."""
-    path = tmp_path / "gateway.log"
-    lines = [
-        ("09:59:00", "version: 3.24.1"),
-        ("10:00:00", "Click button: Log In"),
-        ("10:00:03", "detected dialog entitled: Second Factor Authentication; event=Opened"),
-    ]
-    text = "".join(f"2026-03-02T{at}.000000000Z 2026-03-02 {at}:000 IBC: {said}\n" for at, said in lines)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_without_an_inventory(diagnose: Diagnose, log: Path) -> None:

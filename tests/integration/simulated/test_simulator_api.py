@@ -61,7 +61,10 @@ def test_taken_client_id_is_refused(paper: Running) -> None:
     assert with_client(paper.port(), connect_again) == [326]
 
 
-def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Broker) -> None:
+@pytest.mark.parametrize("whose", ["own", "everybody's"])
+def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Broker, whose: str) -> None:
+    user = paper.user if whose == "own" else None
+
     async def lose_link(client: IB) -> list[int]:
         codes: list[int] = []
         told = asyncio.Event()
@@ -73,7 +76,7 @@ def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Brok
         client.errorEvent += note
         for up in (False, True):
             told.clear()
-            await asyncio.to_thread(broker.link, up)
+            await asyncio.to_thread(broker.link, up, user)
             await asyncio.wait_for(told.wait(), 10)
         return codes
 

@@ -27,7 +27,7 @@ def as_in_life(running: Running, logs: list[str], newest_run_only: bool = False)
 
 def _newest_run(order: list[str]) -> list[str]:
     """From the last start script on: what comes before its first line belongs to an earlier container start."""
-    starts = [number for number, event in enumerate(order) if event == "Gateway finished"]
+    starts = [number for number, event in enumerate(order[:-1]) if event == "Gateway finished"]
     return order[starts[-1] + 1 :] if starts else order
 
 
@@ -36,10 +36,11 @@ def test_live_login_with_push(start: Start, known_logs: KnownLogs) -> None:
     as_in_life(running, known_logs("healthy", TRADING_MODE="live"))
 
 
-def test_push_that_nobody_answers_yet(start: Start, known_logs: KnownLogs) -> None:
-    running = start("live", user=_PUSH)
+@pytest.mark.parametrize("release", ["3.18.0", "3.20.0", "3.23.0", "3.24.1"])
+def test_push_that_nobody_answers_yet(start: Start, known_logs: KnownLogs, release: str) -> None:
+    running = start("live", user=_PUSH, release=release)
     running.wait_for_line("Second Factor Authentication initiated")
-    as_in_life(running, known_logs("twofa.pending", TRADING_MODE="live"))
+    as_in_life(running, known_logs("twofa.pending", release, TRADING_MODE="live"))
 
 
 def test_push_that_expires_and_is_not_asked_again(start: Start, known_logs: KnownLogs) -> None:
@@ -60,10 +61,32 @@ def test_missing_password_is_never_submitted(start: Start, known_logs: KnownLogs
     as_in_life(running, known_logs("config.credentials_missing", TRADING_MODE="paper"))
 
 
+def test_other_session_wins_and_the_error_is_not_shown(start: Start, known_logs: KnownLogs) -> None:
+    action = {"EXISTING_SESSION_DETECTED_ACTION": "secondary"}
+    running = start("live", user={"answer_delay": 60}, environment=action, release="3.23.0")
+    running.broker.log_in_elsewhere(running.user)
+    running.broker.set_answer_delay(running.user, 0)
+    assert running.wait_for_end() == 76
+    as_in_life(running, known_logs("login.existing_session", "3.23.0", **action))
+
+
+def test_failed_login_ends_where_the_cold_restart_is_not_found(start: Start, known_logs: KnownLogs) -> None:
+    running = start(user={"refused_as": "login_failed"}, password="not-the-password", release="3.20.0")
+    assert running.wait_for_end() == 0
+    as_in_life(running, known_logs("login.credentials_rejected", "3.20.0"), newest_run_only=True)
+
+
 def test_throttled_user_waits(start: Start, known_logs: KnownLogs) -> None:
     running = start(user={"throttled_until": time.time() + 287}, environment={"RELOGIN_AFTER_TWOFA_TIMEOUT": "yes"})
     running.wait_for_line("IBKR Login; event=Closed")
     as_in_life(running, known_logs("login.throttled", TRADING_MODE="paper"))
+
+
+def test_locked_user_is_told_so(start: Start, known_logs: KnownLogs) -> None:
+    running = start(user={"locked": True})
+    running.wait_for_line("Login Error; event=Opened")
+    running.wait_for_line("Your account has been locked")
+    as_in_life(running, known_logs("login.account_locked"))
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,18 @@ def test_after_silence_one_more_connection_and_no_third() -> None:
     assert (seen["outcome"], len(peer.links)) == ("silent_at_hello", 2)
 
 
+@pytest.mark.parametrize(("allowed", "connections"), [(0, 1), (1, 2), (2, 3)])
+def test_after_silence_no_more_connections_than_allowed(allowed: int, connections: int) -> None:
+    with Peer("silent") as peer:
+        ask(peer.port, timeout=1.5, attempts=5, after_silence=allowed)
+    assert len(peer.links) == connections
+
+
+def test_who_asks_but_once_after_silence_still_repeats_a_close() -> None:
+    with Peer("accept_fin", "healthy") as peer:
+        assert ask(peer.port, after_silence=0)["problem"] == "api.first_attempt_failed"
+
+
 def test_closes_are_repeated_as_often_as_allowed() -> None:
     with Peer("start_fin") as peer:
         ask(peer.port, attempts=4)
@@ -336,6 +348,7 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
                 {"gateway": "beta", "port": well.port, "skip": "its accept queue is full"},
                 {"gateway": "gamma", "port": well.port, "inside": "gamma"},
             ],
+            docker_host="unix:///nonexistent.sock",
             **SHORT,
         )
     found = [(each["gateway"], each["endpoint"], each["outcome"], each["problem"]) for each in result["endpoints"]]
@@ -347,6 +360,8 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
     ]
     assert all(set(each) == KEYS for each in result["endpoints"])
     assert result["endpoints"][2]["detail"] == "its accept queue is full"
+    assert result["endpoints"][3]["detail"].startswith("inside gamma: ")
+    assert "unix:///nonexistent.sock" in result["endpoints"][3]["detail"]
     assert len(well.links) == 1
 
 
@@ -372,6 +387,13 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
     ({"port": 4001, "retry_delay": -1}, "retry_delay is -1"),
     ({"port": 4001, "mute_wait": -1}, "mute_wait is -1"),
     ({"port": 4001, "expect_mode": "both"}, "allowed are paper, live"),
+    ({"port": 4001, "after_silence": -1}, "after_silence is -1"),
+    ({"port": 4001, "inside": "../etc"}, "inside is '../etc', no container's name"),
+    (
+        {"port": 4001, "inside": "gateway", "host": "alpha"},
+        "host is 'alpha' together with inside; allowed is an address",
+    ),
+    ({"port": 4001, "inside": "gateway", "docker_host": "nowhere"}, "docker_host 'nowhere'"),
 ]
 
 

@@ -557,3 +557,21 @@ def test_the_end_of_a_log_is_enough_for_an_open_prompt(keep: int, state: str, pr
     log.lines = log.lines[-keep:]
     found = stands(log, 900)
     assert (found.state, found.problem) == (state, problem)
+
+
+def test_after_the_login_evidence_begins_with_what_happened_to_the_session():
+    lost = stands(
+        Log().logged_in().frame("Connecting to server...").wait(6).frame("Attempt 2: Connecting to server...")
+    )
+    assert [event.text.rpartition("entitled: ")[2] for event in lost.evidence] == [
+        "Connecting to server...; event=Opened",
+        "Attempt 2: Connecting to server...; event=Opened",
+    ]
+    refused = stands(Log().submitted().authenticating().window(UNRECOGNIZED))
+    assert refused.evidence[0].kind == "login_clicked"
+
+
+def test_a_login_window_that_is_not_known_is_its_own_evidence():
+    unknown = stands(Log().start().frame("IBKR-Gateway").wait(60).raw("IBC returned exit status 88"))
+    assert unknown.problem == "gateway.login_window_unknown"
+    assert "IBKR-Gateway" in unknown.evidence[0].text

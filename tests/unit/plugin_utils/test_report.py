@@ -20,15 +20,12 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     STATUSES,
     Verdict,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
-from tests.unit.plugin_utils.verdicts import NOW, found, verdict
+from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
 
 WHEN = datetime.fromisoformat(NOW)
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
-
-
-def built(*verdicts: Verdict) -> dict[str, Any]:
-    return report.build(verdicts, len({each.host for each in verdicts}), NOW, "controller", "0.1.0", None)
 
 
 FLEET = (
@@ -52,12 +49,12 @@ def test_schema_is_a_schema_and_knows_every_word_of_the_registry() -> None:
 
 @pytest.mark.parametrize("verdicts", [(), FLEET[:1], FLEET], ids=["nothing", "healthy", "fleet"])
 def test_report_keeps_to_its_schema(verdicts: tuple[Verdict, ...]) -> None:
-    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(built(*verdicts))))
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(report_of(*verdicts))))
 
 
 @pytest.mark.parametrize("part", ["fleet", "gateways", "findings", "evidence", "facts"])
 def test_schema_misses_every_key_that_is_not_there(part: str) -> None:
-    whole = built(verdict(leading=found()))
+    whole = report_of(verdict(leading=found()))
     (row,) = whole["gateways"]
     (finding,) = row["findings"]
     sample = {
@@ -75,47 +72,55 @@ def test_schema_misses_every_key_that_is_not_there(part: str) -> None:
 
 
 def test_the_most_urgent_row_is_first() -> None:
-    rows = built(*FLEET)["gateways"]
+    rows = report_of(*FLEET)["gateways"]
     assert [row["status"] for row in rows] == ["down", "waiting", "unknown", "degraded", "starting", "healthy"]
 
 
 def test_fleet_counts_every_status() -> None:
-    fleet = built(*FLEET)["fleet"]
+    fleet = report_of(*FLEET)["fleet"]
     assert fleet == {
         "machines": 3,
         "total": 6,
         "by_status": dict.fromkeys(STATUSES, 1),
         "worst": "down",
+        "failing": ["beta/broken", "host-down"],
         "suppressed": [],
     }
 
 
 def test_a_gateway_is_named_in_the_fleet_and_a_machine_stands_for_itself() -> None:
-    assert [row["id"] for row in built(*FLEET)["gateways"]][:3] == ["beta/broken", "alpha/asks", "host-down"]
+    assert [row["id"] for row in report_of(*FLEET)["gateways"]][:3] == ["beta/broken", "alpha/asks", "host-down"]
 
 
 def test_row_says_what_leads() -> None:
-    (row,) = built(verdict(leading=found()))["gateways"]
+    (row,) = report_of(verdict(leading=found()))["gateways"]
     assert (row["code"], row["layer"], row["remedy"]) == ("relay.down", "relay", "restart_relay")
     assert row["fix"] == ["Start the relay."]
     assert row["docs"] == "docs/findings/relay.down.md"
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=gw"
 
 
+def test_row_carries_what_a_ticket_opens_with() -> None:
+    (row,) = report_of(verdict(leading=found()), documentation="https://docs.example")["gateways"]
+    assert row["title"] == row["findings"][0]["title"] == "title of relay.down"
+    assert row["docs_url"] == "https://docs.example/findings/relay.down.md"
+
+
 def test_a_saved_log_names_no_file_as_a_gateway() -> None:
-    (row,) = built(verdict("some.log", leading=found(), saved_log=True))["gateways"]
+    (row,) = report_of(verdict("some.log", leading=found(), saved_log=True))["gateways"]
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
 
 
 def test_healthy_row_asks_for_nothing() -> None:
-    (row,) = built(verdict())["gateways"]
-    assert (row["code"], row["remedy"], row["next_command"], row["docs"], row["fix"]) == (None, "none", None, None, [])
+    (row,) = report_of(verdict(), documentation="https://docs.example")["gateways"]
+    assert (row["code"], row["remedy"], row["fix"]) == (None, "none", [])
+    assert {row[key] for key in ("layer", "title", "next_command", "docs", "docs_url")} == {None}
 
 
 def test_consequences_are_kept_and_say_of_what() -> None:
     leading = found()
     consequence = replace(found("relay.no_backend"), consequence_of="relay.down")
-    (row,) = built(verdict(leading=leading, found=(leading, consequence)))["gateways"]
+    (row,) = report_of(verdict(leading=leading, found=(leading, consequence)))["gateways"]
     assert [(each["code"], each["consequence_of"]) for each in row["findings"]] == [
         ("relay.down", None),
         ("relay.no_backend", "relay.down"),
@@ -132,28 +137,104 @@ def test_consequences_are_kept_and_say_of_what() -> None:
     ],
 )
 def test_what_fails_a_run(level: str, statuses: set[str]) -> None:
-    whole = built(*FLEET)
+    whole = report_of(*FLEET, fail_on=level)
     rows = {row["id"]: row["status"] for row in whole["gateways"]}
-    assert {rows[each] for each in report.failing(whole, level)} == statuses
+    assert whole["fail_on"] == level
+    assert {rows[each] for each in whole["fleet"]["failing"]} == statuses
 
 
 def test_sentence_names_a_few_and_counts_the_rest() -> None:
-    whole = built(*(verdict(f"gw{at}", leading=found()) for at in range(8)))
-    said = report.sentence(whole, "down")
+    broken = [verdict(f"gw{at}", leading=found()) for at in range(8)]
+    said = report.sentence(report_of(*broken))
     assert said.startswith("8 of 8 gateways reach diagnose_fail_on=down: alpha/gw0 (relay.down)")
     assert said.endswith("and 3 more")
-    assert report.sentence(whole, "never") == "no gateway reaches diagnose_fail_on=never"
+    assert report.sentence(report_of(*broken, fail_on="never")) == "no gateway reaches diagnose_fail_on=never"
+
+
+MENDED = Suppression("relay.down", None, "being mended", "2026-03-31T23:59:59Z")
+
+
+def with_suppressions(*verdicts: Verdict, **run: Any) -> dict[str, Any]:
+    whole = report_of(*verdicts, **run)
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(whole)))
+    return whole
+
+
+def test_a_suppressed_verdict_keeps_its_status_and_fails_no_run() -> None:
+    whole = with_suppressions(
+        verdict("mended", leading=replace(found(), suppressed=MENDED)),
+        verdict("asks", leading=found("twofa.pending", "waiting")),
+        verdict("fine"),
+        suppressions=(MENDED,),
+        fail_on="degraded",
+    )
+    marked = {"reason": "being mended", "until": "2026-03-31T23:59:59Z"}
+    assert [(row["id"], row["suppressed"]) for row in whole["gateways"]] == [
+        ("alpha/asks", None),
+        ("alpha/mended", marked),
+        ("alpha/fine", None),
+    ]
+    assert whole["gateways"][1]["findings"][0]["suppressed"] == marked
+    assert (whole["fleet"]["by_status"]["down"], whole["fleet"]["worst"]) == (1, "down")
+    assert whole["fleet"]["failing"] == ["alpha/asks"]
+    assert report.sentence(whole).startswith(
+        "1 of 3 gateways reach diagnose_fail_on=degraded (1 suppressed): alpha/asks"
+    )
+    assert {name: said["suppressed"] for name, said in report.artifact(whole).items()} == {
+        "alpha/asks": False,
+        "alpha/mended": True,
+        "alpha/fine": False,
+    }
+
+
+def test_every_suppression_is_listed_with_where_it_had_effect() -> None:
+    twice, elsewhere = replace(MENDED, host="alpha"), replace(MENDED, host="beta")
+    over = replace(MENDED, until="2026-02-28T23:59:59Z")
+    advice = replace(found("config.port_exposed", "advice"), suppressed=MENDED)
+    whole = with_suppressions(
+        verdict("mended", leading=replace(found(), suppressed=MENDED)),
+        verdict("advised", found=(advice,)),
+        suppressions=(MENDED, twice, elsewhere, over, replace(MENDED, code="config.port_exposed")),
+    )
+    assert [(each["host"], each["expired"], each["gateways"]) for each in whole["fleet"]["suppressed"]] == [
+        (None, False, ["alpha/mended"]),
+        ("alpha", False, ["alpha/mended"]),
+        ("beta", False, []),
+        (None, True, []),
+        (None, False, ["alpha/advised"]),
+    ]
+
+
+def test_of_equal_status_the_account_in_danger_is_first_then_the_next_deadline_then_real_money() -> None:
+    whole = report_of(
+        verdict("paper", leading=found()),
+        verdict("live", leading=found(), trading_mode="live"),
+        verdict("soon", leading=found(deadline="2026-03-01T12:01:00Z")),
+        verdict("later", leading=found(deadline="2026-03-01T12:02:00Z")),
+        verdict("danger", leading=found(remedy="stop_to_protect_account")),
+    )
+    assert [row["name"] for row in whole["gateways"]] == ["danger", "soon", "later", "live", "paper"]
+
+
+def test_what_concerns_the_machine_is_looked_at_again_on_the_machine() -> None:
+    rows = report_of(verdict(leading=found("engine.down")), verdict("other", leading=found("container.failed")))[
+        "gateways"
+    ]
+    assert {row["next_command"] for row in rows} == {
+        "ansible-playbook ibgw.ops.diagnose -l alpha",
+        "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=other",
+    }
 
 
 def test_artifact_of_a_hundred_gateways_is_small() -> None:
-    whole = built(*(verdict(f"gateway-{at}", leading=found(summary="x" * 300)) for at in range(100)))
+    whole = report_of(*(verdict(f"gateway-{at}", leading=found(summary="x" * 300)) for at in range(100)))
     artifact = report.artifact(whole)
-    assert artifact["alpha/gateway-0"].keys() == {"status", "code", "remedy", "summary"}
+    assert artifact["alpha/gateway-0"].keys() == {"status", "code", "remedy", "suppressed", "summary"}
     assert len(json.dumps(artifact)) < 64 * 1024
 
 
 def test_a_machine_that_our_code_failed_on_is_unknown() -> None:
-    rows = built(
+    rows = report_of(
         *report.unjudged("alpha", ["gw", "other"], "KeyError: 'x'", WHEN), *report.unjudged("beta", [], "", WHEN)
     )
     jsonschema.Draft202012Validator(SCHEMA).validate(rows)
@@ -166,8 +247,8 @@ def test_a_machine_that_our_code_failed_on_is_unknown() -> None:
 
 def test_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
     directory = tmp_path / "made" / "here"
-    path = report.write(built(*FLEET), directory)
-    report.write(built(verdict()), directory)
+    path = report.write(report_of(*FLEET), directory)
+    report.write(report_of(verdict()), directory)
     assert json.loads(path.read_text(encoding="utf-8"))["fleet"]["total"] == 1
     assert [each.name for each in directory.iterdir()] == ["report.json"]
 
@@ -175,12 +256,11 @@ def test_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None
 def test_report_that_can_not_be_written_raises_for_the_caller_to_tell(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file"):
-        report.write(built(), tmp_path / "file")
+        report.write(report_of(), tmp_path / "file")
 
 
 def test_commands_to_type_next_find_the_same_machines() -> None:
-    verdicts = [verdict(leading=found("twofa.pending", "waiting"))]
-    built = report.build(verdicts, 1, NOW, "controller", "0.1.0", None, inventories=["my fleet"])
-    command = built["gateways"][0]["next_command"]
+    whole = report_of(verdict(leading=found("twofa.pending", "waiting")), inventories=["my fleet"])
+    command = whole["gateways"][0]["next_command"]
     assert command.startswith("ansible-playbook")
     assert command.endswith(" -i 'my fleet'")

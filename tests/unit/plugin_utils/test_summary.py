@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Quote, Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
-from tests.unit.plugin_utils.verdicts import NOW, found, verdict
+from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
 
 
 def drawn(*verdicts: Verdict, **how: Any) -> list[summary.Line]:
-    whole = report.build(verdicts, len({each.host for each in verdicts}), NOW, "controller", "0.1.0", None)
-    return summary.lines(whole, **how)
+    return summary.lines(report_of(*verdicts), **how)
 
 
 def text(*verdicts: Verdict, **how: Any) -> str:
@@ -122,9 +122,106 @@ def test_ascii_only() -> None:
 
 
 def test_colour_goes_with_the_status() -> None:
-    colours = {line.text.split()[0]: line.colour for line in drawn(BROKEN) if line.text.startswith("alpha/")}
-    assert colours == {"alpha/broken": "red"}
+    (head,) = [line for line in drawn(BROKEN) if line.text.startswith("alpha/")]
+    assert head.colour == summary.COLOURS["down"]
     assert not any("\x1b" in line.text for line in drawn(BROKEN))
+
+
+@pytest.mark.parametrize("name", [*summary.COLOURS.values(), summary.QUIET])
+@pytest.mark.parametrize("background", [0.0, 1.0], ids=["black", "white"])
+def test_colours_can_be_read_on_a_dark_and_on_a_light_ground(name: str, background: float) -> None:
+    number = int(name.removeprefix("color"))
+    if number >= 232:
+        channels = (8 + 10 * (number - 232),) * 3
+    else:
+        levels, cube = (0, 95, 135, 175, 215, 255), number - 16
+        channels = (levels[cube // 36], levels[cube // 6 % 6], levels[cube % 6])
+    linear = [level / 255 / 12.92 if level <= 10 else ((level / 255 + 0.055) / 1.055) ** 2.4 for level in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]  # WCAG 2
+    contrast = (max(luminance, background) + 0.05) / (min(luminance, background) + 0.05)
+    assert contrast > 3.7
+
+
+KNOWN = Suppression("relay.down", None, "being mended", "2026-03-31T23:59:59Z")
+
+
+def test_a_suppressed_gateway_takes_one_line_with_reason_and_end() -> None:
+    _blank, line, *_fleet = drawn(verdict("gw", leading=replace(found(), suppressed=KNOWN)), width=120)
+    assert line.text == "- alpha/gw is DOWN: relay.down, suppressed until 2026-03-31 23:59:59 UTC: being mended"
+    assert line.colour not in summary.COLOURS.values()
+
+
+def test_the_fleet_says_how_many_are_suppressed() -> None:
+    suppressed = verdict("gw", leading=replace(found(), suppressed=KNOWN))
+    assert text(suppressed, BROKEN, verdict("fine")).endswith(
+        "3 gateways on 1 machine: 2 down (1 suppressed), 1 healthy."
+    )
+
+
+def test_a_lesser_finding_that_is_suppressed_is_left_to_the_report_and_a_graver_one_is_not() -> None:
+    leading = found("twofa.pending", "waiting")
+    lesser = replace(found("host.clock_wrong", "degraded"), suppressed=KNOWN)
+    graver = replace(found(), suppressed=KNOWN)
+    said = text(verdict(leading=leading, found=(leading, lesser)))
+    assert "host.clock_wrong" not in said
+    said = text(verdict(leading=leading, found=(leading, graver)), width=120)
+    assert "  - proof of relay.down (relay.down, down, suppressed until 2026-03-31 23:59:59 UTC: being mended)" in said
+
+
+def test_suppressions_without_effect_are_told() -> None:
+    over = replace(KNOWN, until="2026-02-28T23:59:59Z")
+    suppressions = [KNOWN, replace(KNOWN, host="beta"), over]
+    whole = report_of(verdict("gw", leading=replace(found(), suppressed=KNOWN)), suppressions=suppressions)
+    said = [line.text for line in summary.lines(whole, 120) if line.text.startswith("- relay")]
+    assert said == [
+        "- relay.down@beta is suppressed until 2026-03-31 23:59:59 UTC: being mended (without effect here)",
+        "- relay.down is no longer suppressed until 2026-02-28 23:59:59 UTC: being mended (expired)",
+    ]
+
+
+def dark(name: str, host: str = "alpha") -> Verdict:
+    return verdict(
+        name, host, leading=found("host.unreachable", "unknown", fix=("Mend the network.",)), facts={"started_at": None}
+    )
+
+
+def test_gateways_of_which_the_same_is_to_be_said_share_a_block() -> None:
+    said = text(dark("one"), dark("two"), dark("three", "beta"), BROKEN, width=120)
+    assert "alpha/one, alpha/two, beta/three are UNKNOWN: host.unreachable" in said
+    assert said.count("Mend the network.") == 1
+    assert (
+        said.count(
+            "  Next  ansible-playbook ibgw.ops.diagnose -l alpha\n        ansible-playbook ibgw.ops.diagnose -l beta"
+        )
+        == 1
+    )
+
+
+def test_what_differs_in_anything_but_its_name_has_a_block_of_its_own() -> None:
+    other = verdict("other", leading=found(summary="proof of another"))
+    assert [line for line in text(BROKEN, other).splitlines() if " is DOWN" in line] == [
+        "alpha/other is DOWN: relay.down",
+        "alpha/broken is DOWN: relay.down",
+    ]
+
+
+FEW = [verdict("asks", leading=found("twofa.pending", "waiting")), BROKEN]
+MANY = [*FEW, *(dark(f"gw{at}") for at in range(9))]
+
+
+def test_many_blocks_are_followed_by_an_index_the_gravest_last() -> None:
+    assert text(*MANY).splitlines()[-5:-1] == [
+        "UNKNOWN   alpha/gw0 and 8 more  host.unreachable",
+        "WAITING   alpha/asks            twofa.pending",
+        "DOWN      alpha/broken          relay.down",
+        "",
+    ]
+    assert "WAITING   " not in text(*FEW)
+
+
+def test_an_index_of_long_names_is_wrapped() -> None:
+    lines = [line.text for line in drawn(*MANY, verdict("n" * 63, "m" * 63, leading=found()), width=80)]
+    assert max(len(line) for line in lines if "ansible-playbook" not in line) <= 80
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2Jgone", "a\nb\rc", "\u202eevil", "bell\x07", "\x9b31m", "\u2028next"])

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,14 @@ LEADING = {
     "memory leads before the exit code": (ROWS["container.out_of_memory"][0], ("down", "container.out_of_memory")),
     "a hold leads before the stop": (ROWS["container.held"][0], ("down", "container.held")),
     "IBKR away is no fault of the API": (ROWS["ibkr.disconnected"][0], ("waiting", "ibkr.disconnected")),
+    "values out of the gateway's memory do not bring IBKR back": (
+        met("ibkr.disconnected", "account_ok", notices=[{"code": 2110, "text": "Connectivity is broken"}]),
+        ("waiting", "ibkr.disconnected"),
+    ),
+    "account values do not come while IBKR is away": (
+        met("ibkr.disconnected", "account_silent", notices=[{"code": 2110, "text": "Connectivity is broken"}]),
+        ("waiting", "ibkr.disconnected"),
+    ),
 }
 
 
@@ -523,6 +532,14 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
     assert row.leading.proof.remedy_reason.endswith("it also ends paper, which is healthy")
 
 
+def test_who_mends_one_half_is_told_of_the_healthy_one():
+    row = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert row.leading.proof.fix[-1].startswith("paper runs in the same container and is healthy")
+    alone = judged(**state("twofa_pending", 30))
+    assert "the same container" not in " ".join(alone.leading.proof.fix)
+
+
 def test_a_push_for_one_half_is_not_killed_to_mend_the_other():
     refused = {"state": "login_window", "problem": "login.saved_session_refused", "run_kind": "saved_session"}
     row = judged(**BOTH, runs=[refused, LIVE_PROMPT], api=NO_BACKEND, more_api=[LIVE_CLOSED])
@@ -545,6 +562,106 @@ def test_what_both_endpoints_show_is_said_once():
     assert row.leading.endpoint is None
 
 
+# Suppressed findings
+
+
+def suppressed(*codes, where=None, **changes):
+    """The verdict on the one gateway of the machine where these codes are suppressed."""
+    suppressions = [Suppression(code, where, "known", None) for code in codes]
+    (only,) = verdict.verdicts_of_machine(machine(**changes), suppressions)
+    return only
+
+
+def marked(row):
+    """Which findings are suppressed."""
+    return {each.finding.code: each.suppressed is not None for each in row.found}
+
+
+CLOCK = {"host": {"clock_offset": 40.0}}
+
+
+def test_a_gateway_that_is_proven_healthy_is_healthy_without_what_is_suppressed():
+    row = suppressed("host.clock_wrong", **CLOCK)
+    assert outcome(row) == ("healthy", None)
+    assert marked(row) == {"host.clock_wrong": True}
+    assert outcome(suppressed("host.disk_full", **CLOCK)) == ("degraded", "host.clock_wrong")
+
+
+def test_what_is_suppressed_leads_where_nothing_else_explains_that_health_is_not_proven():
+    row = suppressed("container.stopped", container=STOPPED, **met("api.not_listening", "refused"))
+    assert outcome(row) == ("down", "container.stopped")
+    assert row.leading.suppressed.reason == "known"
+    assert (row.leading.remedy, row.leading.proof.remedy_reason) == ("none", "suppressed: known")
+    assert row.leading in row.found
+
+
+def test_a_consequence_of_what_is_suppressed_does_not_lead_in_its_place():
+    row = suppressed("twofa.pending", **state("twofa_pending", 30))
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert {each.finding.code: each.consequence_of for each in row.found}["relay.no_backend"] == "twofa.pending"
+    assert marked(row) == {"twofa.pending": True, "relay.no_backend": False}
+
+
+def test_what_is_left_leads_before_what_is_suppressed():
+    row = suppressed("container.stopped", container=STOPPED, **CLOCK)
+    assert outcome(row) == ("degraded", "host.clock_wrong")
+    assert row.leading.suppressed is None
+    assert marked(row)["container.stopped"]
+
+
+def test_a_lesser_fault_that_is_suppressed_does_not_hide_that_nothing_was_proven():
+    unseen = {"run": {"state": "unknown"}, "api": {"outcome": "not_asked"}}
+    row = suppressed("host.clock_wrong", **CLOCK, **unseen)
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert row.leading.suppressed is None
+    both = suppressed("host.clock_wrong", "probe.incomplete", **CLOCK, **unseen)
+    assert both.leading.suppressed is not None
+
+
+def test_that_nothing_was_proven_can_be_suppressed():
+    row = suppressed("probe.incomplete", gateway={"ports": []}, handshake={"endpoints": []})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert row.leading.suppressed is not None
+
+
+def test_advice_can_be_suppressed():
+    exposed = ROWS["config.port_exposed"][0]
+    assert marked(suppressed("config.port_exposed", **exposed))["config.port_exposed"]
+    assert not marked(suppressed("config.vnc_unprotected", **exposed))["config.port_exposed"]
+
+
+@pytest.mark.parametrize(
+    ("where", "covered"),
+    [
+        (None, True),
+        ("alpha", True),
+        (NAME, True),
+        (f"alpha/{NAME}", True),
+        ("beta", False),
+        (f"beta/{NAME}", False),
+        ("alpha/other", False),
+    ],
+)
+def test_a_suppression_is_for_its_host(where, covered):
+    row = suppressed("host.clock_wrong", where=where, **CLOCK)
+    assert row.status == ("healthy" if covered else "degraded")
+
+
+def test_what_is_suppressed_at_one_endpoint_does_not_stand_before_the_other():
+    away = {
+        "endpoint": "live",
+        "outcome": "refused",
+        "problem": "api.not_listening",
+        "account_mode": None,
+        "port": 4001,
+    }
+    runs = [{"state": "twofa_pending", "since": at(30)}, {"endpoint": "live"}]
+    row = suppressed("api.not_listening", "relay.down", **BOTH, runs=runs, api=NO_BACKEND, more_api=[away])
+    assert {name: each.status for name, each in row.endpoints.items()} == {"paper": "waiting", "live": "down"}
+    assert outcome(row) == ("waiting", "twofa.pending")
+    assert row.leading.suppressed is None
+
+
 # Saved logs
 
 
@@ -557,6 +674,15 @@ def log_verdict(**run):
 def test_a_saved_log_that_proves_a_login_is_healthy():
     assert outcome(log_verdict()) == ("healthy", None)
     assert outcome(log_verdict(state="unknown")) == ("unknown", "probe.incomplete")
+
+
+def test_findings_of_a_saved_log_are_suppressed_where_the_suppression_is_for_all():
+    result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, {"problem": "twofa.timed_out"})]}]}
+    for host, covered in ((None, True), ("alpha", False)):
+        suppressions = [Suppression("twofa.timed_out", host, "known", None)]
+        row = verdict.judge_log("some.log", result, "controller", NOW, suppressions)
+        assert outcome(row) == ("down", "twofa.timed_out")
+        assert (row.leading.suppressed is not None) == covered
 
 
 def test_a_saved_log_is_judged_from_its_own_moment():

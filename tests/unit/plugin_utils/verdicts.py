@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.plugin_utils import report
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -25,7 +26,7 @@ NO_FACTS = facts_of(Case(machine="alpha", name="gw", now=datetime.fromisoformat(
 
 def found(code: str = "relay.down", severity: str = "down", **proof: Any) -> Found:
     """A finding that was proven."""
-    finding = Finding(code, severity, "ask_person", code, "", (), (), lambda _case: None)
+    finding = Finding(code, severity, "ask_person", f"title of {code}", "", (), (), lambda _case: None)
     said: dict[str, Any] = {
         "summary": f"proof of {code}",
         "evidence": (Quote("health", "4002 listens, 4004 does not", NOW),),
@@ -53,3 +54,9 @@ def verdict(name: str = "gw", host: str = "alpha", leading: Found | None = None,
     }
     facts = {**NO_FACTS, "started_at": NOW, **more.pop("facts", {})}
     return Verdict(name, host, facts=facts, **{**said, **more})
+
+
+def report_of(*verdicts: Verdict, **run: Any) -> dict[str, Any]:
+    """The report of a run that brought these verdicts."""
+    said = {"machines": len({each.host for each in verdicts}), "generated_at": NOW, "controller": "controller"}
+    return report.build(verdicts, report.Run(**{**said, "fail_on": "down", "version": "0.1.0", **run}))

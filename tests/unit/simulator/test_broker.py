@@ -127,6 +127,24 @@ def test_slot_is_free_at_once_after_a_farewell_and_held_after_a_kill(book: Book)
     assert Gateway(book).log_in()["answer"] == "existing_session"
 
 
+def test_a_lost_link_is_one_users_or_everybodys(book: Book) -> None:
+    book.add_user("bert", "right", "DU7654321")
+    anna, bert = Gateway(book), Gateway(book)
+    anna.log_in()
+    bert.log_in(user="bert")
+    book.set_link(False, "anna")
+    assert (anna.told, bert.told) == ([{"event": "link", "up": False}], [])
+    assert [Gateway(book).line.ask("hello", {"user": user})["link"] for user in ("anna", "bert")] == [False, True]
+
+    book.set_link(False)
+    book.set_link(True)
+    assert [told["up"] for told in anna.told] == [False, False, False]
+    assert [told["up"] for told in bert.told] == [False, True]
+    book.set_link(True, "anna")
+    assert anna.told[-1]["up"]
+    assert (noted(book, "link_down"), noted(book, "link_up")) == (1, 1)
+
+
 @pytest.mark.parametrize(("traits", "answer"), [({"throttle_after": 3}, "throttled"), ({"lock_after": 3}, "locked")])
 def test_failed_attempts_in_a_row_count(book: Book, traits: dict[str, int], answer: str) -> None:
     book.change_user("anna", **traits)

@@ -1,6 +1,13 @@
 #!/bin/bash
 # Runs the Java machine and decides after each end of it whether another one follows.
 
+# What this release prints and does (gateway/releases.py); an empty text is not printed.
+source "$(dirname "$0")/release"
+
+say() {
+	[ -z "$1" ] || echo "$1"
+}
+
 error_exit() {
 	local code="$1" line
 	{
@@ -16,7 +23,7 @@ error_exit() {
 # The Gateway leaves this file at its own daily restart; the directory's name stands for the user.
 find_auto_restart() {
 	local found=() file
-	echo "Finding autorestart file"
+	say "${searching_text}"
 	sleep 0.1 # a real settings directory holds the whole program: a search through it takes a moment
 	mapfile -t found < <(find "${settings_path}" -mindepth 2 -maxdepth 2 -type f -name autorestart)
 	if [ "${#found[@]}" -gt 1 ]; then
@@ -33,17 +40,20 @@ find_auto_restart() {
 	if [ "${#found[@]}" -eq 0 ]; then
 		# An option set by an earlier restart stays set (ibcstart.sh:365-413).
 		restart_needed=
-		echo "autorestart file not found: full authentication will be required"
-		echo
+		if [ -n "${not_found_text}" ]; then
+			printf '%s\n\n' "${not_found_text}"
+		fi
 		return
 	fi
 	restart_needed=yes
 	restart_option="-Drestart=$(basename "$(dirname "${found[0]}")")"
-	echo "autorestart file found at ${found[0]}: authentication will not be required"
-	echo "AUTORESTART_OPTION is ${restart_option}"
+	if [ -n "${found_text}" ]; then
+		printf "${found_text}\n" "${found[0]}"
+		echo "AUTORESTART_OPTION is ${restart_option}"
+	fi
 }
 
-echo "Parsing arguments"
+say "${greeting}"
 tws_version="$1"
 on_second_factor_timeout=exit
 mode=
@@ -94,7 +104,7 @@ Entry point = ibcalpha.ibc.IbcGateway
 HEADER
 
 [ -n "${tws_version}" ] || error_exit 2 "TWS major version number has not been supplied"
-[ -d "${settings_path}" ] || error_exit 5 "TWS settings path: ${settings_path} does not exist"
+[ -z "${checks_settings_path}" ] || [ -d "${settings_path}" ] || error_exit 5 "TWS settings path: ${settings_path} does not exist"
 [ -d "${program_path}/jars" ] || error_exit 4 \
 	"Offline TWS/Gateway version ${tws_version} is not installed: can't find jars folder" \
 	"Make sure you install the offline version of TWS/Gateway" \
@@ -113,7 +123,7 @@ echo
 echo "Generating the JAVA VM options"
 session_id="$(tr -dc 'a-zA-Z0-9' </dev/urandom | head -c 8)"
 mapfile -t vm_options < <(grep '^-' "${program_path}/ibgateway.vmoptions")
-vm_options+=("-DjtsConfigDir=${settings_path}" "-Dibcsessionid=${session_id}")
+vm_options+=("-DjtsConfigDir=${settings_path}" ${names_session:+"-Dibcsessionid=${session_id}"})
 echo "Java VM Options=${vm_options[*]}"
 
 restart_option=
@@ -123,7 +133,8 @@ echo
 echo "Determining the location of java executable"
 java_path="${program_path}/jre/bin"
 [ -x "${java_path}/java" ] || error_exit 1 "Can't find suitable Java installation"
-echo "    java.runtime.version = $(sed -n 's/^JAVA_RUNTIME_VERSION="\(.*\)"/\1/p' "${program_path}/jre/release")"
+java_version="$(sed -n 's/^JAVA_RUNTIME_VERSION="\(.*\)"/\1/p' "${program_path}/jre/release")"
+say "${names_java:+    java.runtime.version = ${java_version}}"
 echo "Location of java executable=${java_path}"
 echo
 echo "Renaming IB's TWS or Gateway start script to prevent restart without IBC"
@@ -136,15 +147,17 @@ module_options=(
 	--add-opens=java.desktop/java.awt=ALL-UNNAMED
 	--add-opens=java.desktop/javax.swing=ALL-UNNAMED
 )
+[ -n "${opens_modules}" ] || module_options=()
+if [ -n "${shows_java_errors}" ]; then exec 3>&2; else exec 3>/dev/null; fi
 while true; do
 	echo "Starting Gateway with this command:"
-	echo "\"${java_path}/java\" ${module_options[*]} -cp \"${class_path}\" ${vm_options[*]}${restart_option:+ }${restart_option} ibcalpha.ibc.IbcGateway \"${ibc_ini}\" ${mode} "
+	echo "\"${java_path}/java\" ${module_options[*]}${opens_modules:+ }-cp \"${class_path}\" ${vm_options[*]}${restart_option:+ }${restart_option} ibcalpha.ibc.IbcGateway \"${ibc_ini}\" ${mode} "
 	echo
 
 	# A stop from outside is passed on to the Java machine (ibcstart.sh:522-538).
 	trap 'kill -TERM "${pid}"' TERM INT
 	"${java_path}/java" "${module_options[@]}" -cp "${class_path}" "${vm_options[@]}" ${restart_option} \
-		ibcalpha.ibc.IbcGateway "${ibc_ini}" ${mode} 2>/dev/null &
+		ibcalpha.ibc.IbcGateway "${ibc_ini}" ${mode} 2>&3 3>&- &
 	pid=$!
 	wait "${pid}"
 	trap - TERM INT
@@ -154,7 +167,7 @@ while true; do
 
 	if [ "${exit_code}" -eq 88 ]; then
 		:
-	elif [ -e "${settings_path}/COLDRESTART${session_id}" ]; then
+	elif [ -n "${finds_cold_restart}" ] && [ -e "${settings_path}/COLDRESTART${session_id}" ]; then
 		rm -f "${settings_path}/COLDRESTART${session_id}"
 		restart_option=
 		echo "IBC will cold-restart shortly"

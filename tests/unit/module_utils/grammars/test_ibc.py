@@ -56,6 +56,12 @@ def test_codes_of_the_jvm_keep_their_meaning() -> None:
         ("x 2026-03-04 12:00:00:123 IBC: Login has completed", None),
         ("Can't connect to X11 window server using ':1' as the value of the DISPLAY variable.", "display_missing"),
         ("_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
+        ('Exception in thread "JTS-1" java.lang.OutOfMemoryError: Java heap space', "heap_exhausted"),
+        (
+            'Exception: java.lang.OutOfMemoryError thrown from the UncaughtExceptionHandler in thread "JTS-1"',
+            "heap_exhausted",  # not even the words of the line above found room
+        ),
+        ("Exception: java.lang.StackOverflowError thrown from the UncaughtExceptionHandler in thread", None),
         ("check: Can't connect to X11 window server using ':1' as the value of it", None),
     ],
 )

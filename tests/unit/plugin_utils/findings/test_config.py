@@ -1,0 +1,47 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A configuration that keeps a gateway from starting is mended by commands that fit the container at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+
+from tests.unit.plugin_utils.findings.rows import EXITED
+from tests.unit.plugin_utils.findings.scene import case
+
+SETTINGS = "/home/ibgateway/tws_settings"
+
+
+def unwritable(mount: dict[str, Any], **container: Any) -> tuple[str, ...]:
+    """The steps that mend a settings directory on that mount."""
+    mounts = [{"target": SETTINGS, "writable_by_gateway": False, "read_only": False, "source_exists": True, **mount}]
+    changes = {**EXITED, "exit_code": 1, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}, **container}
+    proof = findings()["config.settings_unwritable"].prove(case(container=changes))
+    assert proof is not None
+    return proof.fix
+
+
+def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
+    give, start = unwritable({"source": "/srv/ib/settings"})
+    assert "chown -R 1000:1000 /srv/ib/settings" in give
+    assert "docker start {name}" in start
+
+
+def test_a_source_with_blanks_is_quoted() -> None:
+    assert "chown -R 1000:1000 '/srv/my settings'" in unwritable({"source": "/srv/my settings"})[0]
+
+
+def test_a_mount_that_is_read_only_is_no_matter_of_owners() -> None:
+    steps = unwritable({"source": "/srv/ib/settings", "read_only": True})
+    assert not any("chown" in step for step in steps)
+    assert "read-only" in steps[0]
+
+
+@pytest.mark.parametrize("policy", ["always", "unless-stopped", "on-failure:5"])
+def test_what_docker_starts_by_itself_needs_nobody(policy: str) -> None:
+    start = unwritable({"source": "/srv/ib/settings"}, status="restarting", restart_policy=policy)[-1]
+    assert "docker start" not in start
+    assert "by itself" in start

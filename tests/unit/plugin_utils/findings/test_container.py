@@ -1,0 +1,40 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A container that ended is mended by what fits the way in which it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
+
+from tests.unit.plugin_utils.findings.rows import EXITED
+from tests.unit.plugin_utils.findings.scene import case
+
+
+def killed_for_memory(**container: Any) -> Proof:
+    """What is said of a container that the kernel killed."""
+    changes = {**EXITED, "exit_code": 137, "oom_killed": True, "memory": {"limit": 512 << 20}, **container}
+    proof = findings()["container.out_of_memory"].prove(case(container=changes))
+    assert proof is not None
+    return proof
+
+
+def test_a_limit_that_was_used_up_is_told_in_the_units_in_which_it_was_set() -> None:
+    assert "memory limit 512 MiB; Java heap 768 MiB, the default" in [
+        each.quote for each in killed_for_memory().evidence
+    ]
+
+
+def test_a_limit_is_raised_above_the_heap_without_a_new_container() -> None:
+    assert "docker update --memory=1536m --memory-swap=1536m {name}" in killed_for_memory().fix[0]
+    larger = killed_for_memory(environment={"JAVA_HEAP_SIZE": "2048"})
+    assert "--memory=4096m" in larger.fix[0]
+    odd = killed_for_memory(environment={"JAVA_HEAP_SIZE": "2g"})
+    assert "--memory=1536m" in odd.fix[0]
+
+
+def test_a_machine_without_memory_is_no_matter_of_limits() -> None:
+    short = killed_for_memory(oom_killed=False, host_oom_killed=True, memory={"limit": None})
+    assert not any("docker update" in step for step in short.fix)
+    assert "free -m" in short.fix[0]

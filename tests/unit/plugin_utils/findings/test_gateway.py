@@ -1,0 +1,62 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is told of a gateway's process fits the one at hand: what can be done about it, and how often it failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
+
+from tests.unit.plugin_utils.findings.rows import ROWS, said
+from tests.unit.plugin_utils.findings.scene import at, case, merged
+
+
+def proof(code: str, changes: dict[str, Any]) -> Proof:
+    """What the rule of `code` says."""
+    proven = findings()[code].prove(case(**changes))
+    assert proven is not None
+    return proven
+
+
+HUNG = ROWS["gateway.hung"][0]
+SOFT = {"log": {"settings": {"CommandServerPort": "7462", "AutoRestartTime": "11:45 PM"}}}
+
+
+def test_a_gateway_that_hangs_offers_only_what_is_possible() -> None:
+    plain = proof("gateway.hung", HUNG)
+    assert "docker restart -t 90" in plain.fix[-1]
+    assert not any("RESTART" in step for step in plain.fix)
+    soft = proof("gateway.hung", merged(HUNG, SOFT))
+    assert soft.remedy == "soft_restart"
+    assert "RESTART" in soft.fix[1]
+    assert "7462" in soft.fix[1]
+
+
+LOOP = said("gateway.login_window_unknown", "gateway_starting", last_exit={"code": 88, "meaning": None})
+
+
+def test_a_login_window_that_nobody_knows_is_counted() -> None:
+    counted = merged(LOOP, {"log": {"history": {"by_exit_code": {"88": 1, "1112": 2, "0": 1}}}})
+    assert ", 3 times" in proof("gateway.login_window_unknown", counted).summary
+    once = merged(LOOP, {"log": {"history": {"by_exit_code": {"88": 1}}}})
+    assert "times" not in proof("gateway.login_window_unknown", once).summary
+    partly = merged(counted, {"log": {"window": {"truncated": True}}})
+    assert "at least 3 times" in proof("gateway.login_window_unknown", partly).summary
+
+
+def test_a_heap_that_is_full_is_told_with_its_size_and_since_when() -> None:
+    lines = [{"at": at(900), "quote": "IBC: Login has completed"}, {"at": at(60), "quote": "OutOfMemoryError"}]
+    full = {"run": {"problem": "gateway.heap_exhausted", "evidence": lines}}
+    small = proof("gateway.heap_exhausted", merged(full, {"container": {"environment": {"JAVA_HEAP_SIZE": "512"}}}))
+    assert "JAVA_HEAP_SIZE 512" in [quote.quote for quote in small.evidence]
+    assert small.since == at(60)
+    assert "JAVA_HEAP_SIZE 768, the default" in [
+        quote.quote for quote in proof("gateway.heap_exhausted", full).evidence
+    ]
+
+
+def test_a_lost_link_says_since_when() -> None:
+    lost = {"run": {"state": "connection_lost", "since": "2026-03-01T11:48:00+00:00", "problem": "ibkr.disconnected"}}
+    assert "since 11:48:00 UTC (12:00 min)" in proof("ibkr.disconnected", lost).summary
+    assert "since" not in proof("ibkr.disconnected", ROWS["ibkr.disconnected"][0]).summary
