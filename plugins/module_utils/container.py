@@ -53,7 +53,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
         "image": quote(config.get("Image") or "", limit=_TEXT),
         "image_id": inspected["Image"],
         "image_digest": image_digest,
-        "labels": _told(config.get("Labels") or {}, lambda name: name.startswith(_TELLING_LABELS), known),
+        "labels": _labels(config.get("Labels") or {}, known),
         "created": utc(inspected.get("Created")),
         "status": state["Status"],
         "started_at": utc(state.get("StartedAt")),
@@ -112,7 +112,9 @@ def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str,
             "role": roles.get(port, Port("other")).role,
             "endpoint": roles.get(port, Port("other")).endpoint,
         }
-        for port, one in sorted(published, key=lambda entry: (entry[0], entry[1].get("HostIp") or ""))
+        for port, one in sorted(
+            published, key=lambda entry: (entry[0] not in roles, entry[0], entry[1].get("HostIp") or "")
+        )
     ]
 
 
@@ -135,16 +137,27 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
+    """The variables, those that the family knows first."""
     kinds = family.variables if family else {}
+    given = traits(inspected["Config"]).environment
+    ordered = sorted(given.items(), key=lambda pair: (pair[0] not in kinds, pair[0]))
     # A mode or a path stays as it is even when somebody's password is the same word: rules read it.
-    return _told(traits(inspected["Config"]).environment, lambda name: kinds.get(name) == "plain")
+    return _told(ordered, lambda name: kinds.get(name) == "plain")
 
 
-def _told(pairs: Mapping[str, str], telling: Callable[[str], bool], known: Iterable[str] = ()) -> dict[str, str]:
+def _labels(labels: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
+    """The labels, those first whose value is told."""
+    ordered = sorted(labels.items(), key=lambda pair: (not pair[0].startswith(_TELLING_LABELS), pair[0]))
+    return _told(ordered, lambda name: name.startswith(_TELLING_LABELS), known)
+
+
+def _told(
+    pairs: Iterable[tuple[str, str]], telling: Callable[[str], bool], known: Iterable[str] = ()
+) -> dict[str, str]:
     """Values by name where the name is known to be harmless; of all others only whether there is one."""
     return {
         quote(name, limit=_VALUE): (quote(value, known, _VALUE) if telling(name) else SET) if value else EMPTY
-        for name, value in sorted(pairs.items())
+        for name, value in pairs
     }
 
 

@@ -14,6 +14,7 @@ import random
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,7 +24,7 @@ from typing import Any, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.attempt import Attempt, Observation, Route
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Misuse, Unavailable, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask_account, quote
 
 #: The result's own keys when nothing could be looked at.
@@ -71,6 +72,9 @@ _OLDEST_TALKED_TO = 157
 _MOST_ACCOUNTS = 20
 _MOST_NOTICES = 12
 _MOST_THREADS = 64
+
+# What a peer can make long.
+_CUTTABLE = (("notices",), ("accounts",))
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,9 @@ def probe(
             account.load_client()
     with ThreadPoolExecutor(max_workers=min(len(targets), _MOST_THREADS)) as threads:
         results = list(threads.map(lambda target, its: _probe_endpoint(target, limits, its, spent), targets, made))
-    return {**AVAILABLE, "endpoints": results}
+    shares = Counter(target.gateway or index for index, target in enumerate(targets))
+    fitting = (RESULT_BYTES // shares[target.gateway or index] for index, target in enumerate(targets))
+    return {**AVAILABLE, "endpoints": [fit(result, _CUTTABLE, limit=most) for result, most in zip(results, fitting)]}
 
 
 def _named(

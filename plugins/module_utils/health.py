@@ -15,7 +15,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
+    AVAILABLE,
+    RESULT_BYTES,
+    Misuse,
+    Unavailable,
+    fit,
+    size,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -31,10 +38,13 @@ if TYPE_CHECKING:
     import docker
 
 #: The result's own keys when nothing could be looked at.
-NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not_seen": []}
+NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not_seen": [], "cut": {}}
 
 #: Where the roles record on the machine what they did to a gateway.
 RECORDS = Path("/var/lib/ibgw")
+
+#: Of the bytes that a gateway may take, those that are left to what is told of its machine.
+MACHINE_BYTES = 1024
 
 # No role records more about a gateway.
 _RECORD_BYTES = 4096
@@ -42,7 +52,7 @@ _RECORD_BYTES = 4096
 _PERIOD = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# What can grow without bound, and is therefore cut to keep a gateway within the limit.
+# What can grow without bound, and is therefore cut to keep a gateway within the limit: in each, what tells least stands last.
 _CUTTABLE = (
     ("container", "environment"),
     ("container", "labels"),
@@ -86,35 +96,16 @@ def probe(
     not_seen: list[str] = []
     told = _ask(client.info, "docker info", not_seen) or {}
     seen = _machine(client, targets, told, period, not_seen)
-    return {
-        **AVAILABLE,
+    machine = {
         "engine": _engine(client, told, not_seen),
         "host": host.machine(_paths(told, targets)) if seen.here else None,
-        "gateways": [fit(_gateway(target, seen)) for target in targets],
         "not_seen": not_seen,
     }
-
-
-def fit(gateway: dict[str, Any], limit: int = RESULT_BYTES) -> dict[str, Any]:
-    """`gateway` cut to `limit` bytes of JSON, longest lists first; its `cut` counts what is missing where."""
-    cut: Counter[str] = Counter()
-    while _size(gateway) > limit:
-        lists = {".".join(path): _at(gateway, path) for path in _CUTTABLE}
-        longest = max(lists, key=lambda path: _size(lists[path]))
-        entries = lists[longest]
-        if not entries:
-            break
-        half = (len(entries) + 1) // 2
-        cut[longest] += half
-        if isinstance(entries, MutableMapping):
-            for name in list(entries)[-half:]:
-                del entries[name]
-        elif longest == "events":
-            del entries[:half]
-        else:
-            del entries[-half:]
-        gateway["cut"] = dict(cut)
-    return gateway
+    return {
+        **AVAILABLE,
+        **fit(machine, [("host", "disks"), ("not_seen",)], limit=MACHINE_BYTES),
+        "gateways": [_gateway(target, seen) for target in targets],
+    }
 
 
 def _period(text: str) -> int:
@@ -227,7 +218,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
             reason = f"docker inspect {target.name} told what is not understood: {type(error).__name__}: {error}"
             fix = "report this with the engine's version and the container's image"
             result.update(Unavailable("probe.incomplete", reason, fix).as_result())
-    return result
+    return fit(result, _CUTTABLE, limit=RESULT_BYTES - MACHINE_BYTES)
 
 
 def _existing(
@@ -250,7 +241,7 @@ def _existing(
         "container": facts,
         "family": _family(recognition, inspected),
         "ports": container.ports(inspected, family),
-        "processes": None if processes is None else [_process(one, family) for one in processes],
+        "processes": None if processes is None else _told(processes, family),
         "sockets": None if processes is None else _with_limits(_sockets(inspected, family, processes), inspected),
         "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
     }
@@ -308,6 +299,11 @@ def _family(recognition: Recognition | None, inspected: Mapping[str, Any]) -> di
     }
 
 
+def _told(processes: Iterable[procfs.Process], family: Family | None) -> list[dict[str, Any]]:
+    """The processes, those last that have no part in the gateway."""
+    return sorted((_process(one, family) for one in processes), key=lambda one: one["role"] == "other")
+
+
 def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
     return {
         "pid": process.pid,
@@ -359,7 +355,8 @@ def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequ
     served = {one.port for one in own if one.state == "listening"} | set(family.ports if family else ())
     if inspected["HostConfig"].get("NetworkMode") == "host":  # these are the sockets of the whole machine
         served &= set(family.ports if family else ())
-    mine = [one for one in own if one.port in served]
+    known = family.ports if family else {}
+    mine = sorted((one for one in own if one.port in served), key=lambda one: one.port not in known)
     return {
         "listening": [
             {"port": one.port, "address": one.address, "accept_queue": one.queued, "accept_limit": None}
@@ -387,7 +384,9 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
         return None
     except (ValueError, RecursionError) as error:
         return {"unreadable": quote(f"{path} is not JSON: {error}")}
-    return found if isinstance(found, dict) else {"unreadable": f"{path} holds no record"}
+    if not isinstance(found, dict):
+        return {"unreadable": f"{path} holds no record"}
+    return found if size(found) <= _RECORD_BYTES else {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}
 
 
 def _redacted(value: Any) -> Any:
@@ -404,13 +403,3 @@ def _redacted(value: Any) -> Any:
 
 def _pid(inspected: Mapping[str, Any]) -> int:
     return inspected["State"].get("Pid") or 0
-
-
-def _at(result: Any, path: Iterable[str]) -> Any:
-    for key in path:
-        result = (result or {}).get(key)
-    return result
-
-
-def _size(value: Any) -> int:
-    return len(json.dumps(value))

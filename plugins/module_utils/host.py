@@ -75,7 +75,7 @@ def memory(proc: Path = procfs.PROC) -> dict[str, int | None]:
 
 
 def disks(paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Room on the file systems of `paths`, each file system once, under the first path that lies on it."""
+    """Room on the file systems of `paths`, each once under the first path that lies on it, the fullest first."""
     found: dict[int, dict[str, Any]] = {}
     for path in paths:
         try:
@@ -92,7 +92,7 @@ def disks(paths: Iterable[str]) -> list[dict[str, Any]]:
                 "free_inodes": room.f_favail if room.f_files else None,
             },
         )
-    return list(found.values())
+    return sorted(found.values(), key=lambda disk: (disk["free"], disk["free_inodes"] or 0))
 
 
 def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:

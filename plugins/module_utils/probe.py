@@ -12,8 +12,9 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -21,9 +22,14 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 #: Where the `probe` role puts the probes' own interpreter; an argument of every module can name another.
 PROBE_PYTHON = "/opt/ibgw/probe/bin/python3"
 
-
 #: Most bytes of JSON that one gateway may take in a result; AWX stores every one.
 RESULT_BYTES = 8 * 1024
+
+# Of these what is oldest goes first, of all others what stands last.
+_NEWEST_LAST = ("events", "notices")
+
+# Texts that are no longer stay whole: ids, digests, times.
+_SHORT_TEXT = 80
 
 
 class Misuse(ValueError):
@@ -49,6 +55,63 @@ class Unavailable(Exception):
 
 #: The same four keys when all went well.
 AVAILABLE: Mapping[str, Any] = {"available": True, "problem": None, "reason": None, "fix": None}
+
+
+def fit(result: dict[str, Any], *parts: Sequence[tuple[str, ...]], limit: int = RESULT_BYTES) -> dict[str, Any]:
+    """`result` cut to `limit` bytes of JSON, with a key `cut` that counts what is missing where.
+
+    `parts` are paths to lists and mappings that can grow without bound, those that are missed least first. Of those given together
+    the longest is cut, or the longest text where that takes more.
+    """
+    cut = result["cut"] = dict(result.get("cut", {}))
+    for together in parts or ((),):
+        while (excess := size(result) - limit) > 0:
+            path = max(together, key=lambda path: size(_at(result, path)), default=())
+            entries = _at(result, path) if path else None
+            holder, key, text = max(_texts(result), key=lambda found: size(found[2]), default=(result, "", ""))
+            if size(text) > max(_SHORT_TEXT, size(entries)):
+                holder[key] = text[: len(text) // 2].rstrip("…") + "…"
+                name, missing = "text", len(text) - len(holder[key])
+            elif entries:
+                share = min(excess / size(entries), 0.5)  # in steps, for another may be the longest then
+                name, missing = ".".join(path), max(1, int(len(entries) * share))
+                _drop(entries, missing, oldest=path[-1] in _NEWEST_LAST)
+            else:
+                break
+            cut[name] = cut.get(name, 0) + missing
+    return result
+
+
+def size(value: Any) -> int:
+    """Bytes of JSON, in the widest form that it may take on its way: everything but ASCII escaped."""
+    return len(json.dumps(value))
+
+
+def _at(result: Any, path: Iterable[str]) -> Any:
+    for key in path:
+        result = (result or {}).get(key)
+    return result
+
+
+def _drop(entries: Any, count: int, oldest: bool) -> None:
+    """Take `count` entries out of a list or a mapping."""
+    if isinstance(entries, dict):
+        for name in list(entries)[-count:]:
+            del entries[name]
+    elif oldest:
+        del entries[:count]
+    else:
+        del entries[-count:]
+
+
+def _texts(value: Any) -> Iterator[tuple[Any, Any, str]]:
+    """Every text in `value`, with what holds it and under which key."""
+    held = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in held:
+        if isinstance(one, str):
+            yield value, key, one
+        else:
+            yield from _texts(one)
 
 
 def missing_library(name: str) -> Unavailable:

@@ -7,7 +7,6 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -17,7 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reade
 from ansible_collections.ibgw.ops.plugins.module_utils.instances import Instances
 from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK, SEEN, Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line, lines
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Unavailable, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.relaylog import RELAY_EVENTS, RelayLog
 from ansible_collections.ibgw.ops.plugins.module_utils.standing import Standing, standing
@@ -72,6 +71,10 @@ _MINOR = frozenset(
 )
 
 
+# What can grow without bound; the rules read settings.
+_CUTTABLE = ([("events",)], [("settings",)])
+
+
 class Scan:
     """One pass over a log, which can hold several services."""
 
@@ -108,7 +111,7 @@ class Scan:
             raise _unknown_log(name, self.services.values())
         window = {"bytes_read": self.bytes_read, "truncated": truncated}
         return [
-            _fitted(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut))
+            fit(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut), *_CUTTABLE)
             for tag, service in known.items()
         ]
 
@@ -278,18 +281,3 @@ def _setting(name: str, value: str, secrets: Iterable[str]) -> str:
 
 def _iso(at: datetime | None) -> str | None:
     return iso(at.astimezone(timezone.utc).timestamp()) if at else None
-
-
-def _fitted(gateway: dict[str, Any]) -> dict[str, Any]:
-    """`gateway` within the size of a result: the oldest events go first, then settings; what went is counted."""
-    while len(json.dumps(gateway)) > RESULT_BYTES:
-        part = "events" if gateway["events"] else "settings"
-        if not gateway[part]:
-            break
-        drop = max(1, len(gateway[part]) // 8)
-        if part == "events":
-            gateway[part] = gateway[part][drop:]
-        else:
-            gateway[part] = dict(list(gateway[part].items())[:-drop])
-        gateway["cut"][part] += drop
-    return gateway

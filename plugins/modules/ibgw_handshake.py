@@ -329,6 +329,12 @@ handshake:
         notice_count:
           description: How many notices came.
           type: int
+        cut:
+          description:
+            - Number of entries left out so that the endpoints of a gateway together stay within 8 KiB, by the list that they were cut from.
+            - C(text) is the number of characters that were cut from long texts, each of which ends in an ellipsis.
+          type: dict
+          sample: {}
         first_bytes:
           description: The first bytes that the peer sent, at most 64, escaped and masked; null when it sent none.
           type: str

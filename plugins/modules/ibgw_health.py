@@ -151,6 +151,9 @@ health:
       description: What could not be looked at on the machine, and why; one sentence each.
       type: list
       elements: str
+    cut:
+      description: Number of entries left out of what is told of the machine, as C(cut) of a gateway.
+      type: dict
     gateways:
       description: The containers asked for, in the order of O(names), then those that were found, by name. At most 8 KiB of JSON each.
       type: list
@@ -329,7 +332,9 @@ health:
           type: list
           elements: str
         cut:
-          description: Number of entries left out, by the list that they were cut from, to stay within 8 KiB.
+          description:
+            - Number of entries left out to stay within 8 KiB, by the list that they were cut from, those first that tell least.
+            - C(text) is the number of characters that were cut from long texts, each of which ends in an ellipsis.
           type: dict
   sample:
     available: true
@@ -353,6 +358,7 @@ health:
       disks:
         - {path: /var/lib/docker, free: 51002142720, total: 83925098496, free_inodes: 4998012}
     not_seen: []
+    cut: {}
     gateways:
       - name: gone
         declared: true

@@ -317,7 +317,9 @@ logscan:
           elements: dict
           sample: [{at: "2026-01-31T12:00:12Z", line: 209, event: login_attempt, endpoint: live, quote: "IBC: Login attempt: 1"}]
         cut:
-          description: How many events and settings were left out, to stay within O(max_events) and 8 KiB.
+          description:
+            - How many events, the oldest first, and then settings were left out, to stay within O(max_events) and 8 KiB.
+            - C(text), where there, is the number of characters that were cut from long texts, each of which ends in an ellipsis.
           type: dict
           sample: {events: 0, settings: 0}
 """

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
@@ -121,14 +122,11 @@ def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _published(row: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict on one gateway, with as much of its summary as there is room for."""
-    said = {
-        "status": row["status"],
-        "code": row["code"],
-        "remedy": row["remedy"],
-        "suppressed": row["suppressed"] is not None,
-        "summary": row["summary"],
-    }
-    return fit(said, limit=ARTIFACT_BYTES - size(row["id"]))
+    verdict = {key: row[key] for key in ("status", "code", "remedy")} | {"suppressed": row["suppressed"] is not None}
+    summary = row["summary"]
+    while len(summary) > 1 and size({row["id"]: {**verdict, "summary": summary}}) > ARTIFACT_BYTES:
+        summary = quote(summary, limit=len(summary) * 3 // 4)
+    return {**verdict, "summary": summary}
 
 
 def write(report: Mapping[str, Any], directory: Path) -> Path:

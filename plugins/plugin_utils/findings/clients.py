@@ -50,5 +50,6 @@ def connected(case: Case) -> Proof | None:
     if not clients:
         return None
     peers = ", ".join(dict.fromkeys(str(each.peer) for each in clients[:5]))
-    count = f"{len(clients)} client{'s' * (len(clients) > 1)}"
+    least = "at least " if case.gateway.cut.get("sockets.established") else ""
+    count = f"{least}{len(clients)} client{'s' * (len(clients) > 1)}"
     return Proof(f"{count} connected", (case.quote("health", f"established on port {clients[0].port}: {peers}"),))

@@ -98,7 +98,17 @@ garbage_after_version     protocol_error        api.start_incomplete      hello 
 KEYS = {
     *("gateway", "endpoint", "host", "port", "inside", "address", "reached", "outcome", "problem", "detail", "phases"),
     *("attempts", "first_failure", "client_id", "server_version", "server_time", "accounts", "account_count"),
-    *("account_mode", "next_valid_id", "notices", "notice_count", "first_bytes", "closed_by", "total_ms", "account"),
+    *(
+        "account_mode",
+        "next_valid_id",
+        "notices",
+        "notice_count",
+        "first_bytes",
+        "closed_by",
+        "total_ms",
+        "account",
+        "cut",
+    ),
 }
 
 

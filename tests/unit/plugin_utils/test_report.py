@@ -19,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     SEVERITIES,
     STATUSES,
     Verdict,
+    findings,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -226,11 +227,21 @@ def test_what_concerns_the_machine_is_looked_at_again_on_the_machine() -> None:
     }
 
 
-def test_artifact_of_a_hundred_gateways_is_small() -> None:
-    whole = report_of(*(verdict(f"gateway-{at}", leading=found(summary="x" * 300)) for at in range(100)))
+@pytest.mark.parametrize("letter", ["x", "ü", "漢", "\N{GRINNING FACE}", '"'])
+def test_artifact_of_a_hundred_gateways_is_small(letter: str) -> None:
+    longest = found(max(findings(), key=len), summary=letter * 300, remedy=max(REMEDIES, key=len))
+    names = [f"{at:03}".ljust(63, "g") for at in range(100)]
+    whole = report_of(*(verdict(name, "m" * 63, leading=longest) for name in names))
     artifact = report.artifact(whole)
-    assert artifact["alpha/gateway-0"].keys() == {"status", "code", "remedy", "suppressed", "summary"}
-    assert len(json.dumps(artifact)) < 64 * 1024
+    assert len(artifact) == 100
+    assert len(json.dumps(artifact)) <= 64 * 1024
+    assert all(said["summary"].startswith(letter) for said in artifact.values())
+
+
+def test_artifact_says_the_whole_summary_where_it_can() -> None:
+    whole = report_of(verdict(leading=found(summary="x" * 300)), verdict("fine"))
+    assert {len(said["summary"]) for said in report.artifact(whole).values()} == {300, 32}
+    assert report.artifact(whole)["alpha/gw"].keys() == {"status", "code", "remedy", "suppressed", "summary"}
 
 
 def test_a_machine_that_our_code_failed_on_is_unknown() -> None:

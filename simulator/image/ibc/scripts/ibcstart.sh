@@ -160,9 +160,12 @@ while true; do
 		ibcalpha.ibc.IbcGateway "${ibc_ini}" ${mode} 2>&3 3>&- &
 	pid=$!
 	wait "${pid}"
-	trap - TERM INT
-	wait "${pid}"
 	exit_code=$?
+	trap - TERM INT
+	if kill -0 "${pid}" 2>/dev/null; then # the signal ended the wait, not Java
+		wait "${pid}"
+		exit_code=$?
+	fi
 	echo "IBC returned exit status ${exit_code}"
 
 	if [ "${exit_code}" -eq 88 ]; then
