@@ -57,7 +57,7 @@ gateways:
     files:
       description:
         - Private files of the container's user.
-        - "C(form) is V(config) (IBC's configuration), V(environment) (variables that the container's start reads), or V(secret) (one secret)."
+        - "C(form) is V(config.ini) (IBC's configuration), V(environment) (variables that the container's start reads), or V(secret) (one secret)."
         - C(secrets) maps what stands in the file to the name of a secret; C(settings) are the other lines. C(needs) is the
           restart after which a change counts, V(soft_restart) (which keeps the session) or V(restart) (which costs a login).
       type: list

@@ -107,7 +107,7 @@ def _configurations(gateway: Described, family: Family, configuration: Mapping[s
         }
         path = f"{PRIVATE_DIR}/{gateway.name}/config.ini{suffix}"
         yield {
-            **_file(family, path, "config", credentials),
+            **_file(family, path, "config.ini", credentials),
             "settings": {key: value for key, value in settings.items() if key not in credentials},
             # Read anew by each Java machine, so also by one that resumes its session.
             "needs": "soft_restart",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
@@ -38,12 +39,13 @@ def plan_machine(machine: str, variables: Mapping[str, Any]) -> list[dict[str, A
 
 
 def check_fleet(machines: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse what only several machines together get wrong."""
-    checks.check_users(
-        (gateway, _secrets(machine, variables).get(gateway.name))
-        for machine, variables in machines.items()
-        for gateway in _describe(machine, variables)
-    )
+    """Refuse what only several machines together get wrong; what is wrong with one of them is said by its own plan."""
+    fleet: list[tuple[Described, Any]] = []
+    for machine, variables in machines.items():
+        with suppress(Misuse):
+            given = _secrets(machine, variables)
+            fleet += [(gateway, given.get(gateway.name)) for gateway in _describe(machine, variables)]
+    checks.check_users(fleet)
 
 
 def _describe(machine: str, variables: Mapping[str, Any]) -> list[Described]:

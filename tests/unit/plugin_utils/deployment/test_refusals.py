@@ -320,6 +320,10 @@ def test_one_user_on_two_machines_is_refused() -> None:
     check_fleet({"alpha": machine(ONE, users=("x",)), "beta": machine(ONE, users=("y",))})
 
 
+def test_a_machine_that_makes_no_sense_is_no_trouble_of_another() -> None:
+    check_fleet({"alpha": machine(ONE, users=("x",)), "beta": {"gateways": [{**ONE, "daily_restart": 1350}]}})
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
