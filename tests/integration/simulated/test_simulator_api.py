@@ -61,8 +61,9 @@ def test_taken_client_id_is_refused(paper: Running) -> None:
     assert with_client(paper.port(), connect_again) == [326]
 
 
-@pytest.mark.parametrize("whose", ["own", "everybody's"])
-def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Broker, whose: str) -> None:
+# An id of its own for each: the last one is free as soon as the gateway has seen that its client is gone.
+@pytest.mark.parametrize(("whose", "client_id"), [("own", 8), ("everybody's", 9)])
+def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Broker, whose: str, client_id: int) -> None:
     user = paper.user if whose == "own" else None
 
     async def lose_link(client: IB) -> list[int]:
@@ -80,7 +81,7 @@ def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Brok
             await asyncio.wait_for(told.wait(), 10)
         return codes
 
-    assert with_client(paper.port(), lose_link) == [1100, 1102]
+    assert with_client(paper.port(), lose_link, client_id) == [1100, 1102]
 
 
 def test_read_only_refuses_order_requests(start: Start) -> None:
