@@ -15,13 +15,13 @@ import socket
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from simulator.broker.client import Broker
@@ -155,6 +155,7 @@ class Simulation:
 
     def start_machine(self, name: str, public_key: str, ssh_port: int | None) -> Container:
         """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
+        _build_machine_image(self.engine)
         engine_socket = _local_socket(self.engine)
         container = self._create(
             name,
@@ -252,14 +253,26 @@ def build_image(engine: DockerClient, release: str = NEWEST.number, gateway: str
         raise CanNotSimulate(f"IBC {release} is not simulated: take one of {', '.join(RELEASES)}")
     shipped = RELEASES[release].gateway
     tag = f"{_REPOSITORY}:{release}" if gateway in ("", shipped) else f"{_REPOSITORY}:{release}-{gateway}"
-    with (_HERE / "image/Dockerfile").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(_HERE / "image/Dockerfile"):
         context = _build_context()
         _build_unless_current(engine, context, "broker", BROKER_IMAGE)
-        _build_unless_current(engine, context, "machine", MACHINE_IMAGE)
         versions = {"IBC_VERSION": release, "GATEWAY_VERSION": gateway or shipped}
         _build_unless_current(engine, context, "gateway", tag, versions)
     return tag
+
+
+def _build_machine_image(engine: DockerClient) -> None:
+    """The machine's image: apart from the others, so that none of them waits for its packages."""
+    with _alone(_HERE / "image/machine/run.sh"):
+        _build_unless_current(engine, _build_context(), "machine", MACHINE_IMAGE)
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """One process, or thread of it, at a time."""
+    with file.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _build_unless_current(
@@ -270,16 +283,22 @@ def _build_unless_current(
         if engine.images.get(tag).labels.get(_CONTENT_LABEL) == content:
             return
     _ensure_base(engine)
-    engine.images.build(
-        fileobj=io.BytesIO(context),
-        custom_context=True,
-        target=target,
-        tag=tag,
-        buildargs=dict(arguments or {}),
-        labels={_CONTENT_LABEL: content},
-        rm=True,
-        forcerm=True,
-    )
+    try:
+        engine.images.build(
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            target=target,
+            tag=tag,
+            buildargs=dict(arguments or {}),
+            labels={_CONTENT_LABEL: content},
+            rm=True,
+            forcerm=True,
+        )
+    except BuildError as error:
+        said = " ".join(str(error).split())
+        raise CanNotSimulate(
+            f"building the image {tag} failed ({said}): can the engine reach Debian's package mirror?"
+        ) from error
     engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
 
 

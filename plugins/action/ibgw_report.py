@@ -138,7 +138,7 @@ def log_verdict(path: str, result: Mapping[str, Any], suppressions: Sequence[Sup
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
     """What the task of a probe registered on a host: its result, or how it failed; empty where it did not run."""
     result = variables.get(f"diagnose_{probe}") or {}
-    return {key: plain(result[key]) for key in (probe, *HOW_A_TASK_FAILED) if key in result}
+    return {key: plain(result[key]) for key in (PROBES[probe], *HOW_A_TASK_FAILED) if key in result}
 
 
 def plain(value: Any) -> Any:

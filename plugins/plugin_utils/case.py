@@ -27,8 +27,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     read,
 )
 
-#: The probes, in the order in which they run.
-PROBES = ("health", "logscan", "handshake")
+#: The tasks that probe, in the order in which they run, with the key of their module's result.
+PROBES = {"health": "health", "logscan": "logscan", "handshake": "handshake", "inside": "handshake"}
 
 #: States of a login under way; the API port opens after the last of them (IBC userguide.md).
 PROGRESS = tuple(state for state, rank in RANK.items() if 0 <= rank < RANK["logged_in"])
@@ -64,8 +64,9 @@ class Case:
     """The evidence of one endpoint of one gateway: what a rule judges.
 
     Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
-    else as `endpoint`. `run` is the log's newest run of this endpoint, `api` what a client outside gets (else the answer from
-    inside), `inside` what the gateway's own port answers within the container.
+    else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
+    there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
+    answered within the container.
     """
 
     machine: str
@@ -79,10 +80,12 @@ class Case:
     health: Health = read(Health, None)
     logscan: LogScan = read(LogScan, None)
     handshake: Handshake = read(Handshake, None)
+    asked_inside: Handshake = read(Handshake, None)
     gateway: GatewayHealth = read(GatewayHealth, None)
     log: GatewayLog | None = None
     run: Instance = read(Instance, None)
     api: Endpoint = read(Endpoint, None)
+    relay_inside: Endpoint = read(Endpoint, None)
     inside: Endpoint = read(Endpoint, None)
 
     # Is it alive?
@@ -108,6 +111,20 @@ class Case:
         return self.api.outcome in SERVED
 
     @property
+    def serving(self) -> bool:
+        """The gateway serves, whoever asked and from wherever: so it is logged in, or was."""
+        return any(answer.outcome in SERVED for answer in (self.api, self.relay_inside, self.inside))
+
+    @property
+    def api_problem(self) -> str | None:
+        """The finding that the API's answers support: what the gateway's own port says inside goes before how that looks outside."""
+        if self.served or self.inside.outcome in SERVED or not self.inside.accepted:
+            return self.api.problem
+        # No relay is in between: who closes is the gateway.
+        closes = self.inside.outcome in ("closed_at_open", "closed_at_hello")
+        return "api.closes_on_hello" if closes else self.inside.problem
+
+    @property
     def proven_healthy(self) -> bool:
         """The API proved ready; of a saved log: it proves logged in."""
         if self.saved_log:
@@ -125,7 +142,7 @@ class Case:
     def continues_failure(self) -> bool:
         """This run was begun because the last one failed, and has not got further than that one yet."""
         before = self.run.previous
-        if before is None or before.problem is None or self.run.state in LOGGED_IN or self.served:
+        if before is None or before.problem is None or self.run.state in LOGGED_IN or self.serving:
             return False
         if before.problem == "login.saved_session_refused" and self.run.run_kind == "full_login":
             return False  # this run types the credentials: what failed is not tried again
@@ -136,7 +153,7 @@ class Case:
 
         The API port opens only after the login: an API that serves us has overtaken a log that shows nobody logged in.
         """
-        if self.alive and self.served and self.run.state not in LOGGED_IN:
+        if self.alive and self.serving and self.run.state not in LOGGED_IN:
             return False
         if self.run.problem == code:
             return True
@@ -216,13 +233,21 @@ class Case:
         return (self.quote("health", words, at), *(self.quote("health", text) for text in extra if text))
 
     def api_quotes(self) -> tuple[Quote, ...]:
-        """What the API probe met, as one quote."""
-        answer = self.api
-        if answer.outcome is None:
-            return ()
-        where = f"{answer.host}:{answer.port}" + (f" inside {self.name}" if answer.inside else "")
-        words = f"{where}: {answer.outcome.replace('_', ' ')}, reached {answer.reached}"
-        return (self.quote("api", f"{words}: {answer.detail}" if answer.detail else words),)
+        """What the API probe met, one quote for each place that it asked from and at."""
+        places = (
+            (self.api, f"inside {self.name}" if self.api.inside else f"from {self.machine}"),
+            (self.relay_inside, f"inside {self.name}, through the relay"),
+            (self.inside, f"inside {self.name}, the gateway's own port"),
+        )
+        # Of two names for one answer, the one that says more.
+        said = {id(answer): self._api_quote(answer, place) for answer, place in places if answer.outcome}
+        return tuple(said.values())
+
+    def _api_quote(self, answer: Endpoint, place: str) -> Quote:
+        times = f" ({answer.attempts} times)" if (answer.attempts or 0) > 1 else ""
+        words = f"{answer.host}:{answer.port} {place}: {(answer.outcome or '').replace('_', ' ')}{times}"
+        words += f", reached {answer.reached}" + (f": {answer.detail}" if answer.detail else "")
+        return self.quote("api", words)
 
     def quote(self, source: str, words: str, at: str | None = None) -> Quote:
         """One piece of evidence, fit to be shown."""

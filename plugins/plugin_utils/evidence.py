@@ -54,7 +54,7 @@ def machine(
     only: Collection[str] | None,
     now: datetime,
 ) -> Machine:
-    """The evidence of one machine: its inventory `variables`, and under `health`, `logscan`, `handshake` what the tasks registered.
+    """The evidence of one machine: its inventory `variables`, and in `results` what each task of `PROBES` registered.
 
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
@@ -62,6 +62,7 @@ def machine(
     health = read(Health, _result(results, "health"))
     logscan = read(LogScan, _result(results, "logscan"))
     handshake = read(Handshake, _result(results, "handshake"))
+    asked_inside = read(Handshake, _result(results, "inside"))
     blank = Case(
         machine=name,
         name=name,
@@ -70,6 +71,7 @@ def machine(
         health=health,
         logscan=logscan,
         handshake=handshake,
+        asked_inside=asked_inside,
     )
     declared = _declared(variables)
     seen = {gateway.name: gateway for gateway in health.gateways if gateway.name}
@@ -86,7 +88,7 @@ def machine(
                     gateway=seen.get(gateway, blank.gateway),
                     log=next((log for log in logscan.gateways if log.name == gateway), None),
                 ),
-                [answer for answer in handshake.endpoints if answer.gateway == gateway],
+                [answer for answer in (*handshake.endpoints, *asked_inside.endpoints) if answer.gateway == gateway],
             ),
         )
         for gateway in names
@@ -116,7 +118,7 @@ def _judged_from(log: GatewayLog) -> datetime | None:
 
 def _result(results: Mapping[str, Any], probe: str) -> object:
     registered = results.get(probe)
-    return registered.get(probe) if isinstance(registered, Mapping) else None
+    return registered.get(PROBES[probe]) if isinstance(registered, Mapping) else None
 
 
 def _task(registered: object) -> Task:
@@ -145,13 +147,14 @@ def _cases(whole: Case, answers: list[Endpoint]) -> tuple[Case, ...]:
     endpoints = _endpoints(whole, answers)
     runs = _runs(whole, endpoints, answers)
     return tuple(
-        replace(
-            whole,
-            endpoint=endpoint,
-            mode="both" if len(endpoints) > 1 else endpoint,
-            run=runs.get(endpoint, whole.run),
-            api=_answer(answers, endpoint, len(endpoints), outside=True),
-            inside=_answer(answers, endpoint, len(endpoints), outside=False),
+        _answered(
+            replace(
+                whole,
+                endpoint=endpoint,
+                mode="both" if len(endpoints) > 1 else endpoint,
+                run=runs.get(endpoint, whole.run),
+            ),
+            [answer for answer in answers if answer.endpoint == endpoint or len(endpoints) == 1],
         )
         for endpoint in endpoints
     )
@@ -196,13 +199,22 @@ def _likeness(run: Instance, endpoint: str | None, answers: list[Endpoint]) -> i
     return 2 * agrees + (asks_factor and endpoint == "live")
 
 
-def _answer(answers: list[Endpoint], endpoint: str | None, endpoints: int, outside: bool) -> Endpoint:
-    """The API's answer at `endpoint`: from outside (from inside where nobody asked outside), or from inside only.
+def _answered(case: Case, answers: list[Endpoint]) -> Case:
+    """`case` with the answers at its endpoint, each in the place that it was asked from and at."""
+    ports = case.family.ports.items() if case.family else ()
+    relays = {number for number, port in ports if port.role == "relay"}
+    outside = [answer for answer in answers if not answer.inside]
+    relay = [answer for answer in answers if answer.inside and answer.port in relays]
+    own = [answer for answer in answers if answer.inside and answer.port not in relays]
+    return replace(
+        case,
+        api=_best(outside or relay or own, case.endpoint),
+        relay_inside=_best(relay, case.endpoint),
+        inside=_best(own, case.endpoint),
+    )
 
-    Of several ways in, one that serves is enough for clients.
-    """
-    own = [answer for answer in answers if answer.endpoint == endpoint or endpoints == 1]
-    inside = [answer for answer in own if answer.inside]
-    wanted = [answer for answer in own if not answer.inside] or inside if outside else inside
-    exact = [answer for answer in wanted if answer.endpoint == endpoint] or wanted
+
+def _best(answers: list[Endpoint], endpoint: str | None) -> Endpoint:
+    """Of several ways in, one that serves is enough for clients."""
+    exact = [answer for answer in answers if answer.endpoint == endpoint] or answers
     return max(exact, key=lambda answer: answer.outcome in SERVED, default=read(Endpoint, None))

@@ -318,6 +318,11 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class FirstFailure:
+    outcome: str | None
+
+
+@dataclass(frozen=True)
 class Endpoint:
     gateway: str | None
     endpoint: str | None
@@ -329,12 +334,26 @@ class Endpoint:
     problem: str | None
     detail: str | None
     attempts: int | None
+    first_failure: FirstFailure | None
     server_version: int | None
     accounts: tuple[str, ...]
     account_mode: str | None
     notices: tuple[Notice, ...]
     first_bytes: str | None
     total_ms: float | None
+
+    @property
+    def accepted(self) -> bool:
+        """Somebody accepted the connection."""
+        return self.reached not in (None, "none", "resolve")
+
+    @property
+    def silences(self) -> int:
+        """How many connections in a row were accepted and stayed silent."""
+        if not (self.outcome or "").startswith("silent"):
+            return 0
+        other = self.first_failure is not None and not (self.first_failure.outcome or "").startswith("silent")
+        return (self.attempts or 0) - other
 
 
 @dataclass(frozen=True)

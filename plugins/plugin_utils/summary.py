@@ -56,6 +56,11 @@ NAMED = 2
 #: Quotes of evidence shown for each finding; the report has them all.
 QUOTES = 2
 
+#: A step that ends in a command.
+_COMMAND = re.compile(
+    r"(.+:) ((?:ansible-playbook|df|docker|free|journalctl|ss|ssh|systemctl|timedatectl) [^,()]+)(?<!\.)"
+)
+
 _OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
 _ASCII = str.maketrans(
@@ -112,6 +117,7 @@ class _Block:
 
     status: str
     code: str
+    safe: str
     ids: list[str]
     lines: list[Line]
 
@@ -132,7 +138,10 @@ def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> _
     # Never wrapped: a command is there to be copied.
     following = [Line(f"  Next  {command}" if at == 0 else f"        {command}") for at, command in enumerate(commands)]
     docs = [Line(f"  Docs  {printable(rows[0]['docs'])}")] if rows[0]["docs"] else []
-    return _Block(status, code, ids, [*_wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs])
+    safe = SAFE[rows[0]["remedy"]].partition(",")[0]
+    return _Block(
+        status, code, safe, ids, [*_wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
+    )
 
 
 def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
@@ -141,9 +150,20 @@ def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
         yield from _wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, COLOURS[row["status"]])
     for at, step in enumerate(row["fix"]):
-        yield from _wrapped(step, width, "  Fix   " if at == 0 else "        ", "          ")
+        yield from _step(step, width, "  Fix   " if at == 0 else "        ")
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
     yield from _wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
+
+
+def _step(step: str, width: int, indent: str) -> Iterator[Line]:
+    """A step of the fix; a command at its end is never wrapped, for it is there to be copied."""
+    drawn = list(_wrapped(step, width, indent, "          "))
+    found = _COMMAND.fullmatch(printable(step))
+    if found is None or len(drawn) == 1:
+        yield from drawn
+    else:
+        yield from _wrapped(found[1], width, indent, "          ")
+        yield Line(f"          {found[2]}")
 
 
 def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
@@ -157,7 +177,8 @@ def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
             continue
         target = f"{each['code']}@{each['host']}" if each["host"] else each["code"]
         effect = f"on {_counted(len(each['gateways']), 'gateway')}" if each["gateways"] else "without effect here"
-        yield f"{target} is {'no longer ' if each['expired'] else ''}suppressed{_why(each)} ({'expired' if each['expired'] else effect})"
+        be, effect = ("was", "expired") if each["expired"] else ("is", effect)
+        yield f"{target} {be} suppressed{_why(each)} ({effect})"
 
 
 def _why(suppressed: Mapping[str, Any]) -> str:
@@ -165,17 +186,18 @@ def _why(suppressed: Mapping[str, Any]) -> str:
     return f"{until}: {suppressed['reason']}"
 
 
-def _index(blocks: Iterable[_Block], width: int) -> Iterator[Line]:
-    """One line per block: what to care about at a glance."""
-    named = [(block, _listed(block.ids)) for block in blocks]
-    column = max(len(ids) for _block, ids in named)
-    for block, ids in named:
-        text = f"{block.status.upper():<8}  {ids:<{column}}  {block.code}"
-        if len(text) <= width:
-            yield Line(text, COLOURS[block.status])
+def _index(blocks: Sequence[_Block], width: int) -> Iterator[Line]:
+    """One line per block: what to care about at a glance, and where there is room what is safe."""
+    rows = [(block.status.upper(), _listed(block.ids), block.code, block.safe) for block in blocks]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    columns = 4 if sum(widths) + 6 <= width else 3
+    for row, block in zip(rows, blocks, strict=True):
+        line = "  ".join(f"{cell:<{room}}" for cell, room in zip(row[:columns], widths, strict=False)).rstrip()
+        if len(line) <= width:
+            yield Line(line, COLOURS[block.status])
         else:
             yield from _wrapped(
-                f"{block.status.upper():<8}  {ids}: {block.code}", width, "", " " * 10, COLOURS[block.status]
+                f"{row[0]:<{widths[0]}}  {row[1]}: {row[2]}", width, "", " " * 10, COLOURS[block.status]
             )
 
 

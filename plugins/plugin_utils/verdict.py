@@ -225,7 +225,7 @@ def _healthy_summary(case: Case) -> str:
     if case.saved_log:
         return "the log proves a completed login"
     took = f" in {case.api.total_ms:.0f} ms" if case.api.total_ms is not None else ""
-    return f"API handshake completed{took}"
+    return f"API handshake completed{took}" + (" from inside the container" if case.api.inside else "")
 
 
 def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -> Verdict:

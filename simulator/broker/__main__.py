@@ -34,6 +34,9 @@ ACTIONS = (
     "set_link",
     "hang",
     "flood",
+    "place_order",
+    "cancel_order",
+    "orders",
     "ledger",
 )
 

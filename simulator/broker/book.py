@@ -78,6 +78,24 @@ class Push:
     settle: Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Order:
+    """An open order: of an API client, known by its id and the client's, or from a person's own screen, both 0."""
+
+    user: str
+    symbol: str
+    action: str = "BUY"  # or SELL
+    quantity: float = 1.0
+    limit_price: float = 0.0
+    type: str = "LMT"
+    time_in_force: str = "GTC"
+    contract: int = 0
+    client_id: int = 0
+    order_id: int = 0
+    perm_id: int = 0
+    status: str = "Submitted"  # or Cancelled, for the one who asked for it
+
+
 @dataclass
 class Token:
     """What keeps a session over a daily restart."""
@@ -94,9 +112,11 @@ class Book:
         self.failures: dict[str, int] = {}
         self.open_sessions: list[Session] = []
         self.pushes: list[Push] = []
+        self.open_orders: list[Order] = []
         self.tokens: dict[str, Token] = {}
         self._ledger: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
+        self._perm_ids = itertools.count(1_000_001)
 
     # The control side: causes, and what a test or person looks at
 
@@ -203,6 +223,30 @@ class Book:
         with self.changed:
             return [entry for entry in self._ledger if user is None or entry["user"] == user]
 
+    def place_order(self, user: str, symbol: str, **terms: Any) -> Message:
+        """The order as it is open now; a second one of the same client and id changes the first."""
+        with self.change():
+            order = Order(self.user(user).name, symbol, **terms)
+            known = self.order_of_client(user, order.client_id, order.order_id) if order.order_id else None
+            order = replace(order, perm_id=known.perm_id if known else next(self._perm_ids))
+            self.open_orders = [*(one for one in self.open_orders if one is not known), order]
+            self._note_order("order_changed" if known else "order_placed", order)
+            return asdict(order)
+
+    def cancel_order(self, user: str, perm_id: int) -> Message:
+        """The order as it was last."""
+        with self.change():
+            order = next((one for one in self.orders_of(user) if one.perm_id == perm_id), None)
+            if order is None:
+                raise Unknown(f"{user} has no open order {perm_id}; {len(self.orders_of(user))} others are open")
+            self.open_orders.remove(order)
+            self._note_order("order_cancelled", order)
+            return asdict(replace(order, status="Cancelled"))
+
+    def orders(self, user: str) -> list[Message]:
+        with self.changed:
+            return [asdict(order) for order in self.orders_of(self.user(user).name)]
+
     def expire_pushes(self, now: float) -> None:
         with self.change():
             for push in [push for push in self.pushes if push.expires_at <= now]:
@@ -225,6 +269,13 @@ class Book:
     def of(self, user: str) -> list[Session]:
         return [session for session in self.open_sessions if session.user == user]
 
+    def orders_of(self, user: str) -> list[Order]:
+        return [order for order in self.open_orders if order.user == user]
+
+    def order_of_client(self, user: str, client_id: int, order_id: int) -> Order | None:
+        key = (client_id, order_id)
+        return next((order for order in self.orders_of(user) if (order.client_id, order.order_id) == key), None)
+
     def displace(self, user: str) -> list[Session]:
         displaced = self.of(user)
         for session in displaced:
@@ -245,6 +296,10 @@ class Book:
         self.pushes.remove(push)
         self.note(f"push_{outcome}", push.user)
         push.settle(outcome)
+
+    def _note_order(self, event: str, order: Order) -> None:
+        ids = {"perm_id": order.perm_id, "client_id": order.client_id, "order_id": order.order_id}
+        self.note(event, order.user, **ids)
 
     def note(self, event: str, user: str, **details: Any) -> None:
         self._ledger.append(

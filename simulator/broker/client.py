@@ -97,6 +97,19 @@ class Broker:
         """The link between IBKR's servers and the gateways of `user`, or every gateway."""
         self._do("set_link", up=up, user=user)
 
+    # Orders
+
+    def place_order(self, user: str, symbol: str, **terms: Any) -> int:
+        """Open an order as a person does on a screen of its own; its permanent id. `terms` as in `broker/book.py`, `Order`."""
+        return int(self._do("place_order", user=user, symbol=symbol, **terms)["perm_id"])
+
+    def cancel_order(self, user: str, perm_id: int) -> None:
+        self._do("cancel_order", user=user, perm_id=perm_id)
+
+    def orders(self, user: str) -> list[dict[str, Any]]:
+        """Open orders, by whomever."""
+        return list(self._do("orders", user=user))
+
     # What a gateway chokes on
 
     def hang(self, user: str) -> None:
@@ -143,7 +156,7 @@ class Broker:
                 raise TimeoutError(f"waited {timeout:.0f} s for {what}, which did not come")
             time.sleep(0.1)
 
-    def _do(self, action: str, **arguments: Any) -> Any:
+    def _do(self, action: str, /, **arguments: Any) -> Any:
         request = urllib.request.Request(f"{self.url}/{action}", json.dumps(arguments).encode(), method="POST")
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:

@@ -33,6 +33,8 @@ class Line:
             "relogin": self._relogin,
             "loaded": self._loaded,
             "portfolio": self._portfolio,
+            "place_order": self._place_order,
+            "cancel_order": self._cancel_order,
             "logout": self._logout,
             "suspend": self._suspend,
         }
@@ -135,7 +137,19 @@ class Line:
 
     def _portfolio(self) -> Message:
         user = self._book.find(self._user.name) if self._user else None
-        return {"positions": user.positions, "values": user.values} if user else {}
+        if user is None:
+            return {}
+        return {"positions": user.positions, "values": user.values, "orders": self._book.orders(user.name)}
+
+    def _place_order(self, **order: Any) -> Message:
+        assert self._user is not None
+        return self._book.place_order(self._user.name, **order)
+
+    def _cancel_order(self, client_id: int, order_id: int) -> Message:
+        """Empty where the client has no such order."""
+        assert self._user is not None
+        order = self._book.order_of_client(self._user.name, client_id, order_id)
+        return self._book.cancel_order(order.user, order.perm_id) if order else {}
 
     def _logout(self) -> Message:
         return self._farewell("logout")

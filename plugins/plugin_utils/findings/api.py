@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import soft_restart_possible
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import MUTE_API, Proof, finding
 
@@ -13,12 +13,12 @@ LOGIN_FIRST = "Find out where the login is: docker logs --tail 50 {name}. The po
 
 def _met(case: Case, code: str, summary: str) -> Proof | None:
     """The API probe itself supports `code`."""
-    return Proof(summary, case.api_quotes()) if case.api.problem == code else None
+    return Proof(summary, case.api_quotes()) if case.api_problem == code else None
 
 
-def _when_repeated(case: Case, proof: Proof | None) -> Proof | None:
+def _when_repeated(case: Case, code: str, proof: Proof | None) -> Proof | None:
     """A soft restart frees an API that failed twice in a row, where one is possible."""
-    if proof is None or (case.api.attempts or 0) < 2 or not soft_restart_possible(case):
+    if proof is None or _times(case, code) < 2 or not soft_restart_possible(case):
         return proof
     return Proof(
         proof.summary,
@@ -26,6 +26,12 @@ def _when_repeated(case: Case, proof: Proof | None) -> Proof | None:
         remedy="soft_restart",
         remedy_reason="it failed twice; a soft restart keeps the session",
     )
+
+
+def _times(case: Case, code: str) -> int:
+    """How often the API was asked and supported `code`, from wherever."""
+    answers = {id(answer): answer for answer in (case.api, case.relay_inside, case.inside)}.values()
+    return sum(answer.attempts or 0 for answer in answers if answer.problem == code)
 
 
 @finding(
@@ -76,20 +82,38 @@ def not_listening(case: Case) -> Proof | None:
     "api.unreachable",
     severity="down",
     remedy="ask_person",
-    title="The API's port does not answer at all",
+    title="The API can not be reached through its published port",
     meaning=(
         "The connection gets no answer: a firewall drops it, the address is wrong, or the name does not resolve. A gateway whose accept"
-        " queue is full looks the same; when that is seen, gateway.hung leads."
+        " queue is full looks the same; when that is seen, gateway.hung leads. Where the relay serves whoever asks it inside the container,"
+        " gateway and relay are well, and whatever else the published port does, the fault lies between it and the container."
     ),
     fix=(
         "Try it on the machine itself: ansible {machine} -m ibgw.ops.ibgw_handshake -a port=<published port>",
         "Look at firewalls (nft list ruleset) and at the address that the port is published on: docker port {name}",
     ),
-    remedy_reason="a filter in between is for a person to change",
+    explains=("api.not_tws", "api.not_listening", *(code for code in MUTE_API if code.startswith("api."))),
+    remedy_reason="what is in between is for a person to change",
     next_command="docker port {name}",
 )
 def unreachable(case: Case) -> Proof | None:
-    return _met(case, "api.unreachable", "the API's port does not answer")
+    if case.relay_inside.outcome not in SERVED:
+        return _met(case, "api.unreachable", "the API's port does not answer")
+    if case.served or case.api.outcome in (None, "not_asked") or case.api.problem == "probe.incomplete":
+        return None
+    once = case.api.silences == 1
+    again = ("Diagnose again: it was silent once, and once can be chance.",) if once else ()
+    return Proof(
+        f"the relay serves inside the container, and the published port does not: {case.api.outcome.replace('_', ' ')}",
+        case.api_quotes(),
+        (
+            *again,
+            "See where the port is published: docker port {name}, and who listens there: ss -ltnp on {machine}",
+            "Look at what stands in between: docker-proxy, firewalls (nft list ruleset), other addresses of {machine}.",
+            "Leave the gateway alone: it serves.",
+        ),
+        severity="degraded" if once else None,
+    )
 
 
 @finding(
@@ -111,7 +135,7 @@ def unreachable(case: Case) -> Proof | None:
     symptom=True,
 )
 def silent(case: Case) -> Proof | None:
-    return _when_repeated(case, _met(case, "api.silent", "the API accepts connections and never answers"))
+    return _when_repeated(case, "api.silent", _met(case, "api.silent", "the API accepts connections and never answers"))
 
 
 @finding(
@@ -218,7 +242,8 @@ def start_refused(case: Case) -> Proof | None:
     symptom=True,
 )
 def start_incomplete(case: Case) -> Proof | None:
-    return _when_repeated(case, _met(case, "api.start_incomplete", "the API session starts and does not complete"))
+    code = "api.start_incomplete"
+    return _when_repeated(case, code, _met(case, code, "the API session starts and does not complete"))
 
 
 @finding(

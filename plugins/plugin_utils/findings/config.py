@@ -314,14 +314,16 @@ def _start_after(case: Case) -> str:
     next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep TRADING_MODE",
 )
 def account_mode_mismatch(case: Case) -> Proof | None:
-    mode, served = case.endpoint, case.api.account_mode
+    answers = (case.api, case.relay_inside, case.inside)
+    answer = next((answer for answer in answers if answer.account_mode), case.api)
+    mode, served = case.endpoint, answer.account_mode
     if mode is None:
         return None
     if served is None:
         return _set_to_the_other_mode(case, mode)
     if mode == served:
         return None
-    accounts = ", ".join(case.api.accounts)
+    accounts = ", ".join(answer.accounts)
     return Proof(
         f"meant to be {mode}, but the account is a {served} account",
         (case.quote("api", f"accounts {accounts}: {served}"), *case.api_quotes()),
@@ -404,7 +406,8 @@ def mode_port_mismatch(case: Case) -> Proof | None:
     endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
     mode = case.setting("TradingMode", "") or case.trading_mode_asked or case.mode
     other_only = mode in ("paper", "live") and case.mode != "both" and bool(endpoints) and mode not in endpoints
-    if not case.alive or case.served or not (other_only or case.says("config.mode_port_mismatch")):
+    served = case.served and not case.api.inside
+    if not case.alive or served or not (other_only or case.says("config.mode_port_mismatch")):
         return None
     used = " and ".join(sorted(filter(None, endpoints))) or "the other mode"
     return Proof(
@@ -416,8 +419,48 @@ def mode_port_mismatch(case: Case) -> Proof | None:
         )
         + case.api_quotes()
         + case.log_quotes(),
-        severity="down" if case.api.outcome and not case.served else None,
+        severity="down" if case.api.outcome and not case.api.inside else None,
     )
+
+
+@finding(
+    "config.port_not_published",
+    severity="degraded",
+    remedy="ask_person",
+    title="The API's port is not published",
+    meaning=(
+        "The gateway's API is ready when asked inside the container, and the container publishes no port that leads to it. Only"
+        " containers in the same Docker network can connect, and none of them is connected."
+    ),
+    fix=(
+        "Publish the relay's port where the container is defined: 127.0.0.1:4001:4003 for live, 127.0.0.1:4002:4004 for paper.",
+        "Create the container anew from that definition (docker compose up -d). It costs a full login: choose the time.",
+        "If its clients are containers in the same network, nothing is wrong: suppress this finding (diagnose_suppress).",
+    ),
+    remedy_reason="a port mapping changes only with a new container",
+    next_command="docker port {name}",
+)
+def port_not_published(case: Case) -> Proof | None:
+    leads_elsewhere = [port for port in case.gateway.ports if port.host_port and port.endpoint]
+    tunnelled = case.variable("SSH_TUNNEL") in ("yes", "both")  # gnzsnz common.sh:151-164
+    relays = case.own_ports("relay")
+    used = [each for each in case.gateway.sockets.established if each.port in relays and not _loopback(each.peer)]
+    if not (case.served and case.api.inside) or case.published("relay") or case.published("gateway"):
+        return None
+    if tunnelled or used or (leads_elsewhere and case.mode != "both"):
+        return None
+    wanted = " or ".join(map(str, relays))
+    return Proof(
+        "the API is ready inside the container, and no port is published for clients outside",
+        (
+            case.quote("health", f"not published: {wanted}; no client of the Docker network is connected"),
+            *case.api_quotes(),
+        ),
+    )
+
+
+def _loopback(peer: str | None) -> bool:
+    return (peer or "").startswith(("127.", "[::1]"))
 
 
 @finding(

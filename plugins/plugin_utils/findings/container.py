@@ -337,7 +337,7 @@ def failed(case: Case) -> Proof | None:
 )
 def crash_loop(case: Case) -> Proof | None:
     container = case.gateway.container
-    if container.status != "restarting" and (case.served or not case.running or _recent_starts(case) < LOOP_STARTS):
+    if container.status != "restarting" and (case.serving or not case.running or _recent_starts(case) < LOOP_STARTS):
         return None
     costly = _each_turn_is_a_login(case)
     turns = f"{_recent_starts(case)} starts within {LOOP_SPAN.seconds // 60} minutes"

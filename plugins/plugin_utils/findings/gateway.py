@@ -16,7 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     finding,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, Listener
 
 #: States before a login window is there.
 COMING_UP = ("script_starting", "jvm_starting", "gateway_starting", "cold_restarting")
@@ -158,7 +158,7 @@ def heap_exhausted(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.heap_exhausted", "OutOfMemoryError: the Java heap is used up")
     if proof is None:
         return None
-    stopped_answering = not case.alive or (case.api.outcome is not None and not case.served)
+    stopped_answering = not case.alive or (case.api.outcome is not None and not case.serving)
     heap = case.quote("health", f"JAVA_HEAP_SIZE {case.variable('JAVA_HEAP_SIZE') or '768, the default'}")
     since = case.run.evidence[-1].at if case.run.evidence else case.run.since
     return Proof(proof.summary, (*proof.evidence, heap), severity="down" if stopped_answering else None, since=since)
@@ -190,7 +190,7 @@ def login_window_unknown(case: Case) -> Proof | None:
     summary = f"the controller did not recognise the login window in time{times}"
     # It is started again without limit (IBC SessionManager.java:63, ibcstart.sh:543).
     exits = case.run.last_exit.code if case.run.last_exit else None
-    looping = case.alive and exits in (88, 1112) and case.run.state in COMING_UP and not case.served
+    looping = case.alive and exits in (88, 1112) and case.run.state in COMING_UP and not case.serving
     proof = _by_log(case, "gateway.login_window_unknown", summary)
     return proof or (Proof(summary, case.log_quotes()) if looping else None)
 
@@ -223,7 +223,7 @@ def piled_up(gateway: GatewayHealth, ports: Collection[int]) -> list[str]:
         *(
             f"{each.accept_queue} connections to port {each.port} that nobody accepts"
             for each in gateway.sockets.listening
-            if each.port in ports and (each.accept_queue or 0) >= (each.accept_limit or PILE)
+            if each.port in ports and (each.accept_queue or 0) >= _full(each)
         ),
         *(
             f"{waiting[str(port)]} connections to port {port} wait to be closed by the gateway (CLOSE_WAIT)"
@@ -231,6 +231,16 @@ def piled_up(gateway: GatewayHealth, ports: Collection[int]) -> list[str]:
             if waiting.get(str(port), 0) >= PILE
         ),
     ]
+
+
+def _full(listener: Listener) -> int:
+    """How many connections that nobody accepts are too many."""
+    return PILE if listener.accept_limit is None else max(listener.accept_limit, 1)
+
+
+def silences_inside(case: Case) -> int:
+    """How often the gateway stayed silent when it was asked inside its container: past its relay, and through it."""
+    return case.inside.silences + case.relay_inside.silences if case.inside.silences else 0
 
 
 @finding(
@@ -253,15 +263,15 @@ def piled_up(gateway: GatewayHealth, ports: Collection[int]) -> list[str]:
     next_command="docker exec {name} cat /proc/net/tcp",
 )
 def hung(case: Case) -> Proof | None:
-    if not case.running or case.served:
+    if not case.running or case.serving:
         return None
     seen = piled_up(case.gateway, case.own_ports("gateway"))
     unanswered = case.api.outcome in ("not_asked", "silent_at_hello", "connect_timeout", "silent_at_start")
-    silent_inside = (case.inside.outcome or "").startswith("silent") and (case.inside.attempts or 0) > 1
-    if not (seen and unanswered) and not silent_inside:
+    silences = silences_inside(case)
+    just_logging_in = case.state in PROGRESS and within_start(case, case.run.since)
+    silent = silences > 1 and not just_logging_in
+    if not (seen and unanswered) and not silent:
         return None
-    if silent_inside:
-        seen.append(f"silent {case.inside.attempts} times when asked from inside")
     soft = soft_restart_possible(case)
     port = case.setting("CommandServerPort", "")
     mend = (
@@ -269,8 +279,9 @@ def hung(case: Case) -> Proof | None:
         if soft
         else "Restart once, with time to close in order: docker restart -t 90 {name} (a full login; for a live account have the phone at hand)."
     )
+    summary = seen[0] if seen else f"silent {silences} times when asked from inside the container"
     return Proof(
-        f"accepts connections and serves none: {seen[0]}",
+        f"accepts connections and serves none: {summary}",
         tuple(case.quote("health", words) for words in seen) + case.api_quotes(),
         (STOP_CLIENTS, mend),
         remedy="soft_restart" if soft else None,
@@ -339,7 +350,7 @@ def not_running(case: Case) -> Proof | None:
     roles = {process.role for process in case.gateway.processes}
     settled = not within_start(case, case.gateway.container.started_at)
     under_way = case.state in ("auto_restarting", "cold_restarting", "shutting_down")
-    if not case.running or not roles or roles & {"gateway", "controller"} or not settled or under_way or case.served:
+    if not case.running or not roles or roles & {"gateway", "controller"} or not settled or under_way or case.serving:
         return None
     seen = f"processes: {', '.join(sorted(filter(None, roles)))}; no gateway, no controller"
     return Proof("the container runs without a gateway process", (case.quote("health", seen), *case.log_quotes(1)))
@@ -362,7 +373,7 @@ def not_running(case: Case) -> Proof | None:
 def restarting_by_schedule(case: Case) -> Proof | None:
     resuming = case.run.run_kind == "saved_session" and case.run.state in PROGRESS
     in_time = within_start(case, case.run.since or case.run.run_started_at)
-    if not case.alive or case.served or case.run.problem not in (None, "gateway.restarting_by_schedule"):
+    if not case.alive or case.serving or case.run.problem not in (None, "gateway.restarting_by_schedule"):
         return None
     if not case.says("gateway.restarting_by_schedule") and not (
         in_time and (resuming or case.run.state == "auto_restarting")
@@ -386,7 +397,7 @@ def restarting_by_schedule(case: Case) -> Proof | None:
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def starting(case: Case) -> Proof | None:
-    if not case.alive or case.served or case.run.problem not in (None, "gateway.starting"):
+    if not case.alive or case.serving or case.run.problem not in (None, "gateway.starting"):
         return None
     container = case.gateway.container
     begun = case.run.run_started_at or case.run.since or container.started_at

@@ -342,7 +342,7 @@ def taken_over(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def existing_session(case: Case) -> Proof | None:
-    if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.served):
+    if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.serving):
         return None
     gave_way = not case.alive or case.run.state in ("shutting_down", "ended") or case.continues_failure
     # The window stays when the other session is gone (IBC ExistingSessionDetectedDialogHandler.java:40).
@@ -475,7 +475,7 @@ def auth_silent(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def dialog_blocking(case: Case) -> Proof | None:
-    if case.served or not case.shows("login.dialog_blocking"):
+    if case.serving or not case.shows("login.dialog_blocking"):
         return None
     title = case.run.open_windows[-1] if case.run.open_windows else None
     words = case.quote("log", title).quote if title else "that the controller does not handle"
@@ -503,7 +503,7 @@ def dialog_blocking(case: Case) -> Proof | None:
 )
 def looping(case: Case) -> Proof | None:
     attempts = (case.log.history.login_attempts_last_hour or 0) if case.log else 0
-    repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.served
+    repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.serving
     if not case.says("login.looping") and not repeats:
         return None
     return _proof(
@@ -526,7 +526,7 @@ def looping(case: Case) -> Proof | None:
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def in_progress(case: Case) -> Proof | None:
-    if case.state not in UNDER_WAY or case.served or case.run.problem not in (None, "login.in_progress"):
+    if case.state not in UNDER_WAY or case.serving or case.run.problem not in (None, "login.in_progress"):
         return None
     if not within_start(case, case.run.since):
         return None

@@ -81,8 +81,9 @@ def _result_trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
         "health": (case.health, case.gateway),
         "logscan": (case.logscan, case.log),
         "handshake": (case.handshake,),
+        "inside": (case.asked_inside,),
     }
-    source = {"health": "health", "logscan": "log", "handshake": "api"}[probe]
+    source = {"health": "health", "logscan": "log", "handshake": "api", "inside": "api"}[probe]
     for result in said[probe]:
         engine = probe == "health" and result is not None and (result.problem or "").startswith("engine.")
         if result is not None and result.failed and not engine:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import CLOSED_PORT, MUTE_API, Proof, finding
 
 #: A relay that can not bind tries again every 5 s (gnzsnz run_socat.sh:9-14); older failures are over.
 RECENT = timedelta(minutes=2)
@@ -57,8 +57,9 @@ def port_taken(case: Case) -> Proof | None:
     remedy="restart_relay",
     title="The relay is down",
     meaning=(
-        "The gateway listens on its own port inside the container, and nothing listens on the relay's port. Clients outside are refused"
-        " though the gateway may be logged in. Starting the relay again costs no login: do not restart the container."
+        "The gateway listens on its own port inside the container, and nothing listens on the relay's port; or its own port was ready when"
+        " asked there, and the relay passes nothing on to it. Clients outside are not served though the gateway may be logged in."
+        " Starting the relay again costs no login: do not restart the container."
     ),
     fix=(
         "See what runs: docker top {name}",
@@ -66,18 +67,23 @@ def port_taken(case: Case) -> Proof | None:
         " docker exec -d -e API_PORT=4002 -e SOCAT_PORT=4004 {name} /home/ibgateway/scripts/run_socat.sh (live: 4001 and 4003).",
         "Do not restart the container for this: it costs a full login.",
     ),
-    explains=("relay.no_backend", "api.not_listening", "api.unreachable", "api.closes_on_hello", "container.unhealthy"),
+    explains=("api.unreachable", "api.not_tws", *CLOSED_PORT, *MUTE_API),
     remedy_reason="the gateway itself listens; only the relay is missing, and it costs no login",
     next_command="docker top {name}",
 )
 def down(case: Case) -> Proof | None:
-    gateway, relay = case.listeners("gateway"), case.listeners("relay")
+    gateway = case.listeners("gateway")
     # With SSH_TUNNEL=yes the tunnel takes the relay's place (G:common.sh:182, run.sh).
     meant = case.published("gateway") or case.variable("SSH_TUNNEL") == "yes"
-    if not case.running or not gateway or relay or meant or case.served:
+    if not case.running or meant or case.served or case.relay_inside.outcome in SERVED:
+        return None
+    ready, asked = case.inside.outcome in SERVED, case.relay_inside.outcome not in (None, "error")
+    if ready and asked and case.relay_inside.outcome != "refused":
+        return _passes_nothing_on(case)
+    if not (gateway and not case.listeners("relay")) and not (ready and asked):
         return None
     relays = [process for process in case.gateway.processes if process.role == "relay"]
-    own = gateway[0].port
+    own = gateway[0].port if gateway else case.inside.port
     relayed_by: dict[int | None, int] = dict(zip(case.own_ports("gateway"), case.own_ports("relay"), strict=False))
     start_again = (
         "Start the relay's loop again, in the background:"
@@ -102,6 +108,19 @@ def down(case: Case) -> Proof | None:
     )
 
 
+def _passes_nothing_on(case: Case) -> Proof:
+    relay = case.relay_inside
+    return Proof(
+        f"the gateway's own port {case.inside.port} is ready, and the relay on {relay.port} passes nothing on to it",
+        case.api_quotes(),
+        (
+            "End the relay, its loop starts it again within 5 s: docker exec {name} pkill -x socat (cuts the clients behind it).",
+            "If that changes nothing, see where the relay leads: docker top {name} | grep socat",
+            "Do not restart the container for this: it costs a full login.",
+        ),
+    )
+
+
 @finding(
     "relay.no_backend",
     severity="down",
@@ -122,6 +141,6 @@ def down(case: Case) -> Proof | None:
     symptom=True,
 )
 def no_backend(case: Case) -> Proof | None:
-    if case.api.problem != "relay.no_backend":
+    if case.api_problem != "relay.no_backend" or case.serving:
         return None
     return Proof("connections are accepted and closed at once: no gateway listens behind the relay", case.api_quotes())

@@ -180,7 +180,7 @@ def login_incomplete(case: Case) -> Proof | None:
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def pending(case: Case) -> Proof | None:
-    if case.state != "twofa_pending" or case.served or _prompt_is_void(case):
+    if case.state != "twofa_pending" or case.serving or _prompt_is_void(case):
         return None
     asked, expires = moment(case.run.since), moment(case.run.deadline)
     words = f"push sent at {asked:%H:%M:%S} UTC" if asked else "push sent"
@@ -214,7 +214,7 @@ def _prompt_is_void(case: Case) -> bool:
 )
 def retrying(case: Case) -> Proof | None:
     prompts = (case.log.history.unanswered_prompts or 0) if case.log else 0
-    if case.served or not (case.state == "twofa_retrying" or case.shows("twofa.retrying")):
+    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying")):
         return None
     nobody = prompts >= UNANSWERED_LIMIT
     return Proof(

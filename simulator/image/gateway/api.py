@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import console, wire
+from . import console, orders, wire
 from .heap import OutOfMemoryError
+from .line import Message, Unreachable
 
 if TYPE_CHECKING:
     from .program import Gateway
@@ -32,7 +34,7 @@ _READ_ONLY = "The API interface is currently in Read-Only mode."
 _NO_REQUEST = -1
 _BUFFER = 8192  # bytes of heap that a thread needs for each message
 
-_Message = TypeVar("_Message")
+_Received = TypeVar("_Received")
 
 
 class Client:
@@ -42,6 +44,7 @@ class Client:
         self.reader = reader
         self.writer = writer
         self.id: int | None = None
+        self.version = 0
 
     def send(self, *fields: object) -> None:
         self.writer.write(wire.frame(*fields))
@@ -60,14 +63,15 @@ class Api:
         self._link_up = True
         self._threads_run = asyncio.Event()
         self._threads_run.set()
-        self._next_order_id = 1
         self._answers: dict[str, Callable[[Client, list[str]], Awaitable[None]]] = {
-            "5": self._open_orders,
+            "3": self._place_order,
+            "4": self._cancel_order,
+            "5": self._own_orders,
             "6": self._account_updates,
             "7": self._executions,
             "8": self._order_id,
             "15": self._bind_orders,
-            "16": self._open_orders,
+            "16": self._all_orders,
             "17": self._accounts,
             "49": self._current_time,
             "61": self._positions,
@@ -122,14 +126,14 @@ class Api:
 
     async def _converse(self, client: Client) -> None:
         # Alone in its segment: some clients read it with one recv and throw the rest away.
-        version = wire.agreed_version(await self._next(wire.read_hello(client.reader)))
-        client.send(version, time.strftime("%Y%m%d %H:%M:%S %Z"))
+        client.version = wire.agreed_version(await self._next(wire.read_hello(client.reader)))
+        client.send(client.version, time.strftime("%Y%m%d %H:%M:%S %Z"))
         await client.writer.drain()
         while True:
             await self._answer(client, await self._next(wire.read_fields(client.reader)))
             await client.writer.drain()
 
-    async def _next(self, message: Awaitable[_Message]) -> _Message:
+    async def _next(self, message: Awaitable[_Received]) -> _Received:
         """What a client sends next, or that it is gone: neither is noticed while the threads hang."""
         try:
             received = await message
@@ -142,11 +146,11 @@ class Api:
         request = fields[0] if fields else ""
         if client.id is None:
             if request == "71":
-                self._start(client, int(fields[2]))
+                await self._start(client, int(fields[2]))
         elif request in self._answers:
             await self._answers[request](client, fields)
 
-    def _start(self, client: Client, wanted: int) -> None:
+    async def _start(self, client: Client, wanted: int) -> None:
         if wanted in self._clients:
             client.notice(*_TAKEN)
             raise EOFError
@@ -154,7 +158,7 @@ class Api:
         self._clients[wanted] = client
         console.raw(f"addLogConsole Client {wanted}")
         client.send(15, 1, self._gateway.account)
-        client.send(9, 1, self._next_order_id)
+        client.send(9, 1, await self._next_order_id())
         for fine, broken, text in _FARMS:
             code, state = (fine, "OK") if self._link_up else (broken, "broken")
             client.notice(code, text.format(state=state))
@@ -167,28 +171,70 @@ class Api:
         client.send(15, 1, self._gateway.account)
 
     async def _order_id(self, client: Client, _: list[str]) -> None:
-        client.send(9, 1, self._next_order_id)
+        client.send(9, 1, await self._next_order_id())
+
+    async def _next_order_id(self) -> int:
+        return max((order["order_id"] for order in await self._orders()), default=0) + 1
 
     async def _current_time(self, client: Client, _: list[str]) -> None:
         client.send(49, 1, int(time.time()))
 
-    async def _bind_orders(self, client: Client, _: list[str]) -> None:
-        self._refuse_when_read_only(client)
+    async def _orders(self) -> list[Message]:
+        orders: list[Message] = (await self._gateway.portfolio()).get("orders", [])
+        return orders
 
-    async def _open_orders(self, client: Client, _: list[str]) -> None:
-        # The broker's books hold no open orders yet; a message for one belongs here, before the end.
+    async def _bind_orders(self, client: Client, _: list[str]) -> None:
         if not self._refuse_when_read_only(client):
+            for order in await self._orders():
+                if order["client_id"] == order["order_id"] == 0:
+                    self._tell_order(client, order)
+
+    async def _own_orders(self, client: Client, _: list[str]) -> None:
+        """Those of this client; what a person placed on a screen counts as client 0's."""
+        if not self._refuse_when_read_only(client):
+            for order in await self._orders():
+                if order["client_id"] == client.id:
+                    self._tell_order(client, order)
             client.send(53, 1)
+
+    async def _all_orders(self, client: Client, _: list[str]) -> None:
+        if not self._refuse_when_read_only(client):
+            for order in await self._orders():
+                self._tell_order(client, order)
+            client.send(53, 1)
+
+    async def _place_order(self, client: Client, fields: list[str]) -> None:
+        assert client.id is not None
+        if not self._refuse_when_read_only(client, int(fields[1])):
+            with contextlib.suppress(Unreachable):
+                self._tell_order(client, await self._gateway.place_order(orders.placed(fields, client.id)))
+
+    async def _cancel_order(self, client: Client, fields: list[str]) -> None:
+        assert client.id is not None
+        order_id = int(fields[2])
+        if self._refuse_when_read_only(client, order_id):
+            return
+        with contextlib.suppress(Unreachable):
+            order = await self._gateway.cancel_order(client.id, order_id)
+            if order:
+                client.send(*orders.order_status(order))
+                client.notice(202, "Order Canceled - reason:", order_id)
+            else:
+                client.notice(10147, f"OrderId {order_id} that needs to be cancelled is not found.", order_id)
+
+    def _tell_order(self, client: Client, order: Message) -> None:
+        client.send(*orders.open_order(order, self._gateway.account, client.version))
+        client.send(*orders.order_status(order))
 
     async def _completed_orders(self, client: Client, _: list[str]) -> None:
         if not self._refuse_when_read_only(client):
             client.send(102)
 
-    def _refuse_when_read_only(self, client: Client) -> bool:
+    def _refuse_when_read_only(self, client: Client, request: int = _NO_REQUEST) -> bool:
         """Order requests are refused, their end never comes (facts: handshake, row `read-only`)."""
         if self._gateway.read_only:
             name = f"'{os.urandom(2).hex()}'"
-            client.notice(321, f"Error validating request.-{name} : cause - {_READ_ONLY}")
+            client.notice(321, f"Error validating request.-{name} : cause - {_READ_ONLY}", request)
         return self._gateway.read_only
 
     async def _positions(self, client: Client, _: list[str]) -> None:

@@ -86,7 +86,7 @@ class Gateway:
         async def lose_and_restore() -> None:
             self._link_changed(False)
             await asyncio.sleep(pace.CONNECTING)
-            self._link_changed(True)
+            self._link_changed(await self._reachable())
 
         if self._reconnecting is None:
             self._run(lose_and_restore())
@@ -104,10 +104,22 @@ class Gateway:
 
     async def portfolio(self) -> Message:
         """Positions, orders and account values, as the broker's books have them; without a link, as they were last."""
-        if self._reconnecting is None:
-            with contextlib.suppress(Unreachable):
-                self._portfolio = await self._line.ask("portfolio")
+        with contextlib.suppress(Unreachable):
+            self._portfolio = await self._ask_over_link("portfolio")
         return self._portfolio
+
+    async def place_order(self, order: Message) -> Message:
+        """The order as IBKR has it now."""
+        return await self._ask_over_link("place_order", **order)
+
+    async def cancel_order(self, client_id: int, order_id: int) -> Message:
+        """The order as it was last; empty where IBKR has no such one."""
+        return await self._ask_over_link("cancel_order", client_id=client_id, order_id=order_id)
+
+    async def _ask_over_link(self, do: str, **arguments: Any) -> Message:
+        if self._reconnecting is not None:
+            raise Unreachable("the link to IBKR is lost")
+        return await self._line.ask(do, **arguments)
 
     # Login
 

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from ib_async import IB
+from docker import DockerClient
+from ib_async import IB, LimitOrder, Stock
 
 from simulator.broker.client import Broker
 from tests.integration.simulated.conftest import Running, Start
+from tests.integration.simulated.diagnosis import diagnose
 
 
 def with_client(port: int, use: Callable[[IB], Awaitable[Any]], client_id: int = 7) -> Any:
@@ -49,6 +51,53 @@ def test_synchronises_and_sees_the_account(paper: Running) -> None:
     paper.wait_for_line("remove Client 7")
 
 
+def test_orders_are_placed_seen_and_cancelled_and_survive_the_gateway(start: Start, engine: DockerClient) -> None:
+    paper = start().logged_in()
+    by_hand = paper.broker.place_order(paper.user, "MSFT", action="SELL", quantity=3, limit_price=500.5)
+
+    async def place(client: IB) -> int:
+        contract = Stock("AAPL", "SMART", "USD", conId=265598)
+        trade = client.placeOrder(contract, LimitOrder("BUY", 10, 100.25, tif="GTC"))
+        while not trade.orderStatus.permId:
+            await asyncio.wait_for(trade.statusEvent, 10)
+        return trade.order.orderId
+
+    order_id = with_client(paper.port(), place)
+    paper.container.restart(timeout=30)
+    paper.wait_for_line("Login has completed", times=2)
+    paper.wait_for_line("Pending Tasks; event=Closed", times=2)
+
+    async def look_and_cancel(client: IB) -> list[Any]:
+        own = client.openTrades()
+        every = await client.reqAllOpenOrdersAsync()
+        (trade,) = own
+        client.cancelOrder(trade.order)
+        while not trade.isDone():
+            await asyncio.wait_for(trade.statusEvent, 10)
+        return [
+            [trade.order.orderId, trade.contract.symbol, trade.order.lmtPrice, trade.order.totalQuantity],
+            trade.orderStatus.status,
+            sorted((one.contract.symbol, one.order.action, one.order.permId == by_hand) for one in every),
+            client.client.getReqId() > order_id,
+        ]
+
+    seen = diagnose(engine, paper.user)
+    assert seen.api is not None
+    assert seen.api["account"]["open_orders"] == 2
+    assert with_client(paper.port(), look_and_cancel) == [
+        [order_id, "AAPL", 100.25, 10.0],
+        "Cancelled",
+        [("AAPL", "BUY", False), ("MSFT", "SELL", True)],
+        True,
+    ]
+    assert [order["perm_id"] for order in paper.broker.orders(paper.user)] == [by_hand]
+
+    async def bind(client: IB) -> list[str]:
+        return [trade.contract.symbol for trade in client.openTrades()]
+
+    assert with_client(paper.port(), bind, client_id=0) == ["MSFT"]
+
+
 def test_taken_client_id_is_refused(paper: Running) -> None:
     async def connect_again(_: IB) -> list[int]:
         codes: list[int] = []
@@ -61,8 +110,9 @@ def test_taken_client_id_is_refused(paper: Running) -> None:
     assert with_client(paper.port(), connect_again) == [326]
 
 
-@pytest.mark.parametrize("whose", ["own", "everybody's"])
-def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Broker, whose: str) -> None:
+# An id of its own for each: the last one is free as soon as the gateway has seen that its client is gone.
+@pytest.mark.parametrize(("whose", "client_id"), [("own", 8), ("everybody's", 9)])
+def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Broker, whose: str, client_id: int) -> None:
     user = paper.user if whose == "own" else None
 
     async def lose_link(client: IB) -> list[int]:
@@ -80,7 +130,7 @@ def test_lost_link_is_told_and_told_again_when_back(paper: Running, broker: Brok
             await asyncio.wait_for(told.wait(), 10)
         return codes
 
-    assert with_client(paper.port(), lose_link) == [1100, 1102]
+    assert with_client(paper.port(), lose_link, client_id) == [1100, 1102]
 
 
 def test_read_only_refuses_order_requests(start: Start) -> None:

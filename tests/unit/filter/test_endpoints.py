@@ -56,9 +56,27 @@ def test_a_published_relay_is_asked_where_it_is_published() -> None:
             "port": 4002,
             "inside": None,
             "expect_mode": "paper",
+            "after_silence": 1,
             "skip": None,
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "docker_host", "times"),
+    [
+        ({"family": {"name": "gnzsnz-ibc"}}, None, 0),
+        ({"family": {"name": "gnzsnz-ibc"}}, "tcp://engine:2375", 1),
+        ({"family": {"name": "gnzsnz-ibc"}, "network_mode": "host"}, None, 1),
+        ({"family": None}, None, 1),
+    ],
+    ids=["can be entered", "engine elsewhere", "the machine's own network", "unknown family"],
+)
+def test_who_can_be_asked_again_inside_is_asked_once_after_silence_outside(
+    more: dict[str, Any], docker_host: str | None, times: int
+) -> None:
+    (asked,) = endpoints([gateway(port(4004, 4002, host_ip="0.0.0.0"), **more)], [], docker_host)
+    assert asked["after_silence"] == times
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,23 @@ def test_a_command_stays_whole_for_copying() -> None:
     assert f"  Next  {command}" in text(verdict(leading=found(next_command=command))).splitlines()
 
 
+def test_a_command_at_the_end_of_a_step_stays_whole_too() -> None:
+    command = "docker exec -d -e API_PORT=4002 -e SOCAT_PORT=4004 ib-gateway /home/ibgateway/scripts/run_socat.sh"
+    steps = (
+        "Start its loop again: " + command,
+        "See what runs: docker top gw",
+        "Wait: docker does it " + "by itself, " * 9,
+    )
+    assert text(verdict(leading=found(fix=steps)), width=80).splitlines()[5:11] == [
+        "  Fix   Start its loop again:",
+        f"          {command}",
+        "        See what runs: docker top gw",
+        "        Wait: docker does it by itself, by itself, by itself, by itself, by",
+        "          itself, by itself, by itself, by itself, by itself,",
+        "  Safe  restart the relay: the gateway itself listens",
+    ]
+
+
 def test_ascii_only() -> None:
     said = text(LONG, verdict(leading=found(summary="geht nicht: “größer” …")), verdict("fine"), ascii_only=True)
     assert said.isascii()
@@ -175,7 +192,7 @@ def test_suppressions_without_effect_are_told() -> None:
     said = [line.text for line in summary.lines(whole, 120) if line.text.startswith("- relay")]
     assert said == [
         "- relay.down@beta is suppressed until 2026-03-31 23:59:59 UTC: being mended (without effect here)",
-        "- relay.down is no longer suppressed until 2026-02-28 23:59:59 UTC: being mended (expired)",
+        "- relay.down was suppressed until 2026-02-28 23:59:59 UTC: being mended (expired)",
     ]
 
 
@@ -211,12 +228,13 @@ MANY = [*FEW, *(dark(f"gw{at}") for at in range(9))]
 
 def test_many_blocks_are_followed_by_an_index_the_gravest_last() -> None:
     assert text(*MANY).splitlines()[-5:-1] == [
-        "UNKNOWN   alpha/gw0 and 8 more  host.unreachable",
-        "WAITING   alpha/asks            twofa.pending",
-        "DOWN      alpha/broken          relay.down",
+        "UNKNOWN  alpha/gw0 and 8 more  host.unreachable  restart the relay",
+        "WAITING  alpha/asks            twofa.pending     restart the relay",
+        "DOWN     alpha/broken          relay.down        restart the relay",
         "",
     ]
-    assert "WAITING   " not in text(*FEW)
+    assert "DOWN     alpha/broken          relay.down" in text(*MANY, width=60).splitlines()
+    assert "WAITING  " not in text(*FEW)
 
 
 def test_an_index_of_long_names_is_wrapped() -> None:

@@ -16,7 +16,18 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppre
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.findings.rows import EXITED, FAILED, NO_SUDO, ROWS, STOPPED, UNREACHABLE, met, said, state
+from tests.unit.plugin_utils.findings.rows import (
+    EXITED,
+    FAILED,
+    FROM_INSIDE,
+    NO_SUDO,
+    ROWS,
+    STOPPED,
+    UNREACHABLE,
+    met,
+    said,
+    state,
+)
 from tests.unit.plugin_utils.findings.scene import LOG, NAME, NO_BACKEND, NOW, RUN, at, case, machine, merged
 
 
@@ -765,6 +776,7 @@ def test_a_rule_that_breaks_is_noted_and_costs_no_verdict(monkeypatch):
 
 
 SCENES = [changes for pair in ROWS.values() for changes in pair]
+SCENES += [changes for _code, *pair in FROM_INSIDE.values() for changes in pair]
 
 
 def results_of(changes):

@@ -158,6 +158,34 @@ def test_failed_attempts_in_a_row_count(book: Book, traits: dict[str, int], answ
     assert Gateway(book).log_in()["answer"] == answer
 
 
+def test_orders_stay_open_whoever_is_logged_in(book: Book) -> None:
+    gateway = Gateway(book)
+    gateway.log_in()
+    by_client = {"symbol": "AAPL", "client_id": 7, "order_id": 1}
+    gateway.line.ask("place_order", {**by_client, "limit_price": 90.0})
+    placed = gateway.line.ask("place_order", {**by_client, "limit_price": 95.0})
+    by_hand = book.place_order("anna", "MSFT", action="SELL")
+    gateway.line.closed()
+    assert [(order["symbol"], order["limit_price"]) for order in book.orders("anna")] == [("AAPL", 95.0), ("MSFT", 0.0)]
+
+    gateway = Gateway(book)
+    gateway.log_in()
+    assert gateway.line.ask("cancel_order", {"client_id": 8, "order_id": 1}) == {}
+    assert gateway.line.ask("cancel_order", {"client_id": 7, "order_id": 1})["status"] == "Cancelled"
+    book.cancel_order("anna", by_hand["perm_id"])
+    assert gateway.line.ask("portfolio", {})["orders"] == []
+    with pytest.raises(Unknown, match=f"no open order {placed['perm_id']}"):
+        book.cancel_order("anna", placed["perm_id"])
+    told = [(entry["event"], entry["client_id"]) for entry in book.ledger("anna") if entry["event"].startswith("order")]
+    assert told == [
+        ("order_placed", 7),
+        ("order_changed", 7),
+        ("order_placed", 0),
+        ("order_cancelled", 7),
+        ("order_cancelled", 0),
+    ]
+
+
 def test_what_the_books_do_not_have_is_named(book: Book) -> None:
     with pytest.raises(Unknown, match="no user 'bert'"):
         book.change_user("bert", locked=True)

@@ -56,6 +56,15 @@ def state(name: str, seconds_ago: float, **run: Any) -> Changes:
     }
 
 
+#: Nothing is published, so nobody was asked outside.
+UNPUBLISHED = {"gateway": {"ports": []}, "handshake": {"endpoints": []}}
+
+#: How a port answers inside.
+SHUT = {**NO_BACKEND, "outcome": "refused", "reached": "resolve", "problem": "api.not_listening"}
+CLOSES = {**NO_BACKEND}
+SILENT = {**NO_BACKEND, "outcome": "silent_at_hello", "reached": "open", "problem": "api.silent", "attempts": 1}
+NOT_ENTERED = {**NO_BACKEND, "outcome": "error", "reached": "none", "problem": "probe.incomplete", "attempts": 0}
+
 ROWS: dict[str, tuple[Changes, Changes]] = {
     # probe and host
     "probe.incomplete": ({"tasks": {"health": WRONG_PYTHON}}, {"tasks": {"health": UNREACHABLE}}),
@@ -146,6 +155,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
             **met("relay.no_backend", "closed_at_open"),
         },
         met("relay.no_backend", "closed_at_open"),
+    ),
+    "config.port_not_published": (
+        {**UNPUBLISHED, "relay_inside": {}, "inside": {}},
+        {**UNPUBLISHED, "relay_inside": SHUT, "inside": SHUT},
     ),
     "config.read_only_api": (
         {"declared": {"expect_orders": True}, "log": {"settings": {"ReadOnlyApi": "yes"}}},
@@ -296,5 +309,89 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     "clients.connected": (
         {"gateway": {"sockets": {"established": [{"port": 4002, "peer": "127.0.0.1:50000"}]}}},
         {"gateway": {"sockets": {"established": [{"port": 5900, "peer": "127.0.0.1:50000"}]}}},
+    ),
+}
+
+OUTSIDE_CLOSED = met("relay.no_backend", "closed_at_open", reached="tcp")
+OUTSIDE_SILENT = met("api.silent", "silent_at_hello", reached="open")
+OUTSIDE_REFUSED = met("api.not_listening", "refused", reached="resolve")
+OUTSIDE_FILTERED = met("api.unreachable", "connect_timeout", reached="resolve")
+
+#: What is proven only by asking inside too: the finding, the evidence that proves it, and the nearest that does not.
+FROM_INSIDE: dict[str, tuple[str, Changes, Changes]] = {
+    "silent twice inside: past the relay and through it": (
+        "gateway.hung",
+        {**OUTSIDE_SILENT, "relay_inside": SILENT, "inside": SILENT},
+        {**OUTSIDE_SILENT, "relay_inside": SHUT, "inside": SILENT},
+    ),
+    "silent twice past the relay": (
+        "gateway.hung",
+        {**OUTSIDE_CLOSED, "inside": {**SILENT, "attempts": 2}},
+        {**OUTSIDE_CLOSED, "inside": {**SILENT, "attempts": 2, "first_failure": {"outcome": "closed_at_hello"}}},
+    ),
+    "a relay that is silent hangs itself where the gateway is ready": (
+        "gateway.hung",
+        {**OUTSIDE_SILENT, "relay_inside": SILENT, "inside": SILENT},
+        {**OUTSIDE_SILENT, "relay_inside": {**SILENT, "attempts": 2}, "inside": {}},
+    ),
+    "silence just after the login is no hang yet": (
+        "gateway.hung",
+        {"run": {"state": "loading", "since": at(900)}, **OUTSIDE_SILENT, "inside": {**SILENT, "attempts": 2}},
+        {"run": {"state": "loading", "since": at(9)}, **OUTSIDE_SILENT, "inside": {**SILENT, "attempts": 2}},
+    ),
+    "the relay refuses, the gateway is ready, whatever health saw": (
+        "relay.down",
+        {**OUTSIDE_REFUSED, "relay_inside": SHUT, "inside": {}},
+        {**OUTSIDE_REFUSED, "relay_inside": SHUT, "inside": SHUT},
+    ),
+    "the relay closes, the gateway is ready": (
+        "relay.down",
+        {**OUTSIDE_CLOSED, "relay_inside": CLOSES, "inside": {}},
+        {**OUTSIDE_CLOSED, "relay_inside": CLOSES, "inside": SHUT},
+    ),
+    "the relay is silent, the gateway is ready": (
+        "relay.down",
+        {**OUTSIDE_SILENT, "relay_inside": SILENT, "inside": {}},
+        {**OUTSIDE_SILENT, "relay_inside": {}, "inside": {}},
+    ),
+    "nothing listens behind the relay": (
+        "relay.no_backend",
+        {**OUTSIDE_CLOSED, "relay_inside": CLOSES, "inside": SHUT},
+        {**OUTSIDE_CLOSED, "relay_inside": CLOSES, "inside": {}},
+    ),
+    "something behind the relay closes": (
+        "api.closes_on_hello",
+        {**OUTSIDE_CLOSED, "relay_inside": CLOSES, "inside": CLOSES},
+        {**OUTSIDE_CLOSED, "relay_inside": CLOSES, "inside": SHUT},
+    ),
+    "ready inside, filtered outside": (
+        "api.unreachable",
+        {**OUTSIDE_FILTERED, "relay_inside": {}, "inside": {}},
+        {"relay_inside": {}, "inside": {}},
+    ),
+    "ready inside, refused outside": (
+        "api.unreachable",
+        {**OUTSIDE_REFUSED, "relay_inside": {}, "inside": {}},
+        {**OUTSIDE_REFUSED, "relay_inside": SHUT, "inside": {}},
+    ),
+    "what could not be entered proves nothing": (
+        "relay.no_backend",
+        {**OUTSIDE_CLOSED, "relay_inside": NOT_ENTERED, "inside": NOT_ENTERED},
+        {**OUTSIDE_REFUSED, "relay_inside": NOT_ENTERED, "inside": NOT_ENTERED},
+    ),
+    "clients in the same network need no published port": (
+        "config.port_not_published",
+        {**UNPUBLISHED, "relay_inside": {}, "inside": {}},
+        {
+            "gateway": {"ports": [], "sockets": {"established": [{"port": 4004, "peer": "172.18.0.5:40000"}]}},
+            "handshake": {"endpoints": []},
+            "relay_inside": {},
+            "inside": {},
+        },
+    ),
+    "a live account behind a closed relay is found out": (
+        "config.account_mode_mismatch",
+        {**OUTSIDE_CLOSED, "inside": {"account_mode": "live", "accounts": ["U12***89"]}},
+        {**OUTSIDE_CLOSED, "inside": {}},
     ),
 }

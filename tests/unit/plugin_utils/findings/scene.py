@@ -128,6 +128,10 @@ API = {
     "total_ms": 4.2,
 }
 
+#: What the relay and the gateway's own port answer inside the container; nobody asks there while the published port serves.
+RELAY_INSIDE = {**API, "port": 4004, "inside": NAME, "total_ms": 3.1}
+GATEWAY_INSIDE = {**API, "port": 4002, "inside": NAME, "total_ms": 2.1}
+
 #: What the API answers while nobody is logged in behind the relay.
 NO_BACKEND = {
     "outcome": "closed_at_open",
@@ -159,6 +163,8 @@ def machine(
     handshake: Mapping[str, Any] | None = None,
     api: Mapping[str, Any] | None = None,
     more_api: list[Mapping[str, Any]] | None = None,
+    relay_inside: Mapping[str, Any] | None = None,
+    inside: Mapping[str, Any] | None = None,
     declared: Mapping[str, Any] | None = None,
     only: list[str] | None = None,
 ) -> Machine:
@@ -178,6 +184,16 @@ def machine(
             }
         },
         "handshake": {"handshake": {**AVAILABLE, "endpoints": answers, **(handshake or {})}},
+        "inside": {
+            "handshake": {
+                **AVAILABLE,
+                "endpoints": [
+                    merged(base, change)
+                    for base, change in ((RELAY_INSIDE, relay_inside), (GATEWAY_INSIDE, inside))
+                    if change is not None
+                ],
+            }
+        },
         **(tasks or {}),
     }
     entry = merged({"name": NAME, "trading_mode": "paper", "expect_orders": False}, declared or {})

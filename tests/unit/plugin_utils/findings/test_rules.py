@@ -9,8 +9,8 @@ import re
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, REMEDIES, SEVERITIES, findings
 
-from tests.unit.plugin_utils.findings.rows import ROWS
-from tests.unit.plugin_utils.findings.scene import case
+from tests.unit.plugin_utils.findings.rows import FROM_INSIDE, ROWS
+from tests.unit.plugin_utils.findings.scene import NAME, case
 
 
 @pytest.mark.parametrize("code", ROWS)
@@ -25,6 +25,15 @@ def test_fires_on_its_proof(code):
 @pytest.mark.parametrize("code", ROWS)
 def test_is_silent_on_its_nearest_neighbour(code):
     assert findings()[code].prove(case(**ROWS[code][1])) is None
+
+
+@pytest.mark.parametrize(("code", "proof", "neighbour"), FROM_INSIDE.values(), ids=FROM_INSIDE)
+def test_what_is_asked_inside_proves_it(code, proof, neighbour):
+    rule = findings()[code]
+    proven = rule.prove(case(**proof))
+    assert proven is not None
+    assert any(each.source == "api" and f"inside {NAME}" in each.quote for each in proven.evidence)
+    assert rule.prove(case(**neighbour)) is None
 
 
 @pytest.mark.parametrize("code", ROWS)
