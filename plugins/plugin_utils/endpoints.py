@@ -87,7 +87,11 @@ def _inside_of(
     listening = {each.port for each in seen.sockets.listening}
     for endpoint in _in_effect(gateway, entry, family, listening):
         answers = [answer for answer in outside if answer.endpoint in (endpoint, None)]
-        published = {port.container_port for port in seen.ports if port.host_port and port.endpoint in (endpoint, None)}
+        published = {
+            port.container_port
+            for port in seen.ports
+            if port.host_port and port.role in ("gateway", "relay") and port.endpoint in (endpoint, None)
+        }
         unanswered = not answers and published  # the handshake could not look, or was not to
         if unanswered or any(answer.outcome in SETTLED for answer in answers):
             continue
