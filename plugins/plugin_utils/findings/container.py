@@ -242,6 +242,7 @@ def out_of_memory(case: Case) -> Proof | None:
         case.container_quotes(f"{limit}; {size}"),
         (mend, START_ONCE),
         since=container.finished_at,
+        next_command=update if container.oom_killed else None,
     )
 
 

@@ -51,7 +51,7 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     if not case.says(code):
         return None
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, ended + case.log_quotes(), since=case.run.since)
+    return Proof(summary, case.log_quotes() + ended, since=case.run.since)
 
 
 @finding(
@@ -161,7 +161,8 @@ def heap_exhausted(case: Case) -> Proof | None:
     stopped_answering = not case.alive or (case.api.outcome is not None and not case.serving)
     heap = case.quote("health", f"JAVA_HEAP_SIZE {case.variable('JAVA_HEAP_SIZE') or '768, the default'}")
     since = case.run.evidence[-1].at if case.run.evidence else case.run.since
-    return Proof(proof.summary, (*proof.evidence, heap), severity="down" if stopped_answering else None, since=since)
+    seen = (*case.log_quotes(1), heap, *(case.container_quotes() if case.ended else ()))
+    return Proof(proof.summary, seen, severity="down" if stopped_answering else None, since=since)
 
 
 @finding(
@@ -277,7 +278,7 @@ def hung(case: Case) -> Proof | None:
     mend = (
         f"Restart it softly, which keeps the session: send RESTART to its command server, port {port} inside the container."
         if soft
-        else "Restart once, with time to close in order: docker restart -t 90 {name} (a full login; for a live account have the phone at hand)."
+        else "Restart once, with the phone at hand for a live account (a full login): docker restart -t 90 {name}"
     )
     summary = seen[0] if seen else f"silent {silences} times when asked from inside the container"
     return Proof(

@@ -122,7 +122,7 @@ def _once_more(case: Case) -> str:
 def _proof(case: Case, summary: str) -> Proof:
     """What the log proves of the login; a process that is gone waits for nothing any more."""
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, ended + case.log_quotes(), severity=None if case.alive else "down", since=case.run.since)
+    return Proof(summary, case.log_quotes() + ended, severity=None if case.alive else "down", since=case.run.since)
 
 
 @finding(
@@ -350,7 +350,7 @@ def existing_session(case: Case) -> Proof | None:
     return Proof(
         "the same user is logged in elsewhere; "
         + ("this gateway gave way" if gave_way else "the gateway asks what to do"),
-        (case.container_quotes() if case.ended else ()) + case.log_quotes(),
+        case.log_quotes() + (case.container_quotes() if case.ended else ()),
         (
             "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
             SLOT,

@@ -157,7 +157,7 @@ def timed_out(case: Case) -> Proof | None:
 def login_incomplete(case: Case) -> Proof | None:
     if not case.says("twofa.login_incomplete"):
         return None
-    quotes = (case.container_quotes() if case.ended else ()) + case.log_quotes()
+    quotes = case.log_quotes() + (case.container_quotes() if case.ended else ())
     return Proof("approved, but the login did not complete in its time", quotes, since=case.run.since)
 
 

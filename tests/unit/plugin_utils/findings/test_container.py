@@ -27,7 +27,8 @@ def test_a_limit_that_was_used_up_is_told_in_the_units_in_which_it_was_set() -> 
 
 
 def test_a_limit_is_raised_above_the_heap_without_a_new_container() -> None:
-    assert "docker update --memory=1536m --memory-swap=1536m {name}" in killed_for_memory().fix[0]
+    assert killed_for_memory().fix[0].endswith(": docker update --memory=1536m --memory-swap=1536m {name}")
+    assert killed_for_memory().next_command == "docker update --memory=1536m --memory-swap=1536m {name}"
     larger = killed_for_memory(environment={"JAVA_HEAP_SIZE": "2048"})
     assert "--memory=4096m" in larger.fix[0]
     odd = killed_for_memory(environment={"JAVA_HEAP_SIZE": "2g"})
