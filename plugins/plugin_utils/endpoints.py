@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,7 +88,11 @@ def _inside_of(
     listening = {each.port for each in seen.sockets.listening}
     for endpoint in _in_effect(gateway, entry, family, listening):
         answers = [answer for answer in outside if answer.endpoint in (endpoint, None)]
-        published = {port.container_port for port in seen.ports if port.host_port and port.endpoint == endpoint}
+        published = {
+            port.container_port
+            for port in seen.ports
+            if port.host_port and port.role in ("relay", "gateway") and port.endpoint in (endpoint, None)
+        }
         unanswered = not answers and published  # the handshake could not look, or was not to
         if unanswered or any(answer.outcome in SETTLED for answer in answers):
             continue
@@ -95,9 +100,11 @@ def _inside_of(
         shared = {"gateway": gateway["name"], "endpoint": endpoint, "host": "127.0.0.1", "inside": gateway["name"]}
         shared["expect_mode"] = _expected(entry, endpoint)
         # A tunnel takes the relay's place (gnzsnz common.sh:182, run.sh).
-        if ((gateway.get("container") or {}).get("environment") or {}).get("SSH_TUNNEL") != "yes":
+        tunnel = ((gateway.get("container") or {}).get("environment") or {}).get("SSH_TUNNEL") == "yes"
+        if relay and not tunnel:
             yield {**shared, "port": relay, "after_silence": 0}
-        yield {**shared, "port": own, "after_silence": 0 if relay in listening else 1}
+        if own:
+            yield {**shared, "port": own, "after_silence": 0 if relay in listening else 1}
 
 
 def _in_effect(
@@ -111,13 +118,13 @@ def _in_effect(
     return [each for each in ("live", "paper") if mode == "both" or each in by_port]
 
 
-def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) -> tuple[int, int]:
-    """Where the gateway and its relay listen; a family can have several programs, each with ports of its own."""
+def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) -> tuple[int | None, int | None]:
+    """Where the gateway and its relay listen; a family can have several programs, each with ports of its own, or no relay."""
     own, relays = (
-        [number for number, port in family.ports.items() if port.role == role and port.endpoint == endpoint]
+        [number for number, port in family.ports.items() if port.role == role and port.endpoint in (endpoint, None)]
         for role in ("gateway", "relay")
     )
-    pairs = list(zip(own, relays, strict=True))
+    pairs = list(zip_longest(own, relays)) or [(None, None)]
     return next((pair for pair in pairs if set(pair) & set(used)), pairs[0])
 
 
