@@ -68,6 +68,9 @@ _HEALTHY = ("connected", "ready", "ready_ibkr_away", "account_ok", "account_sile
 #: Oldest server that current Python clients talk to (ib_async client.py:88; older ones only the unmaintained ibapi 9).
 _OLDEST_TALKED_TO = 157
 
+# Share of the time that may go to the engine and into the container: a gateway that has too little left to answer seems to hang.
+_WAY_INSIDE = 0.5
+
 _MOST_ACCOUNTS = 20
 _MOST_NOTICES = 12
 _MOST_THREADS = 64
@@ -230,7 +233,7 @@ def _made_inside(targets: Sequence[_Endpoint], limits: _Limits, docker_host: str
     from ansible_collections.ibgw.ops.plugins.module_utils import inside
 
     try:
-        found = inside.find(names, docker_host, limits.timeout)
+        found = inside.find(names, docker_host, limits.timeout * _WAY_INSIDE)
     except Unavailable as unavailable:
         return [unavailable if target.inside else None for target in targets]
     made: list[_Made] = []
@@ -257,6 +260,11 @@ def _probe_endpoint(target: _Endpoint, limits: _Limits, made: _Made, spent: floa
             seen = Observation(outcome="not_asked", detail=quote(target.skip))
         elif isinstance(made, Exception):
             raise made
+        elif made and spent > limits.timeout * _WAY_INSIDE:
+            reason = f"the way there took {spent:.1f} of {limits.timeout:g} seconds, which leaves too little to ask"
+            raise Unavailable(
+                "probe.incomplete", reason, "look at the engine and the load of the machine, or give it more time"
+            )
         else:
             seen = _last_attempt(target, limits, begun + limits.timeout, made, failures)
     except Unavailable as unavailable:
