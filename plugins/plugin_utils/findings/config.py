@@ -257,7 +257,10 @@ def file_missing(case: Case) -> Proof | None:
 def settings_unwritable(case: Case) -> Proof | None:
     mount = _settings_mount(case)
     locked = mount is not None and mount.writable_by_gateway is False
-    if not _refused_at_start(case, "config.settings_unwritable") and not (locked and _not_up(case)):
+    # What was stopped or killed, or came as far as a login, did not end for it.
+    otherwise = (case.run.problem or "").startswith(("login.", "twofa.", "container."))
+    gave_up = _not_up(case) and case.gateway.container.exit_code not in (0, 130, 137, 143) and not otherwise
+    if not _refused_at_start(case, "config.settings_unwritable") and not (locked and gave_up):
         return None
     container = case.container_quotes() if _not_up(case) else ()
     if mount is None:

@@ -20,7 +20,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 #: What a login that failed drives or shows.
-NO_LOGIN = ("gateway.starting", "login.in_progress", "gateway.crashed", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API)
+NO_LOGIN = (
+    "gateway.starting",
+    "gateway.not_running",
+    "login.in_progress",
+    "gateway.crashed",
+    *PROCESS_ENDED,
+    *CLOSED_PORT,
+    *MUTE_API,
+)
 
 #: Logins that IBKR refused for good.
 REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not_permitted")
@@ -318,7 +326,12 @@ def not_submitted(case: Case) -> Proof | None:
 def taken_over(case: Case) -> Proof | None:
     if not case.says("login.taken_over"):
         return None
-    again = f"When that session may end (for a live account with the phone at hand): {_once_more(case)}"
+    by_itself = case.gateway.container.status == "restarting" or (case.alive and case.continues_failure)
+    again = (
+        f"It logs in again by itself, which ends that session. If it must not end: {STOP}"
+        if by_itself
+        else f"When that session may end (for a live account with the phone at hand): {_once_more(case)}"
+    )
     return replace(_proof(case, "another login of the same user took the session"), fix=(WHO_TOOK_IT, again, KEEP_IT))
 
 

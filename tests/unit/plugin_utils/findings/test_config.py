@@ -71,3 +71,14 @@ def test_what_docker_starts_by_itself_needs_nobody(policy: str) -> None:
     start = unwritable({"source": "/srv/ib/settings"}, status="restarting", restart_policy=policy)[-1]
     assert "docker start" not in start
     assert "by itself" in start
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [(137, None), (143, "container.stopped"), (0, "login.taken_over"), (86, "login.existing_session")],
+)
+def test_a_gateway_that_ended_otherwise_did_not_end_for_its_directory(code: int, problem: str | None) -> None:
+    mounts = [{"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": False}]
+    changes = {**EXITED, "exit_code": code, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}}
+    seen = case(container=changes, run={"state": "ended", "problem": problem})
+    assert findings()["config.settings_unwritable"].prove(seen) is None

@@ -57,6 +57,17 @@ def test_a_heap_that_is_full_is_told_with_its_size_and_since_when() -> None:
     ]
 
 
+def test_a_heap_that_is_full_leaves_a_gateway_up_that_nobody_could_ask() -> None:
+    full = {"run": {"problem": "gateway.heap_exhausted"}}
+    silent = {"api": {"outcome": "silent_at_hello", "problem": "api.silent"}}
+    piled = {"gateway": {"sockets": {"close_wait": {"4002": 40}}}}
+    for outcome in ("not_asked", "connected", "error"):
+        unasked = merged(full, {"api": {"outcome": outcome}})
+        assert proof("gateway.heap_exhausted", unasked).severity is None
+        assert proof("gateway.heap_exhausted", merged(unasked, piled)).severity == "down"
+    assert proof("gateway.heap_exhausted", merged(full, silent)).severity == "down"
+
+
 def test_a_lost_link_says_since_when() -> None:
     lost = {"run": {"state": "connection_lost", "since": "2026-03-01T11:48:00+00:00", "problem": "ibkr.disconnected"}}
     assert "since 11:48:00 UTC (12:00 min)" in proof("ibkr.disconnected", lost).summary
