@@ -152,10 +152,11 @@ def timed_out(case: Case) -> Proof | None:
     "twofa.login_incomplete",
     severity="down",
     remedy="restart",
-    title="The second factor was approved, and the login did not complete",
+    title="The second factor was answered, and the login did not complete",
     meaning=(
-        "After the approval the session did not start within its time, and the controller ended the gateway (IBC: exit code 1111, seen as"
-        " 87). A slow machine, a window in front, or an approval of an older push."
+        "After the answer the session did not start within its time, and the controller ended the gateway (IBC: exit code 1111, seen as"
+        " 87). A slow machine, a window in front, an approval of an older push, or a refusal: the controller can not tell one from an"
+        " approval."
     ),
     fix=(
         "With the phone at hand, restart once: docker restart -t 90 {name}",
@@ -169,7 +170,11 @@ def login_incomplete(case: Case) -> Proof | None:
     if not case.says("twofa.login_incomplete"):
         return None
     quotes = case.log_quotes() + (case.container_quotes() if case.ended else ())
-    return Proof("approved, but the login did not complete in its time", quotes, since=case.run.since)
+    return Proof(
+        "the second factor was answered (approved or refused), but the login did not complete in its time",
+        quotes,
+        since=case.run.since,
+    )
 
 
 @finding(
