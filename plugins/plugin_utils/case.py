@@ -149,8 +149,9 @@ class Case:
 
     @property
     def unanswered(self) -> int:
-        """How many prompts nobody has answered since the last login."""
-        return (self.log.history.unanswered_prompts or 0) if self.log else 0
+        """How many prompts expired since the last login; one that is open may still be answered."""
+        prompts = (self.log.history.unanswered_prompts or 0) if self.log else 0
+        return max(prompts - (self.state == "twofa_pending"), 0)
 
     @property
     def prompt_open(self) -> bool:

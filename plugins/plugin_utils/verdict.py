@@ -13,6 +13,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, PROGRESS, Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine, saved_log
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, logged_in_since
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import REFUSALS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
     STATUSES,
@@ -83,7 +84,7 @@ def judge(case: Case, suppressions: Sequence[Suppression] = ()) -> Judgement:
     leading = _leading(each for each in found if not each.suppressed) or _leading(found)
     if leading is None or (case.proven_healthy and (leading.suppressed or leading.severity == "unknown")):
         return Judgement(case, "healthy", None, tuple(found))
-    harmless = _held_back(leading, found, case)
+    harmless = _warned(_held_back(leading, found, case), found)
     return Judgement(case, leading.severity, harmless, tuple(harmless if each is leading else each for each in found))
 
 
@@ -121,6 +122,15 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
     return leading
+
+
+def _warned(leading: Found, found: Iterable[Found]) -> Found:
+    """`leading` with what must be mended first, where its own steps end in a new login and IBKR would refuse that one."""
+    refused = next((each for each in found if each.finding.code in REFUSALS and each.consequence_of is None), None)
+    if refused is None or leading.finding.layer in OF_THE_LOGIN:
+        return leading
+    warning = f"Make no new login before this is mended: {refused.proof.summary} ({refused.finding.code})."
+    return replace(leading, proof=replace(leading.proof, fix=(warning, *leading.proof.fix)))
 
 
 def _forbids_a_login(found: Found) -> bool:
@@ -207,9 +217,14 @@ def _cause(effect: Found, ordered: list[Found]) -> str | None:
 
 
 def _leading(found: Iterable[Found]) -> Found | None:
-    """Down before waiting before starting before degraded before unknown; among equals the first broken layer."""
+    """Down before waiting before starting before degraded before unknown; among equals an account in danger, then the first
+    broken layer."""
     candidates = [each for each in found if each.severity in STATUSES and each.consequence_of is None]
-    return min(candidates, key=_rank, default=None)
+    return min(candidates, key=lambda each: (_gravity(each), not _endangers(each), _rank(each)), default=None)
+
+
+def _endangers(found: Found) -> bool:
+    return found.remedy == "stop_to_protect_account"
 
 
 def _gravity(found: Found) -> int:
@@ -279,7 +294,7 @@ def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -
 def _urgency(judged: Judgement) -> tuple[bool, bool, int, bool]:
     """What is suppressed at one endpoint does not stand before what is not at the other; among equals an account in danger does."""
     suppressed = judged.leading is not None and judged.leading.suppressed is not None
-    endangered = judged.leading is not None and judged.leading.remedy == "stop_to_protect_account"
+    endangered = judged.leading is not None and _endangers(judged.leading)
     return (judged.status == "healthy", suppressed, URGENCY.index(judged.status), not endangered)
 
 

@@ -12,7 +12,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
     moment,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import STOP, protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,
@@ -237,4 +237,5 @@ def retrying(case: Case) -> Proof | None:
         remedy_reason=f"{prompts} prompts went unanswered; IBKR counts them as failed logins" if nobody else None,
         since=case.run.since,
         deadline=case.run.deadline,
+        next_command=STOP if nobody else None,
     )

@@ -418,6 +418,19 @@ def test_nobody_is_told_to_restart_what_logs_in_again_by_itself_after_a_takeover
         assert "docker stop -t 90" in " ".join(row.leading.proof.fix)
 
 
+def test_an_account_in_danger_leads_and_no_login_is_made_that_would_be_refused():
+    bypass = merged(ROWS["config.port_bypasses_relay"][0], {"api": NO_BACKEND})
+    loops = {"state": "cold_restarting", "problem": "login.credentials_rejected"}
+    row = judged(**merged(bypass, {"run": loops}))
+    assert outcome(row) == ("down", "login.credentials_rejected")
+    assert row.leading.remedy == "stop_to_protect_account"
+    parked = {"state": "authenticating", "open_windows": ["Unrecognized Username or Password"]}
+    row = judged(**merged(bypass, {"run": {**loops, **parked}}))
+    assert outcome(row) == ("down", "config.port_bypasses_relay")
+    assert "no new login before this is mended: IBKR refused the user name or password" in row.leading.proof.fix[0]
+    assert "no new login" not in judged(**bypass).leading.proof.fix[0]
+
+
 def test_a_machine_is_judged_by_its_own_clock():
     """The report is written an hour later, or the machine's clock is an hour behind."""
     late = {"since": at(3605), "run_started_at": at(3605)}
@@ -457,7 +470,12 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     asks = state("twofa_retrying", 3)
     answered = judged(**asks, log={"history": {"twofa_prompts": 9, "unanswered_prompts": 1}})
     assert answered.leading.remedy == "ask_person"
-    assert judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading.remedy == "stop_to_protect_account"
+    nobody = judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading
+    assert nobody.remedy == "stop_to_protect_account"
+    assert "docker stop -t 90" in nobody.proof.next_command
+    fifth = judged(**state("twofa_pending", 3, problem="twofa.retrying"), log={"history": {"unanswered_prompts": 5}})
+    assert outcome(fifth) == ("waiting", "twofa.retrying")
+    assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
 
 
 def test_the_relays_command_has_the_ports_of_its_endpoint():
