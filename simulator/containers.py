@@ -61,6 +61,9 @@ _SAMPLE_ENVIRONMENT = {
 }
 _GATEWAY_USER = 1000
 _HERE = Path(__file__).parent
+#: Who builds such an image holds a lock on the file.
+_GATEWAY_BUILDS = _HERE / "image/Dockerfile"
+_MACHINE_BUILDS = _HERE / "image/machine/run.sh"
 
 
 class CanNotSimulate(RuntimeError):
@@ -253,7 +256,7 @@ def build_image(engine: DockerClient, release: str = NEWEST.number, gateway: str
         raise CanNotSimulate(f"IBC {release} is not simulated: take one of {', '.join(RELEASES)}")
     shipped = RELEASES[release].gateway
     tag = f"{_REPOSITORY}:{release}" if gateway in ("", shipped) else f"{_REPOSITORY}:{release}-{gateway}"
-    with _alone(_HERE / "image/Dockerfile"):
+    with _alone(_GATEWAY_BUILDS):
         context = _build_context()
         _build_unless_current(engine, context, "broker", BROKER_IMAGE)
         versions = {"IBC_VERSION": release, "GATEWAY_VERSION": gateway or shipped}
@@ -263,7 +266,7 @@ def build_image(engine: DockerClient, release: str = NEWEST.number, gateway: str
 
 def _build_machine_image(engine: DockerClient) -> None:
     """The machine's image: apart from the others, so that none of them waits for its packages."""
-    with _alone(_HERE / "image/machine/run.sh"):
+    with _alone(_MACHINE_BUILDS):
         _build_unless_current(engine, _build_context(), "machine", MACHINE_IMAGE)
 
 
@@ -304,10 +307,11 @@ def _build_unless_current(
 
 def remove_images(engine: DockerClient) -> None:
     """The simulator's images, earlier builds of them, and the base if it was fetched for them; not what is in use."""
-    images = engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
-    for image in [*(str(image.id) for image in images), *_fetched_base(engine)]:
-        with contextlib.suppress(APIError):
-            engine.images.remove(image)
+    with _alone(_GATEWAY_BUILDS), _alone(_MACHINE_BUILDS):  # a build counts on the layers of earlier ones
+        images = engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
+        for image in [*(str(image.id) for image in images), *_fetched_base(engine)]:
+            with contextlib.suppress(APIError):
+                engine.images.remove(image)
 
 
 def _fetched_base(engine: DockerClient) -> list[str]:

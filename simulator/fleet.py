@@ -141,7 +141,7 @@ def up(engine: DockerClient) -> Fleet:
     fleet = Fleet(simulation, simulation.start())
     for number, gateway in enumerate(FLEET, 1):
         fleet.broker.add_user(gateway.name, PASSWORD, **{"account": f"DU{4000000 + 111111 * number}", **gateway.user})
-    _say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (about two minutes) ...")
+    _say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (one to two minutes) ...")
     settled = [gateway for gateway in FLEET if gateway.cause is not conditions.just_started]
     with ThreadPoolExecutor(len(FLEET)) as pool:
         caused = [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]

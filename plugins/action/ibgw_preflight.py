@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -47,14 +47,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             argument_spec={"group": {"type": "str"}, "health": {"type": "str"}}
         )
         try:
-            return {**result, "changed": False, **preflight(task_vars, **arguments)}
+            settings = _plain(task_vars, SETTINGS, "the settings", self._templar.template)
+            return {**result, "changed": False, **preflight(settings, task_vars, **arguments)}
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
 
 
-def preflight(task_vars: Mapping[str, Any], group: str | None, health: str | None) -> dict[str, Any]:
+def preflight(
+    settings: Mapping[str, Any], task_vars: Mapping[str, Any], group: str | None, health: str | None
+) -> dict[str, Any]:
     """Check everything, then plan; `health` names the variable with what the machines turned out to have."""
-    settings = _plain(task_vars, SETTINGS, "the settings")
     inventory.check_settings(settings)
     suppressions = suppression.read(settings.get("diagnose_suppress"))
     suppress = [each.as_dict() for each in suppressions]
@@ -155,13 +157,15 @@ def _seen(health: Any) -> list[str] | None:
     return [gateway["name"] for gateway in found.get("gateways") or () if gateway["exists"]]
 
 
-def _plain(variables: Mapping[str, Any], names: tuple[str, ...], whose: str) -> dict[str, Any]:
-    """The variables that are set, as plain values: templates rendered, without Ansible's lazy and tagged types."""
+def _plain(
+    variables: Mapping[str, Any], names: tuple[str, ...], whose: str, render: Callable[[Any], Any] = lambda value: value
+) -> dict[str, Any]:
+    """The variables that are set, as plain values without Ansible's lazy and tagged types; hostvars come rendered, others do not."""
     values = {}
     for name in names:
         try:
             if name in variables:
-                values[name] = json.loads(json.dumps(variables[name], default=str))
+                values[name] = json.loads(json.dumps(render(variables[name]), default=str))
         except AnsibleError as error:
             raise Misuse(f"{name} of {whose} can not be read: {error}") from None
     return values

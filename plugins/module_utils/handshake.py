@@ -9,7 +9,6 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-import ipaddress
 import random
 import re
 import socket
@@ -69,6 +68,9 @@ _HEALTHY = ("connected", "ready", "ready_ibkr_away", "account_ok", "account_sile
 #: Oldest server that current Python clients talk to (ib_async client.py:88; older ones only the unmaintained ibapi 9).
 _OLDEST_TALKED_TO = 157
 
+# Share of the time that may go to the engine and into the container: a gateway that has too little left to answer seems to hang.
+_WAY_INSIDE = 0.5
+
 _MOST_ACCOUNTS = 20
 _MOST_NOTICES = 12
 _MOST_THREADS = 64
@@ -105,7 +107,7 @@ class _Limits:
 
 
 #: For an endpoint inside a container: sockets made there, or what kept them from being made. None for one outside.
-_Made = Union[list[socket.socket], Unavailable, None]
+_Made = Union[list[socket.socket], Exception, None]
 
 
 def probe(
@@ -184,7 +186,7 @@ def _endpoint(given: Mapping[str, Any]) -> _Endpoint:
     if client_id is not None:
         client_id = int(_number("client_id", client_id, 1, 0x7FFFFFFF, whole=True))
     inside = given.get("inside")
-    if inside is not None and _family(host.strip()) is None:
+    if inside is not None and not _family(host.strip()):
         raise Misuse(
             f"host is {host!r} together with inside; allowed is an address, for a container's names are its own"
         )
@@ -213,12 +215,13 @@ def _number(name: str, value: Any, least: float, most: float, whole: bool = Fals
     return float(value)
 
 
-def _family(address: str) -> int | None:
-    """The address family; None for a name."""
-    try:
-        return socket.AF_INET if ipaddress.ip_address(address).version == 4 else socket.AF_INET6
-    except ValueError:
-        return None
+def _family(address: str) -> int:
+    """The address family; 0 for a name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError, ValueError):
+            socket.inet_pton(family, address)
+            return family
+    return 0
 
 
 def _made_inside(targets: Sequence[_Endpoint], limits: _Limits, docker_host: str | None) -> list[_Made]:
@@ -230,17 +233,18 @@ def _made_inside(targets: Sequence[_Endpoint], limits: _Limits, docker_host: str
     from ansible_collections.ibgw.ops.plugins.module_utils import inside
 
     try:
-        found = inside.find(names, docker_host, limits.timeout)
+        found = inside.find(names, docker_host, limits.timeout * _WAY_INSIDE)
     except Unavailable as unavailable:
         return [unavailable if target.inside else None for target in targets]
     made: list[_Made] = []
     for target in targets:
+        if not target.inside or target.skip:
+            made.append(None)
+            continue
         try:
-            family = _family(target.host)
-            in_it = found.get(target.inside or "")
-            made.append(inside.sockets(in_it, family, limits.attempts) if in_it and family else None)
-        except Unavailable as unavailable:
-            made.append(unavailable)
+            made.append(inside.sockets(found[target.inside], _family(target.host), limits.attempts))
+        except Exception as error:  # one that can not be entered hides no other
+            made.append(error)
     return made
 
 
@@ -254,11 +258,18 @@ def _probe_endpoint(target: _Endpoint, limits: _Limits, made: _Made, spent: floa
     try:
         if target.skip:
             seen = Observation(outcome="not_asked", detail=quote(target.skip))
-        elif isinstance(made, Unavailable):
-            reason = f"inside {target.inside}: {made.reason}; {made.fix}"
-            seen = Observation(outcome="error", detail=quote(reason), incomplete=True)
+        elif isinstance(made, Exception):
+            raise made
+        elif made and spent > limits.timeout * _WAY_INSIDE:
+            reason = f"the way there took {spent:.1f} of {limits.timeout:g} seconds, which leaves too little to ask"
+            raise Unavailable(
+                "probe.incomplete", reason, "look at the engine and the load of the machine, or give it more time"
+            )
         else:
             seen = _last_attempt(target, limits, begun + limits.timeout, made, failures)
+    except Unavailable as unavailable:
+        reason = f"inside {target.inside}: {unavailable.reason}; {unavailable.fix}"
+        seen = Observation(outcome="error", detail=quote(reason), incomplete=True)
     except Exception as error:
         reason = f"the probe failed on {type(error).__name__}: {error}"
         seen = Observation(outcome="error", detail=quote(reason), incomplete=True)

@@ -35,11 +35,9 @@ def sockets(target: engine.Target, family: int, count: int) -> list[socket.socke
         near = f" (there is {', '.join(target.similar_names)})" if target.similar_names else ""
         raise _not_to_enter(f"there is no container of that name{near}", "name one that runs")
     state = target.inspected["State"]
-    if not state.get("Running"):
-        raise _not_to_enter(f"it does not run ({state.get('Status')})", "start it first")
-    if target.inspected["HostConfig"].get("NetworkMode") == "host":
-        raise _not_to_enter("it has no network but the machine's own", "probe its ports without inside")
-    return netns.sockets(target.inspected["Id"], state.get("Pid") or 0, [(family, socket.SOCK_STREAM, 0)] * count)
+    if not state.get("Pid"):  # "Running" also says one that waits to be restarted
+        raise _not_to_enter(f"it does not run ({state.get('Status')})", "ask when it runs")
+    return netns.sockets(target.inspected["Id"], state["Pid"], [(family, socket.SOCK_STREAM, 0)] * count)
 
 
 def _not_to_enter(reason: str, fix: str) -> Unavailable:

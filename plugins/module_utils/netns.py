@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from ansible_collections.ibgw.ops.plugins.module_utils import procfs
@@ -68,8 +69,9 @@ def _made_in(namespace: int, kinds: Sequence[Kind]) -> list[socket.socket]:
             ours.settimeout(_SECONDS)
             said, handed_over, _flags, _address = socket.recv_fds(ours, 16, len(kinds))
         finally:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            with suppress(ProcessLookupError, ChildProcessError):  # SIGCHLD can be ignored, from whoever started us
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
     made = [socket.socket(fileno=one) for one in handed_over]
     if said == _MADE and len(made) == len(kinds):
         return made
@@ -108,7 +110,9 @@ def _entering() -> Callable[[int], None]:
 
 def _unproven(pid: int) -> Unavailable:
     reason = f"the control group of process {pid} does not prove that it is the container's"
-    return Unavailable("probe.incomplete", reason, "run the probe on the machine on which the engine itself runs")
+    return Unavailable(
+        "probe.incomplete", reason, "run the probe as root on the machine on which the engine itself runs"
+    )
 
 
 def _refused(error: OSError) -> Unavailable:

@@ -15,7 +15,7 @@ _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\
 
 def iso(seconds: float) -> str:
     """Seconds since the epoch as ``2026-01-31T12:00:00Z``."""
-    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 def epoch(text: object) -> float | None:
@@ -24,8 +24,8 @@ def epoch(text: object) -> float | None:
     if found is None or found[1].startswith("0001-"):
         return None
     try:
-        moment = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00"))
-    except ValueError:
+        moment = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00")).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None
     return moment.timestamp() + float(found[2] or 0)
 

@@ -77,7 +77,7 @@ options:
     description:
       - Name of the container from whose network namespace to connect, to a port as it is inside.
       - Its process is trusted only when its control group proves that it is the container's. Where the container can not be entered
-        (it does not run, it shares the machine's network, the right is missing, the engine is not on this machine), the outcome is
+        (it does not run, the right is missing, the engine is not on this machine, or takes too long), the outcome is
         V(error) with the problem V(probe.incomplete), and the detail says what is missing.
     type: str
   docker_host:
@@ -105,7 +105,7 @@ options:
   timeout:
     description:
       - Seconds that the whole probe of one endpoint may take, all attempts together; above 0 up to 300.
-      - With O(inside) that includes finding the container.
+      - With O(inside) that includes finding the container and entering it, which may take half of it.
     type: float
     default: 5
   attempts:

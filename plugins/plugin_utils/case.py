@@ -36,6 +36,15 @@ PROGRESS = tuple(state for state, rank in RANK.items() if 0 <= rank < RANK["logg
 #: States in which the gateway was logged in during this run.
 LOGGED_IN = ("logged_in", "logged_in_blocked", "connection_lost", "relogin")
 
+#: States in which a second factor is asked for, or about to be.
+ASKING = ("twofa_pending", "twofa_retrying")
+
+#: What is on the screen though nobody can approve it.
+VOID_PROMPT = ("twofa.device_not_chosen", "twofa.code_required", "twofa.not_sent")
+
+#: So many unanswered prompts show that nobody is there; IBKR then stops sending them (IBC userguide.md:531).
+UNANSWERED_LIMIT = 5
+
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
 SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
 
@@ -137,6 +146,17 @@ class Case:
     def state(self) -> str | None:
         """Where the login is now; None where that is not known or its process is gone."""
         return self.run.state if self.alive else None
+
+    @property
+    def unanswered(self) -> int:
+        """How many prompts expired since the last login; one that is open may still be answered."""
+        prompts = (self.log.history.unanswered_prompts or 0) if self.log else 0
+        return max(prompts - (self.state == "twofa_pending"), 0)
+
+    @property
+    def prompt_open(self) -> bool:
+        """A second factor is asked for, and somebody may still approve it: what ends the process kills the push."""
+        return self.state in ASKING and self.run.problem not in VOID_PROMPT and self.unanswered < UNANSWERED_LIMIT
 
     @property
     def continues_failure(self) -> bool:

@@ -90,7 +90,7 @@ def _inside_of(
         published = {
             port.container_port
             for port in seen.ports
-            if port.host_port and port.role in ("gateway", "relay") and port.endpoint in (endpoint, None)
+            if port.host_port and port.role in ("relay", "gateway") and port.endpoint in (endpoint, None)
         }
         unanswered = not answers and published  # the handshake could not look, or was not to
         if unanswered or any(answer.outcome in SETTLED for answer in answers):
@@ -99,9 +99,11 @@ def _inside_of(
         shared = {"gateway": gateway["name"], "endpoint": endpoint, "host": "127.0.0.1", "inside": gateway["name"]}
         shared["expect_mode"] = _expected(entry, endpoint)
         # A tunnel takes the relay's place (gnzsnz common.sh:182, run.sh).
-        if ((gateway.get("container") or {}).get("environment") or {}).get("SSH_TUNNEL") != "yes":
+        tunnel = ((gateway.get("container") or {}).get("environment") or {}).get("SSH_TUNNEL") == "yes"
+        if relay and not tunnel:
             yield {**shared, "port": relay, "after_silence": 0}
-        yield {**shared, "port": own, "after_silence": 0 if relay in listening else 1}
+        if own:
+            yield {**shared, "port": own, "after_silence": 0 if relay in listening else 1}
 
 
 def _in_effect(
@@ -115,16 +117,19 @@ def _in_effect(
     return [each for each in ("live", "paper") if mode == "both" or each in by_port]
 
 
-def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) -> tuple[int, int]:
-    """Where the gateway and its relay listen; a family can have several programs, each with ports of its own."""
-    serving = [(number, port) for number, port in family.ports.items() if port.endpoint in (endpoint, None)]
-    pairs = [
-        (own, relay)
-        for own, port in serving
-        for relay, before in serving
-        if (port.role, before.role) == ("gateway", "relay") and before.program in (port.program, None)
-    ]
-    return max(pairs, key=lambda pair: len(set(pair) & set(used)))
+def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) -> tuple[int | None, int | None]:
+    """Where the gateway and its relay listen; a family can have several programs, each with ports of its own, or no relay."""
+    own, relays = (
+        [
+            (number, port)
+            for number, port in family.ports.items()
+            if port.role == role and port.endpoint in (endpoint, None)
+        ]
+        for role in ("gateway", "relay")
+    )
+    pairs = [(a, b) for a, port in own for b, before in relays if before.program in (port.program, None)]
+    alone = [(number, None) for number, _ in own] or [(None, number) for number, _ in relays]
+    return max(pairs or alone or [(None, None)], key=lambda pair: len(set(pair) & set(used)))
 
 
 def _published_of(gateway: Mapping[str, Any], entry: Mapping[str, Any], engine: str | None) -> Iterator[dict[str, Any]]:

@@ -56,6 +56,8 @@ def machine(
 ) -> Machine:
     """The evidence of one machine: its inventory `variables`, and in `results` what each task of `PROBES` registered.
 
+    `now` counts only where the machine did not tell its own time.
+
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
     """
@@ -63,10 +65,12 @@ def machine(
     logscan = read(LogScan, _result(results, "logscan"))
     handshake = read(Handshake, _result(results, "handshake"))
     asked_inside = read(Handshake, _result(results, "inside"))
+    # Docker and the logs go by the machine's clock, and a run over many machines is judged long after it looked at the first.
+    seen_at = moment(health.host.now) or now
     blank = Case(
         machine=name,
         name=name,
-        now=now,
+        now=seen_at,
         tasks={probe: _task(results.get(probe)) for probe in PROBES},
         health=health,
         logscan=logscan,
@@ -96,7 +100,7 @@ def machine(
     ]
     if not names and only is None:
         rows = [Gateway(name, True, (blank,))]
-    return Machine(name, now, tuple(rows))
+    return Machine(name, seen_at, tuple(rows))
 
 
 def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:

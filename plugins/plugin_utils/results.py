@@ -348,6 +348,11 @@ class Endpoint:
         return self.reached not in (None, "none", "resolve")
 
     @property
+    def greeted(self) -> bool:
+        """A gateway answered the hello."""
+        return self.accepted and self.reached not in ("tcp", "open")
+
+    @property
     def silences(self) -> int:
         """How many connections in a row were accepted and stayed silent."""
         if not (self.outcome or "").startswith("silent"):

@@ -56,8 +56,9 @@ def read(given: Any) -> list[Suppression]:
     """`diagnose_suppress`, checked; raises `Misuse`."""
     if given is None:
         return []
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        raise Misuse(f"diagnose_suppress is {_show(given)}; it must be a list of entries like {FORM}")
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        typed = "; on the command line as -e '{diagnose_suppress: [...]}'" if isinstance(given, str) else ""
+        raise Misuse(f"diagnose_suppress is {_show(given)}; it must be a list of entries like {FORM}{typed}")
     return [_read(f"entry {at} of diagnose_suppress", entry) for at, entry in enumerate(given, 1)]
 
 
@@ -75,10 +76,10 @@ def _read(where: str, entry: Any) -> Suppression:
         raise Misuse(f"{where} has the code {_show(code)}, which is no finding{_nearest(code, findings())}")
     if at and not host:
         raise Misuse(f"{where} is {_show(target)} without a host; it is machine, machine/gateway or gateway")
-    reason = entry.get("reason")
-    if not isinstance(reason, str) or not reason.strip():
+    reason = quote(entry["reason"]) if isinstance(entry.get("reason"), str) else ""
+    if not reason:
         raise Misuse(f"{where} ({quote(target)}) has no reason; say why, for whoever reads the report")
-    return Suppression(code, host or None, quote(reason), _until(f"{where} ({quote(target)})", entry.get("until")))
+    return Suppression(code, host or None, reason, _until(f"{where} ({quote(target)})", entry.get("until")))
 
 
 def _until(where: str, given: Any) -> str | None:

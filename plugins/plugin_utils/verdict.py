@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, PROGRESS, Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine, saved_log
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, logged_in_since
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import REFUSALS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
     STATUSES,
@@ -35,8 +36,11 @@ FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
 #: States of a run in which the controller tries by itself.
 ATTEMPTING = (*PROGRESS, "auto_restarting", "cold_restarting")
 
-#: States in which a second factor is asked for, or about to be.
-ASKING = ("twofa_pending", "twofa_retrying")
+#: Remedies that cost a login.
+LOGS_IN = ("soft_restart", "start", "restart", "recreate")
+
+#: Layers whose findings say how a login stands.
+OF_THE_LOGIN = ("login", "twofa")
 
 #: Remedies on the container, for both gateways in it.
 ENDS_THE_CONTAINER = ("restart", "recreate", "stop_to_protect_account")
@@ -80,7 +84,7 @@ def judge(case: Case, suppressions: Sequence[Suppression] = ()) -> Judgement:
     leading = _leading(each for each in found if not each.suppressed) or _leading(found)
     if leading is None or (case.proven_healthy and (leading.suppressed or leading.severity == "unknown")):
         return Judgement(case, "healthy", None, tuple(found))
-    harmless = _held_back(leading, found, case)
+    harmless = _warned(_held_back(leading, found, case), found)
     return Judgement(case, leading.severity, harmless, tuple(harmless if each is leading else each for each in found))
 
 
@@ -104,11 +108,13 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     """
     if leading.suppressed:
         reason = f"suppressed: {leading.suppressed.reason}"
-        return replace(leading, proof=replace(leading.proof, remedy="none", remedy_reason=reason))
-    if leading.remedy not in ("soft_restart", "start", "restart"):
+        return replace(leading, proof=replace(leading.proof, remedy="none", remedy_reason=reason, next_command=None))
+    if case.prompt_open and leading.remedy in (*LOGS_IN, "stop_to_protect_account"):
+        return _approved_first(leading)
+    if leading.remedy not in LOGS_IN:
         return leading
     for each in found:
-        if each.finding.code in FORBID_A_START and each.remedy in ("ask_person", "stop_to_protect_account"):
+        if _forbids_a_login(each):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
     if case.state in ASKING:
         return _approved_first(leading)
@@ -118,11 +124,31 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     return leading
 
 
+def _warned(leading: Found, found: Iterable[Found]) -> Found:
+    """`leading` with what must be mended first, where its own steps end in a new login and IBKR would refuse that one."""
+    refused = next((each for each in found if each.finding.code in REFUSALS and each.consequence_of is None), None)
+    if refused is None or leading.finding.layer in OF_THE_LOGIN:
+        return leading
+    warning = f"Make no new login before this is mended: {refused.proof.summary} ({refused.finding.code})."
+    return replace(leading, proof=replace(leading.proof, fix=(warning, *leading.proof.fix)))
+
+
+def _forbids_a_login(found: Found) -> bool:
+    """A new login would fail like the last one, throw somebody out, or cut off one that is under way."""
+    if found.finding.layer in OF_THE_LOGIN:
+        return found.severity in ("down", "waiting", "starting") and found.remedy not in LOGS_IN
+    return found.finding.code in FORBID_A_START and found.remedy in ("ask_person", "stop_to_protect_account")
+
+
 def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
     """`leading` with what is to be known of the other gateway in the container."""
     ends_it = leading.remedy in ENDS_THE_CONTAINER
-    if ends_it and leading.remedy != "stop_to_protect_account" and any(one.case.state in ASKING for one in judgements):
+    if leading.remedy in LOGS_IN and any(one.case.state in ASKING for one in judgements):
         return _approved_first(leading)
+    if leading.remedy in LOGS_IN:
+        for each in (found for judged in judgements for found in judged.found):
+            if _forbids_a_login(each):
+                return _instead(leading, "ask_person", _of_the_other(each), each.proof.fix)
     healthy = next((each.case.endpoint for each in judgements if each.status == "healthy"), None)
     if healthy is None:
         return leading
@@ -130,6 +156,10 @@ def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
     beside = f"{healthy} runs in the same container and is healthy: what stops or restarts the container ends it, too."
     reason = f"{proof.remedy_reason}; it also ends {healthy}, which is healthy" if ends_it else proof.remedy_reason
     return replace(leading, proof=replace(proof, fix=(*proof.fix, beside), remedy_reason=reason))
+
+
+def _of_the_other(found: Found) -> str:
+    return f"a login would also be made for {found.endpoint}, and there: {found.proof.summary}"
 
 
 def _approved_first(found: Found) -> Found:
@@ -187,9 +217,14 @@ def _cause(effect: Found, ordered: list[Found]) -> str | None:
 
 
 def _leading(found: Iterable[Found]) -> Found | None:
-    """Down before waiting before starting before degraded before unknown; among equals the first broken layer."""
+    """Down before waiting before starting before degraded before unknown; among equals an account in danger, then the first
+    broken layer."""
     candidates = [each for each in found if each.severity in STATUSES and each.consequence_of is None]
-    return min(candidates, key=_rank, default=None)
+    return min(candidates, key=lambda each: (_gravity(each), not _endangers(each), _rank(each)), default=None)
+
+
+def _endangers(found: Found) -> bool:
+    return found.remedy == "stop_to_protect_account"
 
 
 def _gravity(found: Found) -> int:
@@ -256,10 +291,11 @@ def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -
     )
 
 
-def _urgency(judged: Judgement) -> tuple[bool, bool, int]:
-    """What is suppressed at one endpoint does not stand before what is not at the other."""
+def _urgency(judged: Judgement) -> tuple[bool, bool, int, bool]:
+    """What is suppressed at one endpoint does not stand before what is not at the other; among equals an account in danger does."""
     suppressed = judged.leading is not None and judged.leading.suppressed is not None
-    return (judged.status == "healthy", suppressed, URGENCY.index(judged.status))
+    endangered = judged.leading is not None and _endangers(judged.leading)
+    return (judged.status == "healthy", suppressed, URGENCY.index(judged.status), not endangered)
 
 
 def _endpoint(judged: Judgement) -> EndpointVerdict:

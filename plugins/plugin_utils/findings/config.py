@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import PurePosixPath
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
@@ -213,7 +214,7 @@ def value_invalid(case: Case) -> Proof | None:
         return None
     return Proof(
         "a setting has a value that is refused" if not case.running else "a setting has a value that is ignored",
-        (case.container_quotes() if _not_up(case) else ()) + case.log_quotes(),
+        case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
         severity="degraded" if case.running else None,
     )
 
@@ -239,7 +240,7 @@ def file_missing(case: Case) -> Proof | None:
     if not _refused_at_start(case, "config.file_missing"):
         return None
     return Proof(
-        "a configuration file is missing", (case.container_quotes() if _not_up(case) else ()) + case.log_quotes()
+        "a configuration file is missing", case.log_quotes() + (case.container_quotes() if _not_up(case) else ())
     )
 
 
@@ -262,22 +263,30 @@ def file_missing(case: Case) -> Proof | None:
     next_command="docker inspect --format '{{json .Mounts}}' {name}",
 )
 def settings_unwritable(case: Case) -> Proof | None:
-    settings_path = case.variable("TWS_SETTINGS_PATH")
-    locked = [
-        mount
-        for mount in case.gateway.container.mounts
-        if mount.writable_by_gateway is False and mount.target and settings_path.startswith(mount.target)
-    ]
-    if not _refused_at_start(case, "config.settings_unwritable") and not (locked and _not_up(case)):
+    mount = _settings_mount(case)
+    locked = mount is not None and mount.writable_by_gateway is False
+    # What was stopped or killed, or came as far as a login, did not end for it.
+    otherwise = (case.run.problem or "").startswith(("login.", "twofa.", "container."))
+    gave_up = _not_up(case) and case.gateway.container.exit_code not in (0, 130, 137, 143) and not otherwise
+    if not _refused_at_start(case, "config.settings_unwritable") and not (locked and gave_up):
         return None
-    mounts = tuple(
-        case.quote("health", f"{mount.source} on {mount.target}: not writable by the gateway") for mount in locked
-    )
+    container = case.container_quotes() if _not_up(case) else ()
+    if mount is None:
+        return Proof("the gateway can not write its settings", case.log_quotes() + container)
+    seen = f"{mount.source} on {mount.target}" + (": not writable by the gateway" if locked else "")
     return Proof(
-        f"the gateway can not write its settings{f' in {locked[0].target}' if locked else ''}",
-        (case.container_quotes() if _not_up(case) else ()) + mounts + case.log_quotes(),
-        (_make_writable(locked[0]), _start_after(case)) if locked else (),
+        f"the gateway can not write its settings in {mount.target}",
+        (*case.log_quotes(1), case.quote("health", seen), *container),
+        (_make_writable(mount), _start_after(case)),
     )
+
+
+def _settings_mount(case: Case) -> Mount | None:
+    """What is mounted where the gateway keeps its settings, unless it can be written; a remote user may not see whether."""
+    settings = PurePosixPath(case.variable("TWS_SETTINGS_PATH"))
+    above = [one for one in case.gateway.container.mounts if one.target and settings.is_relative_to(one.target)]
+    nearest = max(above, key=lambda mount: len(mount.target or ""), default=None)
+    return None if nearest is None or nearest.writable_by_gateway else nearest
 
 
 def _make_writable(mount: Mount) -> str:

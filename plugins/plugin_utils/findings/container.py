@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, LOGGED_IN, Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,
@@ -35,6 +35,22 @@ def _out_of_memory(case: Case) -> bool:
     container = case.gateway.container
     # Docker sets its flag for any process of the container: one killed earlier does not make a stop a shortage of memory.
     return container.exit_code == 137 and (container.oom_killed is True or container.host_oom_killed is True)
+
+
+def _began_after_out_of_memory(case: Case) -> bool:
+    """Docker's restart policy began this start because the kernel had killed the last one for memory."""
+    short = died_of_it = begun_by_it = False
+    for event in case.gateway.events:
+        if event.action == "oom":
+            short = True
+        elif event.action == "die":
+            short, died_of_it = False, short and event.exit_code == 137
+        elif event.action == "stop":
+            died_of_it = False
+        elif event.action == "start":
+            died_of_it, begun_by_it = False, died_of_it
+    # A start by hand sets the count to zero (moby daemon/container ResetRestartManager).
+    return begun_by_it and bool(case.gateway.container.restart_count)
 
 
 def _stop_event(case: Case) -> Event | None:
@@ -218,24 +234,38 @@ def paused(case: Case) -> Proof | None:
         "If the machine itself is short: free -m; docker stats --no-stream",
         START_ONCE,
     ),
-    explains=("container.killed", "container.failed", "container.crash_loop", "gateway.not_running", *CLOSED_PORT),
+    explains=(
+        "container.killed",
+        "container.failed",
+        "container.crash_loop",
+        "gateway.not_running",
+        "gateway.starting",
+        "login.in_progress",
+        *CLOSED_PORT,
+    ),
     remedy_reason="it would run into the same wall again",
     next_command="docker stats --no-stream",
 )
 def out_of_memory(case: Case) -> Proof | None:
     container = case.gateway.container
-    if not _out_of_memory(case) or not (case.ended or container.status == "restarting"):
+    # Until it has got so far that somebody is asked to approve, or further, it runs into the same wall.
+    on_its_way = case.running and not case.serving and case.state not in (*LOGGED_IN, *ASKING)
+    again = on_its_way and _began_after_out_of_memory(case)
+    if not again and not (_out_of_memory(case) and (case.ended or container.status == "restarting")):
         return None
-    limit = f"memory limit {container.memory.limit >> 20} MiB" if container.memory.limit else "no memory limit"
+    allowed = (container.memory.limit or 0) >> 20
+    limit = f"memory limit {allowed} MiB" if allowed else "no memory limit"
     told = case.variable((case.family.variable("java_heap_mb") if case.family else None) or "JAVA_HEAP_SIZE")
     told = told.lower().removesuffix("m")  # ibcontroller wants the unit
     heap = int(told) if told.isdecimal() else DEFAULT_HEAP
     size = f"Java heap {heap} MiB" + ("" if told.isdecimal() else ", the default")
-    who = "the container's limit" if container.oom_killed else "the machine's memory"
-    update = f"docker update --memory={2 * heap}m --memory-swap={2 * heap}m {{name}}"
+    by_limit = container.oom_killed or again
+    who = "the container's limit" if by_limit else "the machine's memory"
+    ample = max(2 * heap, allowed * 3 // 2)
+    update = f"docker update --memory={ample}m --memory-swap={ample}m {{name}}"
     mend = (
-        f"Raise its limit to twice the heap, and do the same where the container is defined: {update}"
-        if container.oom_killed
+        f"Raise its limit, to twice the heap at least, and do the same where the container is defined: {update}"
+        if by_limit
         else "See what uses the machine's memory, and give the gateway room: free -m; docker stats --no-stream"
     )
     return Proof(
@@ -243,6 +273,7 @@ def out_of_memory(case: Case) -> Proof | None:
         case.container_quotes(f"{limit}; {size}"),
         (mend, START_ONCE),
         since=container.finished_at,
+        next_command=update if by_limit else None,
     )
 
 
@@ -271,14 +302,17 @@ def killed(case: Case) -> Proof | None:
         return None
     told = case.says("container.stopped")
     asked = stop is not None or told
+    silent = case.says("login.auth_silent")
+    reason = "somebody stopped it; the kill came when the grace ran out" if asked else None
+    reason = "IBKR had not answered its login: a held session would silence the next one, too" if silent else reason
     by = f"docker event: stop by {stop.by or 'somebody'}; the grace ran out" if stop else ""
     return Proof(
         "killed (exit code 137), not for memory; IBKR may still hold the session",
         case.container_quotes(by) + (case.log_quotes(1) if told else ()),
-        remedy="ask_person" if asked else None,
-        remedy_reason="somebody stopped it; the kill came when the grace ran out" if asked else None,
+        remedy="ask_person" if reason else None,
+        remedy_reason=reason,
         since=container.finished_at,
-        next_command="docker events --since 24h --until 0s --filter container={name}" if asked else None,
+        next_command="docker events --since 24h --until 0s --filter container={name}" if reason else None,
     )
 
 

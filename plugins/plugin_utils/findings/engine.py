@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
@@ -86,11 +88,12 @@ def hung(case: Case) -> Proof | None:
         " nothing is done about it."
     ),
     fix=(
-        "Use a user who may: set ansible_become: true for {machine}, or put the remote user into the group docker.",
+        "Use a user who may: set ansible_become: true for {machine}, or put the remote user into the group that owns the socket (docker).",
         "Then try: ansible {machine} -m ibgw.ops.ibgw_health",
     ),
     remedy_reason="a broken probe is no broken gateway",
     next_command="ansible {machine} -m ibgw.ops.ibgw_health --become",
 )
 def denied(case: Case) -> Proof | None:
-    return _problem(case, "engine.denied")
+    proof = _problem(case, "engine.denied")
+    return replace(proof, fix=()) if proof else None  # the controller knows more of how to become somebody else

@@ -21,6 +21,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHea
 #: States before a login window is there.
 COMING_UP = ("script_starting", "jvm_starting", "gateway_starting", "cold_restarting")
 
+#: States that soon change by themselves: a login, or an end, under way.
+CHANGING = (*PROGRESS, "relogin", "auto_restarting", "cold_restarting", "shutting_down")
+
 #: Seconds from the start to an open API port where the family is not known.
 USUAL_START = 120
 
@@ -51,7 +54,7 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     if not case.says(code):
         return None
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, ended + case.log_quotes(), since=case.run.since)
+    return Proof(summary, case.log_quotes() + ended, since=case.run.since)
 
 
 @finding(
@@ -158,10 +161,13 @@ def heap_exhausted(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.heap_exhausted", "OutOfMemoryError: the Java heap is used up")
     if proof is None:
         return None
-    stopped_answering = not case.alive or (case.api.outcome is not None and not case.serving)
+    asked = case.api.outcome not in (None, "not_asked", "connected", "error")
+    piled = bool(piled_up(case.gateway, case.own_ports("gateway")))
+    stopped_answering = not case.alive or ((asked or piled) and not case.serving)
     heap = case.quote("health", f"JAVA_HEAP_SIZE {case.variable('JAVA_HEAP_SIZE') or '768, the default'}")
     since = case.run.evidence[-1].at if case.run.evidence else case.run.since
-    return Proof(proof.summary, (*proof.evidence, heap), severity="down" if stopped_answering else None, since=since)
+    seen = (*case.log_quotes(1), heap, *(case.container_quotes() if case.ended else ()))
+    return Proof(proof.summary, seen, severity="down" if stopped_answering else None, since=since)
 
 
 @finding(
@@ -268,24 +274,33 @@ def hung(case: Case) -> Proof | None:
     seen = piled_up(case.gateway, case.own_ports("gateway"))
     unanswered = case.api.outcome in ("not_asked", "silent_at_hello", "connect_timeout", "silent_at_start")
     silences = silences_inside(case)
-    just_logging_in = case.state in PROGRESS and within_start(case, case.run.since)
-    silent = silences > 1 and not just_logging_in
-    if not (seen and unanswered) and not silent:
+    # Until a login is done, or while a window waits for somebody, a gateway is silent without hanging.
+    awaited = (case.run.problem or "").startswith(("login.", "twofa."))
+    under_way = case.state in CHANGING and within_start(case, case.run.since)
+    if under_way or not (seen and unanswered) and (awaited or silences < 2):
         return None
     soft = soft_restart_possible(case)
     port = case.setting("CommandServerPort", "")
     mend = (
         f"Restart it softly, which keeps the session: send RESTART to its command server, port {port} inside the container."
         if soft
-        else "Restart once, with time to close in order: docker restart -t 90 {name} (a full login; for a live account have the phone at hand)."
+        else "Restart once, with the phone at hand for a live account (a full login): docker restart -t 90 {name}"
     )
     summary = seen[0] if seen else f"silent {silences} times when asked from inside the container"
-    return Proof(
+    proof = Proof(
         f"accepts connections and serves none: {summary}",
         tuple(case.quote("health", words) for words in seen) + case.api_quotes(),
         (STOP_CLIENTS, mend),
         remedy="soft_restart" if soft else None,
         remedy_reason="a soft restart keeps the session" if soft else None,
+    )
+    if case.state != "connection_lost":
+        return proof
+    return replace(
+        proof,
+        fix=(STOP_CLIENTS, f"Wait until IBKR can be reached again: its link is lost, and a login needs it. {mend}"),
+        remedy="ask_person",
+        remedy_reason="the link to IBKR is lost, so a new login would not get through",
     )
 
 

@@ -20,7 +20,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 #: What a login that failed drives or shows.
-NO_LOGIN = ("gateway.starting", "login.in_progress", "gateway.crashed", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API)
+NO_LOGIN = (
+    "gateway.starting",
+    "gateway.not_running",
+    "login.in_progress",
+    "gateway.crashed",
+    *PROCESS_ENDED,
+    *CLOSED_PORT,
+    *MUTE_API,
+)
 
 #: Logins that IBKR refused for good.
 REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not_permitted")
@@ -122,7 +130,7 @@ def _once_more(case: Case) -> str:
 def _proof(case: Case, summary: str) -> Proof:
     """What the log proves of the login; a process that is gone waits for nothing any more."""
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, ended + case.log_quotes(), severity=None if case.alive else "down", since=case.run.since)
+    return Proof(summary, case.log_quotes() + ended, severity=None if case.alive else "down", since=case.run.since)
 
 
 @finding(
@@ -318,7 +326,12 @@ def not_submitted(case: Case) -> Proof | None:
 def taken_over(case: Case) -> Proof | None:
     if not case.says("login.taken_over"):
         return None
-    again = f"When that session may end (for a live account with the phone at hand): {_once_more(case)}"
+    by_itself = case.gateway.container.status == "restarting" or (case.alive and case.continues_failure)
+    again = (
+        f"It logs in again by itself, which ends that session. If it must not end: {STOP}"
+        if by_itself
+        else f"When that session may end (for a live account with the phone at hand): {_once_more(case)}"
+    )
     return replace(_proof(case, "another login of the same user took the session"), fix=(WHO_TOOK_IT, again, KEEP_IT))
 
 
@@ -350,7 +363,7 @@ def existing_session(case: Case) -> Proof | None:
     return Proof(
         "the same user is logged in elsewhere; "
         + ("this gateway gave way" if gave_way else "the gateway asks what to do"),
-        (case.container_quotes() if case.ended else ()) + case.log_quotes(),
+        case.log_quotes() + (case.container_quotes() if case.ended else ()),
         (
             "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
             SLOT,

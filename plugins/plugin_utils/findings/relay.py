@@ -77,7 +77,9 @@ def down(case: Case) -> Proof | None:
     meant = case.published("gateway") or case.variable("SSH_TUNNEL") == "yes"
     if not case.running or meant or case.served or case.relay_inside.outcome in SERVED:
         return None
-    ready, asked = case.inside.outcome in SERVED, case.relay_inside.outcome not in (None, "error")
+    # Whatever answered a greeting there was the gateway, through its relay.
+    asked = case.relay_inside.outcome not in (None, "error") and not case.relay_inside.greeted
+    ready = case.inside.outcome in SERVED
     if ready and asked and case.relay_inside.outcome != "refused":
         return _passes_nothing_on(case)
     if not (gateway and not case.listeners("relay")) and not (ready and asked):

@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
+    ASKING,
+    UNANSWERED_LIMIT,
+    VOID_PROMPT,
+    Case,
+    moment,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import STOP, protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,
@@ -16,10 +22,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 #: What a login that waits for its second factor shows.
-NOT_APPROVED = ("gateway.starting", "login.in_progress", "login.looping", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API)
-
-#: So many unanswered prompts show that nobody is there; IBKR then stops sending them (IBC userguide.md:531).
-UNANSWERED_LIMIT = 5
+NOT_APPROVED = (
+    "gateway.starting",
+    "gateway.not_running",
+    "login.in_progress",
+    "login.looping",
+    *PROCESS_ENDED,
+    *CLOSED_PORT,
+    *MUTE_API,
+)
 
 
 def asks_again(case: Case) -> bool | None:
@@ -132,7 +143,7 @@ def not_sent(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def timed_out(case: Case) -> Proof | None:
-    if not case.says("twofa.timed_out"):
+    if not case.says("twofa.timed_out") or case.state in ASKING:
         return None
     return Proof("nobody approved in time; the controller does not ask again", case.log_quotes(), since=case.run.since)
 
@@ -141,10 +152,11 @@ def timed_out(case: Case) -> Proof | None:
     "twofa.login_incomplete",
     severity="down",
     remedy="restart",
-    title="The second factor was approved, and the login did not complete",
+    title="The second factor was answered, and the login did not complete",
     meaning=(
-        "After the approval the session did not start within its time, and the controller ended the gateway (IBC: exit code 1111, seen as"
-        " 87). A slow machine, a window in front, or an approval of an older push."
+        "After the answer the session did not start within its time, and the controller ended the gateway (IBC: exit code 1111, seen as"
+        " 87). A slow machine, a window in front, an approval of an older push, or a refusal: the controller can not tell one from an"
+        " approval."
     ),
     fix=(
         "With the phone at hand, restart once: docker restart -t 90 {name}",
@@ -157,8 +169,12 @@ def timed_out(case: Case) -> Proof | None:
 def login_incomplete(case: Case) -> Proof | None:
     if not case.says("twofa.login_incomplete"):
         return None
-    quotes = (case.container_quotes() if case.ended else ()) + case.log_quotes()
-    return Proof("approved, but the login did not complete in its time", quotes, since=case.run.since)
+    quotes = case.log_quotes() + (case.container_quotes() if case.ended else ())
+    return Proof(
+        "the second factor was answered (approved or refused), but the login did not complete in its time",
+        quotes,
+        since=case.run.since,
+    )
 
 
 @finding(
@@ -180,7 +196,7 @@ def login_incomplete(case: Case) -> Proof | None:
     next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def pending(case: Case) -> Proof | None:
-    if case.state != "twofa_pending" or case.serving or _prompt_is_void(case):
+    if case.state != "twofa_pending" or case.serving or case.run.problem in VOID_PROMPT:
         return None
     asked, expires = moment(case.run.since), moment(case.run.deadline)
     words = f"push sent at {asked:%H:%M:%S} UTC" if asked else "push sent"
@@ -189,10 +205,6 @@ def pending(case: Case) -> Proof | None:
     elif expires:
         words += f", should have expired about {expires:%H:%M:%S} and is still open"
     return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
-
-
-def _prompt_is_void(case: Case) -> bool:
-    return case.run.problem in ("twofa.device_not_chosen", "twofa.code_required", "twofa.not_sent")
 
 
 @finding(
@@ -213,9 +225,10 @@ def _prompt_is_void(case: Case) -> bool:
     next_command="docker logs --tail 100 {name}",
 )
 def retrying(case: Case) -> Proof | None:
-    prompts = (case.log.history.unanswered_prompts or 0) if case.log else 0
-    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying")):
+    begun_anew = case.state in ASKING and case.shows("twofa.timed_out")
+    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or begun_anew):
         return None
+    prompts = case.unanswered
     nobody = prompts >= UNANSWERED_LIMIT
     return Proof(
         f"nobody approved; it asks again by itself, unanswered prompts so far: {prompts}",
@@ -224,4 +237,5 @@ def retrying(case: Case) -> Proof | None:
         remedy_reason=f"{prompts} prompts went unanswered; IBKR counts them as failed logins" if nobody else None,
         since=case.run.since,
         deadline=case.run.deadline,
+        next_command=STOP if nobody else None,
     )

@@ -37,14 +37,16 @@ def suppressed(ended: Run) -> dict[str, Any]:
     return {row["id"]: row["suppressed"] for row in ended.report["gateways"]}
 
 
-@pytest.mark.parametrize("way", ["command line", "file", "all", "group"])
+@pytest.mark.parametrize("way", ["command line", "file", "all", "group", "template"])
 def test_a_suppressed_gateway_stays_in_sight_and_fails_no_run(diagnose: Diagnose, tmp_path: Path, way: str) -> None:
     variables = {"diagnose_suppress": [KNOWN]}
+    templates = {"diagnose_suppress": ["{{ known }}"], "known": KNOWN, "diagnose_fail_on": "{{ 'down' }}"}
     (tmp_path / "suppress.yml").write_text(yaml.safe_dump(variables).replace("'", ""), encoding="utf-8")
     arguments = {"command line": suppress(KNOWN), "file": ["-e", f"@{tmp_path}/suppress.yml"]}.get(way, [])
     inventory = {
         "all": {**INVENTORY, "all": {"vars": variables}},
         "group": {"gateway_hosts": {**INVENTORY["gateway_hosts"], "vars": variables}},
+        "template": {"gateway_hosts": {**INVENTORY["gateway_hosts"], "vars": templates}},
     }.get(way, INVENTORY)
     ended = diagnose(inventory, *arguments, whole=True, COLUMNS="120")
     assert ended.status == 0, ended.output

@@ -82,14 +82,32 @@ def refused(seen: dict[str, Any]) -> str:
 
 
 def test_a_container_that_can_not_be_entered_says_why_and_hides_no_other(start: Start, ask: Ask) -> None:
-    gateway, stopped, shares = start("healthy"), start("healthy"), start("healthy", network_mode="host")
+    gateway, stopped = start("healthy"), start("healthy")
     stopped.container.kill()
-    names = [gateway.name + "s", stopped.name, shares.name, gateway.name]
+    names = [gateway.name + "s", stopped.name, gateway.name]
     seen = ask(endpoints=[{"port": gateway.ports["healthy"], "inside": name} for name in names])
     assert f"there is no container of that name (there is {gateway.name}" in refused(seen[0])
     assert "it does not run (exited)" in refused(seen[1])
-    assert "no network but the machine's own" in refused(seen[2])
-    assert seen[3]["outcome"] == "ready"
+    assert seen[2]["outcome"] == "ready"
+
+
+def test_whose_network_it_is_makes_no_difference(start: Start, ask: Ask) -> None:
+    gateway = start("healthy")
+    beside, lonely, exposed = (
+        start("healthy", network_mode=mode) for mode in (f"container:{gateway.name}", "none", "host")
+    )
+    ports = [(gateway, beside), (lonely, lonely), (exposed, exposed)]
+    seen = ask(endpoints=[{"port": owner.ports["healthy"], "inside": entered.name} for owner, entered in ports])
+    assert [each["outcome"] for each in seen] == ["ready"] * 3
+
+
+def test_a_container_between_two_starts_does_not_run(start: Start, ask: Ask, proxy: EngineProxy) -> None:
+    gateway = start("healthy")
+    # What the engine says of one whose restart policy waits (moby container/state.go).
+    between = {"Status": "restarting", "Running": True, "Restarting": True, "Pid": 0}
+    proxy.edit = lambda inspected: inspected["State"].update(between)
+    (seen,) = ask(port=gateway.ports["healthy"], inside=gateway.name, docker_host=proxy.address)
+    assert "it does not run (restarting)" in refused(seen)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from simulator.image.gateway.releases import NEWEST
 from tests.corpus import CORPUS, MISSING, cases
 
 _PASSWORD = "simulated-password"
+#: Settings of a controller whose command server is on, and the traits of a user who has a phone.
+COMMANDS_ON = {"CommandServerPort": "7462"}
+PUSH = {"second_factor": "push"}
 
 
 @dataclass
@@ -50,6 +54,14 @@ class Running:
             self.broker.approve(self.user)
         self.wait_for_line("Pending Tasks; event=Closed")
         return self
+
+    def command(self, *commands: str) -> list[str]:
+        """What comes back from IBC's command server, asked inside the container."""
+        lines = "".join(f"{command}\\n" for command in commands)
+        script = f"exec 3<>/dev/tcp/127.0.0.1/{COMMANDS_ON['CommandServerPort']} && printf '{lines}' >&3 && cat <&3"
+        answer = self.container.exec_run(["timeout", "20", "bash", "-c", script])
+        assert answer.exit_code == 0, answer.output
+        return bytes(answer.output).decode().splitlines()
 
     def port(self, relay: int = 4004) -> int:
         return published_port(self.container, f"{relay}/tcp")
@@ -93,8 +105,8 @@ def start(simulation: Simulation, broker: Broker) -> Iterator[Start]:
         return Running(container, name, broker)
 
     yield start
-    for container in started:
-        container.remove(force=True, v=True)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda container: container.remove(force=True, v=True), started))
 
 
 KnownLogs = Callable[..., list[str]]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from itertools import groupby
+
+import pytest
 
 _DOCKER_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
 _IBC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3} IBC: ")
@@ -23,6 +26,22 @@ _DIFFERENT_EACH_TIME = (
     (re.compile(r"(?<=[/=])[a-p]{20,}"), "USER"),
     (re.compile(r"\b(?:\d+ minutes & )?\d+ seconds?\b"), "SECONDS"),
 )
+
+
+def as_in_life(log: str, known: list[str], newest_run_only: bool = False) -> None:
+    """Fail unless the log's order of events is that of one of the known ones, or of the newest run of one."""
+    ours = events(log)
+    theirs = [_newest_run(events(one)) if newest_run_only else events(one) for one in known]
+    assert theirs, "no log of a real release for this condition"
+    if ours not in theirs:
+        nearest = max(theirs, key=lambda order: difflib.SequenceMatcher(None, order, ours).ratio())
+        pytest.fail("\n".join(difflib.unified_diff(nearest, ours, "real", "simulated", lineterm="", n=2)))
+
+
+def _newest_run(order: list[str]) -> list[str]:
+    """From the last start script on: what comes before its first line belongs to an earlier container start."""
+    starts = [number for number, event in enumerate(order[:-1]) if event == "Gateway finished"]
+    return order[starts[-1] + 1 :] if starts else order
 
 
 def events(log: str) -> list[str]:

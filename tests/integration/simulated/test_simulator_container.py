@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from docker import DockerClient
 
-from simulator.containers import CanNotSimulate, Simulation
-from tests.integration.simulated.conftest import KnownLogs, Start
+from simulator.containers import IMAGE, CanNotSimulate, Simulation
+from tests.integration.simulated.conftest import KnownLogs, Running, Start
 
 _STOPPED = [
     ".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.",
@@ -16,8 +16,13 @@ _STOPPED = [
 ]
 
 
-def test_processes_look_like_the_real_ones(start: Start) -> None:
-    paper = start().logged_in()
+@pytest.fixture(scope="module")
+def paper(start: Start) -> Running:
+    """One that is logged in, for all tests that leave it so."""
+    return start().logged_in()
+
+
+def test_processes_look_like_the_real_ones(paper: Running) -> None:
     shown = [process[-1] for process in paper.container.top(ps_args="-ww -eo pid,args")["Processes"]]
     expected = [
         "/bin/bash /home/ibgateway/scripts/run.sh",
@@ -35,13 +40,17 @@ def test_processes_look_like_the_real_ones(start: Start) -> None:
     assert java.strip().endswith("ibcalpha.ibc.IbcGateway /home/ibgateway/ibc/config.ini")
 
 
-def test_password_is_in_no_environment_and_no_command_line(start: Start) -> None:
-    paper = start().logged_in()
+def test_password_is_in_no_environment_and_no_command_line(paper: Running) -> None:
     paper.container.reload()
     processes = paper.container.exec_run(["sh", "-c", "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline"]).output
     assert b"TWS_PASSWORD_FILE" in processes
     assert b"simulated-password" not in processes
     assert "simulated-password" not in paper.log() + str(paper.container.attrs)
+
+
+def test_killed_relay_comes_back_by_its_loop(paper: Running) -> None:
+    paper.container.exec_run(["pkill", "-x", "socat"])
+    paper.wait_for_line("Forking :::4002 onto 0.0.0.0:4004", times=2)
 
 
 def test_stop_is_heard_and_ends_with_143(start: Start) -> None:
@@ -66,12 +75,6 @@ def test_java_ends_with_its_display(start: Start) -> None:
     paper.container.exec_run(["pkill", "Xvfb"])
     assert paper.wait_for_end() == 1
     assert "IBC returned exit status 1" in paper.log()
-
-
-def test_killed_relay_comes_back_by_its_loop(start: Start) -> None:
-    paper = start().logged_in()
-    paper.container.exec_run(["pkill", "-x", "socat"])
-    paper.wait_for_line("Forking :::4002 onto 0.0.0.0:4004", times=2)
 
 
 def test_both_modes_in_one_container(start: Start, simulation: Simulation) -> None:
@@ -138,7 +141,7 @@ def test_password_file_that_is_a_directory_is_an_empty_password(start: Start) ->
 
 
 def test_name_of_somebody_else_is_refused(simulation: Simulation, engine: DockerClient) -> None:
-    foreign = engine.containers.create("ibgw-ops-simulator:3.24.1", name=f"{simulation.name}-foreign")
+    foreign = engine.containers.create(IMAGE, name=f"{simulation.name}-foreign")
     try:
         with pytest.raises(CanNotSimulate, match="is not this simulation's"):
             simulation.create_gateway(str(foreign.name), "user", "password")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.simulated.conftest import Start
-
-_PUSH = {"second_factor": "push"}
+from tests.integration.simulated.conftest import PUSH, Start
 
 
 def test_unanswered_push_is_asked_again_when_told_to(start: Start) -> None:
     live = start(
         "live",
-        user={**_PUSH, "push_validity": 3},
+        user={**PUSH, "push_validity": 3},
         environment={"RELOGIN_AFTER_TWOFA_TIMEOUT": "yes"},
         controller_settings={"SecondFactorAuthenticationTimeout": "2"},
     )
@@ -27,7 +25,7 @@ def test_unanswered_push_is_asked_again_when_told_to(start: Start) -> None:
 def test_refused_push_ends_or_restarts_the_controller(start: Start) -> None:
     live = start(
         "live",
-        user=_PUSH,
+        user=PUSH,
         environment={
             "RELOGIN_AFTER_TWOFA_TIMEOUT": "yes",
             "TWOFA_TIMEOUT_ACTION": "restart",
@@ -39,14 +37,6 @@ def test_refused_push_ends_or_restarts_the_controller(start: Start) -> None:
     live.wait_for_line("Exiting after error with exit code=1111")
     live.wait_for_line("IBC returned exit status 87")
     live.wait_for_line("Second Factor Authentication initiated", times=2)
-
-
-def test_login_failed_is_tried_again_without_end(start: Start) -> None:
-    paper = start(user={"refused_as": "login_failed"}, password="not-the-password")
-    paper.wait_for_line("IBC will cold-restart shortly", times=2)
-    paper.container.reload()
-    assert paper.container.attrs["RestartCount"] == 0
-    assert paper.broker.count("login_refused", paper.user) >= 2
 
 
 def test_slow_broker_keeps_a_login_under_way(start: Start) -> None:
@@ -84,11 +74,3 @@ def test_relogin_with_a_good_token_completes_again(start: Start) -> None:
     paper.broker.require_relogin(paper.user)
     paper.wait_for_line("Login has completed", times=2)
     assert [session["user"] for session in paper.broker.sessions()].count(paper.user) == 1
-
-
-def test_session_of_a_killed_gateway_is_held(start: Start) -> None:
-    paper = start(user={"slot_hold": 600}, environment={"EXISTING_SESSION_DETECTED_ACTION": "manual"}).logged_in()
-    paper.container.kill()
-    paper.broker.wait_for("session_ended", paper.user)
-    paper.container.start()
-    paper.wait_for_line("(scenario 1)")

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.filter.endpoints_inside import endpoints_inside
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE
 
 from tests.unit.filter.test_endpoints import gateway, port, sockets
@@ -128,6 +131,23 @@ def test_where_the_mode_is_not_known_what_listens_tells_it() -> None:
 def test_a_family_with_two_programs_is_asked_where_its_program_listens() -> None:
     assert asked(paper(sockets=sockets([(7497, 0, 50), (7499, 0, 5)]))) == [(7499, 0), (7497, 0)]
     assert asked(paper(port(7499, 7497), sockets=sockets([])), answer("closed_at_open")) == [(7499, 0), (7497, 1)]
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [
+        ({4002: Port("gateway", "paper")}, [(4002, 1)]),
+        ({4001: Port("gateway", "live"), 4002: Port("gateway", "paper"), 4000: Port("relay")}, [(4000, 0), (4002, 1)]),
+        ({5900: Port("vnc")}, []),
+    ],
+    ids=["no relay", "one relay for either", "nothing known"],
+)
+def test_families_differ(
+    monkeypatch: pytest.MonkeyPatch, ports: dict[int, Port], expected: list[tuple[int, int]]
+) -> None:
+    other = dataclasses.replace(BY_NAME["gnzsnz-ibc"], name="other", ports=ports)
+    monkeypatch.setitem(BY_NAME, "other", other)
+    assert asked(paper(family={"name": "other"}, sockets=sockets([]))) == expected
 
 
 def test_what_is_expected_is_what_the_inventory_declares() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils import handshake, inside
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import CLIENT_IDS, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import (
@@ -373,6 +374,25 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
     assert result["endpoints"][3]["detail"].startswith("inside gamma: ")
     assert "unix:///nonexistent.sock" in result["endpoints"][3]["detail"]
     assert len(well.links) == 1
+
+
+def test_no_silence_is_heard_in_the_time_that_the_engine_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that is asked in the last instant seems to hang, and would be restarted for it."""
+    clock = 0.0
+
+    def slowly(names: Any, docker_host: Any, seconds: float) -> dict[str, Any]:
+        nonlocal clock
+        clock += seconds * 1.01
+        return dict.fromkeys(names)
+
+    monkeypatch.setattr(handshake.time, "monotonic", lambda: clock)
+    monkeypatch.setattr(inside, "find", slowly)
+    monkeypatch.setattr(inside, "sockets", lambda *_: [socket.socket()])
+    with Peer("silent") as peer:
+        (seen,) = probe(port=peer.port, inside="gateway", timeout=5.0)["endpoints"]
+    assert (seen["outcome"], seen["problem"], seen["attempts"]) == ("error", "probe.incomplete", 0)
+    assert "took 2.5 of 5 seconds" in seen["detail"]
+    assert not peer.links
 
 
 MISUSES: list[tuple[dict[str, Any], str]] = [

@@ -132,6 +132,17 @@ def test_however_the_child_ends_it_is_one_sentence(
         os.kill(forked[0], 0)
 
 
+def test_a_launcher_that_ignores_its_children_costs_nothing(proven: None, elsewhere: tuple[int, int]) -> None:
+    """Whether children are ignored is inherited by every program; the kernel takes them away then, and there is none to wait for."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        (made,) = netns.sockets(CONTAINER, elsewhere[0], [TCP])
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    with made:
+        made.connect(("127.0.0.1", elsewhere[1]))
+
+
 def test_a_kind_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch, proven: None) -> None:
     monkeypatch.setattr(netns, "_entering", lambda: lambda _namespace: None)
     with pytest.raises(Unavailable) as refused:

@@ -16,6 +16,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, 
         ("2026-11-22T11:56:10.4-05:00", "2026-11-22T16:56:10Z"),  # podman tells local time
         ("0001-01-01T00:00:00Z", None),
         ("2026-13-45T00:00:00Z", None),
+        ("9999-12-31T23:59:59-01:00", None),
+        ("0206-03-31T00:00:00Z", "0206-03-31T00:00:00Z"),
         ("yesterday", None),
         ("", None),
         (None, None),

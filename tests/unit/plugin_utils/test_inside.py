@@ -18,6 +18,7 @@ from tests.unit.plugin_utils.findings.rows import (
     SILENT,
     UNPUBLISHED,
     UNREACHABLE,
+    met,
     state,
 )
 from tests.unit.plugin_utils.findings.scene import NAME, machine, merged
@@ -25,6 +26,10 @@ from tests.unit.plugin_utils.findings.scene import NAME, machine, merged
 READY = {"relay_inside": {}, "inside": {}}
 MUTE = {"relay_inside": SILENT, "inside": SILENT}
 NOBODY = {"relay_inside": CLOSES, "inside": SHUT}
+SLOW = {
+    "relay_inside": {"outcome": "start_incomplete", "reached": "start", "problem": "api.start_incomplete"},
+    "inside": {},
+}
 LIVE_PORT = {"container_port": 4003, "host_ip": "127.0.0.1", "host_port": 4001, "role": "relay", "endpoint": "live"}
 NETWORK_CLIENT = {"sockets": {"established": [{"port": 4004, "peer": "172.18.0.5:40000"}]}}
 
@@ -41,6 +46,10 @@ def judged(*changes):
 LEADING = {
     "the relay is gone": ((OUTSIDE_REFUSED, {"relay_inside": SHUT, "inside": {}}), ("down", "relay.down")),
     "the relay hangs": ((OUTSIDE_SILENT, {"relay_inside": SILENT, "inside": {}}), ("down", "relay.down")),
+    "both are slow, the relay a little more": (
+        (met("api.start_incomplete", "start_incomplete", reached="start"), SLOW),
+        ("down", "api.start_incomplete"),
+    ),
     "the relay leads nowhere": ((OUTSIDE_CLOSED, {"relay_inside": CLOSES, "inside": {}}), ("down", "relay.down")),
     "nobody behind the relay": ((OUTSIDE_CLOSED, NOBODY), ("down", "relay.no_backend")),
     "nobody behind the relay yet": ((state("twofa_pending", 30), NOBODY), ("waiting", "twofa.pending")),

@@ -49,6 +49,7 @@ def test_a_date_means_its_end_in_utc(until: str, read: str) -> None:
     ("given", "said"),
     [
         ("relay.down", "it must be a list of entries like {code:"),
+        ("[{code: relay.down}]", "; on the command line as -e '{diagnose_suppress: [...]}'"),
         (entry(), "it must be a list"),
         (["relay.down"], "entry 1 of diagnose_suppress is 'relay.down'; it must be a mapping like {code:"),
         ([entry(), {"reason": "x"}], "entry 2 of diagnose_suppress has no code"),
@@ -60,11 +61,13 @@ def test_a_date_means_its_end_in_utc(until: str, read: str) -> None:
         ([{"code": "relay.down"}], "entry 1 of diagnose_suppress (relay.down) has no reason"),
         ([entry(reason="  ")], "has no reason"),
         ([entry(reason=["x"])], "has no reason"),
+        ([entry(reason="\x1b[2J\u200b")], "has no reason"),
         ([entry(untill="2026-03-31")], "has the key 'untill'; allowed are code, reason, until"),
         ([entry(until="soon")], "has until 'soon'; it must be a date like 2026-03-31, which means its end in UTC"),
         ([entry(until="2026-02-30")], "it must be a date"),
         ([entry(until="2026-03-31T12:00:00")], "with its zone"),
         ([entry(until="")], "it must be a date"),
+        ([entry(until="9999-12-31T23:59:59-01:00")], "it must be a date"),
         ([entry(until=20260331)], "it must be a date"),
     ],
 )

@@ -22,6 +22,7 @@ from tests.unit.plugin_utils.findings.rows import (
     FROM_INSIDE,
     NO_SUDO,
     ROWS,
+    SILENT,
     STOPPED,
     UNREACHABLE,
     met,
@@ -290,6 +291,9 @@ def test_an_end_in_order_is_started_again_only_where_the_log_tells_why():
 
 PUSHED = {"problem": "twofa.login_incomplete", "got_as_far_as": "loading"}
 CRASHED = {"problem": "gateway.crashed", "got_as_far_as": "logged_in"}
+RELAY_ALONE = {"gateway": {"processes": [{"pid": 31, "role": "relay"}], "sockets": {"listening": []}}}
+THRICE = {"gateway": {"events": [{"action": "start", "at": at(ago)} for ago in (600, 400, 200)]}}
+SILENT_THROUGHOUT = {"api": SILENT, "relay_inside": SILENT, "inside": SILENT}
 HELD_BACK = {
     "a new push is out": (state("twofa_pending", 30, previous=PUSHED), "twofa.login_incomplete", "ask_person"),
     "a push is out after a crash": (state("twofa_pending", 30, previous=CRASHED), "gateway.crashed", "ask_person"),
@@ -313,6 +317,21 @@ HELD_BACK = {
         "login.saved_session_refused",
         "ask_person",
     ),
+    "a push is out in a loop inside the container": (
+        {**state("twofa_pending", 30, previous=PUSHED), "log": {"history": {"login_attempts_last_hour": 4}}},
+        "twofa.login_incomplete",
+        "ask_person",
+    ),
+    "a push is out after some starts": (
+        {**state("twofa_pending", 30, problem="twofa.pending"), **THRICE},
+        "container.crash_loop",
+        "ask_person",
+    ),
+    "IBKR kept silent until it was killed": (
+        {**said("login.auth_silent", "authenticating"), "container": {**EXITED, "exit_code": 137}},
+        "container.killed",
+        "ask_person",
+    ),
     "it loops inside the container": (
         {**state("loading", 5, previous=PUSHED), "log": {"history": {"login_attempts_last_hour": 4}}},
         "twofa.login_incomplete",
@@ -328,6 +347,98 @@ def test_no_restart_where_it_would_harm(changes, code, remedy):
     assert row.leading.remedy == remedy
     assert "docker restart" not in " ".join((*row.leading.proof.fix, row.leading.proof.next_command or ""))
     assert row.leading in row.found
+
+
+LATER = {
+    "its process is gone, and the credentials are wrong": (
+        {**said("login.credentials_rejected", "ended"), **RELAY_ALONE, "container": {"restart_policy": "no"}},
+        "login.credentials_rejected",
+        "stop_to_protect_account",
+    ),
+    "its process is gone, and another login has the session": (
+        {**said("login.taken_over", "ended", previous=None), **RELAY_ALONE, "container": {"status": "running"}},
+        "login.taken_over",
+        "ask_person",
+    ),
+    "its process is gone, and IBKR makes it wait": (
+        {**said("login.throttled", "ended"), **RELAY_ALONE, "container": {"restart_policy": "no"}},
+        "gateway.not_running",
+        "wait",
+    ),
+    "its process is gone, and no push is sent": (
+        {**said("twofa.not_sent", "ended"), **RELAY_ALONE, "container": {"restart_policy": "no"}},
+        "twofa.not_sent",
+        "wait",
+    ),
+    "it hangs while the link to IBKR is lost": (
+        {**SILENT_THROUGHOUT, "run": {"state": "connection_lost", "problem": "ibkr.disconnected", "since": at(300)}},
+        "gateway.hung",
+        "ask_person",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "code", "remedy"), LATER.values(), ids=LATER)
+def test_no_restart_until_a_person_has_mended_the_cause_or_time_has_passed(changes, code, remedy):
+    row = judged(**changes)
+    assert outcome(row) == ("down", code)
+    assert row.leading.remedy == remedy
+    assert "docker restart" not in (row.leading.proof.next_command or "")
+
+
+@pytest.mark.parametrize("run", [
+    {"state": "logged_in_blocked", "problem": "login.dialog_blocking", "open_windows": ["Login Messages"]},
+    {"state": "auto_restarting", "since": at(5)},
+    {"state": "relogin", "since": at(5)},
+    {"state": "relogin", "since": at(500), "problem": "login.auth_silent"},
+    {"state": "existing_session", "since": at(500), "problem": "login.existing_session"},
+], ids=lambda run: f"{run['state']}, {run.get('problem')}")  # fmt: skip
+def test_a_gateway_that_is_silent_because_of_its_login_does_not_hang(run):
+    row = judged(**SILENT_THROUGHOUT, run=run)
+    assert row.status in ("waiting", "starting")
+    assert row.leading.remedy in ("wait", "ask_person")
+    assert "gateway.hung" not in [found.finding.code for found in row.found]
+    assert outcome(judged(**SILENT_THROUGHOUT)) == ("down", "gateway.hung")
+
+
+def test_somebody_is_asked_before_a_push_that_follows_a_missed_one_is_killed():
+    missed = {"problem": "twofa.timed_out", "got_as_far_as": "loading"}
+    row = judged(**state("twofa_pending", 30, problem="twofa.timed_out", previous=missed))
+    assert outcome(row) == ("waiting", "twofa.retrying")
+    assert "docker restart" not in " ".join(row.leading.proof.fix)
+    assert outcome(judged(**said("twofa.timed_out"))) == ("down", "twofa.timed_out")
+
+
+def test_nobody_is_told_to_restart_what_logs_in_again_by_itself_after_a_takeover():
+    taken = {"problem": "login.taken_over", "got_as_far_as": "logged_in"}
+    for now in ("twofa_pending", "submitted", "existing_session"):
+        row = judged(**state(now, 30, problem="login.taken_over", previous=taken))
+        assert outcome(row) == ("down", "login.taken_over")
+        assert "docker restart" not in " ".join(row.leading.proof.fix)
+        assert "docker stop -t 90" in " ".join(row.leading.proof.fix)
+
+
+def test_an_account_in_danger_leads_and_no_login_is_made_that_would_be_refused():
+    bypass = merged(ROWS["config.port_bypasses_relay"][0], {"api": NO_BACKEND})
+    loops = {"state": "cold_restarting", "problem": "login.credentials_rejected"}
+    row = judged(**merged(bypass, {"run": loops}))
+    assert outcome(row) == ("down", "login.credentials_rejected")
+    assert row.leading.remedy == "stop_to_protect_account"
+    parked = {"state": "authenticating", "open_windows": ["Unrecognized Username or Password"]}
+    row = judged(**merged(bypass, {"run": {**loops, **parked}}))
+    assert outcome(row) == ("down", "config.port_bypasses_relay")
+    assert "no new login before this is mended: IBKR refused the user name or password" in row.leading.proof.fix[0]
+    assert "no new login" not in judged(**bypass).leading.proof.fix[0]
+
+
+def test_a_machine_is_judged_by_its_own_clock():
+    """The report is written an hour later, or the machine's clock is an hour behind."""
+    late = {"since": at(3605), "run_started_at": at(3605)}
+    row = judged(run={**late, "state": "submitted"}, api=NO_BACKEND, host={"now": at(3600)})
+    assert outcome(row) == ("starting", "login.in_progress")
+    throttled = said("login.throttled", "throttled", deadline=at(3500), since=at(3605))
+    assert judged(**throttled, host={"now": at(3600)}).leading.remedy == "wait"
+    assert judged(**throttled).leading.remedy == "ask_person"
 
 
 def test_a_throttle_that_the_controller_will_not_sit_out_is_stopped():
@@ -359,7 +470,12 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     asks = state("twofa_retrying", 3)
     answered = judged(**asks, log={"history": {"twofa_prompts": 9, "unanswered_prompts": 1}})
     assert answered.leading.remedy == "ask_person"
-    assert judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading.remedy == "stop_to_protect_account"
+    nobody = judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading
+    assert nobody.remedy == "stop_to_protect_account"
+    assert "docker stop -t 90" in nobody.proof.next_command
+    fifth = judged(**state("twofa_pending", 3, problem="twofa.retrying"), log={"history": {"unanswered_prompts": 5}})
+    assert outcome(fifth) == ("waiting", "twofa.retrying")
+    assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
 
 
 def test_the_relays_command_has_the_ports_of_its_endpoint():
@@ -558,6 +674,33 @@ def test_a_push_for_one_half_is_not_killed_to_mend_the_other():
     assert row.leading.remedy == "ask_person"
     assert row.leading in row.found
     assert "docker restart" not in " ".join((*row.leading.proof.fix, row.leading.proof.next_command or ""))
+
+
+LIVE_RUNS = {
+    "may not log in now": {"state": "throttled", "problem": "login.throttled"},
+    "is logging in": {"state": "submitted", "since": at(5)},
+}
+
+
+@pytest.mark.parametrize("live", LIVE_RUNS.values(), ids=LIVE_RUNS)
+def test_one_half_is_not_restarted_into_a_login_that_the_other_must_not_make(live):
+    refused = {"state": "login_window", "problem": "login.saved_session_refused", "run_kind": "saved_session"}
+    runs = [refused, {"endpoint": "live", **live}]
+    row = judged(**BOTH, runs=runs, api=NO_BACKEND, more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("down", "login.saved_session_refused")
+    assert row.leading.remedy == "ask_person"
+    assert "live" in row.leading.proof.remedy_reason
+    assert row.leading.proof.next_command is None
+
+
+def test_the_half_that_endangers_its_account_leads():
+    hangs = {"outcome": "not_asked", "accounts": [], "account_mode": None}
+    piled = {"gateway": {**BOTH["gateway"], "sockets": {"close_wait": {"4002": 12}}}}
+    loops = {"endpoint": "live", "state": "cold_restarting", "problem": "login.credentials_rejected"}
+    row = judged(**merged(BOTH, piled), runs=[{}, loops], api=hangs, more_api=[LIVE_CLOSED])
+    assert row.endpoints["paper"].code == "gateway.hung"
+    assert outcome(row) == ("down", "login.credentials_rejected")
+    assert row.leading.remedy == "stop_to_protect_account"
 
 
 def test_where_the_log_names_no_instance_the_handshake_tells_which():

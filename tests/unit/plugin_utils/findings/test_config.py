@@ -30,6 +30,32 @@ def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
     assert "docker start {name}" in start
 
 
+def test_a_directory_that_could_not_be_looked_at_is_named_by_the_log_alone() -> None:
+    refusal = {"at": None, "quote": "/home/ibgateway/tws_settings/jts.ini: Permission denied"}
+    mounts = [
+        {"source": "/srv/else", "target": "/home/ibgateway/tws"},
+        {"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": None},
+    ]
+    proof = findings()["config.settings_unwritable"].prove(
+        case(
+            container={**EXITED, "exit_code": 1, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}},
+            run={"state": "ended", "problem": "config.settings_unwritable", "evidence": [refusal]},
+        )
+    )
+    assert proof is not None
+    assert "Permission denied" in proof.evidence[0].quote
+    assert "chown -R 1000:1000 /srv/ib" in proof.fix[0]
+
+
+def test_a_directory_that_can_be_written_is_not_given_away() -> None:
+    """Then it is something else in it: a directory where a file should be, say."""
+    mounts = [{"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": True}]
+    changes = {**EXITED, "exit_code": 84, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}}
+    proof = findings()["config.settings_unwritable"].prove(case(container=changes))
+    assert proof is not None
+    assert proof.fix == ()
+
+
 def test_a_source_with_blanks_is_quoted() -> None:
     assert "chown -R 1000:1000 '/srv/my settings'" in unwritable({"source": "/srv/my settings"})[0]
 
@@ -45,3 +71,14 @@ def test_what_docker_starts_by_itself_needs_nobody(policy: str) -> None:
     start = unwritable({"source": "/srv/ib/settings"}, status="restarting", restart_policy=policy)[-1]
     assert "docker start" not in start
     assert "by itself" in start
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [(137, None), (143, "container.stopped"), (0, "login.taken_over"), (86, "login.existing_session")],
+)
+def test_a_gateway_that_ended_otherwise_did_not_end_for_its_directory(code: int, problem: str | None) -> None:
+    mounts = [{"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": False}]
+    changes = {**EXITED, "exit_code": code, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}}
+    seen = case(container=changes, run={"state": "ended", "problem": problem})
+    assert findings()["config.settings_unwritable"].prove(seen) is None

@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 
 from tests.unit.plugin_utils.findings.rows import EXITED
-from tests.unit.plugin_utils.findings.scene import case
+from tests.unit.plugin_utils.findings.scene import at, case
 
 
 def killed_for_memory(**container: Any) -> Proof:
@@ -27,9 +27,12 @@ def test_a_limit_that_was_used_up_is_told_in_the_units_in_which_it_was_set() -> 
 
 
 def test_a_limit_is_raised_above_the_heap_without_a_new_container() -> None:
-    assert "docker update --memory=1536m --memory-swap=1536m {name}" in killed_for_memory().fix[0]
+    assert killed_for_memory().fix[0].endswith(": docker update --memory=1536m --memory-swap=1536m {name}")
+    assert killed_for_memory().next_command == "docker update --memory=1536m --memory-swap=1536m {name}"
     larger = killed_for_memory(environment={"JAVA_HEAP_SIZE": "2048"})
     assert "--memory=4096m" in larger.fix[0]
+    ample = killed_for_memory(memory={"limit": 4096 << 20})
+    assert "--memory=6144m" in ample.fix[0]
     odd = killed_for_memory(environment={"JAVA_HEAP_SIZE": "2g"})
     assert "--memory=1536m" in odd.fix[0]
 
@@ -38,3 +41,29 @@ def test_a_machine_without_memory_is_no_matter_of_limits() -> None:
     short = killed_for_memory(oom_killed=False, host_oom_killed=True, memory={"limit": None})
     assert not any("docker update" in step for step in short.fix)
     assert "free -m" in short.fix[0]
+
+
+def policy_restarts(*ends: str, **changes: Any) -> Proof | None:
+    """What is said of a container that Docker has started again after those ends, and that is starting."""
+    turns = [({"action": end} if end == "oom" else {"action": "die", "exit_code": int(end)}) for end in ends]
+    events = [{**each, "at": at(30)} for each in [*turns, {"action": "start"}]]
+    starting = {"state": "gateway_starting", "since": at(9), **changes.pop("run", {})}
+    container = {"restart_count": 3, "memory": {"limit": 512 << 20}, **changes.pop("container", {})}
+    api = {"outcome": "closed_at_open", "accounts": [], **changes.pop("api", {})}
+    scene = case(gateway={"events": events}, run=starting, container=container, api=api)
+    return findings()["container.out_of_memory"].prove(scene)
+
+
+def test_between_the_turns_of_a_loop_the_kernel_is_still_what_drives_it() -> None:
+    loop = policy_restarts("oom", "137")
+    assert loop is not None
+    assert "docker update --memory=1536m" in (loop.next_command or "")
+
+
+def test_a_start_that_goes_well_or_was_asked_for_continues_no_shortage() -> None:
+    assert policy_restarts("oom", "1") is None, "something beside the gateway was killed"
+    assert policy_restarts("137") is None
+    assert policy_restarts("oom", "137", container={"restart_count": 0}) is None, "by hand"
+    assert policy_restarts("oom", "137", api={"outcome": "ready"}) is None
+    assert policy_restarts("oom", "137", run={"state": "twofa_pending"}) is None
+    assert policy_restarts("oom", "137", run={"state": "logged_in"}) is None

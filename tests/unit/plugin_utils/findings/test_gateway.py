@@ -25,7 +25,7 @@ SOFT = {"log": {"settings": {"CommandServerPort": "7462", "AutoRestartTime": "11
 
 def test_a_gateway_that_hangs_offers_only_what_is_possible() -> None:
     plain = proof("gateway.hung", HUNG)
-    assert "docker restart -t 90" in plain.fix[-1]
+    assert plain.fix[-1].endswith(": docker restart -t 90 {name}")
     assert not any("RESTART" in step for step in plain.fix)
     soft = proof("gateway.hung", merged(HUNG, SOFT))
     assert soft.remedy == "soft_restart"
@@ -51,9 +51,21 @@ def test_a_heap_that_is_full_is_told_with_its_size_and_since_when() -> None:
     small = proof("gateway.heap_exhausted", merged(full, {"container": {"environment": {"JAVA_HEAP_SIZE": "512"}}}))
     assert "JAVA_HEAP_SIZE 512" in [quote.quote for quote in small.evidence]
     assert small.since == at(60)
+    assert small.evidence[0].quote == "OutOfMemoryError"
     assert "JAVA_HEAP_SIZE 768, the default" in [
         quote.quote for quote in proof("gateway.heap_exhausted", full).evidence
     ]
+
+
+def test_a_heap_that_is_full_leaves_a_gateway_up_that_nobody_could_ask() -> None:
+    full = {"run": {"problem": "gateway.heap_exhausted"}}
+    silent = {"api": {"outcome": "silent_at_hello", "problem": "api.silent"}}
+    piled = {"gateway": {"sockets": {"close_wait": {"4002": 40}}}}
+    for outcome in ("not_asked", "connected", "error"):
+        unasked = merged(full, {"api": {"outcome": outcome}})
+        assert proof("gateway.heap_exhausted", unasked).severity is None
+        assert proof("gateway.heap_exhausted", merged(unasked, piled)).severity == "down"
+    assert proof("gateway.heap_exhausted", merged(full, silent)).severity == "down"
 
 
 def test_a_lost_link_says_since_when() -> None:

@@ -68,6 +68,11 @@ def test_a_loop_is_judged_alike_at_each_of_its_moments(moment: dict[str, object]
     assert "9 attempts within the last hour" in found.proof.summary
 
 
+def test_what_the_log_tells_of_an_end_stands_before_how_docker_tells_it() -> None:
+    gone = leading(**said("login.taken_over", "ended"), container={**EXITED, "exit_code": 0})
+    assert [quote.source for quote in gone.proof.evidence] == ["log", "health"]
+
+
 # A wait that IBKR imposed
 
 

@@ -1,0 +1,112 @@
+"""Published port, relay or gateway? One diagnosis of gateways that look alike from outside, with the second look inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
+from ansible_collections.ibgw.ops.plugins.module_utils.health import probe
+from docker import DockerClient
+
+from tests.integration.conftest import CHECKOUT
+from tests.integration.simulated.conftest import Running, Start
+
+INSIDE = "Ask again from inside the containers whose published port did not serve"
+
+Play = Callable[..., subprocess.CompletedProcess[str]]
+Diagnose = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def diagnose(engine: DockerClient, ansible_playbook: Play, tmp_path: Path) -> Diagnose:
+    """The report's rows by name, of one run over these gateways, and what was printed under an empty name."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root to enter a container's network")
+
+    def diagnose(*gateways: Running) -> dict[str, Any]:
+        here = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "diagnose_docker_host": address_of(engine),
+            "diagnose_undeclared": False,
+            "gateways": [{"name": each.container.name} for each in gateways],
+        }
+        inventory = tmp_path / "inventory.json"
+        inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"here": here}}}))
+        settings = ("-e", "diagnose_fail_on=never", "-e", "diagnose_api_timeout=2")
+        ended = ansible_playbook(CHECKOUT / "playbooks" / "diagnose.yml", "-i", inventory, *settings)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        report = json.loads((tmp_path / "reports" / "report.json").read_text())
+        return {"": ended.stdout, **{row["name"]: row for row in report["gateways"]}}
+
+    return diagnose
+
+
+def evidence(row: dict[str, Any], code: str) -> list[str]:
+    """What the API probe met, in the evidence of a finding."""
+    finding = next(found for found in row["findings"] if found["code"] == code)
+    return [each["quote"] for each in finding["evidence"] if each["source"] == "api"]
+
+
+def end_relay(gateway: Running) -> None:
+    """End the relay, and the loop that would start it again."""
+    for command in (["pkill", "-f", "run_socat.sh"], ["pkill", "-x", "socat"]):
+        code, said = gateway.container.exec_run(command)
+        assert code == 0, said
+
+
+def close_wait(engine: DockerClient, gateway: Running) -> dict[str, int]:
+    """Connections that the gateway does not close, by port."""
+    seen = probe([str(gateway.container.name)], False, address_of(engine), 20.0, "1h")
+    counted: dict[str, int] = seen["gateways"][0]["sockets"]["close_wait"]
+    return counted
+
+
+def test_each_is_told_by_what_was_answered_inside(engine: DockerClient, start: Start, diagnose: Diagnose) -> None:
+    well, hung, no_relay, astray = start(), start(), start(), start()
+    hidden, waits = start(ports={}), start(user={"second_factor": "push"})
+    for each in (well, hung, no_relay, astray, hidden):
+        each.logged_in()
+    waits.wait_for_line("Second Factor Authentication initiated")
+    hung.broker.hang(hung.user)
+    end_relay(no_relay)
+    end_relay(astray)
+    astray.container.exec_run(["socat", "TCP-LISTEN:4004,fork,reuseaddr", "TCP:127.0.0.1:9"], detach=True)
+
+    rows = diagnose(well, hung, no_relay, astray, hidden, waits)
+
+    def outcome(gateway: Running) -> tuple[str, str | None]:
+        return rows[gateway.user]["status"], rows[gateway.user]["code"]
+
+    assert outcome(well) == ("healthy", None)
+    assert outcome(hung) == ("down", "gateway.hung")
+    assert outcome(no_relay) == outcome(astray) == ("down", "relay.down")
+    assert outcome(hidden) == ("degraded", "config.port_not_published")
+    assert outcome(waits) == ("waiting", "twofa.pending")
+
+    outside, relay, own = evidence(rows[hung.user], "gateway.hung")
+    assert "from here: silent at hello," in outside
+    assert f"127.0.0.1:4004 inside {hung.user}, through the relay: silent at hello," in relay
+    assert f"127.0.0.1:4002 inside {hung.user}, the gateway's own port: silent at hello," in own
+    assert close_wait(engine, hung) == {"4002": 3}, "once outside, and twice after that silence"
+
+    _outside, relay, own = evidence(rows[no_relay.user], "relay.down")
+    assert "through the relay: refused" in relay
+    assert "the gateway's own port: ready" in own
+    assert "passes nothing on" in rows[astray.user]["summary"]
+    assert "the gateway's own port: refused" in evidence(rows[waits.user], "relay.no_backend")[-1]
+
+
+def test_a_healthy_gateway_is_not_entered(start: Start, diagnose: Diagnose) -> None:
+    well = start().logged_in()
+    rows = diagnose(well)
+    assert rows[well.user]["status"] == "healthy"
+    (_before, after) = rows[""].split(INSIDE)
+    assert after.split("TASK")[0].count("skipping") == 1
