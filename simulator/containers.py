@@ -10,10 +10,7 @@ import fcntl
 import hashlib
 import io
 import os
-import shutil
-import subprocess
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +20,7 @@ from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 
+from simulator import base_image
 from simulator.broker.client import Broker
 
 #: Its value is the name of the simulation, so that several can live on one engine.
@@ -31,10 +29,7 @@ LABEL = "ibgw.ops.simulator"
 IMAGE = "ibgw-ops-simulator:3.24.1"
 #: The broker has an image of its own: a container of the gateway's image is taken for a gateway.
 BROKER_IMAGE = "ibgw-ops-simulator:broker"
-BASE = "debian:bookworm-slim"
 
-#: A second name for the base, given only where it was fetched for the simulator.
-_FETCHED_BASE = "ibgw-ops-simulator-base:bookworm-slim"
 _CONTENT_LABEL = "ibgw.ops.simulator.content"
 _BROKER_ALIAS = "ibkr.simulated"
 _CONTROL_PORT = "8000/tcp"
@@ -218,7 +213,7 @@ def _build_unless_current(engine: DockerClient, context: bytes) -> str:
     with contextlib.suppress(ImageNotFound):
         if all(engine.images.get(tag).labels.get(_CONTENT_LABEL) == content for tag in (BROKER_IMAGE, IMAGE)):
             return IMAGE
-    _ensure_base(engine)
+    base_image.ensure(engine, "bookworm")
     for target, tag in (("broker", BROKER_IMAGE), ("gateway", IMAGE)):
         engine.images.build(
             fileobj=io.BytesIO(context),
@@ -237,17 +232,9 @@ def _build_unless_current(engine: DockerClient, context: bytes) -> str:
 def remove_images(engine: DockerClient) -> None:
     """The simulator's images, earlier builds of them, and the base if it was fetched for them; not what is in use."""
     images = engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
-    for image in [*(str(image.id) for image in images), *_fetched_base(engine)]:
+    for image in [*(str(image.id) for image in images), *base_image.fetched(engine)]:
         with contextlib.suppress(APIError):
             engine.images.remove(image)
-
-
-def _fetched_base(engine: DockerClient) -> list[str]:
-    try:
-        engine.images.get(_FETCHED_BASE)
-    except ImageNotFound:
-        return []
-    return [BASE, _FETCHED_BASE]
 
 
 def _relay_ports(mode: str) -> list[str]:
@@ -291,39 +278,3 @@ def _archive(files: Mapping[str, str]) -> bytes:
             entry.mode = 0o400
             tar.addfile(entry, io.BytesIO(value.encode()))
     return archive.getvalue()
-
-
-def _ensure_base(engine: DockerClient) -> None:
-    """The base image from a registry, or made from Debian's packages where no registry answers."""
-    try:
-        engine.images.get(BASE)
-        return
-    except ImageNotFound:
-        pass
-    try:
-        engine.images.pull(BASE)
-    except APIError as error:
-        _import_base(engine, str(error.explanation or error))
-    engine.images.get(BASE).tag(_FETCHED_BASE)
-
-
-def _import_base(engine: DockerClient, refusal: str) -> None:
-    if shutil.which("mmdebstrap") is None:
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            raise CanNotSimulate(
-                f"the image {BASE} can not be pulled ({refusal.strip()}) and there is no mmdebstrap to make it: "
-                "install mmdebstrap, or let the engine reach a registry"
-            )
-        _quietly("apt-get", "update")
-        _quietly("apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap")
-    with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory) / "root.tar"
-        _quietly("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(root))
-        repository, tag = BASE.split(":")
-        engine.api.import_image_from_file(str(root), repository=repository, tag=tag)
-
-
-def _quietly(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CanNotSimulate(f"'{' '.join(command)}' failed: {' '.join(done.stderr.split())[-300:]}")
