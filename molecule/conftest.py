@@ -17,10 +17,13 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+#: Output that can be searched: sentences on one line, no colour, which molecule forces.
+_PLAIN = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+
 
 @dataclass(frozen=True)
 class Run:
-    """How a playbook ended on the server."""
+    """How a playbook ended, and how many tasks changed something on the server, or would."""
 
     status: int
     output: str
@@ -47,14 +50,16 @@ class Server:
         command = ["ansible-playbook", playbook, "-i", str(inventory), "-l", self.name, *arguments]
         ended = subprocess.run(
             [*command, "-e", json.dumps(variables)],
-            env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},  # a sentence on one line
+            env={**os.environ, **_PLAIN},
             capture_output=True,
             text=True,
             timeout=180,
             check=False,
         )
-        recap = re.search(rf"^{self.name} .*changed=(\d+)", ended.stdout, re.MULTILINE)
-        return Run(ended.returncode, ended.stdout + ended.stderr, int(recap[1]) if recap else 0)
+        output = ended.stdout + ended.stderr
+        recap = re.search(rf"^{self.name} .*changed=(\d+)", output, re.MULTILINE)
+        assert recap, output
+        return Run(ended.returncode, output, int(recap[1]))
 
 
 def _directory() -> str:
@@ -72,6 +77,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Add what the server's engine said to the report of a test that failed."""
     report = yield
     if report.failed:
-        journal = Server(os.environ["SERVER"]).as_root().run("journalctl -u docker --no-pager --lines=40")
+        journal = Server(os.environ["SERVER"]).as_root().run("journalctl -u docker --no-pager --lines=25")
         report.sections.append(("the engine's journal", journal.stdout + journal.stderr))
     return report

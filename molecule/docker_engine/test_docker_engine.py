@@ -191,7 +191,6 @@ def test_a_configuration_that_the_engine_refuses_is_taken_back(server: Server, c
         ({"docker_engine_daemon_config": {"hosts": ["fd://"]}}, "does not start with both: hosts (-H)"),
         ({"docker_engine_source": "docker"}, "docker.io"),
         ({"docker_engine_users": ["nobody-here"]}, "there is no such user"),
-        ({"docker_engine_log_max_size": "50 MB"}, "docker_engine_log_max_size is 50 MB"),
     ],
 )
 def test_what_can_not_be_done_stops_before_a_change(server: Server, variables: dict[str, Any], sentence: str) -> None:

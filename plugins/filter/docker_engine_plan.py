@@ -59,7 +59,7 @@ RETURN = r"""
 _value:
   description:
     - C(problem), one sentence why nothing may be changed; empty, and only then there is more.
-    - C(text) of the file, and whether it is C(changed) and holds a C(secret); C(live_restore) as it sets it.
+    - C(text) of the file, and whether it C(differs) from what is there and holds a C(secret); C(live_restore) as it sets it.
     - C(waiting), the keys that take effect only when the engine is started anew, also of earlier changes, and the C(note) that
       keeps them. C(pid) of the engine, 0 where none runs.
   type: dict

@@ -98,7 +98,7 @@ class Plan:
     """What is to happen to `FILE` and to the engine that read it."""
 
     text: str
-    changed: bool
+    differs: bool
     live_restore: bool
     #: What takes effect only when the engine is started anew: of this change, and of earlier ones that still wait.
     waiting: tuple[str, ...]
@@ -135,7 +135,7 @@ def plan(
     text = json.dumps(after, indent=2, ensure_ascii=False) + "\n" if changed or current is None else current
     return Plan(
         text=text,
-        changed=text != current,
+        differs=text != current,
         live_restore=bool(after.get("live-restore")),
         waiting=tuple(sorted(late)) if pid else (),
         pid=pid,
@@ -176,10 +176,8 @@ def restart_obstacle(waiting: Sequence[str], info: Mapping[str, Any], sockets: s
 
 
 def _noted(waiting: str, pid: int) -> list[str]:
-    if not waiting:
-        return []
-    noted = json.loads(waiting)
-    return list(noted["keys"]) if noted["pid"] == pid else []
+    noted = json.loads(waiting or "{}")
+    return list(noted["keys"]) if noted.get("pid") == pid else []
 
 
 def _object(text: str | None) -> dict[str, Any]:
