@@ -34,6 +34,7 @@ LABEL = "ibgw.ops.servers"
 USER = "admin"
 
 _REPOSITORY = "ibgw-ops-server"
+_IMAGE_LABEL = "ibgw.ops.servers.release"
 _SSH_PORT = 22
 _BOOT_SECONDS = 60
 _HERE = Path(__file__).parent
@@ -78,7 +79,7 @@ def remove(docker: DockerClient, directory: Path) -> None:
 
 def remove_images(docker: DockerClient) -> None:
     """The images that servers are made from; not what is in use."""
-    for image in docker.images.list(name=_REPOSITORY):
+    for image in docker.images.list(all=True, filters={"label": _IMAGE_LABEL}):
         with contextlib.suppress(APIError):
             docker.images.remove(str(image.id))
 
@@ -91,7 +92,15 @@ def _build(docker: DockerClient, release: str) -> str:
     """The image of a server; the engine builds nothing again that is the same."""
     base_image.ensure(docker, release)
     tag = f"{_REPOSITORY}:{release}"
-    docker.images.build(path=str(_HERE / "server"), tag=tag, buildargs={"RELEASE": release}, rm=True, forcerm=True)
+    docker.images.build(
+        path=str(_HERE / "server"),
+        tag=tag,
+        buildargs={"RELEASE": release},
+        labels={_IMAGE_LABEL: release},
+        rm=True,
+        forcerm=True,
+    )
+    docker.images.prune(filters={"dangling": True, "label": _IMAGE_LABEL})
     return tag
 
 

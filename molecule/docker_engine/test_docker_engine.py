@@ -176,11 +176,21 @@ def test_check_mode_tells_and_changes_nothing(server: Server, container: str) ->
     assert (engine(server), configuration(server)) == (engine_before, file_before)
 
 
-def test_a_configuration_that_the_engine_refuses_is_taken_back(server: Server, container: str) -> None:
+@pytest.mark.parametrize(
+    ("mistake", "named"),
+    [
+        ({"lgo-level": "debug"}, "lgo-level"),
+        # Only a start finds this out.
+        ({"log-opts": {"no-such-option": "1"}}, "no-such-option"),
+    ],
+)
+def test_a_configuration_that_the_engine_refuses_is_taken_back(
+    server: Server, container: str, mistake: dict[str, Any], named: str
+) -> None:
     file_before, container_before = configuration(server), process(server, container)
-    run = deploy(server, docker_engine_daemon_config={**CONFIG, "lgo-level": "debug"})
+    run = deploy(server, docker_engine_daemon_config={**CONFIG, **mistake})
     assert run.status == 2, run.output
-    assert "lgo-level" in run.output
+    assert named in run.output
     assert configuration(server) == file_before
     assert process(server, container) == container_before
 
