@@ -13,6 +13,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, PROGRESS, Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine, saved_log
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, logged_in_since
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import REFUSALS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
@@ -41,6 +42,9 @@ LOGS_IN = ("soft_restart", "start", "restart", "recreate")
 
 #: Layers whose findings say how a login stands.
 OF_THE_LOGIN = ("login", "twofa")
+
+#: States in which it ends, mostly to start again.
+RESTARTING = ("shutting_down", "auto_restarting", "cold_restarting")
 
 #: Remedies on the container, for both gateways in it.
 ENDS_THE_CONTAINER = ("restart", "recreate", "stop_to_protect_account")
@@ -118,6 +122,8 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
     if case.state in ASKING:
         return _approved_first(leading)
+    if case.state in RESTARTING and within_start(case, case.run.since):
+        return _instead(leading, "wait", "it is about to start again by itself", findings()["gateway.starting"].fix)
     before = case.run.previous if case.continues_failure else None
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)

@@ -516,7 +516,9 @@ def dialog_blocking(case: Case) -> Proof | None:
 )
 def looping(case: Case) -> Proof | None:
     attempts = (case.log.history.login_attempts_last_hour or 0) if case.log else 0
-    repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.serving
+    # What does not reach IBKR is no failed login there.
+    unreached = case.says("login.server_unreachable")
+    repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.serving and not unreached
     if not case.says("login.looping") and not repeats:
         return None
     return _proof(

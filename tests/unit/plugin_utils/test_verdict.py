@@ -317,6 +317,16 @@ HELD_BACK = {
         "login.saved_session_refused",
         "ask_person",
     ),
+    "the controller is about to start it again": (
+        {**said("login.saved_session_refused", "cold_restarting", since=at(2))},
+        "login.saved_session_refused",
+        "wait",
+    ),
+    "it is about to end": (
+        {**said("login.saved_session_refused", "shutting_down", since=at(2))},
+        "login.saved_session_refused",
+        "wait",
+    ),
     "a push is out in a loop inside the container": (
         {**state("twofa_pending", 30, previous=PUSHED), "log": {"history": {"login_attempts_last_hour": 4}}},
         "twofa.login_incomplete",
@@ -429,6 +439,14 @@ def test_an_account_in_danger_leads_and_no_login_is_made_that_would_be_refused()
     assert outcome(row) == ("down", "config.port_bypasses_relay")
     assert "no new login before this is mended: IBKR refused the user name or password" in row.leading.proof.fix[0]
     assert "no new login" not in judged(**bypass).leading.proof.fix[0]
+
+
+def test_a_loop_that_does_not_reach_ibkr_is_left_alone():
+    unreached = {"problem": "login.server_unreachable", "got_as_far_as": "connecting"}
+    loop = {"log": {"history": {"login_attempts_last_hour": 9}}}
+    row = judged(**state("submitted", 3, problem="login.server_unreachable", previous=unreached), **loop)
+    assert outcome(row) == ("waiting", "login.server_unreachable")
+    assert row.leading.remedy == "wait"
 
 
 def test_a_machine_is_judged_by_its_own_clock():
