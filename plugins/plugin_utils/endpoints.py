@@ -127,8 +127,12 @@ def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) 
         ]
         for role in ("gateway", "relay")
     )
-    pairs = [(a, b) for a, port in own for b, before in relays if before.program in (port.program, None)]
-    alone = [(number, None) for number, _ in own] or [(None, number) for number, _ in relays]
+    pairs: list[tuple[int | None, int | None]] = [
+        (a, b) for a, port in own for b, before in relays if before.program in (port.program, None)
+    ]
+    alone: list[tuple[int | None, int | None]] = [(number, None) for number, _ in own] or [
+        (None, number) for number, _ in relays
+    ]
     return max(pairs or alone or [(None, None)], key=lambda pair: len(set(pair) & set(used)))
 
 
