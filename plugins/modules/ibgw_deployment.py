@@ -73,6 +73,9 @@ gateways:
     soft_restart:
       description: Whether a restart on demand that keeps the session is possible.
       type: bool
+    login:
+      description: What a start of its container costs, as part of a sentence.
+      type: str
     record:
       description: What the machine keeps of the deployment.
       type: dict

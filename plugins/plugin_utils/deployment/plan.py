@@ -81,6 +81,7 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
         "seeds": seeds,
         "generate": _generated(files.screen(gateway, family), given),
         "soft_restart": _soft_restart(gateway, family, translation),
+        "login": _login(gateway),
         "record": _record(gateway, family),
         "warnings": [*translation.warnings, *_warnings(gateway, family)],
     }
@@ -99,6 +100,17 @@ def _soft_restart(gateway: Described, family: Family, translation: Translation) 
     return command_server and bool(gateway.words["daily_restart"])
 
 
+def _login(gateway: Described) -> str:
+    """What a start of its container costs; only a live login asks for a second factor."""
+    if gateway.words["trading_mode"] == "paper":
+        return "a login"
+    told = {
+        "push": "a login, with a push to approve on the phone",
+        "totp": "a login, with a code computed from totp_key",
+    }
+    return told.get(gateway.words["second_factor"], "a login")
+
+
 def _record(gateway: Described, family: Family) -> dict[str, Any]:
     """What the machine keeps of the deployment: the probes and `recover` know the gateway by it."""
     return {
@@ -107,6 +119,7 @@ def _record(gateway: Described, family: Family) -> dict[str, Any]:
         "family": family.name,
         "program": gateway.words["program"],
         "trading_mode": gateway.words["trading_mode"],
+        "read_only_api": gateway.words["read_only_api"],
         "image": image(gateway, family),
         "ports": host_ports(gateway),
         "bind_address": gateway.words["bind_address"],
