@@ -125,15 +125,14 @@ def test_who_may_not_ask_is_named(diagnosis: tuple[str, dict[str, Any]]) -> None
 
 
 def test_a_loop_is_judged_alike_at_every_moment(engine: docker.DockerClient, demo: fleet.Fleet) -> None:
-    """Over three turns of the fastest of them; the others go through at least one meanwhile, or wait for it."""
+    """Over three turns of the fastest of them, and ten looks; the others go through at least one turn meanwhile, or wait for it."""
     loops = ("paper-loginloop", "paper-loop", "paper-readonly")
     turns = demo.broker.count("login_refused", "paper-loginloop") + 3
     seen: dict[str, list[tuple[str | None, str]]] = {name: [] for name in loops}
-    while demo.broker.count("login_refused", "paper-loginloop") < turns:
+    while demo.broker.count("login_refused", "paper-loginloop") < turns or len(seen["paper-loginloop"]) < 10:
         for name in loops:
             diagnosed = diagnose(engine, name, depth="api")
             seen[name].append((diagnosed.code, diagnosed.run["state"]))
-    assert len(seen["paper-loginloop"]) >= 10
     assert len({state for _, state in seen["paper-loginloop"]}) >= 3, "it was always looked at in the same moments"
     for name, moments in seen.items():
         assert len({code for code, _ in moments}) == 1, (name, moments)
