@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -12,7 +11,8 @@ from docker.models.containers import Container
 
 from simulator import client
 from simulator.broker.client import Broker
-from simulator.containers import CanNotSimulate, Simulation, free_port, published_port
+from simulator.containers import Simulation, free_port, published_port
+from simulator.waiting import until
 
 PASSWORD = "simulated-password"
 WRONG_PASSWORD = "not-the-password"
@@ -58,15 +58,7 @@ def approve(fleet: Fleet, name: str) -> None:
 
 def wait_for_line(container: Container, words: str) -> None:
     """Wait until the container's log has them."""
-    _until(lambda: words.encode() in container.logs(), f"{words!r} in the log of {container.name}")
-
-
-def _until(reached: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _LOGIN_SECONDS
-    while not reached():
-        if time.monotonic() > end:
-            raise CanNotSimulate(f"waited {_LOGIN_SECONDS:.0f} s for {what}, in vain")
-        time.sleep(0.2)
+    until(lambda: words.encode() in container.logs(), f"{words!r} in the log of {container.name}", _LOGIN_SECONDS)
 
 
 # Nothing is wrong
@@ -234,7 +226,7 @@ def settings_of_root(fleet: Fleet, name: str) -> None:
         container.reload()
         return int(container.attrs["RestartCount"]) >= 3
 
-    _until(ended_thrice, f"{name} to end again and again")
+    until(ended_thrice, f"{name} to end again and again", _LOGIN_SECONDS)
 
 
 def just_started(fleet: Fleet, name: str) -> None:

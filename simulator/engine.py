@@ -10,21 +10,18 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import docker
 import docker.errors
 
-T = TypeVar("T")
+from simulator.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CACHE = CHECKOUT / ".cache"
 _PIDFILE = CACHE / "dockerd.pid"
 _LOG = CACHE / "dockerd.log"
-_START_SECONDS = 60
+_SECONDS = 60
 
 
 class EngineMissing(Exception):
@@ -79,7 +76,7 @@ def stop() -> None:
     if started_here():
         pid = int(_PIDFILE.read_text())
         os.kill(pid, signal.SIGTERM)
-        _wait(lambda: not _runs(pid), "the Docker engine to stop")
+        until(lambda: not _runs(pid), "the Docker engine to stop", _SECONDS)
     for trace in (_PIDFILE, _LOG, CACHE / "engine.lock"):
         trace.unlink(missing_ok=True)
     if CACHE.is_dir() and not any(CACHE.iterdir()):
@@ -124,16 +121,4 @@ def _start() -> docker.DockerClient:
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         _PIDFILE.write_text(str(daemon.pid))
-    return _wait(_answering, f"the Docker engine to answer (its log: {_LOG})")
-
-
-def _wait(condition: Callable[[], T], what: str) -> T:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if result := condition():
-                return result
-        except docker.errors.DockerException:
-            pass
-        time.sleep(0.2)
-    raise EngineMissing(f"waited {_START_SECONDS} seconds for {what}, in vain")
+    return until(running, f"the Docker engine to answer (its log: {_LOG})", _SECONDS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 
 from simulator.containers import CanNotSimulate, Simulation, free_port, published_port
 from simulator.engine import CACHE
+from simulator.waiting import until
 
 #: Where the inventory of the demo looks for the key and the port.
 DIRECTORY = CACHE / "demo-machine"
@@ -31,7 +31,7 @@ def up(simulation: Simulation) -> None:
     public = key.with_suffix(".pub").read_text(encoding="ascii")
     machine = simulation.start_machine(f"{simulation.name}-machine", public, free_port(_WANTED_PORT))
     port = published_port(machine, "22/tcp")
-    _wait_for_ssh(port)
+    until(lambda: _ssh_answers(port), f"the SSH server on port {port}", _START_SECONDS)
     (DIRECTORY / "port").write_text(f"{port}\n", encoding="ascii")
 
 
@@ -40,14 +40,9 @@ def forget() -> None:
     shutil.rmtree(DIRECTORY, ignore_errors=True)
 
 
-def _wait_for_ssh(port: int) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                if connection.recv(4) == b"SSH-":
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise CanNotSimulate(f"waited {_START_SECONDS} seconds for the SSH server on port {port}, in vain")
+def _ssh_answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False

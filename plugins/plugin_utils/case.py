@@ -65,6 +65,7 @@ class Declared:
     name: str | None
     trading_mode: str | None
     family: str | None
+    ports: dict[str, int]
     expect_orders: bool | None
 
 

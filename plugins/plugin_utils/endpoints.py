@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Declared
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import piled_up
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Endpoint, GatewayHealth, read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Endpoint, GatewayHealth, Port, read
 
 #: Outcomes after which nothing is left to ask inside: it went as far as it was to go, it must not be asked, or the gateway itself
 #: answered and said why not.
@@ -33,12 +33,11 @@ def endpoints(
     found: Sequence[Mapping[str, Any]], gateways: Sequence[Mapping[str, Any]] = (), docker_host: str | None = None
 ) -> list[dict[str, Any]]:
     """The published endpoints of all gateways that run."""
-    declared = {entry["name"]: entry for entry in gateways or ()}
     engine = _remote_host(docker_host)
     return [
         endpoint
-        for gateway in _running(found)
-        for endpoint in _published_of(gateway, declared.get(gateway["name"], {}), engine)
+        for gateway, declared in _running(found, gateways)
+        for endpoint in _published_of(gateway, declared, engine)
     ]
 
 
@@ -49,68 +48,66 @@ def endpoints_inside(
     docker_host: str | None = None,
 ) -> list[dict[str, Any]]:
     """Ports inside the containers whose published endpoints did not serve, by `answers`, or that publish none."""
-    declared = {entry["name"]: entry for entry in gateways or ()}
+    engine = _remote_host(docker_host)
     outside = [read(Endpoint, answer) for answer in answers or ()]
     return [
         endpoint
-        for gateway in _running(found)
-        if _can_be_entered(gateway, _remote_host(docker_host))
-        for endpoint in _inside_of(
-            gateway,
-            declared.get(gateway["name"], {}),
-            [answer for answer in outside if answer.gateway == gateway["name"]],
-        )
+        for gateway, declared in _running(found, gateways)
+        if _can_be_entered(gateway, engine)
+        for endpoint in _inside_of(gateway, declared, [answer for answer in outside if answer.gateway == gateway.name])
     ]
 
 
-def _running(found: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    return (gateway for gateway in found if (gateway.get("container") or {}).get("status") == "running")
+def _running(
+    found: Sequence[Mapping[str, Any]], gateways: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[GatewayHealth, Declared]]:
+    """Each gateway that runs, and what the inventory says of it."""
+    declared = {entry.name: entry for entry in (read(Declared, each) for each in gateways or ())}
+    for gateway in (read(GatewayHealth, each) for each in found):
+        if gateway.container.status == "running":
+            yield gateway, declared.get(gateway.name, read(Declared, None))
 
 
-def _can_be_entered(gateway: Mapping[str, Any], engine: str | None) -> bool:
+def _can_be_entered(gateway: GatewayHealth, engine: str | None) -> bool:
     """Whether its container has a network of its own, on this machine, and it is known who listens there."""
-    own_network = (gateway.get("container") or {}).get("network_mode") != "host"
-    return own_network and engine is None and _family(gateway) is not None
+    return gateway.container.network_mode != "host" and engine is None and _family(gateway) is not None
 
 
-def _inside_of(
-    gateway: Mapping[str, Any], entry: Mapping[str, Any], outside: Sequence[Endpoint]
-) -> Iterator[dict[str, Any]]:
+def _inside_of(gateway: GatewayHealth, declared: Declared, outside: Sequence[Endpoint]) -> Iterator[dict[str, Any]]:
     """The relay's port and the gateway's own, for each endpoint about which `outside` leaves a question.
 
     After a silence outside, a gateway gets two connections more, whichever way they come: through its relay and past it, or
     twice past it where no relay listens.
     """
-    seen, family = read(GatewayHealth, gateway), _family(gateway)
-    if family is None or piled_up(seen, _own_ports(gateway)):
+    family = _family(gateway)
+    if family is None or piled_up(gateway, _own_ports(gateway)):
         return
-    listening = {each.port for each in seen.sockets.listening}
-    for endpoint in _in_effect(gateway, entry, family, listening):
+    listening = {each.port for each in gateway.sockets.listening}
+    for endpoint in _in_effect(gateway, declared, family, listening):
         answers = [answer for answer in outside if answer.endpoint in (endpoint, None)]
         published = {
             port.container_port
-            for port in seen.ports
+            for port in gateway.ports
             if port.host_port and port.role in ("relay", "gateway") and port.endpoint in (endpoint, None)
         }
         unanswered = not answers and published  # the handshake could not look, or was not to
         if unanswered or any(answer.outcome in SETTLED for answer in answers):
             continue
         own, relay = _own_and_relay(family, endpoint, published | listening)
-        shared = {"gateway": gateway["name"], "endpoint": endpoint, "host": "127.0.0.1", "inside": gateway["name"]}
-        shared["expect_mode"] = _expected(entry, endpoint)
+        shared = {"gateway": gateway.name, "endpoint": endpoint, "host": "127.0.0.1", "inside": gateway.name}
+        shared["expect_mode"] = _expected(declared, endpoint)
         # A tunnel takes the relay's place (gnzsnz common.sh:182, run.sh).
-        tunnel = ((gateway.get("container") or {}).get("environment") or {}).get("SSH_TUNNEL") == "yes"
-        if relay and not tunnel:
+        if relay and gateway.container.environment.get("SSH_TUNNEL") != "yes":
             yield {**shared, "port": relay, "after_silence": 0}
         if own:
             yield {**shared, "port": own, "after_silence": 0 if relay in listening else 1}
 
 
 def _in_effect(
-    gateway: Mapping[str, Any], entry: Mapping[str, Any], family: Family, listening: Collection[int | None]
+    gateway: GatewayHealth, declared: Declared, family: Family, listening: Collection[int | None]
 ) -> list[str]:
     """The endpoints that it is set to have; where that is not known, those whose own port listens."""
-    mode = _setting(gateway, entry)
+    mode = _setting(gateway, declared)
     if mode in ("paper", "live"):
         return [mode]
     by_port = {port.endpoint for number, port in family.ports.items() if port.role == "gateway" and number in listening}
@@ -136,63 +133,60 @@ def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) 
     return max(pairs or alone or [(None, None)], key=lambda pair: len(set(pair) & set(used)))
 
 
-def _published_of(gateway: Mapping[str, Any], entry: Mapping[str, Any], engine: str | None) -> Iterator[dict[str, Any]]:
-    mode = _setting(gateway, entry)
+def _published_of(gateway: GatewayHealth, declared: Declared, engine: str | None) -> Iterator[dict[str, Any]]:
+    mode = _setting(gateway, declared)
     effective = mode if mode in ("paper", "live") else None
-    pile = "; ".join(piled_up(read(GatewayHealth, gateway), _own_ports(gateway)))
+    pile = "; ".join(piled_up(gateway, _own_ports(gateway)))
     seen = set()
-    for port in gateway.get("ports") or ():
+    for port in gateway.ports:
         published = _published(gateway, port)
-        if port.get("role") not in ("relay", "gateway") or published is None or published in seen:
+        if port.role not in ("relay", "gateway") or published is None or published in seen:
             continue  # the engine lists a port twice when it is published on both address families
-        endpoint = port.get("endpoint") or _declared_endpoint(entry, published)
+        endpoint = port.endpoint or _declared_endpoint(declared, published)
         if effective and endpoint and endpoint != effective:
             continue  # images publish the ports of both modes; nobody is meant to listen behind the other one
         seen.add(published)
-        address = _address(port.get("host_ip") or "", engine)
+        address = _address(port.host_ip or "", engine)
         yield {
-            "gateway": gateway["name"],
+            "gateway": gateway.name,
             "endpoint": endpoint,
-            "host": address or port["host_ip"],
+            "host": address or port.host_ip,
             "port": published,
             "inside": None,
-            "expect_mode": _expected(entry, endpoint),
+            "expect_mode": _expected(declared, endpoint),
             "after_silence": 0 if _can_be_entered(gateway, engine) else 1,
             "skip": pile or (None if address else f"published on the loopback of {engine} only"),
         }
 
 
-def _setting(gateway: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
+def _setting(gateway: GatewayHealth, declared: Declared) -> str | None:
     """The trading mode in effect, where it is known. What runs goes before what was declared."""
-    environment = (gateway.get("container") or {}).get("environment") or {}
-    family = _family(gateway)
+    environment, family = gateway.container.environment, _family(gateway)
     asked = family.trading_mode(environment) if family else environment.get("TRADING_MODE")
-    return asked or entry.get("trading_mode")
+    return asked or declared.trading_mode
 
 
-def _expected(entry: Mapping[str, Any], endpoint: str | None) -> str | None:
+def _expected(declared: Declared, endpoint: str | None) -> str | None:
     """Which kind of account must answer: what is declared, else what the endpoint is."""
-    declared = entry.get("trading_mode")
-    return declared if declared in ("paper", "live") else endpoint
+    return declared.trading_mode if declared.trading_mode in ("paper", "live") else endpoint
 
 
-def _family(gateway: Mapping[str, Any]) -> Family | None:
-    return BY_NAME.get((gateway.get("family") or {}).get("name") or "")
+def _family(gateway: GatewayHealth) -> Family | None:
+    return BY_NAME.get(gateway.family.name or "")
 
 
-def _published(gateway: Mapping[str, Any], port: Mapping[str, Any]) -> int | None:
+def _published(gateway: GatewayHealth, port: Port) -> int | None:
     """The port on the machine; a container in the host's network needs none published."""
-    if (gateway.get("container") or {}).get("network_mode") == "host":
-        return port.get("host_port") or port.get("container_port")
-    return port.get("host_port")
+    if gateway.container.network_mode == "host":
+        return port.host_port or port.container_port
+    return port.host_port
 
 
-def _declared_endpoint(entry: Mapping[str, Any], published: int) -> str | None:
-    for name, port in (entry.get("ports") or {}).items():
+def _declared_endpoint(declared: Declared, published: int) -> str | None:
+    for name, port in declared.ports.items():
         if port == published and name in ("paper", "live"):
-            return str(name)
-    mode = entry.get("trading_mode")
-    return mode if mode in ("paper", "live") else None
+            return name
+    return declared.trading_mode if declared.trading_mode in ("paper", "live") else None
 
 
 def _address(host_ip: str, engine: str | None) -> str | None:
@@ -211,9 +205,9 @@ def _remote_host(docker_host: str | None) -> str | None:
     return None if host in (None, "localhost", "127.0.0.1", "::1") else host
 
 
-def _own_ports(gateway: Mapping[str, Any]) -> set[int]:
+def _own_ports(gateway: GatewayHealth) -> set[int]:
     """Ports on which the gateway itself listens inside its container."""
     family = _family(gateway)
     by_family = {number for number, port in family.ports.items() if port.role == "gateway"} if family else set()
-    published = {port["container_port"] for port in gateway.get("ports") or () if port.get("role") == "gateway"}
+    published = {port.container_port for port in gateway.ports if port.role == "gateway" and port.container_port}
     return by_family | published

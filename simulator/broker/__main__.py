@@ -84,16 +84,25 @@ class ControlHandler(BaseHTTPRequestHandler):
         pass
 
 
+#: A whole fleet comes at once. Whom a full queue turns away tries again seconds later.
+WAITING_CONNECTIONS = 128
+
+
 class GatewayServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = WAITING_CONNECTIONS
+
+
+class ControlServer(ThreadingHTTPServer):
+    request_queue_size = WAITING_CONNECTIONS
 
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for server in (
         GatewayServer(("0.0.0.0", GATEWAY_PORT), GatewayHandler),
-        ThreadingHTTPServer(("0.0.0.0", CONTROL_PORT), ControlHandler),
+        ControlServer(("0.0.0.0", CONTROL_PORT), ControlHandler),
     ):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"broker: gateways on {GATEWAY_PORT}, control on {CONTROL_PORT}", flush=True)

@@ -26,7 +26,6 @@ _DEFAULT_VALUES = {
     "BuyingPower": "4000000.00",
 }
 
-
 _MEGABYTE = "." * 2**20
 
 

@@ -7,8 +7,9 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
+
+from simulator.waiting import until
 
 
 class Refused(RuntimeError):
@@ -137,7 +138,7 @@ class Broker:
 
     def wait_for(self, event: str, user: str, timeout: float = 30.0, times: int = 1) -> None:
         """Until `event` stands in the ledger of `user` that often."""
-        self._wait(lambda: self.count(event, user) >= times, timeout, f"{event} of {user}")
+        until(lambda: self.count(event, user) >= times, f"{event} of {user}", timeout)
 
     def wait_until_up(self, timeout: float = 30.0) -> None:
         def answers() -> bool:
@@ -147,14 +148,7 @@ class Broker:
                 return False
             return True
 
-        self._wait(answers, timeout, f"the broker at {self.url}")
-
-    def _wait(self, reached: Callable[[], bool], timeout: float, what: str) -> None:
-        end = time.monotonic() + timeout
-        while not reached():
-            if time.monotonic() > end:
-                raise TimeoutError(f"waited {timeout:.0f} s for {what}, which did not come")
-            time.sleep(0.1)
+        until(answers, f"the broker at {self.url} to answer", timeout)
 
     def _do(self, action: str, /, **arguments: Any) -> Any:
         request = urllib.request.Request(f"{self.url}/{action}", json.dumps(arguments).encode(), method="POST")

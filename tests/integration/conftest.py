@@ -10,11 +10,12 @@ from pathlib import Path
 
 import docker
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 
 import simulator.engine
+from tests.integration.proxy import EngineProxy
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
 
 _ours = pytest.StashKey[bool]()
 
@@ -38,8 +39,24 @@ def engine() -> Iterator[docker.DockerClient]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def address(engine: docker.DockerClient) -> str:
+    """Where that engine is asked."""
+    return address_of(engine)
+
+
 @pytest.fixture
-def ansible_playbook(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def proxy(address: str) -> Iterator[EngineProxy]:
+    """The engine behind a TCP port, as a remote one is."""
+    with EngineProxy(address.removeprefix("unix://")) as server:
+        yield server
+
+
+Play = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def ansible_playbook(tmp_path: Path) -> Play:
     """Run `ansible-playbook` with the arguments given, in an empty directory, as a user's shell would without a terminal."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
+
+from tests.integration.conftest import Play
 
 DEFAULTS = {"docker_host": "unix:///nonexistent/docker.sock", "probe_python": "/nonexistent/python3", "timeout": 7.5}
 
@@ -24,9 +24,7 @@ PLAY = {
 }
 
 
-def test_defaults_of_the_group_reach_every_probe(
-    ansible_playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_defaults_of_the_group_reach_every_probe(ansible_playbook: Play, tmp_path: Path) -> None:
     playbook = tmp_path / "probes.yml"
     playbook.write_text(json.dumps([PLAY]), encoding="utf-8")
     ended = ansible_playbook(playbook, "-vvv")

@@ -180,8 +180,8 @@ class Api:
         client.send(49, 1, int(time.time()))
 
     async def _orders(self) -> list[Message]:
-        orders: list[Message] = (await self._gateway.portfolio()).get("orders", [])
-        return orders
+        open_ones: list[Message] = (await self._gateway.portfolio()).get("orders", [])
+        return open_ones
 
     async def _bind_orders(self, client: Client, _: list[str]) -> None:
         if not self._refuse_when_read_only(client):

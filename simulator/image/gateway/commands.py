@@ -124,7 +124,9 @@ class CommandServer:
             return
         self._restarting = True
         channel.inform("Pausing TWS" if verb == "PAUSE" else "Restarting TWS")
-        at = self._controller.restart_soon(pause=verb == "PAUSE")
+        if verb == "PAUSE":
+            self._controller.ask_for_pause()
+        at = self._controller.restart_soon()
         channel.acknowledge(self._release.restart_reply.format(verb=verb, time=at))
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import console, exits, pace, schedule
+from .background import Background
 from .program import Gateway, LoginWindow
 from .releases import Release
 from .second_factor import SecondFactorClock
@@ -39,7 +40,7 @@ class Controller:
         self._stopping = False
         self._login_window: LoginWindow | None = None
         self._clock = SecondFactorClock(settings)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._configuration_tasks = self._tasks_at_start()
         self.gateway: Gateway  # set by whoever brings these together
         self.commands: CommandServer
@@ -100,7 +101,7 @@ class Controller:
         if isinstance(window, LoginWindow) and title in self._release.login_titles:
             self._login_window = window
             console.message("Login dialog WINDOW_OPENED: LoginState is LOGGED_OUT")
-            self._run(self._log_in())
+            self._background.run(self._log_in())
         elif window is self.gateway.main_window:
             self._main_window_found()
         elif title == "Second Factor Authentication":
@@ -120,7 +121,7 @@ class Controller:
         elif title == "Warning" and self._settings.flag("AcceptNonBrokerageAccountWarning", True):
             self._click(window, "I understand and accept")
         elif "Trader Workstation Configuration" in title:
-            self._run(self._configure(window))
+            self._background.run(self._configure(window))
         elif title == "Shutdown progress":
             self._shutting_down()
 
@@ -154,7 +155,7 @@ class Controller:
                 console.error("IBC closing after TWS/Gateway failed to display login dialog")
                 exits.after_error(exits.LOGIN_DIALOG_DISPLAY_TIMED_OUT)
 
-        self._run(wait())
+        self._background.run(wait())
 
     async def _log_in(self) -> None:
         window = self._login_window
@@ -184,10 +185,10 @@ class Controller:
             if self._clock.relogin:
                 interval = self._clock.exit_interval
                 console.message(f"If login has not completed, IBC will exit in {interval} seconds")
-                self._run(self._exit_unless_logged_in(interval))
+                self._background.run(self._exit_unless_logged_in(interval))
         elif self._clock.relogin:
             console.message("Re-login after second factor authentication timeout in 5 second")
-            self._run(self._log_in_after(pace.RELOGIN))
+            self._background.run(self._log_in_after(pace.RELOGIN))
         else:
             console.message("Re-login after second factor authentication timeout not required")
 
@@ -212,7 +213,7 @@ class Controller:
         stamp = f"{at:%Y-%m-%d %H:%M:%S}:{at.microsecond // 1000:03d}"
         console.message(f"Will re-login at {stamp}; login number: {self._attempts + 1}")
         self._click(window, "OK")
-        self._run(self._log_in_after(seconds))
+        self._background.run(self._log_in_after(seconds))
 
     def _login_failed(self, window: Window) -> None:
         console.message("Login failed")
@@ -251,7 +252,7 @@ class Controller:
             console.message("STOP already in progress")
             return False
         self._stopping = True
-        self._run(self._stop_soon())
+        self._background.run(self._stop_soon())
         return True
 
     async def _stop_soon(self) -> None:
@@ -284,12 +285,14 @@ class Controller:
             self._ask_for_cold_restart()
             self._stop()
 
-        self._run(wait_and_restart())
+        self._background.run(wait_and_restart())
 
-    def restart_soon(self, pause: bool = False) -> str:
+    def ask_for_pause(self) -> None:
+        """A flag that tells the start script to end where it would start the Gateway again."""
+        (self._directory / f"PAUSE{self._session_id}").touch()
+
+    def restart_soon(self) -> str:
         """Let the Gateway restart at the next full minute, which it does without a login; the time as it is shown."""
-        if pause:
-            (self._directory / f"PAUSE{self._session_id}").touch()
         at = schedule.next_minute(datetime.now()).strftime("%I:%M %p")
         console.message(f"Setting auto-restart time to {at}")
         console.message("Getting config dialog")
@@ -361,8 +364,3 @@ class Controller:
     def _click(self, window: Window, button: str) -> None:
         console.message(f"Click button: {button}")
         window.buttons[button]()
-
-    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import exits, pace
 from .api import Api
+from .background import Background
 from .heap import Heap, OutOfMemoryError
 from .line import Line, Message, Unreachable
 from .schedule import next_moment, until
@@ -54,7 +55,7 @@ class Gateway:
         self._directory = directory
         self._line = Line(self._broker_says, self._broker_gone)
         self._api = Api(self, api_port)
-        self._login_window = LoginWindow(login_title, lambda: self._run(self._log_in()), mode)
+        self._login_window = LoginWindow(login_title, lambda: self._background.run(self._log_in()), mode)
         self._configuration_wanted = asyncio.Event()
         self._configuration: Window | None = None
         self._second_factor: asyncio.Queue[Message] = asyncio.Queue()
@@ -64,21 +65,21 @@ class Gateway:
         self._user = ""
         self._portfolio: Message = {}
         self._listens = True
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     # What the person or controller before the screen may do
 
     def start(self, restart_directory: str | None) -> None:
         if restart_directory is None:
-            self._run(self._show_login())
+            self._background.run(self._show_login())
         else:
-            self._run(self._resume(self._directory / restart_directory / "autorestart"))
+            self._background.run(self._resume(self._directory / restart_directory / "autorestart"))
 
     def open_configuration(self) -> None:
         """The menu item; the dialog appears once somebody is logged in."""
         self._configuration_wanted.set()
         if self._configuration is not None:
-            self._run(self._show_configuration())
+            self._background.run(self._show_configuration())
 
     def reconnect_account(self) -> None:
         """The key that logs in anew at IBKR: the link is gone for a moment."""
@@ -89,10 +90,10 @@ class Gateway:
             self._link_changed(await self._reachable())
 
         if self._reconnecting is None:
-            self._run(lose_and_restore())
+            self._background.run(lose_and_restore())
 
     def close_from_menu(self) -> None:
-        self._run(self._end("logout"))
+        self._background.run(self._end("logout"))
 
     def restart_daily_at(self, at: time) -> None:
         self._schedule(at, self._restart_now)
@@ -231,7 +232,7 @@ class Gateway:
         await asyncio.sleep(pace.CLICK)
         self.screen.close(dialog)
         if chosen == "exit":
-            self._run(self._end("logout"))
+            self._background.run(self._end("logout"))
         return chosen
 
     async def _load(self, progress: Window, answer: Message) -> None:
@@ -246,7 +247,7 @@ class Gateway:
         await self._api.open()
         await self._line.ask("loaded")
         if self._configuration is None:
-            self._run(self._show_configuration())
+            self._background.run(self._show_configuration())
 
     async def _show_paper_notice(self) -> None:
         accepted = asyncio.Event()
@@ -287,7 +288,7 @@ class Gateway:
             self.screen.close(dialog)
             then()
 
-        dialog.buttons = {"OK": lambda: self._run(close())}
+        dialog.buttons = {"OK": lambda: self._background.run(close())}
         self.screen.open(dialog)
 
     # What the broker says unasked
@@ -299,9 +300,9 @@ class Gateway:
         elif kind == "link":
             self._link_changed(bool(event["up"]))
         elif kind == "competing" and self.logged_in:
-            self._run(self._other_session_wants_in())
+            self._background.run(self._other_session_wants_in())
         elif kind == "relogin" and self.logged_in:
-            self._run(self._log_in_again())
+            self._background.run(self._log_in_again())
         elif kind == "hang":
             self._api.hang()
         elif kind == "data" and self._listens:
@@ -366,7 +367,7 @@ class Gateway:
         self._second_factor.put_nowait({"answer": "push_refused"})
         if self.logged_in:
             self._link_changed(False)
-            self._run(self._return_to_broker())
+            self._background.run(self._return_to_broker())
 
     async def _return_to_broker(self) -> None:
         while not await self._reachable():
@@ -407,8 +408,3 @@ class Gateway:
         directory = self._directory / name
         directory.mkdir(exist_ok=True)
         (directory / "autorestart").write_text(f"{self._user}\n{self._token}", encoding="utf-8")
-
-    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
+
+from tests.integration.conftest import CHECKOUT, Play
+
+SCHEMA = json.loads((CHECKOUT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 
 #: A machine that is this one, without an engine, whatever else runs here.
 LOCAL = {
@@ -44,8 +48,27 @@ class Run:
         return "Look at engine" in self.output
 
 
+Diagnose = Callable[..., Run]
+
+
+def judged(ended: Run) -> None:
+    """Every run that probed has a whole report, and a summary with each row."""
+    jsonschema.Draft202012Validator(SCHEMA).validate(ended.report)
+    for row in ended.rows:
+        assert row in ended.output
+
+
+def refused(ended: Run, said: str) -> None:
+    """What makes no sense: one sentence before anything is probed, and no report."""
+    assert ended.status == 2, ended.output
+    assert said in ended.output
+    assert "Traceback" not in ended.output
+    assert ended.report is None
+    assert not ended.probed
+
+
 @pytest.fixture
-def diagnose(ansible_playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Callable[..., Run]:
+def diagnose(ansible_playbook: Play, tmp_path: Path) -> Diagnose:
     """Diagnose an inventory: a mapping of machines, or a whole one; further arguments go to `ansible-playbook`."""
 
     def run(machines: dict[str, Any] | None, *arguments: str, whole: bool = False, **environment: str) -> Run:

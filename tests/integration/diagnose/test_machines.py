@@ -4,29 +4,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from tests.integration.conftest import CHECKOUT
-from tests.integration.diagnose.conftest import LOCAL, Run
-
-Diagnose = Callable[..., Run]
-
-SCHEMA = json.loads((CHECKOUT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+from tests.integration.diagnose.conftest import LOCAL, Diagnose, judged
 
 UNREACHABLE = ("unknown", "host.unreachable")
-
-
-def judged(ended: Run) -> None:
-    """Every run that probed has a whole report, and a summary with each row."""
-    jsonschema.Draft202012Validator(SCHEMA).validate(ended.report)
-    for row in ended.rows:
-        assert row in ended.output
 
 
 def test_machines_are_judged_one_by_one(diagnose: Diagnose) -> None:

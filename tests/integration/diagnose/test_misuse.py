@@ -4,22 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.integration.diagnose.conftest import LOCAL, Run
-
-Diagnose = Callable[..., Run]
-
-
-def refused(ended: Run, said: str) -> None:
-    assert ended.status == 2, ended.output
-    assert said in ended.output
-    assert "Traceback" not in ended.output
-    assert ended.report is None
-    assert not ended.probed
+from tests.integration.diagnose.conftest import LOCAL, Diagnose, refused
 
 
 @pytest.mark.parametrize(

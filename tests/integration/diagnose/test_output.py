@@ -8,16 +8,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.integration.diagnose.conftest import LOCAL, Run
-
-Diagnose = Callable[..., Run]
+from tests.integration.diagnose.conftest import LOCAL, Diagnose
 
 
 def test_selected_gateway_only(diagnose: Diagnose, dead: dict[str, Any]) -> None:

@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.integration.diagnose.conftest import LOCAL, Run
-
-Diagnose = Callable[..., Run]
+from tests.integration.diagnose.conftest import LOCAL, Diagnose
 
 
 def test_without_an_inventory(diagnose: Diagnose, log: Path) -> None:

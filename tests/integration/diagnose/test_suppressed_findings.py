@@ -5,19 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
-from tests.integration.diagnose.conftest import LOCAL, Run
-from tests.integration.diagnose.test_machines import SCHEMA
-from tests.integration.diagnose.test_misuse import refused
-
-Diagnose = Callable[..., Run]
+from tests.integration.diagnose.conftest import LOCAL, Diagnose, Run, judged, refused
 
 DOWN = ("down", "engine.down")
 KNOWN = {"code": "engine.down@alpha", "reason": "being mended", "until": "2999-12-31"}
@@ -33,7 +27,7 @@ def suppress(*entries: Any) -> list[str]:
 def suppressed(ended: Run) -> dict[str, Any]:
     """By row, what it is suppressed by."""
     assert ended.report is not None, ended.output
-    jsonschema.Draft202012Validator(SCHEMA).validate(ended.report)
+    judged(ended)
     return {row["id"]: row["suppressed"] for row in ended.report["gateways"]}
 
 

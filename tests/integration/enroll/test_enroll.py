@@ -8,17 +8,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.conftest import CHECKOUT
+from tests.integration.conftest import CHECKOUT, Play
 
 INVENTORY = {"gateway_hosts": {"hosts": {"alpha": {"ansible_connection": "local"}}}}
 
 
-def test_from_a_directory_of_wheels(
-    ansible_playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_from_a_directory_of_wheels(ansible_playbook: Play, tmp_path: Path) -> None:
     wheels, venv, inventory = tmp_path / "wheels", tmp_path / "venv", tmp_path / "inventory.yml"
     requirements = CHECKOUT / "roles" / "probe" / "files" / "requirements.txt"
     download = [sys.executable, "-m", "pip", "download", "--quiet", "-r", requirements, "-d", wheels]
@@ -50,9 +47,7 @@ def test_from_a_directory_of_wheels(
     assert enroll() == 1
 
 
-def test_empty_group_is_an_error(
-    ansible_playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_empty_group_is_an_error(ansible_playbook: Play, tmp_path: Path) -> None:
     (tmp_path / "inventory.yml").write_text('{"gateway_hosts": {}}', encoding="utf-8")
     ended = ansible_playbook("ibgw.ops.enroll", "-i", tmp_path / "inventory.yml")
     assert ended.returncode == 2

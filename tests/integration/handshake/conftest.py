@@ -15,7 +15,6 @@ from typing import Any
 
 import docker
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from docker.models.containers import Container
 
 import simulator.containers
@@ -48,12 +47,6 @@ class Inside:
 
 
 Start = Callable[..., Inside]
-
-
-@pytest.fixture(scope="session")
-def address(engine: docker.DockerClient) -> str:
-    """Where the test engine is asked."""
-    return address_of(engine)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 from tests.integration.conftest import CHECKOUT
 from tests.integration.handshake.conftest import Start
-from tests.integration.health.proxy import EngineProxy
+from tests.integration.proxy import EngineProxy
 
 
 @pytest.fixture
@@ -108,13 +108,6 @@ def test_a_container_between_two_starts_does_not_run(start: Start, ask: Ask, pro
     proxy.edit = lambda inspected: inspected["State"].update(between)
     (seen,) = ask(port=gateway.ports["healthy"], inside=gateway.name, docker_host=proxy.address)
     assert "it does not run (restarting)" in refused(seen)
-
-
-@pytest.fixture
-def proxy(address: str) -> Iterator[EngineProxy]:
-    """The test engine behind a TCP port, as a remote one is."""
-    with EngineProxy(address.removeprefix("unix://")) as server:
-        yield server
 
 
 def test_a_pid_of_another_machine_is_not_entered(start: Start, ask: Ask, proxy: EngineProxy) -> None:

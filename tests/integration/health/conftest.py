@@ -10,12 +10,10 @@ from typing import Any
 
 import docker
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.health import probe
 from docker.models.containers import Container
 
 import simulator.containers
-from tests.integration.health.proxy import EngineProxy
 
 # Listens where the gateway does and never accepts; behind the code stands what a JVM's command line would show.
 _GATEWAY = "import socket, time; s = socket.create_server(('127.0.0.1', 4002), backlog=2); time.sleep(100000)"
@@ -25,12 +23,6 @@ python3 -c "{_GATEWAY}" -Xmx768m ibcalpha.ibc.IbcGateway &
 socat TCP-LISTEN:4004,fork TCP:127.0.0.1:4002 &
 wait
 '''
-
-
-@pytest.fixture(scope="session")
-def address(engine: docker.DockerClient) -> str:
-    """Where the test engine is asked."""
-    return address_of(engine)
 
 
 @pytest.fixture(scope="session")
@@ -77,10 +69,3 @@ def look(address: str) -> Callable[..., dict[str, Any]]:
         return probe(**{**given, **arguments})
 
     return probed
-
-
-@pytest.fixture
-def proxy(address: str) -> Iterator[EngineProxy]:
-    """The test engine behind a TCP port, as a remote one is."""
-    with EngineProxy(address.removeprefix("unix://")) as server:
-        yield server

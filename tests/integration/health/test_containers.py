@@ -20,24 +20,14 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from simulator.containers import BROKER_IMAGE
-from tests.integration.health.proxy import EngineProxy
+from simulator.waiting import until
+from tests.integration.proxy import EngineProxy
 
 Start = Callable[..., Container]
 Look = Callable[..., dict[str, Any]]
 
 PATIENCE = 30.0
 PUBLISHED = {"4004/tcp": ("127.0.0.1", None)}
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """What `condition` gives as soon as it gives something."""
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends:
-        seen = condition()
-        if seen:
-            return seen
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within {PATIENCE:g} s")
 
 
 def only(result: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +43,7 @@ def serving(look: Look, container: Container) -> dict[str, Any]:
         ports = {one["port"] for one in gateway["sockets"]["listening"]}
         return gateway if {4002, 4004} <= ports else None
 
-    return until(seen, "the ports to listen")
+    return until(seen, "the ports to listen", PATIENCE)
 
 
 def ended(container: Container) -> Container:
@@ -96,7 +86,7 @@ def test_a_running_gateway_is_seen_from_outside(engine: docker.DockerClient, sta
     assert roles["gateway"]["rss"] > 2**20
     assert [one["action"] for one in gateway["events"]][-2:] == ["create", "start"]
 
-    healthy = until(lambda: only(look(container))["container"]["health"]["last_output"], "the health check")
+    healthy = until(lambda: only(look(container))["container"]["health"]["last_output"], "the health check", PATIENCE)
     assert healthy == "*** is fine"
     assert "hunter2" not in json.dumps(result)
     assert "fredtrader" not in json.dumps(result)
@@ -121,11 +111,13 @@ def test_a_pile_of_clients_is_seen_on_the_gateways_own_port(start: Start, look: 
     with ExitStack() as clients:
         for _ in range(2):
             clients.enter_context(socket.create_connection(where))
-        until(lambda: sockets(only(look(container))) == (2, 2, 0), "two clients that nobody accepts")
+        until(lambda: sockets(only(look(container))) == (2, 2, 0), "two clients that nobody accepts", PATIENCE)
         if os.geteuid() == 0:  # how many may wait is seen from inside alone
             limits = {one["port"]: one["accept_limit"] for one in only(look(container))["sockets"]["listening"]}
             assert limits == {4002: 2, 4004: 5}  # what the two programs asked for
-    until(lambda: sockets(only(look(container))) == (2, 0, 2), "two connections that the gateway does not close")
+    until(
+        lambda: sockets(only(look(container))) == (2, 0, 2), "two connections that the gateway does not close", PATIENCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +191,7 @@ def test_a_crash_loop_shows_in_count_and_events(start: Start, look: Look) -> Non
         gateway = only(look(container))
         return gateway if gateway["container"]["restart_count"] >= 2 else None
 
-    gateway = until(seen, "two restarts")
+    gateway = until(seen, "two restarts", PATIENCE)
     assert gateway["container"]["restart_policy"] == "always"
     assert [one["exit_code"] for one in gateway["events"] if one["action"] == "die"][:2] == [7, 7]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.health import probe
 from docker import DockerClient
 
-from tests.integration.conftest import CHECKOUT
+from tests.integration.conftest import CHECKOUT, Play
 from tests.integration.simulated.conftest import Running, Start
 
 INSIDE = "Ask again from inside the containers whose published port did not serve"
 
-Play = Callable[..., subprocess.CompletedProcess[str]]
 Diagnose = Callable[..., dict[str, Any]]
 
 
@@ -40,7 +38,7 @@ def diagnose(engine: DockerClient, ansible_playbook: Play, tmp_path: Path) -> Di
         }
         inventory = tmp_path / "inventory.json"
         inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"here": here}}}))
-        settings = ("-e", "diagnose_fail_on=never", "-e", "diagnose_api_timeout=2")
+        settings = ("-e", "diagnose_fail_on=never", "-e", "diagnose_api_timeout=4")
         ended = ansible_playbook(CHECKOUT / "playbooks" / "diagnose.yml", "-i", inventory, *settings)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         report = json.loads((tmp_path / "reports" / "report.json").read_text())

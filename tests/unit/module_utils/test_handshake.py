@@ -444,7 +444,7 @@ chunks = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(before=st.lists(chunks, max_size=2), after=st.lists(chunks, max_size=5), close=st.booleans())
 def test_any_bytes_at_any_time_end_in_an_outcome(before: list[bytes], after: list[bytes], close: bool) -> None:
     def mode(link: Link) -> None:

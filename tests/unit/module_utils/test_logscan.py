@@ -248,7 +248,7 @@ SECRET = "hunter2Geheim"
 
 
 @given(st.binary(max_size=4000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_bytes_give_valid_text_or_a_reason(content: bytes) -> None:
     checked(content)
 
@@ -256,7 +256,7 @@ def test_any_bytes_give_valid_text_or_a_reason(content: bytes) -> None:
 @given(
     st.lists(st.sampled_from(Log().logged_in().window("Login Error").cold_restarts().lines), max_size=60), st.booleans()
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_lines_in_any_order_give_valid_text(lines: list[str], crlf: bool) -> None:
     checked(("\r\n" if crlf else "\n").join(lines).encode())
 
@@ -273,7 +273,7 @@ def checked(content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_secret_leaves_a_log_wherever_it_is_cut(data: st.DataObject) -> None:
     log = Log().container().script().raw(f"--pw = {SECRET}", f"    IbPassword={SECRET} with, blanks")
     log.jvm(IbLoginTotpSecret=SECRET, TwoFactorCode=SECRET, OtherPassword=f"{SECRET},{SECRET}")
@@ -296,7 +296,7 @@ def test_no_secret_leaves_a_log_wherever_it_is_cut(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, 400), st.sampled_from(["paper", "live"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cutting_a_good_log_never_invents_a_failure(cut: int, mode: str) -> None:
     log = Log(mode=mode).logged_in(AutoRestartTime="11:45 PM").shuts_down().resumes().connecting().completes()
     log.lines = log.lines[: max(5, cut)]

@@ -972,7 +972,7 @@ def thinned(value, chance):
 
 
 @given(st.sampled_from(SCENES), st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_part_of_the_evidence_may_be_missing_or_odd(changes, seed):
     chance = Random(seed)
     results = {probe: thinned(registered, chance) for probe, registered in results_of(changes).items()}

@@ -75,6 +75,10 @@ LEADING = {
         ("down", "config.port_bypasses_relay"),
     ),
     "not published": ((UNPUBLISHED, READY), ("degraded", "config.port_not_published")),
+    "published by the container whose network it shares": (
+        (UNPUBLISHED, {"container": {"network_mode": "container:" + "a" * 64}}, READY),
+        ("healthy", None),
+    ),
     "not published, for clients in its network": (
         (UNPUBLISHED, {"gateway": NETWORK_CLIENT}, READY),
         ("healthy", None),
