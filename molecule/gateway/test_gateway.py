@@ -86,7 +86,7 @@ def test_diagnose_finds_them_healthy(server: Server) -> None:
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_the_probes_know_its_deployment(server: Server, gateway: str) -> None:
+def test_its_deployment_is_recorded(server: Server, gateway: str) -> None:
     root = server.as_root()
     record = json.loads(root.file(f"/var/lib/ibgw/{gateway}/deployment.json").content_string)
     assert record["name"] == gateway
