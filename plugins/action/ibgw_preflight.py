@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 
 SETTINGS = (
     "diagnose_fail_on",
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             argument_spec={"group": {"type": "str"}, "health": {"type": "str"}}
         )
         try:
-            settings = _plain(task_vars, SETTINGS, "the settings", self._templar.template)
+            settings = _rendered(task_vars, SETTINGS, "the settings", self._templar.template)
             return {**result, "changed": False, **preflight(settings, task_vars, **arguments)}
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
@@ -66,7 +66,7 @@ def preflight(
         return {"log": log, "machines": {}, "only": [], "suppress": suppress, **_warned(warnings)}
     hostvars = task_vars["hostvars"]
     variables = {
-        machine: _plain(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
+        machine: _rendered(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
         for machine in _machines(task_vars, group)
     }
     warnings += [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
@@ -95,7 +95,7 @@ def _warned(warnings: list[str]) -> dict[str, list[str]]:
 
 def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
     """Check that machines of a run do not differ on what holds for all of it."""
-    given = [_plain(hostvars[machine], ("diagnose_suppress",), f"the machine {machine}") for machine in machines]
+    given = [_rendered(hostvars[machine], ("diagnose_suppress",), f"the machine {machine}") for machine in machines]
     differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
     if differing:
         raise Misuse(
@@ -107,7 +107,7 @@ def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
 def _described(machine: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """What the inventory says of a machine; nothing where that makes no sense, which matters only where it is asked."""
     try:
-        described = _plain(variables, MACHINE_VARIABLES, f"the machine {machine}")
+        described = _rendered(variables, MACHINE_VARIABLES, f"the machine {machine}")
         inventory.check_machine(machine, described)
     except Misuse:
         return {}
@@ -157,7 +157,7 @@ def _seen(health: Any) -> list[str] | None:
     return [gateway["name"] for gateway in found.get("gateways") or () if gateway["exists"]]
 
 
-def _plain(
+def _rendered(
     variables: Mapping[str, Any], names: tuple[str, ...], whose: str, render: Callable[[Any], Any] = lambda value: value
 ) -> dict[str, Any]:
     """The variables that are set, as plain values without Ansible's lazy and tagged types; hostvars come rendered, others do not."""
@@ -165,7 +165,7 @@ def _plain(
     for name in names:
         try:
             if name in variables:
-                values[name] = json.loads(json.dumps(render(variables[name]), default=str))
+                values[name] = plain(render(variables[name]))
         except AnsibleError as error:
             raise Misuse(f"{name} of {whose} can not be read: {error}") from None
     return values

@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: What a task that brought no result says of itself.
@@ -139,11 +140,6 @@ def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
     """What the task of a probe registered on a host: its result, or how it failed; empty where it did not run."""
     result = variables.get(f"diagnose_{probe}") or {}
     return {key: plain(result[key]) for key in (PROBES[probe], *HOW_A_TASK_FAILED) if key in result}
-
-
-def plain(value: Any) -> Any:
-    """`value` without Ansible's lazy and tagged types."""
-    return json.loads(json.dumps(value, default=str))
 
 
 def about_the_collection() -> dict[str, Any]:

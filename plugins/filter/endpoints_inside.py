@@ -18,7 +18,7 @@ description:
     whether it is the published port, the relay or the gateway.
   - There are two for each endpoint of a gateway that did not serve, or that is not published; the relay's port and the gateway's own.
   - There is none for an endpoint that served or where the gateway itself said why not, for a gateway that does not run or is proven to
-    hang, for a container in the machine's own network, of an unknown family, or of an engine on another machine.
+    hang, for a container of an unknown family, or of an engine on another machine.
 positional: _input, answers
 options:
   _input:

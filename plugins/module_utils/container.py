@@ -101,6 +101,7 @@ def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str,
     running = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
     bound = {port: at for port, at in running.items() if at} or inspected["HostConfig"].get("PortBindings") or {}
     roles = family.ports if family else {}
+    mapped = inspected["HostConfig"].get("NetworkMode") != "host"  # there Docker discards what was to be published
     published = [
         (int(port.partition("/")[0]), one) for port, at in bound.items() if port.endswith("/tcp") for one in at or ()
     ]
@@ -108,7 +109,7 @@ def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str,
         {
             "container_port": port,
             "host_ip": one.get("HostIp") or "0.0.0.0",
-            "host_port": int(one["HostPort"]) if one.get("HostPort") else None,
+            "host_port": int(one["HostPort"]) if mapped and one.get("HostPort") else None,
             "role": roles.get(port, Port("other")).role,
             "endpoint": roles.get(port, Port("other")).endpoint,
         }

@@ -294,7 +294,8 @@ health:
               elements: str
         ports:
           description:
-            - Published TCP ports. C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start).
+            - Published TCP ports. C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start,
+              and in the machine's own network, which knows no mapping).
             - C(role) of what listens inside by the family's table, V(relay), V(gateway), V(vnc) or V(other), and the
               C(endpoint) that it serves, V(paper), V(live) or null.
           type: list

@@ -456,8 +456,9 @@ def port_not_published(case: Case) -> Proof | None:
     used = [each for each in case.gateway.sockets.established if each.port in relays and not _loopback(each.peer)]
     if not (case.served and case.api.inside) or case.published("relay") or case.published("gateway"):
         return None
-    # The ports of a network that it shares are published by the container that owns it.
-    shared = (case.gateway.container.network_mode or "").startswith("container:")
+    # In the machine's own network nothing is published; the ports of another container's are published by that one.
+    network = case.gateway.container.network_mode or ""
+    shared = network == "host" or network.startswith("container:")
     if tunnelled or shared or used or (leads_elsewhere and case.mode != "both"):
         return None
     wanted = " or ".join(map(str, relays))

@@ -79,6 +79,10 @@ def test_a_tunnel_in_the_relays_place_leaves_the_gateways_own_port() -> None:
     assert asked(paper(environment=tunnel, sockets=sockets([(4002, 0, 50)]))) == [(4002, 1)]
 
 
+def test_in_the_machines_own_network_nothing_needs_to_be_published() -> None:
+    assert asked(paper(network_mode="host")) == [(4004, 0), (4002, 0)]
+
+
 @pytest.mark.parametrize("ports", [(), (port(4004, None),), (port(5900, 5900, role="vnc", endpoint=None),)])
 def test_a_gateway_that_publishes_nothing_is_asked_too(ports: tuple[dict[str, Any], ...]) -> None:
     assert asked(paper(*ports)) == [(4004, 0), (4002, 0)]
@@ -98,12 +102,11 @@ def test_a_published_port_without_an_answer_is_no_question() -> None:
     [
         {"status": "exited"},
         {"status": "paused"},
-        {"network_mode": "host"},
         {"family": None},
         {"sockets": sockets([(4002, 50, 50)])},
         {"sockets": sockets([(4002, 0, 50)], {"4002": PILE})},
     ],
-    ids=["stopped", "paused", "the machine's own network", "unknown family", "full accept queue", "pile"],
+    ids=["stopped", "paused", "unknown family", "full accept queue", "pile"],
 )
 def test_who_can_not_or_must_not_be_asked(more: dict[str, Any]) -> None:
     assert asked(paper(**more)) == []

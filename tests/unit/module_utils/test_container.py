@@ -159,6 +159,13 @@ def test_a_stopped_container_shows_the_ports_that_it_will_publish() -> None:
     assert (port["container_port"], port["host_port"]) == (4004, None)
 
 
+def test_the_machines_own_network_knows_no_mapping() -> None:
+    """Docker keeps what was asked for, and discards it (`docker run --network host -p` says so)."""
+    one = inspected({}, PortBindings={"4004/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5002"}]}, NetworkMode="host")
+    (port,) = container.ports(one, IBC)
+    assert (port["container_port"], port["host_port"]) == (4004, None)
+
+
 def test_events_are_those_of_the_container_with_code_and_signal() -> None:
     def event(container_id: str, action: str, **told: str) -> dict[str, Any]:
         return {"Action": action, "time": 1700000000, "Actor": {"ID": container_id, "Attributes": told}}

@@ -75,6 +75,10 @@ LEADING = {
         ("down", "config.port_bypasses_relay"),
     ),
     "not published": ((UNPUBLISHED, READY), ("degraded", "config.port_not_published")),
+    "in the machine's own network": (
+        (UNPUBLISHED, {"container": {"network_mode": "host"}}, READY),
+        ("healthy", None),
+    ),
     "published by the container whose network it shares": (
         (UNPUBLISHED, {"container": {"network_mode": "container:" + "a" * 64}}, READY),
         ("healthy", None),
