@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -14,6 +13,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 
 VARIABLES = ("gateways", "gateway_secrets", *(f"gateway_{word}" for word in WORDS))
 
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         self.validate_argument_spec(argument_spec={})
         machine = task_vars["inventory_hostname"]
         try:
-            plans = plan_machine(machine, _plain(task_vars, VARIABLES, machine))
+            plans = plan_machine(machine, _rendered(task_vars, VARIABLES, machine, self._templar.template))
             _check_others(task_vars, machine)
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
@@ -45,16 +45,21 @@ def _check_others(task_vars: Mapping[str, Any], machine: str) -> None:
     machines = list(task_vars["ansible_play_hosts_all"])
     if machine == machines[0] and len(machines) > 1:
         hostvars = task_vars["hostvars"]
-        check_fleet({one: _plain(hostvars[one], VARIABLES, one) for one in machines})
+        check_fleet({one: _rendered(hostvars[one], VARIABLES, one) for one in machines})
 
 
-def _plain(variables: Mapping[str, Any], names: Iterable[str], machine: str) -> dict[str, Any]:
-    """The variables that are set, as plain values: templates rendered, without Ansible's lazy and tagged types."""
+def _rendered(
+    variables: Mapping[str, Any],
+    names: Iterable[str],
+    machine: str,
+    render: Callable[[Any], Any] = lambda value: value,
+) -> dict[str, Any]:
+    """The variables that are set, as plain values; hostvars come rendered, a task's own variables do not."""
     values = {}
     for name in names:
         try:
             if name in variables:
-                values[name] = json.loads(json.dumps(variables[name], default=str))
+                values[name] = plain(render(variables[name]))
         except AnsibleError as error:
             raise Misuse(f"{name} of the machine {machine} can not be read: {error}") from None
     return values
