@@ -127,9 +127,7 @@ def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) 
     pairs: list[tuple[int | None, int | None]] = [
         (a, b) for a, port in own for b, before in relays if before.program in (port.program, None)
     ]
-    alone: list[tuple[int | None, int | None]] = [(number, None) for number, _ in own] or [
-        (None, number) for number, _ in relays
-    ]
+    alone: list[tuple[int | None, int | None]] = [(one[0], None) for one in own] or [(None, one[0]) for one in relays]
     return max(pairs or alone or [(None, None)], key=lambda pair: len(set(pair) & set(used)))
 
 
