@@ -148,10 +148,9 @@ def test_nobody_is_cut_off_by_a_changed_setting(server: Server, arguments: list[
         run = deploy(server, *arguments, gateway_open_files=9000)
         assert connection.isConnected()
     assert run.status == 2, run.output
-    assert (
-        "ib-gateway would be made anew because of ulimits, but 1 client is connected. It costs a login." in run.output
-    assert "Open orders were not counted" not in run.output  # the probe told from the record that its API may be asked
-    )
+    assert "ib-gateway would be made anew because of ulimits, but 1 client is connected. It costs a login" in run.output
+    # The probe knows from the record that this API may be asked.
+    assert "Open orders were not counted" not in run.output
     assert run.changed == 0
     assert inspected(server, "ib-gateway")["Id"] == before
 
