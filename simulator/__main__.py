@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulator import engine, fleet
+from simulator import engine, fleet, servers
+from simulator.base_image import BaseMissing
 from simulator.broker.client import Refused
 from simulator.containers import CanNotSimulate, remove_images
 
@@ -57,6 +58,7 @@ def up(_: argparse.Namespace) -> int:
 def down(_: argparse.Namespace) -> int:
     if running := engine.running():
         fleet.down(running)
+        servers.remove_images(running)
         remove_images(running)
     engine.stop()
     REPORT.unlink(missing_ok=True)
@@ -108,7 +110,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         return int(arguments.action(arguments))
-    except (engine.EngineMissing, CanNotSimulate, Refused, TimeoutError) as error:
+    except (engine.EngineMissing, BaseMissing, CanNotSimulate, Refused, TimeoutError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:

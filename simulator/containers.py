@@ -10,11 +10,8 @@ import fcntl
 import hashlib
 import io
 import os
-import shutil
 import socket
-import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +21,7 @@ from docker import DockerClient
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 from docker.models.containers import Container
 
+from simulator import base_image
 from simulator.broker.client import Broker
 from simulator.image.gateway.releases import NEWEST, RELEASES
 
@@ -36,10 +34,7 @@ IMAGE = f"{_REPOSITORY}:{NEWEST.number}"
 BROKER_IMAGE = "ibgw-ops-simulator:broker"
 #: A machine behind SSH whose user `observer` may not use the engine's socket.
 MACHINE_IMAGE = "ibgw-ops-simulator:machine"
-BASE = "debian:bookworm-slim"
 
-#: A second name for the base, given only where it was fetched for the simulator.
-_FETCHED_BASE = "ibgw-ops-simulator-base:bookworm-slim"
 _CONTENT_LABEL = "ibgw.ops.simulator.content"
 _BROKER_ALIAS = "ibkr.simulated"
 _CONTROL_PORT = "8000/tcp"
@@ -285,7 +280,7 @@ def _build_unless_current(
     with contextlib.suppress(ImageNotFound):
         if engine.images.get(tag).labels.get(_CONTENT_LABEL) == content:
             return
-    _ensure_base(engine)
+    base_image.ensure(engine, "bookworm")
     try:
         engine.images.build(
             fileobj=io.BytesIO(context),
@@ -309,17 +304,9 @@ def remove_images(engine: DockerClient) -> None:
     """The simulator's images, earlier builds of them, and the base if it was fetched for them; not what is in use."""
     with _alone(_GATEWAY_BUILDS), _alone(_MACHINE_BUILDS):  # a build counts on the layers of earlier ones
         images = engine.images.list(all=True, filters={"label": _CONTENT_LABEL})
-        for image in [*(str(image.id) for image in images), *_fetched_base(engine)]:
+        for image in [*(str(image.id) for image in images), *base_image.fetched(engine)]:
             with contextlib.suppress(APIError):
                 engine.images.remove(image)
-
-
-def _fetched_base(engine: DockerClient) -> list[str]:
-    try:
-        engine.images.get(_FETCHED_BASE)
-    except ImageNotFound:
-        return []
-    return [BASE, _FETCHED_BASE]
 
 
 def _relay_ports(mode: str) -> list[str]:
@@ -363,39 +350,3 @@ def _archive(files: Mapping[str, str], owner: int = _GATEWAY_USER, mode: int = 0
             entry.mode = mode
             tar.addfile(entry, io.BytesIO(value.encode()))
     return archive.getvalue()
-
-
-def _ensure_base(engine: DockerClient) -> None:
-    """The base image from a registry, or made from Debian's packages where no registry answers."""
-    try:
-        engine.images.get(BASE)
-        return
-    except ImageNotFound:
-        pass
-    try:
-        engine.images.pull(BASE)
-    except APIError as error:
-        _import_base(engine, str(error.explanation or error))
-    engine.images.get(BASE).tag(_FETCHED_BASE)
-
-
-def _import_base(engine: DockerClient, refusal: str) -> None:
-    if shutil.which("mmdebstrap") is None:
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            raise CanNotSimulate(
-                f"the image {BASE} can not be pulled ({refusal.strip()}) and there is no mmdebstrap to make it: "
-                "install mmdebstrap, or let the engine reach a registry"
-            )
-        _quietly("apt-get", "update")
-        _quietly("apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap")
-    with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory) / "root.tar"
-        _quietly("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(root))
-        repository, tag = BASE.split(":")
-        engine.api.import_image_from_file(str(root), repository=repository, tag=tag)
-
-
-def _quietly(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CanNotSimulate(f"'{' '.join(command)}' failed: {' '.join(done.stderr.split())[-300:]}")

@@ -231,7 +231,8 @@ def _may_be_gateway(image: Traits | None, listed: Mapping[str, Any]) -> bool:
     if image is None:
         return True
     command = f"{image.command} {listed.get('Command') or ''}"
-    return recognise(Traits(image.environment, command, listed.get("Labels") or image.labels)) is not None
+    labels = listed.get("Labels") or image.labels
+    return recognise(Traits(image.environment, command, labels, image.healthcheck)) is not None
 
 
 def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]], wanted: tuple[str, bool]) -> Target:

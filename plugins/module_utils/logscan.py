@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: The result's own keys when nothing could be looked at.
 NOTHING: Mapping[str, Any] = {"gateways": []}
 
+#: Controllers whose logs are understood.
+CONTROLLERS = ("ibc",)
+
 #: Bytes of a saved log that are read at once.
 _CHUNK = 1 << 18
 
@@ -162,7 +165,12 @@ def _container(client: docker.DockerClient, now: float, bounds: Bounds, ends: fl
         return _unreadable(
             target.name, Unavailable("container.missing", reason, "correct the name, or create the container")
         )
-    family = target.recognition.family.name if target.recognition else None
+    known = target.recognition.family if target.recognition else None
+    family = known.name if known else None
+    if known and known.controller not in CONTROLLERS:
+        reason = f"the log of {target.name} is of the controller {known.controller}, which this version does not read"
+        fix = "read it yourself (docker logs); container and API are judged without it"
+        return {**_unreadable(target.name, Unavailable("probe.incomplete", reason, fix)), "family": family}
     state = target.inspected.get("State") or {}
     stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
     try:

@@ -209,10 +209,21 @@ class Case:
         """What is known of its image family."""
         return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")
 
+    @property
+    def trading_mode_asked(self) -> str:
+        """The trading mode that the container's environment asks for; empty where it asks for none."""
+        if self.family is None:
+            return self.variable("TRADING_MODE")
+        return self.family.trading_mode(self.gateway.container.environment) or ""
+
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""
         ports = self.family.ports.items() if self.family else ()
-        return tuple(number for number, port in ports if port.role == role and self.endpoint in (port.endpoint, None))
+        return tuple(
+            number
+            for number, port in ports
+            if port.role == role and (self.endpoint is None or port.endpoint in (self.endpoint, None))
+        )
 
     def listeners(self, role: str) -> tuple[Listener, ...]:
         """What listens now on the ports of that role."""

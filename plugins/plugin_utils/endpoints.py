@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -118,11 +117,18 @@ def _in_effect(
 def _own_and_relay(family: Family, endpoint: str, used: Collection[int | None]) -> tuple[int | None, int | None]:
     """Where the gateway and its relay listen; a family can have several programs, each with ports of its own, or no relay."""
     own, relays = (
-        [number for number, port in family.ports.items() if port.role == role and port.endpoint in (endpoint, None)]
+        [
+            (number, port)
+            for number, port in family.ports.items()
+            if port.role == role and port.endpoint in (endpoint, None)
+        ]
         for role in ("gateway", "relay")
     )
-    pairs = list(zip_longest(own, relays)) or [(None, None)]
-    return next((pair for pair in pairs if set(pair) & set(used)), pairs[0])
+    pairs: list[tuple[int | None, int | None]] = [
+        (a, b) for a, port in own for b, before in relays if before.program in (port.program, None)
+    ]
+    alone: list[tuple[int | None, int | None]] = [(one[0], None) for one in own] or [(None, one[0]) for one in relays]
+    return max(pairs or alone or [(None, None)], key=lambda pair: len(set(pair) & set(used)))
 
 
 def _published_of(gateway: GatewayHealth, declared: Declared, engine: str | None) -> Iterator[dict[str, Any]]:
@@ -153,7 +159,9 @@ def _published_of(gateway: GatewayHealth, declared: Declared, engine: str | None
 
 def _setting(gateway: GatewayHealth, declared: Declared) -> str | None:
     """The trading mode in effect, where it is known. What runs goes before what was declared."""
-    return gateway.container.environment.get("TRADING_MODE") or declared.trading_mode
+    environment, family = gateway.container.environment, _family(gateway)
+    asked = family.trading_mode(environment) if family else environment.get("TRADING_MODE")
+    return asked or declared.trading_mode
 
 
 def _expected(declared: Declared, endpoint: str | None) -> str | None:

@@ -168,8 +168,8 @@ def _endpoints(whole: Case, answers: Iterable[Endpoint]) -> tuple[str | None, ..
     """The endpoints that a gateway has: by declaration, by its settings, by what was seen."""
     modes = (
         whole.declared.trading_mode if whole.declared else None,
-        whole.variable("TRADING_MODE"),
-        whole.setting("TradingMode", "TRADING_MODE"),
+        whole.trading_mode_asked,
+        whole.setting("TradingMode", ""),
     )
     instances = {run.endpoint for run in whole.log.instances} if whole.log else set()
     if "both" in modes or {"paper", "live"} <= instances:

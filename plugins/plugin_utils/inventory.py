@@ -18,10 +18,12 @@ from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
 
 TRADING_MODES = ("paper", "live", "both")
 
+#: What diagnosis uses of an entry; the other words describe a gateway that is deployed.
 GATEWAY_KEYS = ("name", "trading_mode", "family", "ports", "expect_orders")
 PORT_NAMES = ("paper", "live", "vnc")
 
@@ -77,7 +79,7 @@ def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
     expect_orders = entry.get("expect_orders")
     if expect_orders is not None and not isinstance(expect_orders, bool):
         raise Misuse(f"expect_orders of {where} is {_show(expect_orders)}; allowed are true and false")
-    unknown = [str(key) for key in entry if key not in GATEWAY_KEYS]
+    unknown = [str(key) for key in entry if key not in GATEWAY_KEYS and key not in WORDS]
     return [
         f"{where} has {_show(key)}, which diagnosis does not use; it uses {_listed(GATEWAY_KEYS)}" for key in unknown
     ]

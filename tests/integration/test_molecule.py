@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import simulator.engine
+from simulator import servers
 from tests.integration.conftest import CHECKOUT
 
 BIN = Path(sys.executable).parent
@@ -20,7 +22,11 @@ BIN = Path(sys.executable).parent
 def test_scenario(scenario: str, tmp_path: Path) -> None:
     own = {"MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path), "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
     command = [BIN / "molecule", "test", "-s", scenario]
-    ended = subprocess.run(
-        command, cwd=CHECKOUT, env={**os.environ, **own}, capture_output=True, text=True, timeout=300, check=False
-    )
+    try:
+        ended = subprocess.run(
+            command, cwd=CHECKOUT, env={**os.environ, **own}, capture_output=True, text=True, timeout=1200, check=False
+        )
+    finally:
+        if docker := simulator.engine.running():
+            servers.remove(docker, tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is known of an image family: the record that one file per family fills in.
+"""What is known of an image family: the record that one file per family fills in, read by probes, deployment and audit alike.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -20,21 +20,77 @@ class Traits:
     environment: Mapping[str, str]
     command: str
     labels: Mapping[str, str]
+    healthcheck: str = ""
 
 
 def traits(config: Mapping[str, Any]) -> Traits:
     """The traits in the `Config` of an inspected container or image."""
     environment = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
     words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
-    return Traits(environment, " ".join(words), config.get("Labels") or {})
+    check = (config.get("Healthcheck") or {}).get("Test") or ()
+    return Traits(environment, " ".join(words), config.get("Labels") or {}, " ".join(check))
 
 
 @dataclass(frozen=True)
 class Port:
     """A port inside the container: who listens there, and which endpoint it serves."""
 
-    role: str  # gateway, relay, vnc
-    endpoint: str | None = None  # paper, live
+    role: str  # gateway, relay, vnc, health
+    endpoint: str | None = None  # paper, live; None for whichever is running
+    program: str | None = None  # gateway, tws; None for either
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How an image takes a word with which the inventory describes a gateway."""
+
+    #: The variables of the image that get the value; with `key`, they count only without a configuration of one's own.
+    variables: tuple[str, ...] = ()
+    #: The key in the controller's configuration file.
+    key: str | None = None
+    #: The variable that names a file with the value instead.
+    file: str | None = None
+    #: The value as the image wants it.
+    form: Callable[[Any], str] = str
+    #: Where the word is a choice: what each becomes, empty where nothing needs to be set. A choice that is missing can not be had.
+    choices: Mapping[str, str] | None = None
+    #: Why the choices that are missing can not be had, or why there has to be a value.
+    lacking: str = ""
+    #: Whether there has to be a value.
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A word that an image can not do: why, as the end of a sentence that begins with the family's name."""
+
+    reason: str
+
+
+#: Where a deployed container has its private files.
+PRIVATE = "/run/ibgw"
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a container of the family is made, beside its settings."""
+
+    #: A released image by program.
+    images: Mapping[str, str]
+    #: What the image runs.
+    start: str
+    #: Directories in the container that have to last, by program. `{instance}` is `_live` and `_paper` where both run.
+    persistent: Mapping[str, tuple[str, ...]]
+    #: Docker's restart policy: one that brings it back after a boot and never repeats a refused login.
+    restart_policy: str
+    #: Variables that each container of the family needs, by program.
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Directories in memory that it needs.
+    scratch: tuple[str, ...] = ()
+    #: Whether the image's own health check tells a login, so that it is kept.
+    tells_login: bool = False
+    #: What its operator should know, one sentence each.
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +116,28 @@ class Family:
     exit_codes: Mapping[int, str]
     #: The findings that the container's exit codes prove by themselves.
     exit_problems: Mapping[int, str]
+    #: The words with which the inventory describes a gateway, as this image takes them.
+    words: Mapping[str, Setting | Lacking]
+    build: Build
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
         return next((role for pattern, role in self.processes if pattern.search(command_line)), "other")
+
+    @property
+    def configured(self) -> bool:
+        """Whether its controller's whole configuration can be a file of the operator's own."""
+        return any(isinstance(setting, Setting) and setting.key for setting in self.words.values())
+
+    def variable(self, word: str) -> str | None:
+        """The variable in which a container of this family has a word of the inventory."""
+        setting = self.words.get(word)
+        return setting.variables[0] if isinstance(setting, Setting) and setting.variables else None
+
+    def trading_mode(self, environment: Mapping[str, str]) -> str | None:
+        """The trading mode that a container's environment asks for, in the inventory's words."""
+        setting = self.words["trading_mode"]
+        if not isinstance(setting, Setting):
+            return None
+        asked = next((environment[name] for name in setting.variables if environment.get(name)), None)
+        return next((mode for mode, form in (setting.choices or {}).items() if form == asked), None)

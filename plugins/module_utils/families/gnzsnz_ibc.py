@@ -12,10 +12,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, Traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    PRIVATE,
+    Build,
+    Family,
+    Lacking,
+    Port,
+    Setting,
+    Traits,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
+
+# With a configuration of one's own the start script generates neither config.ini nor jts.ini (G:common.sh:6-38); the file is
+# looked for where IBC_INI says, in mode both with _live and _paper at its end (G:run.sh:144-181).
+_CONFIGURED = {"CUSTOM_CONFIG": "yes", "IBC_INI": f"{PRIVATE}/config.ini"}
 
 # Values, not names: other images use the same names with paths of their own.
 _PATHS = (
@@ -27,8 +40,7 @@ _PATHS = (
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
-    if _successor(traits):
-        return ()
+    # The families that grew out of this one carry its marks too; they are asked before.
     found: list[str] = []
     if traits.environment.get("TWS_MAJOR_VRSN"):
         found += [f"environment has {name}={path}" for name, path in _PATHS if traits.environment.get(name) == path]
@@ -38,18 +50,6 @@ def _marks(traits: Traits) -> tuple[str, ...]:
     if description.endswith(("IB Gateway and IBC", "TWS & IBC")):
         found.append(f"its image is described as {description!r}")
     return tuple(found)
-
-
-def _successor(traits: Traits) -> bool:
-    """Whether it is one of the images that grew out of this one and carry its marks, but log in with another controller."""
-    environment = traits.environment
-    description = traits.labels.get("org.opencontainers.image.description", "")
-    return (
-        ("IBC_APP_DIR" in environment and "IBC_PROGRAM" in environment)
-        or "ibcontroller" in description
-        or description.startswith("IB Gateway controller")
-        or "CONTROLLER_HEALTH_SERVER_PORT" in environment
-    )
 
 
 def _generation(environment: Mapping[str, str]) -> str | None:
@@ -63,16 +63,16 @@ FAMILY = Family(
     marks=_marks,
     generation=_generation,
     ports={  # G:common.sh:94-120
-        4001: Port("gateway", "live"),
-        4002: Port("gateway", "paper"),
-        4003: Port("relay", "live"),
-        4004: Port("relay", "paper"),
-        7496: Port("gateway", "live"),
-        7497: Port("gateway", "paper"),
-        7498: Port("relay", "live"),
-        7499: Port("relay", "paper"),
-        5900: Port("vnc"),
-        3389: Port("vnc"),
+        4001: Port("gateway", "live", "gateway"),
+        4002: Port("gateway", "paper", "gateway"),
+        4003: Port("relay", "live", "gateway"),
+        4004: Port("relay", "paper", "gateway"),
+        7496: Port("gateway", "live", "tws"),
+        7497: Port("gateway", "paper", "tws"),
+        7498: Port("relay", "live", "tws"),
+        7499: Port("relay", "paper", "tws"),
+        5900: Port("vnc", program="gateway"),
+        3389: Port("vnc", program="tws"),
     },
     processes=(
         (re.compile(r"\bibcalpha\.ibc\.Ibc(Gateway|Tws)\b"), "gateway"),  # B:ibcstart.sh:518
@@ -166,4 +166,56 @@ FAMILY = Family(
         6: "config.file_missing",  # B:ibcstart.sh:96-103
         7: "config.file_missing",
     },
+    words={
+        # G:stable/config/ibc/config.ini.tmpl; with CUSTOM_CONFIG=yes the start script reads only what has no key here
+        # (G:common.sh:6-38), and a `_FILE` of the password not at all.
+        "user": Setting(("TWS_USERID",), key="IbLoginId"),
+        "password": Setting(("TWS_PASSWORD",), key="IbPassword", file="TWS_PASSWORD_FILE"),
+        "paper_user": Setting(("TWS_USERID_PAPER",), key="IbLoginId"),  # with mode both only, G:run.sh:159-172
+        "paper_password": Setting(("TWS_PASSWORD_PAPER",), key="IbPassword", file="TWS_PASSWORD_PAPER_FILE"),
+        "totp_key": Lacking("IBC never types a code"),  # IBC issue 342
+        "vnc_password": Setting(("VNC_SERVER_PASSWORD",), file="VNC_SERVER_PASSWORD_FILE"),
+        "rdp_password": Setting(("PASSWD",), file="PASSWD_FILE"),
+        "program": Setting(choices={"gateway": "", "tws": ""}),  # two images
+        "trading_mode": Setting(("TRADING_MODE",), choices={"paper": "paper", "live": "live", "both": "both"}),
+        "second_factor": Setting(choices={"push": "", "none": ""}, lacking="IBC never types a code"),
+        "second_factor_device": Setting(("TWOFA_DEVICE",), key="SecondFactorDevice"),
+        "second_factor_timeout_action": Setting(
+            ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
+        ),
+        "relogin_after_second_factor_timeout": Setting(
+            ("RELOGIN_AFTER_TWOFA_TIMEOUT",), key="ReloginAfterSecondFactorAuthenticationTimeout", form=yes_no
+        ),
+        "existing_session": Setting(
+            ("EXISTING_SESSION_DETECTED_ACTION",),
+            key="ExistingSessionDetectedAction",
+            choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
+        ),
+        "daily_restart": Setting(("AUTO_RESTART_TIME",), key="AutoRestartTime", form=clock_12h),
+        "daily_logoff": Setting(("AUTO_LOGOFF_TIME",), key="AutoLogoffTime", form=clock_12h),
+        "weekly_cold_restart": Setting(("TWS_COLD_RESTART",), key="ColdRestartTime"),
+        "read_only_api": Setting(("READ_ONLY_API",), key="ReadOnlyApi", form=yes_no),
+        "time_zone": Setting(("TZ", "TIME_ZONE")),  # TIME_ZONE is for jts.ini only
+        "accept_incoming": Setting(
+            ("TWS_ACCEPT_INCOMING",),
+            key="AcceptIncomingConnectionAction",
+            choices={one: one for one in ("accept", "reject", "manual")},
+        ),
+        "master_client_id": Setting(("TWS_MASTER_CLIENT_ID",), key="OverrideTwsMasterClientID"),
+        "java_heap_mb": Setting(("JAVA_HEAP_SIZE",)),  # a bare number, G:common.sh:131-141
+        "controller_settings": Setting(),
+    },
+    build=Build(
+        # The last release of the version lines with IBC that was read; later images of the same names carry ibcontroller.
+        images={"gateway": "ghcr.io/gnzsnz/ib-gateway:10.45.1j", "tws": "ghcr.io/gnzsnz/tws-rdesktop:10.45.1j"},
+        start=_RUN_SCRIPT,
+        persistent={"gateway": ("/home/ibgateway/tws_settings{instance}",), "tws": ("/config",)},
+        # Refused logins are repeated inside the container whatever the policy (G:run.sh, B:ibcstart.sh:516-571).
+        restart_policy="unless-stopped",
+        environment={
+            "gateway": {"TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings", **_CONFIGURED},
+            # Without PUID and PGID the TWS image does not start its program (gnzsnz issue 110).
+            "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000", **_CONFIGURED},
+        },
+    ),
 )

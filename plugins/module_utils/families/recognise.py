@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.extrange import FAMILY as EXTRANGE
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibcontroller import FAMILY as GNZSNZ_IBCONTROLLER
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibg_controller import FAMILY as IBG_CONTROLLER
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import FAMILY as IBGA
 
 #: Every family; the first that finds its marks wins, so a family stands before those that it was built from.
-FAMILIES: tuple[Family, ...] = (GNZSNZ_IBC,)
+FAMILIES: tuple[Family, ...] = (IBG_CONTROLLER, GNZSNZ_IBCONTROLLER, GNZSNZ_IBC, IBGA, EXTRANGE)
 
 BY_NAME: Mapping[str, Family] = {family.name: family for family in FAMILIES}
 

@@ -41,6 +41,12 @@ def _refused_at_start(case: Case, code: str) -> bool:
     return case.says(code) or problems.get(case.gateway.container.exit_code or 0) == code
 
 
+def _start_script_gave_up(case: Case, *families: str) -> bool:
+    """The container of one of these families ended with 1, as their start script does when it refuses its environment."""
+    of_them = case.family is not None and case.family.name in families
+    return of_them and _not_up(case) and case.gateway.container.exit_code == 1
+
+
 def _as_set(case: Case, name: str) -> str:
     return f"{name}={case.gateway.container.environment.get(name, '(not set)')}"
 
@@ -64,13 +70,14 @@ def _as_set(case: Case, name: str) -> str:
 )
 def trading_mode_invalid(case: Case) -> Proof | None:
     # gnzsnz common.sh:93-125, run.sh:135: unset or other than these three ends with exit code 1
-    mode = case.variable("TRADING_MODE")
-    gave_up = case.family is not None and _not_up(case) and case.gateway.container.exit_code == 1 and mode not in MODES
+    name = (case.family.variable("trading_mode") if case.family else None) or "TRADING_MODE"
+    mode = case.variable(name)
+    gave_up = _start_script_gave_up(case, "gnzsnz-ibc", "gnzsnz-ibcontroller") and mode not in MODES
     if not case.says("config.trading_mode_invalid") and not gave_up:
         return None
     return Proof(
         f"the trading mode {mode or '(not set)'} is refused; allowed are paper, live, both",
-        (case.quote("health", _as_set(case, "TRADING_MODE")), *case.log_quotes(1)),
+        (case.quote("health", _as_set(case, name)), *case.log_quotes(1)),
     )
 
 
@@ -92,7 +99,7 @@ def credentials_conflict(case: Case) -> Proof | None:
     # gnzsnz common.sh:45-61: set and not empty, both: exit code 1
     names = case.gateway.container.environment
     twice = [name for name in names if case.variable(name) and case.variable(f"{name}_FILE")]
-    gave_up = case.family is not None and _not_up(case) and case.gateway.container.exit_code == 1 and bool(twice)
+    gave_up = _start_script_gave_up(case, "gnzsnz-ibc", "ibg-controller") and bool(twice)
     if not case.says("config.credentials_conflict") and not gave_up:
         return None
     words = ", ".join(f"{name} and {name}_FILE" for name in twice) or "a variable and its _FILE variant"
@@ -175,7 +182,8 @@ def credentials_missing(case: Case) -> Proof | None:
 def heap_invalid(case: Case) -> Proof | None:
     # gnzsnz common.sh:131-141: appended to -Xmx with an m
     heap = case.variable("JAVA_HEAP_SIZE")
-    refused = _not_up(case) and case.family is not None and bool(heap) and not re.fullmatch(r"\d+", heap)
+    read = case.family is not None and case.family.variable("java_heap_mb") == "JAVA_HEAP_SIZE"
+    refused = _not_up(case) and read and bool(heap) and not re.fullmatch(r"\d+", heap)
     if not case.says("config.heap_invalid") and not refused:
         return None
     return Proof(
@@ -333,12 +341,13 @@ def account_mode_mismatch(case: Case) -> Proof | None:
 
 def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
     """Before anybody is logged in: nobody should approve a live login on a gateway that is declared paper."""
-    log_says, variable = case.setting("TradingMode", ""), case.variable("TRADING_MODE")
+    log_says, variable = case.setting("TradingMode", ""), case.trading_mode_asked
     other = log_says or variable
     declared = case.declared is not None and case.declared.trading_mode == mode
     if not declared or not case.alive or case.mode == "both" or other not in ("paper", "live") or other == mode:
         return None
-    source, name = ("log", "TradingMode") if log_says else ("health", "TRADING_MODE")
+    asked_by = case.family.variable("trading_mode") if case.family else None
+    source, name = ("log", "TradingMode") if log_says else ("health", asked_by or "TRADING_MODE")
     return Proof(
         f"declared {mode}, but it is set to log in as {other}",
         (case.quote(source, f"{name}={other}"),),
@@ -404,7 +413,7 @@ def port_bypasses_relay(case: Case) -> Proof | None:
 )
 def mode_port_mismatch(case: Case) -> Proof | None:
     endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
-    mode = case.setting("TradingMode", "TRADING_MODE") or case.mode
+    mode = case.setting("TradingMode", "") or case.trading_mode_asked or case.mode
     other_only = mode in ("paper", "live") and case.mode != "both" and bool(endpoints) and mode not in endpoints
     served = case.served and not case.api.inside
     if not case.alive or served or not (other_only or case.says("config.mode_port_mismatch")):

@@ -12,6 +12,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 #: A relay that can not bind tries again every 5 s (gnzsnz run_socat.sh:9-14); older failures are over.
 RECENT = timedelta(minutes=2)
 
+#: The relay's loop in the gnzsnz images and those built on them (gnzsnz run_socat.sh).
+RELAY_LOOP = "/home/ibgateway/scripts/run_socat.sh"
+
 
 @finding(
     "relay.port_taken",
@@ -84,6 +87,11 @@ def down(case: Case) -> Proof | None:
     relays = [process for process in case.gateway.processes if process.role == "relay"]
     own = gateway[0].port if gateway else case.inside.port
     relayed_by: dict[int | None, int] = dict(zip(case.own_ports("gateway"), case.own_ports("relay"), strict=False))
+    start_again = (
+        "Start the relay's loop again, in the background:"
+        f" docker exec -d -e API_PORT={own} -e SOCAT_PORT={relayed_by.get(own)} {{name}} {RELAY_LOOP}"
+    )
+    looped = case.family is None or case.family.build.start.startswith(RELAY_LOOP.rpartition("/")[0])
     return Proof(
         f"the gateway listens on {own}, nothing on the relay's port",
         (
@@ -95,10 +103,10 @@ def down(case: Case) -> Proof | None:
         ),
         (
             "See what runs: docker top {name}",
-            "Start the relay's loop again, in the background:"
-            f" docker exec -d -e API_PORT={own} -e SOCAT_PORT={relayed_by.get(own)} {{name}} /home/ibgateway/scripts/run_socat.sh",
+            start_again if looped else "This image starts its relay once, and has no loop that could be started again.",
             "Do not restart the container for this: it costs a full login.",
         ),
+        remedy=None if looped else "ask_person",
     )
 
 

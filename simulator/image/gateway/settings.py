@@ -46,4 +46,8 @@ def _properties(text: str) -> Iterator[tuple[str, str]]:
         stripped = line.lstrip()
         if stripped and stripped[0] not in "#!":
             name, _, value = stripped.partition("=")
-            yield name.strip(), re.sub(r"\\(.)", r"\1", value.lstrip())
+            yield name.strip(), re.sub(r"\\(?:u([0-9a-f]{4})|(.))", _unescaped, value.lstrip())
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else str(escape[2])

@@ -37,7 +37,9 @@ async def _run(java: CommandLine) -> None:
     await asyncio.sleep(pace.JVM_START)
     ini = Path(java.arguments[0])
     settings = Settings.read(ini)
-    release = RELEASES[ini.with_name("version").read_text(encoding="ascii").strip()]
+    # Beside the jar: the configuration may be anywhere.
+    version = Path(java.class_path.rpartition(":")[2]).with_name("version")
+    release = RELEASES[version.read_text(encoding="ascii").strip()]
     console.speak_as(release)
     directory = Path(java.properties["jtsConfigDir"])
     mode = settings.text("TradingMode", "live").lower()

@@ -157,3 +157,25 @@ def test_what_is_expected_is_what_the_inventory_declares() -> None:
     found = paper(environment={"TRADING_MODE": "live"})
     inside = endpoints_inside([found], [], [{"name": "gw", "trading_mode": "paper"}])
     assert {(each["endpoint"], each["expect_mode"]) for each in inside} == {("live", "paper")}
+
+
+@pytest.mark.parametrize(
+    ("family", "environment", "published", "listening", "ports"),
+    [
+        ("ibga", {"IB_LOGINTYPE": "Paper Trading"}, 4000, (9000, 4000), [(4000, 0), (9000, 0)]),
+        ("extrange", {"IBC_TradingMode": "paper"}, 8888, (4002, 8888), [(8888, 0), (4002, 0)]),
+        ("extrange", {"IBC_TradingMode": "paper"}, 8888, (7497, 8888), [(8888, 0), (7497, 0)]),
+        ("gnzsnz-ibcontroller", {"IBC_TRADING_MODE": "paper"}, 4004, (4002, 4004), [(4004, 0), (4002, 0)]),
+    ],
+    ids=["ibga", "extrange", "extrange with TWS", "gnzsnz-ibcontroller"],
+)
+def test_each_familys_own_port_and_relay_are_asked(
+    family: str, environment: dict[str, str], published: int, listening: tuple[int, int], ports: list[tuple[int, int]]
+) -> None:
+    found = paper(
+        port(published, 4002, endpoint="paper" if published == 4004 else None),
+        family={"name": family},
+        environment=environment,
+        sockets=sockets([(number, 0, 50) for number in listening]),
+    )
+    assert asked(found, answer("closed_at_open")) == ports

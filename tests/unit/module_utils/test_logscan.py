@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Bounds, Window, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
@@ -515,3 +517,24 @@ def test_an_empty_log_is_no_fault() -> None:
     gateway = of_container(Engine(b""))
     assert gateway["available"]
     assert gateway["instances"] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "labels", "family", "read"),
+    [
+        (["IBC_APP_DIR=/x", "IBC_PROGRAM=gateway"], {}, "gnzsnz-ibcontroller", False),
+        ([], {"org.opencontainers.image.description": "IB Gateway controller"}, "ibg-controller", False),
+        (["IBC_VERSION=3.22.0", "INSTALL_FILENAME=x"], {}, "extrange", True),  # IBC inside
+    ],
+)
+def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
+    environment: list[str], labels: dict[str, str], family: str, read: bool
+) -> None:
+    config = {"Env": environment, "Labels": labels}
+    inspected = {"Id": "1", "State": {"Running": True}, "HostConfig": {}, "Config": config}
+    target = Target("gw", True, True, inspected=inspected, recognition=recognise(traits(config)))
+    gateway = _container(Engine(Log().logged_in().text.encode()), 1772625660.0, Bounds(1 << 22, 50), 1e12, target)  # type: ignore[arg-type]  # a stand-in engine
+    assert gateway["family"] == family
+    assert gateway["available"] is read
+    assert bool(gateway["instances"]) is read
+    assert read or "does not read" in gateway["reason"]

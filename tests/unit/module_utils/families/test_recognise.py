@@ -7,8 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES, recognise
+
+GNZSNZ_IBC = BY_NAME["gnzsnz-ibc"]
 
 RUN = "/home/ibgateway/scripts/run.sh"
 GATEWAY = [
@@ -60,14 +62,77 @@ def test_one_mark_alone_is_said_to_be_little() -> None:
     assert recognised.because == (f"its command runs {RUN}",)
 
 
+SUCCESSOR = ["IBC_APP_DIR=/home/ibgateway/ibcontroller", "IBC_PROGRAM=gateway", "PATH=/opt/python/current/bin:/usr/bin"]
+CHECK = {"Test": ["CMD", "/home/ibgateway/scripts/healthcheck.sh"]}
+IBGA = ["/bin/sh", "-c", "/opt/ibga/manager.sh"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "family", "confidence"),
+    [
+        pytest.param(
+            config(SUCCESSOR, [RUN], Labels={DESCRIBED: "Docker image with IB Gateway and ibcontroller "}),
+            "gnzsnz-ibcontroller",
+            "high",
+            id="successor with ibcontroller",
+        ),
+        pytest.param(
+            config([*GATEWAY, *SUCCESSOR[:2]], [RUN]), "gnzsnz-ibcontroller", "low", id="successor with old variables"
+        ),
+        pytest.param(
+            config(GATEWAY, [RUN], Labels={DESCRIBED: "IB Gateway controller, no IBC"}, Healthcheck=CHECK),
+            "ibg-controller",
+            "high",
+            id="ibg-controller",
+        ),
+        pytest.param(
+            config([*GATEWAY, "CONTROLLER_HEALTH_SERVER_PORT=8080"], [RUN]), "ibg-controller", "low", id="by variable"
+        ),
+        pytest.param(config(GATEWAY, [RUN], Healthcheck=CHECK), "ibg-controller", "low", id="by health check"),
+        pytest.param(config([], None, Entrypoint=IBGA), "ibga", "low", id="ibga image"),
+        pytest.param(
+            config(["IB_LOGINTYPE=Paper Trading", "IB_LOGINTAB=IB API"], None, Entrypoint=IBGA),
+            "ibga",
+            "high",
+            id="ibga container",
+        ),
+        pytest.param(
+            config([], None, Entrypoint=["/bin/sh", "-c", ". /run/ibgw/environment; exec /opt/ibga/manager.sh"]),
+            "ibga",
+            "low",
+            id="ibga as deployed",
+        ),
+        pytest.param(
+            config(["IBC_VERSION=3.22.0", "INSTALL_FILENAME=x"], ["/start.sh"]), "extrange", "high", id="extrange"
+        ),
+        pytest.param(config(["IBC_VERSION=3.22.0"], ["/start.sh"]), "extrange", "high", id="extrange rebuilt"),
+        pytest.param(
+            config(GATEWAY, [RUN], Healthcheck={"Test": ["CMD", "/own/healthcheck.sh"]}),
+            "gnzsnz-ibc",
+            "high",
+            id="gnzsnz with a health check of somebody's own",
+        ),
+        pytest.param(
+            config([*GATEWAY, "PATH=/opt/python/current/bin"], [RUN]), "gnzsnz-ibc", "high", id="gnzsnz with a Python"
+        ),
+        pytest.param(
+            config([*GATEWAY, "TWOFACTOR_CODE=x", "USE_IBG_CONTROLLER=yes"], [RUN]),
+            "gnzsnz-ibc",
+            "high",
+            id="gnzsnz with variables that it ignores",
+        ),
+    ],
+)
+def test_each_family_is_told_from_its_neighbours(seen: dict[str, Any], family: str, confidence: str) -> None:
+    recognised = recognise(traits(seen))
+
+    assert recognised is not None
+    assert (recognised.family.name, recognised.confidence) == (family, confidence)
+
+
 @pytest.mark.parametrize(
     "seen",
     [
-        pytest.param(
-            config([*GATEWAY, "IBC_APP_DIR=/x", "IBC_PROGRAM=gateway"], [RUN]), id="successor with ibcontroller"
-        ),
-        pytest.param(config(GATEWAY, [RUN], Labels={DESCRIBED: "IB Gateway controller, no IBC"}), id="ibg-controller"),
-        pytest.param(config([*GATEWAY, "CONTROLLER_HEALTH_SERVER_PORT=8080"], [RUN]), id="ibg-controller by variable"),
         pytest.param(
             config(
                 ["TWS_MAJOR_VRSN=1019", "IBC_PATH=/root/ibc", "IBC_INI=/root/ibc/config.ini"], ["/root/scripts/run.sh"]
@@ -77,13 +142,51 @@ def test_one_mark_alone_is_said_to_be_little() -> None:
         pytest.param(
             config(["IBC_INI=/root/ibc/config.ini", "IB_GATEWAY_VERSION=10.37"], ["/root/start.sh"]), id="manhinhang"
         ),
-        pytest.param(config(["IBC_VERSION=3.22.0", "INSTALL_FILENAME=x"], ["/start.sh"]), id="extrange"),
+        pytest.param(config(["IBC_VERSION=3.19.0"], ["/root/start.sh"]), id="somebody's own image with IBC"),
+        pytest.param(config(["INSTALL_FILENAME=x"], ["/start.sh"]), id="any image with a start script"),
+        pytest.param(config(["AUTH_METHOD=totp"], None, Entrypoint=IBGA), id="ibga's derivative with other ports"),
+        pytest.param(config(["PATH=/opt/python/current/bin"], ["python"]), id="any Python"),
+        pytest.param(config([], ["/bin/healthcheck.sh"], Healthcheck={"Test": ["NONE"]}), id="no health check"),
         pytest.param(config(["PATH=/bin"], ["nginx"], Image="ghcr.io/gnzsnz/ib-gateway:stable"), id="image name alone"),
         pytest.param({}, id="says nothing"),
     ],
 )
-def test_neighbours_are_not_taken_for_it(seen: dict[str, Any]) -> None:
+def test_strangers_are_not_taken_for_a_family(seen: dict[str, Any]) -> None:
     assert recognise(traits(seen)) is None
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_answers_every_word(family: Any) -> None:
+    assert list(family.words) == list(GNZSNZ_IBC.words)
+    for word, setting in family.words.items():
+        if isinstance(setting, Lacking):
+            continue
+        assert isinstance(setting, Setting)
+        assert [name for name in setting.variables if name not in family.variables] == [], word
+        assert setting.file is None or family.variables[setting.file] == "plain"
+    assert set(family.build.images) == set(family.build.persistent) == set(family.build.environment)
+    for environment in family.build.environment.values():
+        assert [name for name in environment if name not in family.variables] == []
+
+
+@pytest.mark.parametrize(
+    ("family", "environment", "mode"),
+    [
+        ("gnzsnz-ibc", {"TRADING_MODE": "both"}, "both"),
+        ("gnzsnz-ibc", {"TRADING_MODE": "Paper"}, None),
+        ("gnzsnz-ibcontroller", {"IBC_TRADING_MODE": "live"}, "live"),
+        ("gnzsnz-ibcontroller", {"TRADING_MODE": "live"}, None),  # ignored there
+        ("ibga", {"IB_LOGINTYPE": "Paper Trading"}, "paper"),
+        ("ibga", {"IB_LOGINTYPE": "paper"}, None),  # ignored there
+        ("extrange", {"IBC_TradingMode": "live"}, "live"),
+        ("extrange", {"IBC_TRADING_MODE": "live"}, None),
+        ("ibg-controller", {}, None),
+    ],
+)
+def test_the_mode_that_a_container_asks_for_is_read_in_its_familys_words(
+    family: str, environment: dict[str, str], mode: str | None
+) -> None:
+    assert BY_NAME[family].trading_mode(environment) == mode
 
 
 @pytest.mark.parametrize(
@@ -103,10 +206,10 @@ def test_neighbours_are_not_taken_for_it(seen: dict[str, Any]) -> None:
     ],
 )
 def test_processes_have_roles(command_line: str, role: str) -> None:
-    assert FAMILIES[0].process_role(command_line) == role
+    assert GNZSNZ_IBC.process_role(command_line) == role
 
 
 def test_a_derived_gateway_still_tells_its_version() -> None:
     seen = traits(config(["IB_GATEWAY_VERSION=10.45.1j", "TWS_MAJOR_VRSN=10.45.1j"]))
-    assert FAMILIES[0].generation(seen.environment) == "10.45.1j"
-    assert FAMILIES[0].generation({}) is None
+    assert GNZSNZ_IBC.generation(seen.environment) == "10.45.1j"
+    assert GNZSNZ_IBC.generation({}) is None

@@ -1,0 +1,138 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""extrange/ibkr-docker: IBC with each key of its config.ini as a variable.
+
+Sources are cited as ``E:`` (extrange/ibkr-docker @c0bc93b) and ``B:`` (IbcAlpha/IBC @2fee90c).
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    Build,
+    Family,
+    Lacking,
+    Port,
+    Setting,
+    Traits,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SECRETS, SETTINGS
+
+
+def _marks(traits: Traits) -> tuple[str, ...]:
+    baked = [f"environment has {name}" for name in ("IBC_VERSION", "INSTALL_FILENAME") if name in traits.environment]
+    started = bool(re.search(r"(^|\s)/start\.sh\b", traits.command))  # other images start /root/start.sh
+    if "IBC_VERSION" not in traits.environment or len(baked) + started < 2:
+        return ()
+    return (*baked, *(["its command runs /start.sh"] if started else []))
+
+
+def _generation(_environment: Mapping[str, str]) -> str | None:
+    return None  # its variables name the version of IBC, not the gateway's
+
+
+FAMILY = Family(
+    name="extrange",
+    controller="ibc",
+    marks=_marks,
+    generation=_generation,
+    ports={  # E:start.sh:24-52
+        4001: Port("gateway", "live", "gateway"),
+        4002: Port("gateway", "paper", "gateway"),
+        7496: Port("gateway", "live", "tws"),
+        7497: Port("gateway", "paper", "tws"),
+        8888: Port("relay"),
+        6080: Port("vnc"),
+    },
+    processes=(
+        (re.compile(r"\bibcalpha\.ibc\.Ibc(Gateway|Tws)\b"), "gateway"),
+        (re.compile(r"^(\S*/)?socat\b.*\bTCP-LISTEN\b"), "relay"),
+        (re.compile(r"/ibcstart\.sh\b|/start\.sh\b"), "controller"),
+        (re.compile(r"^(\S*/)?(Xvnc|openbox)\b"), "display"),
+        (re.compile(r"\bnovnc_proxy\b|\bwebsockify\b"), "vnc"),
+    ),
+    user=(0, 0),
+    start_seconds=120,
+    variables={  # E:README.md:98-115
+        "USERNAME": "user",
+        "PASSWORD": "secret",
+        **{f"IBC_{key}": kind for key, kind in SECRETS.items()},
+        **dict.fromkeys(
+            (
+                "GATEWAY_OR_TWS",
+                "TWOFA_TIMEOUT_ACTION",
+                "TWS_SETTINGS_PATH",
+                "TZ",
+                "IBC_VERSION",
+                "INSTALL_FILENAME",
+                *(f"IBC_{key}" for key in SETTINGS if key not in SECRETS),
+            ),
+            "plain",
+        ),
+    },
+    # The start script hands over to IBC's, so that their codes pass through (E:start.sh:64).
+    exit_codes=GNZSNZ_IBC.exit_codes,
+    exit_problems=GNZSNZ_IBC.exit_problems,
+    words={
+        "user": Setting(("USERNAME",)),
+        "password": Setting(("PASSWORD",)),
+        "paper_user": Lacking("it runs one trading mode"),
+        "paper_password": Lacking("it runs one trading mode"),
+        "totp_key": Lacking("IBC never types a code"),
+        "vnc_password": Lacking("its screen takes no password"),  # E:start.sh:9, SecurityTypes None
+        "rdp_password": Lacking("its screen takes no password"),
+        "program": Setting(("GATEWAY_OR_TWS",), choices={"gateway": "gateway", "tws": "tws"}),
+        "trading_mode": Setting(
+            ("IBC_TradingMode",), choices={"paper": "paper", "live": "live"}, lacking="it runs one trading mode"
+        ),
+        "second_factor": Setting(choices={"push": "", "none": ""}, lacking="IBC never types a code"),
+        "second_factor_device": Setting(("IBC_SecondFactorDevice",)),
+        "second_factor_timeout_action": Setting(
+            ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
+        ),
+        "relogin_after_second_factor_timeout": Setting(
+            ("IBC_ReloginAfterSecondFactorAuthenticationTimeout",), form=yes_no
+        ),
+        "existing_session": Setting(
+            ("IBC_ExistingSessionDetectedAction",),
+            choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
+        ),
+        "daily_restart": Setting(("IBC_AutoRestartTime",), form=clock_12h),
+        "daily_logoff": Setting(("IBC_AutoLogoffTime",), form=clock_12h),
+        "weekly_cold_restart": Setting(("IBC_ColdRestartTime",)),
+        "read_only_api": Setting(("IBC_ReadOnlyApi",), form=yes_no),
+        "time_zone": Setting(("TZ",)),
+        "accept_incoming": Setting(
+            ("IBC_AcceptIncomingConnectionAction",), choices={one: one for one in ("accept", "reject", "manual")}
+        ),
+        "master_client_id": Setting(("IBC_OverrideTwsMasterClientID",)),
+        "java_heap_mb": Lacking("it has no such setting"),
+        "controller_settings": Setting(),
+    },
+    build=Build(
+        images={"gateway": "ghcr.io/extrange/ibkr:stable", "tws": "ghcr.io/extrange/ibkr:stable"},
+        start="/start.sh",
+        persistent={"gateway": ("/root/tws_settings",), "tws": ("/root/tws_settings",)},
+        restart_policy="unless-stopped",
+        environment={
+            # The command server makes a session-keeping restart possible; other addresses are refused (B:CommandServer.java:179).
+            program: {
+                "TWS_SETTINGS_PATH": "/root/tws_settings",
+                "IBC_CommandServerPort": "7462",
+                "IBC_BindAddress": "127.0.0.1",
+                "IBC_AcceptNonBrokerageAccountWarning": "yes",
+            }
+            for program in ("gateway", "tws")
+        },
+        caveats=(
+            "it prints the password in its log at every start and holds it in the arguments of a process; gnzsnz-ibc does not",
+            "its screen has no password: every container of its network reaches it",
+        ),
+    ),
+)

@@ -1,0 +1,144 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""code-hustler-ft3d/ibg-controller: built on the gnzsnz image, with a controller of its own in the place of IBC.
+
+Sources are cited as ``C:`` (code-hustler-ft3d/ibg-controller, image @533b698, controller 0.12.0 @13422e4).
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    Build,
+    Family,
+    Lacking,
+    Setting,
+    Traits,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_afternoon, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+
+_HEALTH_CHECK = "/home/ibgateway/scripts/healthcheck.sh"
+_DEVICES = {"push": "IB Key", "totp": "Mobile Authenticator app"}  # C: TWOFA_DEVICE and its default since 0.7
+
+
+def _marks(traits: Traits) -> tuple[str, ...]:
+    found = []
+    description = traits.labels.get("org.opencontainers.image.description", "")
+    if description.startswith("IB Gateway controller"):
+        found.append(f"its image is described as {description.strip()!r}")
+    if "CONTROLLER_HEALTH_SERVER_PORT" in traits.environment:  # C:Dockerfile
+        found.append("environment has CONTROLLER_HEALTH_SERVER_PORT")
+    if _HEALTH_CHECK in traits.healthcheck:  # C:Dockerfile:68
+        found.append(f"its health check runs {_HEALTH_CHECK}")
+    return tuple(found)
+
+
+def _generation(environment: Mapping[str, str]) -> str | None:
+    return environment.get("IB_GATEWAY_VERSION") or environment.get("TWS_MAJOR_VRSN") or None
+
+
+FAMILY = Family(
+    name="ibg-controller",
+    controller="ibg-controller",
+    marks=_marks,
+    generation=_generation,
+    ports={  # as the image that it is built on
+        number: port for number, port in GNZSNZ_IBC.ports.items() if port.program == "gateway"
+    },
+    processes=(
+        (re.compile(r"^(\S*/)?java\b.*\b(ibgateway|twslaunch|jts)", re.IGNORECASE), "gateway"),
+        (re.compile(r"/gateway_controller\.py\b"), "controller"),  # C:docker/run.sh
+        *GNZSNZ_IBC.processes,
+    ),
+    user=(1000, 1000),
+    # The image's own health check grants 180 s (C:Dockerfile:68).
+    start_seconds=180,
+    variables={
+        **{name: kind for name, kind in GNZSNZ_IBC.variables.items() if not name.startswith("PASSWD")},
+        **dict.fromkeys(("TWOFACTOR_CODE", "CONTROLLER_COMMAND_SERVER_AUTH_TOKEN"), "secret"),
+        **dict.fromkeys(
+            (
+                "USE_IBG_CONTROLLER",
+                "USE_PYATSPI2_CONTROLLER",
+                "TWOFACTOR_CODE_FILE",
+                "AUTO_RESTART_ADOPT",
+                "AUTO_RESTART_ADOPT_TIMEOUT_SECONDS",
+                "TWS_SERVER",
+                "TWS_SERVER_PAPER",
+                "PASSKEY_AUTHENTICATE",
+                "CONTROLLER_HEALTH_SERVER_PORT",
+                "CONTROLLER_HEALTH_SERVER_HOST",
+                "CONTROLLER_COMMAND_SERVER_PORT",
+                "CONTROLLER_COMMAND_SERVER_HOST",
+                "CONTROLLER_DEBUG",
+                "CONTROLLER_SCRIPTS",
+                "CCP_COOLDOWN_SECONDS",
+                "CCP_LOCKOUT_MAX_JVM_RESTARTS",
+                "CLEAN_LOGOUT_TIMEOUT_SECONDS",
+                "JVM_TEARDOWN_GRACE_SECONDS",
+                "DUAL_MODE_STAGGER_SECONDS",
+                "GATEWAY_WARM_STATE",
+            ),
+            "plain",
+        ),
+    },
+    exit_codes={  # C: exit codes
+        0: "stopped on request",
+        1: "the controller gave up: no login window, throttled, API port never opened, or second factor failed",
+        2: "credentials are missing, or the TOTP key is not valid base32",
+        3: "the second factor timed out, and the controller was told to exit",
+        4: "the restart after a second factor that timed out failed",
+    },
+    exit_problems={},
+    words={
+        "user": Setting(("TWS_USERID",)),
+        "password": Setting(("TWS_PASSWORD",), file="TWS_PASSWORD_FILE"),
+        "paper_user": Setting(("TWS_USERID_PAPER",)),
+        "paper_password": Setting(("TWS_PASSWORD_PAPER",), file="TWS_PASSWORD_PAPER_FILE"),
+        "totp_key": Setting(("TWOFACTOR_CODE",), file="TWOFACTOR_CODE_FILE"),
+        "vnc_password": Setting(("VNC_SERVER_PASSWORD",), file="VNC_SERVER_PASSWORD_FILE"),
+        "rdp_password": Lacking("there is no TWS image of it"),
+        "program": Setting(choices={"gateway": ""}, lacking="there is no TWS image of it"),
+        "trading_mode": Setting(("TRADING_MODE",), choices={"paper": "paper", "live": "live", "both": "both"}),
+        "second_factor": Setting(("TWOFA_DEVICE",), choices={**_DEVICES, "none": ""}),
+        "second_factor_device": Setting(("TWOFA_DEVICE",)),
+        "second_factor_timeout_action": Setting(
+            ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
+        ),
+        "relogin_after_second_factor_timeout": Setting(("RELOGIN_AFTER_TWOFA_TIMEOUT",), form=yes_no),
+        "existing_session": Setting(
+            ("EXISTING_SESSION_DETECTED_ACTION",),
+            choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
+        ),
+        "daily_restart": Setting(("AUTO_RESTART_TIME",), form=clock_afternoon),  # C: ALERT_CONFIG_NOT_APPLIED
+        "daily_logoff": Setting(("AUTO_LOGOFF_TIME",), form=clock_afternoon),
+        "weekly_cold_restart": Lacking("TWS_COLD_RESTART is a switch with another meaning there"),
+        "read_only_api": Setting(("READ_ONLY_API",), form=yes_no),
+        "time_zone": Setting(("TZ", "TIME_ZONE")),
+        "accept_incoming": Lacking("it always takes clients of its own loopback and asks about no other"),
+        "master_client_id": Setting(("TWS_MASTER_CLIENT_ID",)),
+        "java_heap_mb": Setting(("JAVA_HEAP_SIZE",)),
+        "controller_settings": Lacking("it reads no config.ini"),
+    },
+    build=Build(
+        images={"gateway": "ghcr.io/code-hustler-ft3d/ibg-controller:0.12.1"},
+        start="/home/ibgateway/scripts/run.sh",
+        persistent={"gateway": ("/home/ibgateway/tws_settings{instance}",)},
+        # Its own advice, on-failure, does not bring it back after an orderly reboot, where it ends with 0.
+        restart_policy="unless-stopped",
+        environment={
+            # Without the switch this image runs IBC (C:docker/run.sh).
+            "gateway": {"USE_IBG_CONTROLLER": "yes", "TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings"}
+        },
+        tells_login=True,  # C: /health is 200 only when logged in and monitoring
+        caveats=(
+            "a session-keeping restart on demand does not exist with ibg-controller: its RESTART is a full login",
+            "a tool that restarts unhealthy containers defeats its protection against throttled logins",
+        ),
+    ),
+)

@@ -1,0 +1,106 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What does not go together, in one gateway and among several."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import endpoints, heaps, host_ports
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
+
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
+BESIDE_HEAPS = 384
+
+
+def check_gateway(gateway: Described) -> None:
+    """Refuse words of one gateway that contradict each other."""
+    words = gateway.words
+    if words["daily_restart"] and words["daily_logoff"]:
+        raise gateway.refuse(
+            "daily_logoff",
+            f"a daily restart, at {words['daily_restart']}, goes before it; set daily_restart to '' where it is to log off",
+        )
+    if words["weekly_cold_restart"]:
+        _check_cold_restart(gateway)
+    if not ipaddress.ip_address(words["bind_address"]).is_loopback and not words["expose"]:
+        raise gateway.refuse(
+            "bind_address",
+            "the API has no password, so that whoever reaches this address can trade; set expose to true where that is meant",
+        )
+    if gateway.expect_orders and words["read_only_api"]:
+        raise gateway.refuse(
+            "read_only_api", "expect_orders is true, and every order would be refused; set it to false"
+        )
+    least = heaps(gateway) + BESIDE_HEAPS
+    if words["memory_mb"] and words["memory_mb"] < least:
+        raise gateway.refuse(
+            "memory_mb",
+            f"a Java heap of {heaps(gateway)} MB and what runs beside it need {least} MB at the least; leave it out for"
+            " twice the heap",
+        )
+    for name in words["ports"]:
+        if name not in (*endpoints(gateway), "vnc"):
+            raise gateway.refuse("ports", f"its trading_mode is {words['trading_mode']}, so that nothing serves {name}")
+
+
+def _check_cold_restart(gateway: Described) -> None:
+    """Before 01:00 in New York it would be undone by the forced login (IBC config.ini:612-643)."""
+    hour, minute = (int(part) for part in gateway.words["weekly_cold_restart"].split(":"))
+    try:
+        here, there = ZoneInfo(gateway.words["time_zone"]), ZoneInfo("America/New_York")
+    except ZoneInfoNotFoundError:  # a controller without time zone data
+        return
+    for month, day in ((1, 4), (7, 5)):  # two Sundays: winter and summer time
+        moment = datetime(2026, month, day, hour, minute, tzinfo=here).astimezone(there)
+        if (moment.day, moment.hour) < (day, 1):
+            raise gateway.refuse(
+                "weekly_cold_restart",
+                f"on Sundays in {gateway.words['time_zone']} that is before 01:00 in New York, when IBKR ends all sessions;"
+                " choose a later time",
+            )
+
+
+def check_together(gateways: Iterable[Described]) -> None:
+    """Refuse gateways of one machine that would take a port or a directory from each other."""
+    directories: dict[str, Described] = {}
+    ports: list[tuple[int, str, str, Described]] = []
+    for gateway in gateways:
+        other = directories.setdefault(settings_dir(gateway), gateway)
+        if other is not gateway:  # IBC deletes saved sessions when it finds two (ibcstart.sh:379-402)
+            raise gateway.refuse("settings_dir", f"{other} has the same; each gateway needs its own")
+        address = gateway.words["bind_address"]
+        for name, port in host_ports(gateway).items():
+            for taken, at, taken_for, by in ports:
+                if port == taken and _meet(address, at):
+                    free = next(one for one in range(port, 65536) if one not in {each[0] for each in ports})
+                    raise Misuse(
+                        f"{gateway} has the port {port} for {name}, which {by} has for {taken_for}; give it another in ports,"
+                        f" like {{{name}: {free}}}"
+                    )
+            ports.append((port, address, name, gateway))
+
+
+def _meet(one: str, other: str) -> bool:
+    return one == other or any(ipaddress.ip_address(address).is_unspecified for address in (one, other))
+
+
+def check_users(fleet: Iterable[tuple[Described, Any]]) -> None:
+    """Refuse two gateways, each with its secrets, that log in as the same user in the same mode: one session per user."""
+    seen: dict[tuple[str, str], Described] = {}
+    for gateway, given in fleet:
+        for endpoint in endpoints(gateway):
+            user = given.get(secret_of(gateway, endpoint, "user")) if isinstance(given, Mapping) else None
+            other = seen.setdefault((str(user).lower(), endpoint), gateway) if user else gateway
+            if other is not gateway:
+                raise Misuse(
+                    f"{other} and {gateway} log in as the same user in mode {endpoint}, so that each would end the other's"
+                    " session; give each its own user"
+                )

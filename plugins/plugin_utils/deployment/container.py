@@ -1,0 +1,120 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The container of a gateway, as `community.docker.docker_container` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import PRIVATE, Family
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
+
+#: Ports of the machine where nobody says others: those that clients expect.
+USUAL_PORTS = {"live": 4001, "paper": 4002, "vnc": 5900}
+
+#: A clean logout takes up to 45 s; a kill can leave the session held at IBKR (ibg-controller README.md).
+STOP_TIMEOUT = 90
+
+#: The hello of an API client, and whether an answer begins within 5 s; `\011` is the length of the version range. A gateway listens
+#: only once it is logged in. The connection is closed before it becomes a client's.
+HELLO = (
+    "for port in {ports}; do"
+    r" (exec 3<>/dev/tcp/127.0.0.1/$port && printf 'API\0\0\0\0\011v100..187' >&3"
+    r""" && [ -n "$(timeout 5 head -c 5 <&3 | tr -d '\0')" ])"""
+    ' || {{ echo "no answer of the API on port $port: not logged in, or hung"; exit 1; }};'
+    " done"
+)
+
+
+def endpoints(gateway: Described) -> tuple[str, ...]:
+    """The trading modes that run in a gateway's container."""
+    mode = gateway.words["trading_mode"]
+    return ("live", "paper") if mode == "both" else (mode,)
+
+
+def heaps(gateway: Described) -> int:
+    """The Java heaps of all its instances, in megabytes."""
+    return int(gateway.words["java_heap_mb"]) * len(endpoints(gateway))
+
+
+def host_ports(gateway: Described) -> dict[str, int]:
+    """The ports of the machine by what they serve: an endpoint, or the screen."""
+    names = (*endpoints(gateway), *(["vnc"] if gateway.words["vnc"] else []))
+    return {name: gateway.words["ports"].get(name, USUAL_PORTS[name]) for name in names}
+
+
+def image(gateway: Described, family: Family) -> str:
+    """The reference of its image: its own, else the family's."""
+    return gateway.words["image"] or family.build.images[gateway.words["program"]]
+
+
+def container(
+    gateway: Described,
+    family: Family,
+    environment: Mapping[str, str],
+    mounts: Sequence[Mapping[str, Any]],
+    sourced: bool,
+) -> dict[str, Any]:
+    """The container; `sourced` tells that some of its variables are in a file that its start has to read."""
+    words, tws = gateway.words, gateway.words["program"] == "tws"
+    return {
+        "name": gateway.name,
+        "image": image(gateway, family),
+        "pull": words["pull"],
+        "entrypoint": _entrypoint(family) if sourced else None,
+        "env": dict(environment),
+        "mounts": list(mounts),
+        "published_ports": _published(gateway, family),
+        "networks": [{"name": words["network"]}] if words["network"] else [],
+        "ulimits": [f"nofile:{words['open_files']}:{words['open_files']}"],
+        "memory": f"{words['memory_mb'] or 2 * heaps(gateway)}M",
+        # The desktop of the TWS image (gnzsnz tws-docker-compose.yml).
+        "shm_size": "1G" if tws else None,
+        "security_opts": ["seccomp=unconfined"] if tws else [],
+        "stop_timeout": STOP_TIMEOUT,
+        "restart_policy": family.build.restart_policy,
+        "labels": {"ibgw.ops.family": family.name, "ibgw.ops.trading_mode": words["trading_mode"]},
+        "log_driver": "json-file",
+        "log_options": {"max-size": words["log_max_size"], "max-file": str(words["log_max_files"])},
+        "healthcheck": _healthcheck(gateway, family),
+    }
+
+
+def _entrypoint(family: Family) -> list[str]:
+    """The image's own start, after variables that must not stand in `docker inspect`."""
+    return ["/bin/sh", "-c", f"set -a; . {PRIVATE}/environment; set +a; exec {family.build.start}"]
+
+
+def _inside(gateway: Described, family: Family, role: str, name: str) -> int:
+    """The container's port of a role for what `name` says: an endpoint, or the screen."""
+    return next(
+        number
+        for number, port in family.ports.items()
+        if port.role == role
+        and port.program in (gateway.words["program"], None)
+        and (role == "vnc" or port.endpoint in (name, None))
+    )
+
+
+def _published(gateway: Described, family: Family) -> list[str]:
+    address = gateway.words["bind_address"]
+    address = f"[{address}]" if ":" in address else address
+    return [
+        f"{address}:{port}:{_inside(gateway, family, 'vnc' if name == 'vnc' else 'relay', name)}/tcp"
+        for name, port in host_ports(gateway).items()
+    ]
+
+
+def _healthcheck(gateway: Described, family: Family) -> dict[str, Any] | None:
+    """A check that knows the login; Docker shows it and restarts nothing for it. None keeps the image's own."""
+    if family.build.tells_login:
+        return None
+    ports = [str(_inside(gateway, family, "gateway", endpoint)) for endpoint in endpoints(gateway)]
+    return {
+        "test": ["CMD", "/bin/bash", "-c", HELLO.format(ports=" ".join(ports))],
+        "interval": "60s",
+        "timeout": "15s",
+        "retries": 3,
+        "start_period": f"{family.start_seconds}s",
+    }

@@ -1,0 +1,213 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A gateway's words in the names and forms of its image, by the table of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Lacking, Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SECRETS, SETTINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS, Described
+
+#: Keys of IBC's configuration that the role sets itself, and why.
+OWN_KEYS = {
+    "TradingMode": "the word trading_mode sets it",
+    "CommandServerPort": "the role sets it, so that a session-keeping restart is possible",
+    "BindAddress": "the role keeps the command server on loopback",
+    "ControlFrom": "the role keeps the command server on loopback",
+    "IbDir": "it would keep the gateway from resuming its session",  # IBC config.ini:267
+    "OverrideTwsApiPort": "relay and probes know the image's own port",
+}
+
+#: Variables of the gnzsnz image that a configuration of one's own makes ineffective, and that no word stands for
+#: (gnzsnz config.ini.tmpl).
+CONFIGURED_VARIABLES = {
+    "ALLOW_BLIND_TRADING": "AllowBlindTrading",
+    "BYPASS_WARNING": "BypassOrderPrecautions",
+    "SAVE_TWS_SETTINGS": "SaveTwsSettingsAt",
+    "TWOFA_EXIT_INTERVAL": "SecondFactorAuthenticationExitInterval",
+}
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What the words become: variables of the container, and keys of the controller's configuration file."""
+
+    environment: dict[str, str]
+    configuration: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def able(word: str, value: Any = None) -> str:
+    """Names of the families that can do a word, or one value of it."""
+    names = [family.name for family in FAMILIES if _can(family, word, value)]
+    return " and ".join(names) if names else "no family"
+
+
+def _can(family: Family, word: str, value: Any) -> bool:
+    setting = family.words[word]
+    if isinstance(setting, Lacking):
+        return False
+    try:
+        return (
+            value in setting.choices if setting.choices is not None and value is not None else _formed(setting, value)
+        )
+    except ValueError:
+        return False
+
+
+def _formed(setting: Setting, value: Any) -> bool:
+    if value is not None:
+        setting.form(value)
+    return True
+
+
+def translate(gateway: Described) -> Translation:
+    """The gateway's words as its family wants them; raises `Misuse` for what the family can not do."""
+    family = BY_NAME[gateway.words["family"]]
+    environment: dict[str, str] = {}
+    configuration: dict[str, str] = {}
+    for setting, text in _texts(gateway, family):
+        if setting.key:
+            configuration[setting.key] = text
+        else:
+            environment.update(dict.fromkeys(setting.variables, text))
+    passed, configured = _controller_settings(gateway, family)
+    more, warnings = _variables(gateway, family)
+    return Translation(
+        {**dict(family.build.environment[gateway.words["program"]]), **environment, **passed, **more},
+        {**configuration, **configured},
+        tuple(warnings),
+    )
+
+
+def _texts(gateway: Described, family: Family) -> Iterator[tuple[Setting, str]]:
+    for word, setting in family.words.items():
+        if word not in WORDS or word == "controller_settings":
+            continue
+        value = gateway.words[word]
+        text = _text(gateway, family, word, setting, value)
+        if text and isinstance(setting, Setting):
+            yield setting, text
+
+
+def _text(gateway: Described, family: Family, word: str, setting: Setting | Lacking, value: Any) -> str:
+    """One word as the family wants it; empty where there is nothing to set."""
+    if isinstance(setting, Lacking):
+        if value == WORDS[word].default:
+            return ""
+        raise _unable(gateway, family, word, setting.reason)
+    if value in ("", None):
+        if setting.required:
+            raise _unable(gateway, family, word, setting.lacking)
+        return ""
+    if setting.choices is not None:
+        if value not in setting.choices:
+            raise _unable(gateway, family, word, setting.lacking)
+        return setting.choices[value]
+    try:
+        return setting.form(value)
+    except ValueError as reason:
+        raise _unable(gateway, family, word, str(reason)) from None
+
+
+def _unable(gateway: Described, family: Family, word: str, reason: str) -> Misuse:
+    return gateway.refuse(word, f"{family.name} can not do that: {reason}; {able(word, gateway.words[word])} can")
+
+
+def _controller_settings(gateway: Described, family: Family) -> tuple[dict[str, str], dict[str, str]]:
+    """Further keys of IBC's configuration, as variables or as lines of the file."""
+    given: Mapping[str, str] = gateway.words["controller_settings"]
+    if not given:
+        return {}, {}
+    lacking = family.words["controller_settings"]
+    if isinstance(lacking, Lacking):
+        raise Misuse(
+            f"controller_settings of {gateway} are given, but {family.name} has none: {lacking.reason};"
+            f" {able('controller_settings')} can"
+        )
+    for key in given:
+        if key not in SETTINGS:
+            near = get_close_matches(key, SETTINGS, 1)
+            raise _setting_refused(gateway, key, f"IBC has no such key{f'; the nearest is {near[0]}' if near else ''}")
+        if key in SECRETS:
+            raise _setting_refused(gateway, key, "secrets are given in gateway_secrets")
+        word = _word_of_key(key)
+        if word or key in OWN_KEYS:
+            raise _setting_refused(gateway, key, f"the word {word} sets it" if word else OWN_KEYS[key])
+        if "\\" in given[key] and not family.configured:  # extrange README.md:98-115
+            raise _setting_refused(gateway, key, f"{family.name} takes no backslash")
+    if family.configured:
+        return {}, dict(given)
+    return {f"IBC_{key}": value for key, value in given.items()}, {}
+
+
+def _setting_refused(gateway: Described, key: str, why: str) -> Misuse:
+    return Misuse(f"controller_settings of {gateway} has {key}; {why}")
+
+
+def _word_of_key(key: str) -> str | None:
+    words = BY_NAME["gnzsnz-ibc"].words.items()
+    return next((word for word, setting in words if isinstance(setting, Setting) and setting.key == key), None)
+
+
+def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list[str]]:
+    """Raw variables, which pass where nothing else stands for them."""
+    warnings = []
+    for name, _value in gateway.words["variables"].items():
+        word = _word_of(family, name)
+        if name.endswith("_FILE") and name in family.variables or family.variables.get(name, "plain") == "secret":
+            raise _variable_refused(
+                gateway, name, "secrets are given in gateway_secrets and reach the gateway as files"
+            )
+        if word:
+            raise _variable_refused(gateway, name, _instead(word))
+        if name in family.build.environment[gateway.words["program"]]:
+            raise _variable_refused(gateway, name, "the role sets it itself")
+        if family.configured and name in CONFIGURED_VARIABLES:
+            key = CONFIGURED_VARIABLES[name]
+            raise _variable_refused(
+                gateway,
+                name,
+                f"the configuration that the role writes makes it ineffective; use controller_settings: {key}",
+            )
+        if name in family.variables:
+            continue
+        others = [other for other in FAMILIES if name in other.variables]
+        if others:
+            raise _variable_refused(gateway, name, _foreign(family, others[0], name))
+        near = get_close_matches(name, family.variables, 1, 0.85)
+        if near:
+            raise _variable_refused(gateway, name, f"{family.name} has no such variable; the nearest is {near[0]}")
+        warnings.append(
+            f"variables of {gateway} has {name}, which is in no list of {family.name}; images ignore what they do not know"
+        )
+    return dict(gateway.words["variables"]), warnings
+
+
+def _foreign(family: Family, other: Family, name: str) -> str:
+    word = _word_of(other, name)
+    here = f"; {_instead(word)}" if word and not isinstance(family.words[word], Lacking) else ""
+    return f"it is a variable of {other.name}, which {family.name} ignores{here}"
+
+
+def _instead(word: str) -> str:
+    secret = "vnc_password" if word == "rdp_password" else word
+    return f"use the word {word}" if word in WORDS else f"give {secret} in gateway_secrets"
+
+
+def _word_of(family: Family, name: str) -> str | None:
+    for word, setting in family.words.items():
+        if isinstance(setting, Setting) and name in (*setting.variables, setting.file):
+            return word
+    return None
+
+
+def _variable_refused(gateway: Described, name: str, why: str) -> Misuse:
+    return Misuse(f"variables of {gateway} has {name}; {why}")

@@ -1,0 +1,77 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Containers of families whose logs are not read: judged by what was seen, and by nothing that holds only for another family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge
+
+from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
+
+UNREAD = {
+    "available": False,
+    "problem": "probe.incomplete",
+    "reason": "the log of ib-gateway is of the controller ibga, which this version does not read",
+    "fix": "read it yourself (docker logs)",
+    "settings": {},
+    "window": {},
+    "history": {},
+}
+
+
+def of_family(name: str, **container: Any) -> dict[str, Any]:
+    return {
+        "gateway": {"family": {"name": name, "controller": name}},
+        "container": {"environment": {"TRADING_MODE": None, "JAVA_HEAP_SIZE": None}, **container},
+        "log": UNREAD,
+        "runs": [{"endpoint": None, "state": None, "problem": None, "evidence": [], "since": None}],
+    }
+
+
+OTHERS = ("gnzsnz-ibcontroller", "ibg-controller", "ibga")
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_an_api_that_answers_proves_it_healthy(family: str) -> None:
+    assert judge(case(**of_family(family))).status == "healthy"
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_without_a_login_it_is_not_called_healthy_and_nothing_would_restart_it(family: str) -> None:
+    judged = judge(case(**of_family(family), api=NO_BACKEND))
+    assert judged.status in ("down", "unknown")
+    assert judged.leading is not None
+    assert judged.leading.remedy in ("none", "ask_person")
+
+
+@pytest.mark.parametrize("code", ["config.trading_mode_invalid", "config.credentials_conflict", "config.heap_invalid"])
+@pytest.mark.parametrize("family", ["ibga", "extrange"])
+def test_what_only_the_gnzsnz_scripts_refuse_is_not_held_against_others(code: str, family: str) -> None:
+    environment = {"IB_PASSWORD": "<set>", "IB_PASSWORD_FILE": "/x", "JAVA_HEAP_SIZE": "1024m"}
+    changes = of_family(family, status="exited", exit_code=1, environment=environment)
+    assert findings()[code].prove(case(**changes)) is None
+
+
+def test_the_successors_own_variable_is_named() -> None:
+    changes = of_family("gnzsnz-ibcontroller", status="restarting", exit_code=1, environment={"TRADING_MODE": "live"})
+    proof = findings()["config.trading_mode_invalid"].prove(case(**changes))
+    assert proof is not None
+    assert "IBC_TRADING_MODE" in proof.evidence[0].quote
+
+
+def test_a_relay_that_its_image_starts_once_is_left_to_a_person() -> None:
+    sockets = {"listening": [{"port": 9000, "address": "127.0.0.1", "accept_queue": 0, "accept_limit": 50}]}
+    changes = of_family("ibga")
+    changes["gateway"] = {
+        **changes["gateway"],
+        "sockets": sockets,
+        "ports": [{"container_port": 4000, "host_ip": "127.0.0.1", "host_port": 4002, "role": "relay"}],
+    }
+    proof = findings()["relay.down"].prove(case(**changes, api={**NO_BACKEND, "outcome": "refused"}))
+    assert proof is not None
+    assert proof.remedy == "ask_person"
+    assert not any("run_socat" in step for step in proof.fix)
