@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: env demo demo-down test test-unit test-integration lint sanity docs docs-example clean
+.PHONY: env demo demo-down test test-unit test-integration test-molecule lint sanity docs docs-example clean
 
 env: $(VENV)/.complete
 
@@ -26,7 +26,11 @@ test-unit: env
 	$(BIN)/pytest -n 2 -q tests/unit
 
 test-integration: env
-	$(BIN)/pytest -n 4 --dist loadscope -q tests/integration
+	$(BIN)/pytest -n 4 --dist loadscope -q -m 'not servers' tests/integration
+
+# Every Molecule scenario, one after the other; those on servers with systemd are not part of `make test`.
+test-molecule: env
+	$(BIN)/pytest -q tests/integration/test_molecule.py
 
 lint: env
 	$(BIN)/ruff check .

@@ -18,7 +18,14 @@ from tests.integration.conftest import CHECKOUT
 BIN = Path(sys.executable).parent
 
 
-@pytest.mark.parametrize("scenario", sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")))
+# Those on servers with systemd take minutes each: `make test` leaves them to `make test-molecule`.
+SCENARIOS = [
+    pytest.param(path.parent.name, marks=[pytest.mark.servers] if path.with_name("prepare.yml").exists() else [])
+    for path in sorted(CHECKOUT.glob("molecule/*/molecule.yml"))
+]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(scenario: str, tmp_path: Path) -> None:
     own = {"MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path), "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
     command = [BIN / "molecule", "test", "-s", scenario]
