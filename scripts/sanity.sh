@@ -6,7 +6,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$checkout"
 ansible-galaxy collection build --output-path "$place" >/dev/null
-ansible-galaxy collection install "$place"/ibgw-ops-*.tar.gz --collections-path "$place" --offline --no-deps --force >/dev/null
+ansible-galaxy collection install "$place"/ibgw-ops-*.tar.gz --collections-path "$place" --offline --force >/dev/null
 
 # The importer ends with 0 whatever its linters say: a word of warning counts as a failure here.
 cd "$place"

@@ -125,7 +125,7 @@ def ansible(python: Path, home: Path, package: Path) -> Run:
         )
 
     # What deploy needs beside it is not here; diagnosis needs nothing.
-    installing = run("galaxy", "collection", "install", package, "--offline", "--no-deps")
+    installing = run("galaxy", "collection", "install", package, "--offline")
     assert installing.returncode == 0, installing.stdout + installing.stderr
     return run
 
