@@ -55,7 +55,7 @@ def test_what_listens_on_a_containers_loopback_is_reached_from_inside_alone(star
 )
 def test_phases_are_told_from_inside_as_from_outside(start: Start, ask: Ask, mode: str, outcome: str) -> None:
     gateway = start(mode)
-    (seen,) = ask(port=gateway.ports[mode], inside=gateway.name, timeout=4.0, retry_delay=0.01)
+    (seen,) = ask(port=gateway.ports[mode], inside=gateway.name, timeout=4.0, retry_delay=0.01, mute_wait=1.0)
     assert (seen["outcome"], seen["attempts"]) == (outcome, 1 if mode == "ssh" else 2)
 
 
