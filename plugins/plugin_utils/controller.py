@@ -1,0 +1,55 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a run of Ansible tells of itself: its inventories, its terminal, and the collection that it uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible import constants as C
+from ansible import context
+from ansible.utils.display import Display
+
+display = Display()
+
+
+def inventories() -> list[str]:
+    """What was given with -i, as one would type it here; nothing where the configuration names the inventory."""
+    given = context.CLIARGS.get("inventory") or ()
+    here = os.getcwd()
+    return [
+        os.path.relpath(source) if os.path.isabs(source) and source.startswith(here + os.sep) else source
+        for source in given
+        if source not in C.DEFAULT_HOST_LIST
+    ]
+
+
+def about_the_collection() -> dict[str, Any]:
+    """What the installed collection's manifest says of it, else the checkout's galaxy.yml."""
+    root = Path(__file__).parents[2]
+    about: dict[str, Any] = {}
+    if (root / "MANIFEST.json").exists():
+        about = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]
+    elif (root / "galaxy.yml").exists():
+        about = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))
+    return about
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 80 where there is none. Ansible's worker processes have none of their own to ask."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) >= 40 else display.columns + 1
+
+
+def encodes_marks() -> bool:
+    """Whether the output's encoding has the marks of the summary."""
+    try:
+        "√×".encode(getattr(sys.__stdout__, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

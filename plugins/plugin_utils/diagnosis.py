@@ -1,0 +1,74 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the probes' tasks registered on the hosts becomes evidence, and evidence verdicts."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
+
+#: What a task that brought no result says of itself.
+HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")
+
+
+def judged(
+    task_vars: Mapping[str, Any], plan: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime
+) -> tuple[list[Verdict], list[str]]:
+    """The verdicts on everything that was asked, and what our own code failed on."""
+    verdicts: list[Verdict] = []
+    defects: list[str] = []
+    if plan["log"]:
+        return [log_verdict(plan["log"], registered(task_vars, "logscan"), suppressions, now)], defects
+    for machine, ask in plan["machines"].items():
+        only = ask["names"] if plan["only"] else None
+        try:
+            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, suppressions, now)
+        except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
+            reason = f"{type(error).__name__}: {error}"
+            defects.append(f"{machine} could not be judged: {printable(reason)}")
+            verdicts += report.unjudged(machine, ask["names"], reason, now)
+    return verdicts, defects
+
+
+def machine_verdicts(
+    machine: str,
+    variables: Mapping[str, Any],
+    only: list[str] | None,
+    suppressions: Sequence[Suppression],
+    now: datetime,
+) -> list[Verdict]:
+    """The verdicts on one machine's gateways."""
+    return verdict.verdicts_of_machine(seen_on(machine, variables, only, now), suppressions)
+
+
+def seen_on(machine: str, variables: Mapping[str, Any], only: list[str] | None, now: datetime) -> evidence.Machine:
+    """The evidence of one machine's gateways, from what its tasks registered."""
+    gateways = plain(variables.get("gateways") or [])
+    declared = [entry["name"] for entry in gateways]
+    results = {probe: registered(variables, probe) for probe in PROBES}
+    health = results["health"].get("health")
+    if health:
+        # A name that was only searched for is nothing to report where it is not.
+        health["gateways"] = [each for each in health["gateways"] if each["exists"] or each["name"] in declared]
+    return evidence.machine(machine, {"gateways": gateways}, results, only, now)
+
+
+def log_verdict(path: str, result: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime) -> Verdict:
+    """The verdict on a saved log."""
+    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now, suppressions)
+
+
+def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
+    """What the task of a probe registered on a host: its result, or how it failed; empty where it did not run."""
+    result = variables.get(f"diagnose_{probe}") or {}
+    return {key: plain(result[key]) for key in (PROBES[probe], *HOW_A_TASK_FAILED) if key in result}
