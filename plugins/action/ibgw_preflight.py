@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 
@@ -27,6 +27,7 @@ SETTINGS = (
     "diagnose_suppress",
     "diagnose_log_path",
     "diagnose_log_as_of",
+    "diagnose_bundle",
 )
 MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
@@ -62,8 +63,11 @@ def preflight(
     suppress = [each.as_dict() for each in suppressions]
     warnings = suppression.warnings(suppressions, stamp(datetime.now(timezone.utc)))
     if settings.get("diagnose_log_path"):
-        log = _log(str(settings["diagnose_log_path"]))
-        return {"log": log, "machines": {}, "only": [], "suppress": suppress, **_warned(warnings)}
+        log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
+        return {"log": log, "bundle": None, "machines": {}, "only": [], "suppress": suppress, **_warned(warnings)}
+    if settings.get("diagnose_bundle"):
+        path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
+        return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]
     variables = {
         machine: _rendered(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
@@ -81,6 +85,7 @@ def preflight(
         inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
     return {
         "log": None,
+        "bundle": None,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},
         "only": only,
         "suppress": suppress,
@@ -140,13 +145,13 @@ def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:
     return machines
 
 
-def _log(path: str) -> str:
-    """The saved log as an absolute path on the controller."""
-    log = Path(path).expanduser().absolute()
-    if not log.is_file():
-        problem = "is not a file" if log.exists() else "does not exist"
-        raise Misuse(f"diagnose_log_path is {path!r}, which {problem} on the controller; it must be a saved log")
-    return str(log)
+def _file(setting: str, given: str, wanted: str) -> Path:
+    """A file on the controller that a setting names."""
+    path = Path(given).expanduser().absolute()
+    if not path.is_file():
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise Misuse(f"{setting} is {given!r}, which {problem} on the controller; it must be {wanted}")
+    return path
 
 
 def _seen(health: Any) -> list[str] | None:

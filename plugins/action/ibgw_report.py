@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,17 +11,15 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report, summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, report, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     encodes_marks,
     inventories,
     terminal_width,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import judged
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
-from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 display = Display()
 
@@ -48,22 +45,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
-        suppressions = [Suppression(**each) for each in plan["suppress"]]
-        in_force = [each for each in suppressions if not each.expired(stamp(now))]
-        verdicts, defects = judged(task_vars or {}, plan, in_force, now)
-        collection = about_the_collection()
-        run = report.Run(
-            machines=len(plan["machines"]) or 1,
-            generated_at=stamp(now),
-            controller=platform.node(),
-            fail_on=arguments["fail_on"],
-            version=collection.get("version"),
-            documentation=collection.get("documentation"),
-            error="; ".join(defects) or None,
-            inventories=inventories(),
-            suppressions=suppressions,
-        )
-        built = report.build(verdicts, run)
+        variables, given = task_vars or {}, inventories()
+        if plan.get("bundle"):
+            seen = bundle.load(Path(plan["bundle"]))
+            plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
+        built = report_on(variables, plan, now, arguments["fail_on"], given, about_the_collection())
         path = _write(built, arguments["report_dir"])
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
             display.display(line.text, color=line.colour)

@@ -53,7 +53,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
         "image": quote(config.get("Image") or "", limit=_TEXT),
         "image_id": inspected["Image"],
         "image_digest": image_digest,
-        "labels": _labels(config.get("Labels") or {}, known),
+        "labels": labels(config.get("Labels") or {}, known),
         "created": utc(inspected.get("Created")),
         "status": state["Status"],
         "started_at": utc(state.get("StartedAt")),
@@ -72,7 +72,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
         "nofile": _nofile(host.get("Ulimits") or ()),
         "network_mode": quote(host.get("NetworkMode") or "") or None,
         "mounts": [_mount(one) for one in inspected.get("Mounts") or ()],
-        "environment": _environment(inspected, family),
+        "environment": environment(inspected, family),
     }
 
 
@@ -137,7 +137,7 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
+def environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
     """The variables, those that the family knows first."""
     kinds = family.variables if family else {}
     given = traits(inspected["Config"]).environment
@@ -146,9 +146,9 @@ def _environment(inspected: Mapping[str, Any], family: Family | None) -> dict[st
     return _told(ordered, lambda name: kinds.get(name) == "plain")
 
 
-def _labels(labels: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
+def labels(given: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
     """The labels, those first whose value is told."""
-    ordered = sorted(labels.items(), key=lambda pair: (not pair[0].startswith(_TELLING_LABELS), pair[0]))
+    ordered = sorted(given.items(), key=lambda pair: (not pair[0].startswith(_TELLING_LABELS), pair[0]))
     return _told(ordered, lambda name: name.startswith(_TELLING_LABELS), known)
 
 

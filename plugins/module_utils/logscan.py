@@ -181,7 +181,7 @@ def _container(client: docker.DockerClient, now: float, bounds: Bounds, ends: fl
     except Unavailable as unavailable:
         return _unreadable(target.name, unavailable)
     except Exception as error:
-        return _unreadable(target.name, _no_log(target, error, engine.unavailable(error, client.api.base_url)))
+        return _unreadable(target.name, no_log(target, error, engine.unavailable(error, client.api.base_url)))
 
 
 def _tail(client: docker.DockerClient, container: Mapping[str, Any], bounds: Bounds, ends: float) -> tuple[Scan, bool]:
@@ -192,19 +192,7 @@ def _tail(client: docker.DockerClient, container: Mapping[str, Any], bounds: Bou
     while True:
         scan = Scan(bounds.max_events)
         window = Window(bounds.max_bytes)
-        # `follow` must be said: the SDK follows what it streams, and would wait for lines to come.
-        stream = _until(
-            ends,
-            client.api.logs(
-                container["Id"],
-                stdout=True,
-                stderr=True,
-                stream=True,
-                follow=False,
-                timestamps=True,
-                tail=tail if bounds.max_bytes else "all",
-            ),
-        )
+        stream = log_stream(client, container["Id"], tail if bounds.max_bytes else 0, ends)
         if not bounds.max_bytes:
             scan.read(stream)
             return scan, False
@@ -213,6 +201,15 @@ def _tail(client: docker.DockerClient, container: Mapping[str, Any], bounds: Bou
         if whole or window.overflown or scan.understood(both):
             return scan, not whole
         tail *= 4
+
+
+def log_stream(client: docker.DockerClient, container: str, tail: int, ends: float) -> Iterator[bytes]:
+    """The last `tail` lines of a container's log (0: all), stamped by the engine, as long as there is time."""
+    # `follow` must be said: the SDK follows what it streams, and would wait for lines to come.
+    stream = client.api.logs(
+        container, stdout=True, stderr=True, stream=True, follow=False, timestamps=True, tail=tail or "all"
+    )
+    return _until(ends, stream)
 
 
 def _until(ends: float, stream: Iterable[bytes]) -> Iterator[bytes]:
@@ -254,7 +251,8 @@ class Window:
             yield kept.popleft()
 
 
-def _no_log(target: Target, error: Exception, otherwise: Unavailable) -> Unavailable:
+def no_log(target: Target, error: Exception, otherwise: Unavailable) -> Unavailable:
+    """Why a container's log can not be read; `otherwise` is what the exception says of the engine."""
     driver = (((target.inspected or {}).get("HostConfig") or {}).get("LogConfig") or {}).get("Type")
     if driver == "none" or "does not support reading" in str(error):
         reason = f"the log of {target.name} can not be read: its logging driver {driver} keeps nothing on this machine"

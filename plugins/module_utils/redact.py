@@ -8,7 +8,9 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Union
 
 #: What stands for a value that is not told, and for an empty one.
 SET, EMPTY = "<set>", "<empty>"
@@ -46,7 +48,7 @@ _NAMED = rf"(?<![\w.-])(?=[\w.-]*{_SECRET_NAME})[\w.-]+"
 
 # A line of its own, whose value can hold blanks and commas; then name=value and "name: value" within a text, whose closing
 # quote may have been cut off.
-_ASSIGNED_LINE = re.compile(rf"(?i)^(\s*{_NAMED}\s*=\s*)(?=\S).+$")
+_ASSIGNED_LINE = re.compile(rf"(?i)^(\s*{_NAMED}\s*=\s*)(\S.*)$")
 _ASSIGNED = re.compile(
     rf"(?i)([\"']?{_NAMED}[\"']?\s*[=:]\s*)"
     r"(\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s\"',;}]+)"
@@ -63,6 +65,33 @@ _USER_DIRECTORY = re.compile(r"((?:-Drestart=|/))[a-p]{12,}(?![A-Za-z0-9])")
 _URL_USER = re.compile(r"(://)[^/\s:@]*:[^/\s@]*@")
 _TOTP_KEY = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Z2-7]{16,}(?![A-Za-z0-9+/_-])")
 
+#: What a rule puts in the place of what it finds.
+_Instead = Union[str, Callable[["re.Match[str]"], str]]
+
+_RULES: tuple[tuple[str, re.Pattern[str], _Instead], ...] = (
+    ("command_line", _ARGUMENTS, r"\1***"),
+    ("named_value", _ASSIGNED_LINE, r"\1***"),
+    ("named_value", _ASSIGNED, r"\1***"),
+    ("option", _OPTION, r"\1***"),
+    ("url_credentials", _URL_USER, r"\1***@"),
+    ("user_directory", _USER_DIRECTORY, r"\1***"),
+    ("totp_key", _TOTP_KEY, "***"),
+    ("account_id", _ACCOUNT, lambda found: f"{found[1]}{found[2][:2]}***{found[2][-2:]}"),
+)
+
+#: What each rule takes out, for people.
+RULES: Mapping[str, str] = {
+    "known_value": "a value that is known to be a secret or a user's name, wherever it stands",
+    "not_told": "the whole value of a variable or label that is not known to be harmless",
+    "command_line": "the arguments of a Java program, as its controller prints them",
+    "named_value": "the value beside a name that says that it is a secret or a user's name",
+    "option": "the word after an option of a command line that takes a secret",
+    "url_credentials": "user and password in a URL",
+    "user_directory": "the name of a user's settings directory, in which the gateway writes the user's name in other letters",
+    "totp_key": "a word that could be the key of a second factor",
+    "account_id": "the middle of an account id; its kind and its ends stay",
+}
+
 
 def is_secret(name: str) -> bool:
     """Whether a setting or variable called `name` holds a secret or a user name."""
@@ -71,28 +100,50 @@ def is_secret(name: str) -> bool:
 
 def printable(text: str | bytes) -> str:
     """`text` as one line of valid UTF-8 without terminal control; runs of blanks become one."""
+    return _BLANK.sub(" ", without_control(text)).strip()
+
+
+def without_control(text: str | bytes) -> str:
+    """`text` as valid UTF-8 without terminal control; blanks and ends of lines stay as they are."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
-    text = text.encode("utf-8", errors="replace").decode("utf-8")
-    return _BLANK.sub(" ", _CONTROL.sub("", text)).strip()
+    return _CONTROL.sub("", text.encode("utf-8", errors="replace").decode("utf-8"))
 
 
 def mask_account(account: str) -> str:
     """An account id with its kind and ends: ``DU1234589`` becomes ``DU12***89``."""
-    return _ACCOUNT.sub(lambda found: f"{found[1]}{found[2][:2]}***{found[2][-2:]}", account)
+    _rule, pattern, instead = _RULES[-1]
+    return pattern.sub(instead, account)
 
 
-def mask(text: str, known: Iterable[str] = ()) -> str:
-    """`text` without account ids and secrets; `known` are values (user names, passwords) to take out wherever they stand."""
+def mask(text: str, known: Iterable[str] = (), masked: Counter[str] | None = None) -> str:
+    """`text` without account ids and secrets; `known` are values (user names, passwords) to take out wherever they stand.
+
+    `masked` counts by the names of `RULES` what was taken out.
+    """
     for value in sorted((value for value in known if len(value) > 2), key=len, reverse=True):
-        text = _without_cut(text.replace(value, "***"), value)
-    text = _ARGUMENTS.sub(r"\1***", text)
-    text = _ASSIGNED.sub(r"\1***", _ASSIGNED_LINE.sub(r"\1***", text))
-    text = _OPTION.sub(r"\1***", text)
-    text = _URL_USER.sub(r"\1***@", text)
-    text = _USER_DIRECTORY.sub(r"\1***", text)
-    text = _TOTP_KEY.sub("***", text)
-    return mask_account(text)
+        cut = _without_cut(text.replace(value, "***"), value)
+        if masked is not None and cut != text:
+            masked["known_value"] += max(text.count(value), 1)
+        text = cut
+    for rule, pattern, instead in _RULES:
+        found = [one for one in pattern.finditer(text) if _instead_of(one, instead) != one[0]]
+        if found:
+            text = pattern.sub(instead, text)
+            if masked is not None:
+                masked[rule] += len(found)
+    return text
+
+
+def _instead_of(found: re.Match[str], instead: _Instead) -> str:
+    """What comes in the place of `found`: the same again where it was masked before."""
+    return found.expand(instead) if isinstance(instead, str) else instead(found)
+
+
+def secrets_in(text: str) -> set[str]:
+    """The values in one line that are secret by the name or the option before them, as they may stand elsewhere without it."""
+    found = {one[2].strip() for pattern in (_ASSIGNED_LINE, _ASSIGNED, _OPTION) for one in pattern.finditer(text)}
+    return {value.strip("\"'") for value in found} - {"", "***"}
 
 
 def _without_cut(text: str, value: str) -> str:

@@ -54,6 +54,11 @@ log:
   returned: success
   type: str
   sample: null
+bundle:
+  description: Absolute path of the evidence bundle to judge instead of machines, or null. The other keys are then as it holds them.
+  returned: success
+  type: str
+  sample: null
 machines:
   description:
     - "What each machine is asked: C(names) to ask for, C(find) whether to find other gateways too."

@@ -12,13 +12,39 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: What a task that brought no result says of itself.
 HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")
+
+
+def report_on(
+    task_vars: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    now: datetime,
+    fail_on: str,
+    inventories: Sequence[str],
+    collection: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The report on everything that was asked; `collection` is what it says of itself."""
+    suppressions = [Suppression(**each) for each in plan["suppress"]]
+    in_force = [each for each in suppressions if not each.expired(stamp(now))]
+    verdicts, defects = judged(task_vars, plan, in_force, now)
+    run = report.Run(
+        machines=len(plan["machines"]) or 1,
+        generated_at=stamp(now),
+        controller=platform.node(),
+        fail_on=fail_on,
+        version=collection.get("version"),
+        documentation=collection.get("documentation"),
+        error="; ".join(defects) or None,
+        inventories=inventories,
+        suppressions=suppressions,
+    )
+    return report.build(verdicts, run)
 
 
 def judged(

@@ -111,6 +111,8 @@ def check_settings(variables: Mapping[str, Any]) -> None:
     _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
     _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))
     _one_of("diagnose_ascii", str(variables.get("diagnose_ascii", False)).lower(), ("true", "false", "yes", "no"))
+    if variables.get("diagnose_bundle") and variables.get("diagnose_log_path"):
+        raise Misuse("diagnose_bundle and diagnose_log_path are both given; what is judged is one of them")
     as_of = variables.get("diagnose_log_as_of")
     if as_of:
         if not variables.get("diagnose_log_path"):

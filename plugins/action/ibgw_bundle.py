@@ -1,0 +1,131 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The last step of a bundle: judge what the hosts registered, and pack it with what was fetched from them."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible import __version__ as core_version
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.ibgw.ops.plugins.module_utils.collect import spellings
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+from ansible_collections.ibgw.ops.plugins.plugin_utils.bundle import Collected
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import about_the_collection, inventories
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+
+#: The tasks that bring what is collected, in their order.
+TASKS = ("bundle_place", "bundle_collected", "bundle_fetched")
+
+display = Display()
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+    """The action behind `ibgw_bundle`; its options are documented in the module of the same name."""
+
+    TRANSFERS_FILES = False
+    BYPASS_HOST_LOOP = True
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write the bundle; fails where it can not be written."""
+        result = super().run(tmp, task_vars)
+        _checked, arguments = self.validate_argument_spec(
+            argument_spec={
+                "plan": {"type": "dict", "required": True},
+                "directory": {"type": "str", "default": "bundles"},
+            }
+        )
+        now = datetime.now(timezone.utc).replace(microsecond=0)
+        plan = {key: plain(arguments["plan"])[key] for key in ("log", "machines", "only", "suppress")}
+        hostvars = (task_vars or {})["hostvars"]
+        known = spellings(value for machine in plan["machines"] for value in _secrets(hostvars[machine]))
+        masked: Counter[str] = Counter()
+        seen = bundle.evidence(hostvars, plan, now, inventories(), known, masked)
+        collection = about_the_collection()
+        # Of what is in the bundle, not of what it was made from: whoever judges it again comes to the same.
+        report = report_on({"hostvars": seen.machines}, seen.plan, now, "down", seen.inventories, collection)
+        collected = {machine: _collected(hostvars[machine]) for machine in plan["machines"]}
+        path = Path(arguments["directory"]).expanduser().absolute() / f"ibgw-bundle-{now:%Y%m%dT%H%M%SZ}.tar.gz"
+        try:
+            manifest = bundle.write(path, seen, masked, report, _versions(collection, seen, collected), collected)
+        except OSError as error:
+            reason = f"{path} could not be written: {error.strerror or error}; bundle_dir names another directory"
+            raise AnsibleActionFail(printable(reason)) from None
+        for line in said(path, manifest):
+            display.display(line)
+        return {
+            **result,
+            "changed": True,
+            "path": str(path),
+            "missing": manifest["missing"],
+            "masked": manifest["masked"],
+        }
+
+
+def _secrets(variables: Mapping[str, Any]) -> Iterator[str]:
+    """What the inventory has as secrets of a machine's gateways; nothing where it can not be read, a vault's that is shut, say."""
+    try:
+        given = plain(variables.get("gateway_secrets") or {})
+    except AnsibleError:
+        return
+    pending = [given]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (dict, list)):
+            pending += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str):
+            yield value
+
+
+def _collected(variables: Mapping[str, Any]) -> Collected:
+    """What came from a machine, or why it did not."""
+    results = {task: plain(variables.get(task) or {}) for task in TASKS}
+    result = results["bundle_collected"].get("collected") or {}
+    failed = next((each for each in results.values() if each.get("failed") or each.get("unreachable")), None)
+    problem = failed.get("msg") or "the machine did not answer" if failed else result.get("reason")
+    fetched = results["bundle_fetched"].get("dest") if not failed else None
+    return Collected(Path(fetched) if fetched else None, result, problem)
+
+
+def _versions(
+    collection: Mapping[str, Any], seen: bundle.Evidence, collected: Mapping[str, Collected]
+) -> dict[str, Any]:
+    return {
+        "controller": {
+            "collection": collection.get("version"),
+            "ansible_core": core_version,
+            "python": platform.python_version(),
+        },
+        "machines": {
+            machine: bundle.versions(variables, brought.result.get("versions"))
+            for (machine, variables), brought in zip(seen.machines.items(), collected.values(), strict=True)
+        },
+    }
+
+
+def said(path: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """What a person is told at the end."""
+    counts = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in manifest["masked"].items())
+    return [
+        "",
+        f"{path}",
+        f"  {len(manifest['files'])} files about {len(manifest['machines'])} machines; masked: {counts or 'nothing'}",
+        *(f"  missing: {_missing(each)}" for each in manifest["missing"]),
+        f"Judge it anywhere: ansible-playbook ibgw.ops.diagnose -e diagnose_bundle={path.name}",
+    ]
+
+
+def _missing(each: Mapping[str, Any]) -> str:
+    of = "/".join(filter(None, (each["machine"], each["gateway"])))
+    return f"{each['what']} of {of}: {each['reason']}"
