@@ -92,8 +92,11 @@ def _collected(variables: Mapping[str, Any]) -> Collected:
     """What came from a machine, or why it did not."""
     results = {task: plain(variables.get(task) or {}) for task in TASKS}
     result = results["bundle_collected"].get("collected") or {}
-    failed = next((each for each in results.values() if each.get("failed") or each.get("unreachable")), None)
+    looked = plain(variables.get("diagnose_health") or {})
+    failed = next((each for each in (looked, *results.values()) if each.get("failed") or each.get("unreachable")), None)
     problem = failed.get("msg") or "the machine did not answer" if failed else result.get("reason")
+    if problem is None and not result:
+        problem = (looked.get("health") or {}).get("reason") or "no container of a gateway was found"
     fetched = results["bundle_fetched"].get("dest") if not failed else None
     return Collected(Path(fetched) if fetched else None, result, problem)
 

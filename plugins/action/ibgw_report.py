@@ -12,6 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     encodes_marks,
@@ -49,6 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if plan.get("bundle"):
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
+            display.display(f"Judged as of {stamp(now)}, when the bundle was made.")
         built = report_on(variables, plan, now, arguments["fail_on"], given, about_the_collection())
         path = _write(built, arguments["report_dir"])
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):

@@ -20,6 +20,7 @@ import tarfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
@@ -94,22 +95,19 @@ def probe(
     if not 0 < log_bytes <= LOG_BYTES:
         raise Misuse(f"log_bytes is {log_bytes}; allowed are 1 to {LOG_BYTES}")
     owner = _private(directory)
-    client = engine.connect(docker_host, timeout)
-    ends = time.monotonic() + timeout
     path = os.path.join(directory, ARCHIVE)
-    try:
+    with closing(engine.connect(docker_host, timeout)) as client:
         targets = engine.gateway_containers(client, names or (), find=not names)
+    try:
         with _new_file(path, owner) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
             gateways = [
-                _gateway(Look(client, target, log_bytes, ends), f"{number}", archive)
+                _gateway(target, f"{number}", archive, docker_host, timeout, log_bytes)
                 for number, target in enumerate(targets)
             ]
         size = os.path.getsize(path)
     except OSError as error:
         fix = "make room on the machine, or keep less of each log (bundle_log_bytes)"
         raise Unavailable("probe.incomplete", f"{path} could not be written: {error.strerror or error}", fix) from error
-    finally:
-        client.close()
     return {**AVAILABLE, "archive": path, "size": size, "versions": _versions(), "gateways": gateways}
 
 
@@ -160,14 +158,26 @@ class Look:
         return traits(self.inspected.get("Config") or {}).environment
 
 
-def _gateway(look: Look, place: str, archive: tarfile.TarFile) -> dict[str, Any]:
+def _gateway(
+    target: engine.Target,
+    place: str,
+    archive: tarfile.TarFile,
+    docker_host: str | None,
+    timeout: float,
+    log_bytes: int,
+) -> dict[str, Any]:
     """Add the files about one gateway to `archive` in the directory `place`; tells what they are and what is missing."""
+    if target.inspected is None:
+        reason = target.unavailable.reason if target.unavailable else "there is no such container any more"
+        return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": reason}]}
+    # A client for each: redacting the logs of the others must not count against its time.
+    with closing(engine.connect(docker_host, timeout)) as client:
+        return _collect(Look(client, target, log_bytes, time.monotonic() + timeout), place, archive)
+
+
+def _collect(look: Look, place: str, archive: tarfile.TarFile) -> dict[str, Any]:
     files: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
-    if look.target.inspected is None:
-        gone = look.target.unavailable
-        missing.append({"what": "all", "reason": gone.reason if gone else "there is no such container any more"})
-        return {"name": look.target.name, "files": files, "missing": missing}
     look.known = known_values(look)
     kinds: tuple[tuple[str, Callable[[Look], Iterable[Part]]], ...] = (
         ("inspect", _inspect),
@@ -208,7 +218,8 @@ def known_values(look: Look) -> frozenset[str]:
     """The secrets and user names that this machine knows of a container, as they may be spelt in any text about it."""
     config = look.inspected.get("Config") or {}
     values = set(container.secrets(look.inspected, look.family))
-    values |= {value for name, value in (config.get("Labels") or {}).items() if is_secret(name)}
+    for name, value in (config.get("Labels") or {}).items():
+        values |= {value} if is_secret(name) else secrets_in(value)
     for command in (config.get("Entrypoint"), config.get("Cmd"), look.inspected.get("Args")):
         words = list(command or ())
         values |= {word for word, hidden in zip(words, hidden_words(words)) if hidden}

@@ -148,6 +148,8 @@ def secrets_in(text: str) -> set[str]:
 
 def _without_cut(text: str, value: str) -> str:
     """`text` without the beginning of `value` at its end: the text may have been cut there."""
+    if value[:4] not in text[-len(value) :]:
+        return text
     for length in range(min(len(value) - 1, len(text)), 3, -1):
         if text.endswith(value[:length]):
             return text[:-length] + "***"

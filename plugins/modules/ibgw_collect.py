@@ -35,6 +35,7 @@ options:
     type: int
     default: 4194304
   timeout:
+    description: Seconds that the engine may take for each gateway.
     default: 60
 attributes:
   idempotent:
