@@ -10,16 +10,34 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, STATUSES, Finding, findings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCHEMA = DOCS / "report.schema.json"
 EXAMPLE = DOCS / "report.example.json"
+BUNDLE_SCHEMA = DOCS / "bundle.schema.json"
 
 GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 GENERATED_FROM_SCHEMA = (
     "<!-- Generated from report.schema.json and report.example.json by `make docs`: change it there. -->"
 )
+GENERATED_FROM_BUNDLE_SCHEMA = "<!-- Generated from bundle.schema.json by `make docs`: change it there. -->"
+
+#: What is in a bundle, beside its manifest.
+BUNDLE_FILES = """\
+| file | what it is |
+|---|---|
+| `manifest.json` | what is in it, what was taken out by which rule, and what could not be had and why |
+| `report.json` | [the report](report.md) on what is in it |
+| `evidence.json` | what it is judged from: inventory, plan and settings as far as verdicts depend on them, and what the probes returned |
+| `versions.json` | collection, Ansible and Python; of each machine its engine, of each gateway image, controller and program |
+| `logs/<machine>/<gateway>.log` | the container's log with the engine's time stamps, from its end back to `bundle_log_bytes` |
+| `inspect/<machine>/<gateway>.json` | what the engine says of the container; of variables and labels not known to be harmless only whether they are set |
+| `events/<machine>/<gateway>.json` | who started, stopped and killed it, as long as the engine remembers |
+| `configuration/<machine>/<gateway>/` | the controller's settings, where it has a file with them |
+
+A name that can not be part of a path, and one that tells an account, is changed in the path; the manifest has it as it is, masked."""
 
 #: The finding whose row stands for all in the page on the report.
 SHOWN = "twofa.pending"
@@ -29,6 +47,7 @@ def pages() -> dict[str, str]:
     """Every generated page by its path under docs."""
     return {
         "report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
+        "bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
         "findings/README.md": _index(),
         **{f"findings/{code}.md": _page(finding) for code, finding in findings().items()},
     }
@@ -46,6 +65,23 @@ def _report(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         f"```json\n{json.dumps(row, indent=2, ensure_ascii=False)}\n```",
         f"## The report\n\n{_fields(schema)}",
         *(f"## {name}\n\n{_part(part)}" for name, part in schema["$defs"].items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _bundle(schema: Mapping[str, Any]) -> str:
+    """The page on the evidence bundle: its files, then each field of its manifest and the rules of redaction."""
+    rules = "\n".join(f"| `{rule}` | {taken} |" for rule, taken in RULES.items())
+    parts = [
+        GENERATED_FROM_BUNDLE_SCHEMA,
+        "# The evidence bundle",
+        "What `ibgw.ops.bundle` writes: one `ibgw-bundle-<time>.tar.gz` that a person can read and that `ibgw.ops.diagnose` can judge again"
+        " (`-e diagnose_bundle=...`), with the same verdicts. Everything is redacted before it leaves its machine.",
+        f"## Files\n\n{BUNDLE_FILES}",
+        f"## manifest.json\n\n{schema['description']} Validators find the schema in [bundle.schema.json](bundle.schema.json).",
+        _fields(schema),
+        *(f"## {name}\n\n{_part(part)}" for name, part in schema["$defs"].items()),
+        f"## Rules\n\n| rule | takes out |\n|---|---|\n{rules}",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -20,10 +20,10 @@ attributes:
   action_group:
     support: full
     description:
-      - Give what all three probes take once, with C(group/ibgw.ops.probes) in C(module_defaults) - C(docker_host), C(probe_python) and
+      - Give what all of them take once, with C(group/ibgw.ops.probes) in C(module_defaults) - C(docker_host), C(probe_python) and
         C(timeout).
-      - C(timeout) is what a whole machine may take in M(ibgw.ops.ibgw_health) and M(ibgw.ops.ibgw_logscan), and what one endpoint may
-        take in M(ibgw.ops.ibgw_handshake).
+      - C(timeout) is what a whole machine may take in M(ibgw.ops.ibgw_health) and M(ibgw.ops.ibgw_logscan), what one endpoint may
+        take in M(ibgw.ops.ibgw_handshake), and what the engine may take for one gateway in M(ibgw.ops.ibgw_collect).
     membership:
       - ibgw.ops.probes
   check_mode:

@@ -220,10 +220,15 @@ def known_values(look: Look) -> frozenset[str]:
     values = set(container.secrets(look.inspected, look.family))
     for name, value in (config.get("Labels") or {}).items():
         values |= {value} if is_secret(name) else secrets_in(value)
-    for command in (config.get("Entrypoint"), config.get("Cmd"), look.inspected.get("Args")):
-        words = list(command or ())
+    check = (config.get("Healthcheck") or {}).get("Test")
+    for words in (
+        config.get("Entrypoint") or (),
+        config.get("Cmd") or (),
+        look.inspected.get("Args") or (),
+        check or (),
+    ):
         values |= {word for word, hidden in zip(words, hidden_words(words)) if hidden}
-        values |= secrets_in(" ".join(words))
+        values |= {value for word in words for value in secrets_in(word)}
     for path in _secret_files(look):
         values |= {line.strip() for line in (_read(look, path, _SECRET_BYTES) or "").splitlines()}
     for path in _settings_files(look):

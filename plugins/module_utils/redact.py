@@ -142,7 +142,8 @@ def _instead_of(found: re.Match[str], instead: _Instead) -> str:
 
 def secrets_in(text: str) -> set[str]:
     """The values in one line that are secret by the name or the option before them, as they may stand elsewhere without it."""
-    found = {one[2].strip() for pattern in (_ASSIGNED_LINE, _ASSIGNED, _OPTION) for one in pattern.finditer(text)}
+    patterns = (_ASSIGNED_LINE,) if _ASSIGNED_LINE.match(text) else (_ASSIGNED, _OPTION)
+    found = {one[2].strip() for pattern in patterns for one in pattern.finditer(text)}
     return {value.strip("\"'") for value in found} - {"", "***"}
 
 

@@ -58,7 +58,7 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.name }}"
 
-- name: Tell all three probes once how to reach a rootless engine
+- name: Tell all probes once how to reach a rootless engine
   module_defaults:
     group/ibgw.ops.probes:
       docker_host: unix:///run/user/1000/docker.sock

@@ -228,9 +228,10 @@ def _of_machine(
     problem = brought.problem
     try:
         for file in archive.read(brought.archive) if brought.archive else ():
-            gateway, said = listed.pop(file.path, (None, None))
+            gateway, said = listed.get(file.path, (None, None))
             if said is None or hashlib.sha256(file.content).hexdigest() != said["sha256"]:
                 raise Refused(f"holds {quote(file.path)}, which is not what was written there")
+            del listed[file.path]
             entry = {key: said[key] for key in ("kind", "masked", "whole")}
             entry |= {"machine": mask(machine), "gateway": mask(gateway)}
             yield File(_place(machine, gateway, said), file.content), entry
@@ -298,7 +299,7 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
         roots.add(root)
         if name in ("manifest.json", "evidence.json"):
             if len(file.content) > EVIDENCE_BYTES:
-                raise Refused(f"has a {name} of more than {EVIDENCE_BYTES >> 20} MiB")
+                raise Refused(f"holds {name} of more than {EVIDENCE_BYTES >> 20} MiB")
             kept[name] = file.content
     missing = [name for name in ("manifest.json", "evidence.json") if name not in kept]
     if missing or len(roots) != 1:
@@ -310,9 +311,9 @@ def _parsed(content: bytes, name: str) -> dict[str, Any]:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        raise Refused(f"has a {name} that is not JSON") from None
+        raise Refused(f"holds {name} that is not JSON") from None
     if not isinstance(value, dict):
-        raise Refused(f"has a {name} that is not a mapping")
+        raise Refused(f"holds {name} that is not a mapping")
     return value
 
 

@@ -22,15 +22,21 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from docker.errors import NotFound
 
 USER, PASSWORD, KEY, ACCOUNT = "alice1977", 'hunter2"pass word', "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "U1234567"
-EXTRA, LABEL, OPTION, ON_LINE = "extra-secret-1", "label-secret-2", "option-secret-3", "line-secret-4"
-PLANTED = (USER, PASSWORD, KEY, ACCOUNT, EXTRA, LABEL, OPTION, ON_LINE, json.dumps(PASSWORD)[1:-1], "hunter2")
+EXTRA, LABEL, OPTION, ON_LINE, CHECK = (
+    "extra-secret-1",
+    "label-secret-2",
+    "option-secret-3",
+    "line-secret-4",
+    "check-secret-5",
+)
+PLANTED = (USER, PASSWORD, KEY, ACCOUNT, EXTRA, LABEL, OPTION, ON_LINE, CHECK, json.dumps(PASSWORD)[1:-1], "hunter2")
 
 LOG = f"""\
 2026-03-02T10:00:00.000000000Z 2026-03-02 10:00:00:000 IBC: version: 3.24.1
 2026-03-02T10:00:00.000000000Z     TradingMode=live
 2026-03-02T10:00:00.000000000Z     IbPassword={ON_LINE}
 2026-03-02T10:00:01.000000000Z logging in as {USER}, with {PASSWORD} and {KEY}
-2026-03-02T10:00:01.000000000Z \x1b[31mhook says {EXTRA}; {LABEL}; {OPTION}\x1b[0m
+2026-03-02T10:00:01.000000000Z \x1b[31mhook says {EXTRA}; {LABEL}; {OPTION}; {CHECK}\x1b[0m
 2026-03-02T10:00:02.000000000Z account {ACCOUNT} connected
 2026-03-02T10:00:03.000000000Z trading mode live is plain
 """
@@ -53,7 +59,7 @@ INSPECTED: dict[str, Any] = {
         ],
         "Labels": {"deploy.password": LABEL, "com.docker.compose.project": "trading"},
         "Cmd": ["java", "ibcalpha.ibc.IbcGateway", "/config.ini", USER, PASSWORD],
-        "Healthcheck": {"Test": ["CMD", "check", "--token", EXTRA]},
+        "Healthcheck": {"Test": ["CMD", "check", "--token", CHECK]},
     },
     "HostConfig": {
         "NetworkMode": "bridge",
@@ -140,7 +146,7 @@ def test_what_helps_is_still_there() -> None:
 def test_it_says_what_was_taken_out_by_which_rule() -> None:
     told, _files = collected(Engine())
     (log,) = (each for each in told["files"] if each["kind"] == "log")
-    assert log["masked"] == {"named_value": 1, "known_value": 6, "account_id": 1}
+    assert log["masked"] == {"named_value": 1, "known_value": 7, "account_id": 1}
     assert log["whole"]
 
 

@@ -4,8 +4,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret, mask, mask_account, printable, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
+    RULES,
+    is_secret,
+    mask,
+    mask_account,
+    printable,
+    quote,
+    secrets_in,
+    without_control,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +108,45 @@ def test_no_text_keeps_the_probe_busy(part: str) -> None:
 )
 def test_the_names_of_secrets_are_known(name: str, secret: bool) -> None:
     assert is_secret(name) is secret
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("U1234567 and DU1234589", {"account_id": 2}),
+        ("IbPassword=hunter2", {"named_value": 1}),
+        ("--user alice --pw hunter2", {"option": 2}),
+        ("arg[1]=hunter2", {"command_line": 1}),
+        ("tcp://alice:hunter2@host", {"url_credentials": 1}),
+        ("/Jts/lklafholljfpbenl/x", {"user_directory": 1}),
+        ("entered JBSWY3DPEHPK3PXP here", {"totp_key": 1}),
+        ("bob met bob", {"known_value": 2}),
+        ("Login failed", {}),
+    ],
+)
+def test_what_is_masked_is_counted_by_rule_and_once(text: str, counted: dict[str, int]) -> None:
+    masked = Counter[str]()
+    once = mask(text, {"bob"}, masked)
+    assert masked == counted
+    assert mask(once, {"bob"}, masked) == once
+    assert masked == counted
+    assert set(masked) <= set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("line", "secrets"),
+    [
+        ("IbPassword=two words", {"two words"}),
+        ('run --pw hunter2 --user "alice"', {"hunter2", "alice"}),
+        ("-DIbLoginId=alice", {"alice"}),
+        ("java -DIbLoginId=alice -Xmx768m", {"alice"}),
+        ("IbPassword=***", set()),
+        ("ReadOnlyApi=no", set()),
+    ],
+)
+def test_values_that_a_line_names_as_secrets_are_known(line: str, secrets: set[str]) -> None:
+    assert secrets_in(line) == secrets
+
+
+def test_text_without_control_keeps_its_form() -> None:
+    assert without_control(b"  a\t b \x1b[31mred\x1b[0m \xff\r\n") == "  a\t b red \ufffd\n"

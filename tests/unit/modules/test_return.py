@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
@@ -13,10 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ibgw.ops.plugins.module_utils import container, handshake, health, host, logscan
+from ansible_collections.ibgw.ops.plugins.module_utils import collect, container, handshake, health, host, logscan
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE
-from ansible_collections.ibgw.ops.plugins.modules import ibgw_handshake, ibgw_health, ibgw_logscan
+from ansible_collections.ibgw.ops.plugins.modules import ibgw_collect, ibgw_handshake, ibgw_health, ibgw_logscan
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Handshake, Health, LogScan
 
 from tests.unit.module_utils.ibc_log import Log
@@ -78,3 +80,11 @@ def test_health_returns_what_it_documents() -> None:
     )
     result = {**AVAILABLE, **health.NOTHING, "host": host.machine([]), "gateways": [gateway]}
     assert list(differing(documented(ibgw_health), result)) == []
+
+
+def test_collect_returns_what_it_documents() -> None:
+    with tarfile.open(fileobj=io.BytesIO(), mode="w") as packed:
+        gateway = collect._gateway(Target("gone", declared=True, exists=False), "0", packed, None, 1.0, 1)
+        gateway["files"] = [collect._added(packed, "0/log", "log", collect.Part("log", b""))]
+    result = {**AVAILABLE, **collect.NOTHING, "versions": collect._versions(), "gateways": [gateway]}
+    assert list(differing(documented(ibgw_collect), result)) == []

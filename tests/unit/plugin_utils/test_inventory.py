@@ -107,6 +107,7 @@ def test_settings_make_sense(settings: dict[str, Any]) -> None:
         ({"diagnose_timeout": "soon"}, "1 to 300 seconds"),
         ({"diagnose_timeout": float("nan")}, "1 to 300 seconds"),
         ({"diagnose_log_as_of": "2026-03-01T12:00:00Z"}, "without diagnose_log_path"),
+        ({"diagnose_log_path": "x.log", "diagnose_bundle": "x.tar.gz"}, "what is judged is one of them"),
         ({"diagnose_log_path": "x.log", "diagnose_log_as_of": "yesterday"}, "ISO 8601"),
         ({"diagnose_log_path": "x.log", "diagnose_log_as_of": "2026-03-01T12:00:00"}, "with its zone"),
         ({"diagnose_api_timeout": -1}, "diagnose_api_timeout is -1; allowed are 1 to 300 seconds"),
