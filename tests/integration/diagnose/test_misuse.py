@@ -63,6 +63,8 @@ def test_machine_without_what_it_needs(diagnose: Diagnose, machine: dict[str, An
         ("diagnose_only=beta/ib-gateway", "the machines of this run are alpha"),
         ("diagnose_log_path=/nonexistent.log", "does not exist on the controller"),
         ("diagnose_log_as_of=2026-03-01", "without diagnose_log_path"),
+        ("diagnose_bundle=/nonexistent.tar.gz", "does not exist on the controller; it must be an evidence bundle"),
+        ("diagnose_bundle=inventory.yml", "diagnose_bundle is inventory.yml, which is not a whole tar.gz"),
     ],
 )
 def test_setting_that_makes_no_sense(diagnose: Diagnose, setting: str, said: str) -> None:
