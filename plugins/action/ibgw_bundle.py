@@ -15,8 +15,7 @@ from ansible import __version__ as core_version
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.ibgw.ops.plugins.module_utils.collect import spellings
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, spellings
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
 from ansible_collections.ibgw.ops.plugins.plugin_utils.bundle import Collected
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import about_the_collection, inventories

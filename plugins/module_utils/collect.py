@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
@@ -32,11 +31,13 @@ from ansible_collections.ibgw.ops.plugins.module_utils.loglines import LONGEST_L
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, log_stream, no_log
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
+    PLAIN_WORDS,
     SET,
     is_secret,
     mask,
     quote,
     secrets_in,
+    spellings,
     without_control,
 )
 
@@ -67,9 +68,6 @@ _CUT = " …"
 # In what the engine tells of a container: lists that are command lines, and mappings that may hold anything.
 _COMMANDS = ("Args", "Cmd", "Entrypoint", "Test", "Shell")
 _ANYTHING = ("Annotations", "DriverOpts", "Options", "StorageOpt", "Labels")
-
-# Words of any setting: without them a log has no sense, and they give nothing away.
-_PLAIN = ("", "***", "auto", "both", "false", "live", "no", "none", "paper", "true", "yes")
 
 # An option that takes a secret as the next word, beside those that say so by `is_secret`; and the program that takes two.
 _SECRET_OPTION = re.compile(r"--?(?:pw|passwd|password|user|fix-pw|fix-user|token)", re.IGNORECASE)
@@ -237,16 +235,6 @@ def known_values(look: Look) -> frozenset[str]:
     return spellings(values)
 
 
-def spellings(values: Iterable[str]) -> frozenset[str]:
-    """The values, also as JSON and URLs have them."""
-    return frozenset(
-        spelt
-        for value in values
-        if value not in _PLAIN
-        for spelt in (value, json.dumps(value)[1:-1], quote_plus(value))
-    )
-
-
 def hidden_words(words: Sequence[str]) -> list[bool]:
     """Which words of a command line are secrets by their place."""
     hidden = []
@@ -255,7 +243,7 @@ def hidden_words(words: Sequence[str]) -> list[bool]:
         by_option = _SECRET_OPTION.fullmatch(option) or (_OPTION.fullmatch(option) and is_secret(option))
         # After its settings file the controller takes user and password, one after the other (IBC IbcTws.java:458).
         by_place = any(_CONTROLLER.fullmatch(each) for each in words[: max(at - 1, 0)])
-        hidden.append(bool(by_option) or (by_place and word not in _PLAIN))
+        hidden.append(bool(by_option) or (by_place and word not in PLAIN_WORDS))
     return hidden
 
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.container import secrets as container_secrets
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, spellings
 from ansible_collections.ibgw.ops.plugins.module_utils.scan import NOTHING_READ, Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
@@ -173,8 +174,9 @@ def _container(client: docker.DockerClient, now: float, bounds: Bounds, ends: fl
         return {**_unreadable(target.name, Unavailable("probe.incomplete", reason, fix)), "family": family}
     state = target.inspected.get("State") or {}
     stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
+    secrets = spellings(container_secrets(target.inspected, known))
     try:
-        scan, truncated = _tail(client, target.inspected, bounds, ends)
+        scan, truncated = _tail(client, target.inspected, bounds, ends, secrets)
         if not scan.lines:
             return {"name": target.name, **AVAILABLE, **NOTHING_READ, "family": family}
         return {**scan.results(target.name, stopped_at or now, truncated)[0], "name": target.name, "family": family}
@@ -184,13 +186,15 @@ def _container(client: docker.DockerClient, now: float, bounds: Bounds, ends: fl
         return _unreadable(target.name, no_log(target, error, engine.unavailable(error, client.api.base_url)))
 
 
-def _tail(client: docker.DockerClient, container: Mapping[str, Any], bounds: Bounds, ends: float) -> tuple[Scan, bool]:
+def _tail(
+    client: docker.DockerClient, container: Mapping[str, Any], bounds: Bounds, ends: float, known: frozenset[str]
+) -> tuple[Scan, bool]:
     """Read back until the newest run and the one before are there; whether the log began earlier."""
     tail = _FIRST_TAIL
     environment = set((container.get("Config") or {}).get("Env") or ())
     both = bool(environment & {"TRADING_MODE=both", "DUAL_MODE=yes"})  # gnzsnz/ib-gateway-docker run.sh:135
     while True:
-        scan = Scan(bounds.max_events)
+        scan = Scan(bounds.max_events, known)
         window = Window(bounds.max_bytes)
         stream = log_stream(client, container["Id"], tail if bounds.max_bytes else 0, ends)
         if not bounds.max_bytes:

@@ -7,10 +7,12 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Union
+from urllib.parse import quote_plus
 
 #: What stands for a value that is not told, and for an empty one.
 SET, EMPTY = "<set>", "<empty>"
@@ -64,6 +66,9 @@ _ARGUMENTS = re.compile(r"(?i)(sun\.java\.command\s*=\s*\S+\s|\barg\[\d+\]\s*=).
 _USER_DIRECTORY = re.compile(r"((?:-Drestart=|/))[a-p]{12,}(?![A-Za-z0-9])")
 _URL_USER = re.compile(r"(://)[^/\s:@]*:[^/\s@]*@")
 _TOTP_KEY = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Z2-7]{16,}(?![A-Za-z0-9+/_-])")
+
+#: Words of any setting: without them a log has no sense, and they give nothing away.
+PLAIN_WORDS = ("", "***", "auto", "both", "false", "live", "no", "none", "paper", "true", "yes")
 
 #: What a rule puts in the place of what it finds.
 _Instead = Union[str, Callable[["re.Match[str]"], str]]
@@ -145,6 +150,16 @@ def secrets_in(text: str) -> set[str]:
     patterns = (_ASSIGNED_LINE,) if _ASSIGNED_LINE.match(text) else (_ASSIGNED, _OPTION)
     found = {one[2].strip() for pattern in patterns for one in pattern.finditer(text)}
     return {value.strip("\"'") for value in found} - {"", "***"}
+
+
+def spellings(values: Iterable[str]) -> frozenset[str]:
+    """The values, also as JSON and URLs have them."""
+    return frozenset(
+        spelt
+        for value in values
+        if value not in PLAIN_WORDS
+        for spelt in (value, json.dumps(value)[1:-1], quote_plus(value))
+    )
 
 
 def _without_cut(text: str, value: str) -> str:

@@ -76,9 +76,10 @@ _CUTTABLE = ([("events",)], [("settings",)])
 
 
 class Scan:
-    """One pass over a log, which can hold several services."""
+    """One pass over a log, which can hold several services; `known` are values that must not be quoted."""
 
-    def __init__(self, max_events: int) -> None:
+    def __init__(self, max_events: int, known: frozenset[str] = frozenset()) -> None:
+        self._known = known
         self.lines = 0
         self.bytes_read = 0
         self._max_events = max_events
@@ -95,7 +96,7 @@ class Scan:
             self.lines += 1
             service = self.services.get(line.service)
             if service is None:
-                service = self.services[line.service] = Service(self._max_events)
+                service = self.services[line.service] = Service(self._max_events, self._known)
             service.read(line)
             self._cut = line.cut
 
@@ -126,7 +127,8 @@ def _unknown_log(name: str, services: Iterable[Service]) -> Unavailable:
 class Service:
     """What the lines of one container of a log tell."""
 
-    def __init__(self, max_events: int) -> None:
+    def __init__(self, max_events: int, known: frozenset[str]) -> None:
+        self._known = known
         self.reader = Reader()
         self.instances = Instances()
         self.relay = RelayLog()
@@ -185,7 +187,7 @@ class Service:
         }
 
     def _quote(self, text: str | None, limit: int = 160) -> str | None:
-        return quote(text, self.reader.secrets, limit) if text else None
+        return quote(text, self._known | self.reader.secrets, limit) if text else None
 
     def _line(self, event: Event) -> dict[str, Any]:
         return {"at": _iso(event.at), "line": event.line, "quote": self._quote(event.text)}

@@ -19,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import collect
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import spellings
 from docker.errors import NotFound
 
 USER, PASSWORD, KEY, ACCOUNT = "alice1977", 'hunter2"pass word', "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "U1234567"
@@ -186,7 +187,7 @@ def test_odd_lines(line: bytes, redacted: str) -> None:
 
 @pytest.mark.parametrize("word", ["live", "paper", "yes", "true"])
 def test_a_secret_that_is_a_word_of_every_log_is_not_taken_out_of_it(word: str) -> None:
-    assert word not in collect.spellings([word, "secret"])
+    assert word not in spellings([word, "secret"])
 
 
 def test_a_directory_that_others_may_use_is_refused(tmp_path: Path) -> None:

@@ -538,3 +538,12 @@ def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
     assert gateway["available"] is read
     assert bool(gateway["instances"]) is read
     assert read or "does not read" in gateway["reason"]
+
+
+def test_what_its_container_knows_as_a_secret_is_quoted_from_no_log() -> None:
+    log = Log().submitted()
+    scan = Scan(50, frozenset({"Log In"}))
+    scan.read([log.text.encode()])
+    told = json.dumps(scan.results("gw", None, False))
+    assert "Click button: ***" in told
+    assert "Log In" not in told
