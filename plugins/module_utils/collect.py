@@ -166,17 +166,28 @@ def _gateway(
 ) -> dict[str, Any]:
     """Add the files about one gateway to `archive` in the directory `place`; tells what they are and what is missing."""
     if target.inspected is None:
-        reason = target.unavailable.reason if target.unavailable else "there is no such container any more"
-        return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": reason}]}
-    # A client for each: redacting the logs of the others must not count against its time.
-    with closing(engine.connect(docker_host, timeout)) as client:
-        return _collect(Look(client, target, log_bytes, time.monotonic() + timeout), place, archive)
+        return _nothing(
+            target, target.unavailable.reason if target.unavailable else "there is no such container any more"
+        )
+    try:
+        # A client for each: redacting the logs of the others must not count against its time.
+        with closing(engine.connect(docker_host, timeout)) as client:
+            return _collect(Look(client, target, log_bytes, time.monotonic() + timeout), place, archive)
+    except Unavailable as unavailable:
+        return _nothing(target, unavailable.reason)
+
+
+def _nothing(target: engine.Target, reason: str) -> dict[str, Any]:
+    return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": reason}]}
 
 
 def _collect(look: Look, place: str, archive: tarfile.TarFile) -> dict[str, Any]:
     files: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
-    look.known = known_values(look)
+    try:
+        look.known = known_values(look)
+    except Exception as error:  # nothing is told where it is not known what must not be
+        raise engine.unavailable(error, engine.address_of(look.client)) from error
     kinds: tuple[tuple[str, Callable[[Look], Iterable[Part]]], ...] = (
         ("inspect", _inspect),
         ("events", _events),
@@ -263,12 +274,12 @@ def _settings_files(look: Look) -> list[str]:
 
 
 def _read(look: Look, path: str, limit: int) -> str | None:
-    """A file in the container, from its beginning; None where there is no such file."""
-    from docker.errors import NotFound
+    """A file in the container, from its beginning; None where the engine can not get at one: there is none, or its mount is broken."""
+    from docker.errors import APIError
 
     try:
         stream, _stat = look.client.api.get_archive(look.inspected["Id"], path)
-    except NotFound:
+    except APIError:
         return None
     taken = bytearray()
     for chunk in stream:

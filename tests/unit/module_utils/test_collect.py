@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import collect
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import spellings
 from docker.errors import NotFound
 
@@ -164,6 +164,15 @@ def test_a_log_that_can_not_be_read_costs_nothing_else() -> None:
     told, files = collected(Engine(log=""))
     assert sorted(files) == ["0/config.ini", "0/events.json", "0/inspect.json"]
     assert [(each["what"], "can not be read" in each["reason"]) for each in told["missing"]] == [("log", True)]
+
+
+def test_nothing_is_told_where_it_is_not_known_what_must_not_be() -> None:
+    class Hung(Engine):
+        def get_archive(self, _container: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]]:
+            raise TimeoutError
+
+    with pytest.raises(Unavailable, match="did not answer"):
+        collected(Hung())
 
 
 def test_a_container_without_files_of_settings_has_none() -> None:
