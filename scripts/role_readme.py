@@ -25,6 +25,9 @@ _TYPES = {
     "str": "text",
 }
 
+#: The usual one first.
+_FAMILIES = sorted(FAMILIES, key=lambda family: family.name != WORDS["family"].default)
+
 #: Ansible's markup for what is written as it stands: values, options, code.
 _LITERAL = re.compile(r"\b[VOC]\(([^)]*)\)")
 
@@ -103,13 +106,14 @@ def _own_text(path: Path) -> str:
 
 def _words() -> str:
     """How each family takes each word that describes a gateway."""
-    usual = sorted(FAMILIES, key=lambda family: family.name != WORDS["family"].default)
-    words = [
-        word for word in usual[0].words if word != "rdp_password"
-    ]  # a deployment's own name for a screen's password
-    head = " | ".join(f"`{family.name}`" for family in usual)
-    rows = "\n".join(f"| `{word}` | {' | '.join(_taken(family, word) for family in usual)} |" for word in words)
-    return f"| word | {head} |\n|---|{'---|' * len(usual)}\n{rows}"
+    words = [word for word in _FAMILIES[0].words if word != "rdp_password"]  # said as vnc_password
+    return _by_family("word", {f"`{word}`": [_taken(family, word) for family in _FAMILIES] for word in words})
+
+
+def _by_family(head: str, rows: Mapping[str, Sequence[str]]) -> str:
+    names = " | ".join(f"`{family.name}`" for family in _FAMILIES)
+    lines = "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())
+    return f"| {head} | {names} |\n|---|{'---|' * len(_FAMILIES)}\n{lines}"
 
 
 def _taken(family: Family, word: str) -> str:
@@ -124,4 +128,25 @@ def _taken(family: Family, word: str) -> str:
     return ": ".join(part for part in parts if part) or "yes"
 
 
-_TABLES: Mapping[str, Callable[[], str]] = {"words": _words}
+def _containers() -> str:
+    """What the container of each family is like."""
+    columns = [_container(family) for family in _FAMILIES]
+    return _by_family("container", {name: [column[name] for column in columns] for name in columns[0]})
+
+
+def _container(family: Family) -> dict[str, str]:
+    relays = [
+        f"{number} {port.endpoint or ''}".strip()
+        for number, port in family.ports.items()
+        if port.role == "relay" and port.program in ("gateway", None)
+    ]
+    return {
+        "image, unless you say one": f"`{family.build.images['gateway']}`",
+        "port for clients": ", ".join(relays),
+        "user id": str(family.user[0]),
+        "what lasts": ", ".join(f"`{path.format(instance='')}`" for path in family.build.persistent["gateway"]),
+        "after a boot": "stays down until the next deploy" if family.build.restart_policy == "no" else "comes back",
+    }
+
+
+_TABLES: Mapping[str, Callable[[], str]] = {"containers": _containers, "words": _words}
