@@ -19,7 +19,7 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, summary, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, report, summary, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
@@ -120,7 +120,7 @@ def machine_verdicts(
     now: datetime,
 ) -> list[Verdict]:
     """The verdicts on one machine's gateways."""
-    gateways = plain(variables.get("gateways") or [])
+    gateways = inventory.present({"gateways": plain(variables.get("gateways") or [])})
     declared = [entry["name"] for entry in gateways]
     results = {probe: registered(variables, probe) for probe in PROBES}
     health = results["health"].get("health")

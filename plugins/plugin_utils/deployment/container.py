@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,12 @@ def host_ports(gateway: Described) -> dict[str, int]:
     """The ports of the machine by what they serve: an endpoint, or the screen."""
     names = (*endpoints(gateway), *(["vnc"] if gateway.words["vnc"] else []))
     return {name: gateway.words["ports"].get(name, USUAL_PORTS[name]) for name in names}
+
+
+def address(gateway: Described, name: str) -> str:
+    """The machine's address of one of these ports; the screen is seen through SSH, so it is on loopback always."""
+    told = str(gateway.words["bind_address"])
+    return "127.0.0.1" if name == "vnc" and not ipaddress.ip_address(told).is_loopback else told
 
 
 def image(gateway: Described, family: Family) -> str:
@@ -86,7 +93,7 @@ def _entrypoint(family: Family) -> list[str]:
     return ["/bin/sh", "-c", f"set -a; . {PRIVATE}/environment; set +a; exec {family.build.start}"]
 
 
-def _inside(gateway: Described, family: Family, role: str, name: str) -> int:
+def inside(gateway: Described, family: Family, role: str, name: str) -> int:
     """The container's port of a role for what `name` says: an endpoint, or the screen."""
     return next(
         number
@@ -98,19 +105,23 @@ def _inside(gateway: Described, family: Family, role: str, name: str) -> int:
 
 
 def _published(gateway: Described, family: Family) -> list[str]:
-    address = gateway.words["bind_address"]
-    address = f"[{address}]" if ":" in address else address
     return [
-        f"{address}:{port}:{_inside(gateway, family, 'vnc' if name == 'vnc' else 'relay', name)}/tcp"
+        f"{bracketed(address(gateway, name))}:{port}:"
+        f"{inside(gateway, family, 'vnc' if name == 'vnc' else 'relay', name)}/tcp"
         for name, port in host_ports(gateway).items()
     ]
+
+
+def bracketed(told: str) -> str:
+    """An address as it stands before a colon."""
+    return f"[{told}]" if ":" in told else told
 
 
 def _healthcheck(gateway: Described, family: Family) -> dict[str, Any] | None:
     """A check that knows the login; Docker shows it and restarts nothing for it. None keeps the image's own."""
     if family.build.tells_login:
         return None
-    ports = [str(_inside(gateway, family, "gateway", endpoint)) for endpoint in endpoints(gateway)]
+    ports = [str(inside(gateway, family, "gateway", endpoint)) for endpoint in endpoints(gateway)]
     return {
         "test": ["CMD", "/bin/bash", "-c", HELLO.format(ports=" ".join(ports))],
         "interval": "60s",

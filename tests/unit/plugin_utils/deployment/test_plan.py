@@ -25,6 +25,9 @@ from tests.unit.plugin_utils.deployment.machine import BOTH, KEY, NAME, PAPER_US
 
 NAMES = [family.name for family in FAMILIES]
 
+#: Where the password of a screen is that was made on the machine.
+SCREEN = f"/etc/ibgw/gateways/{NAME}.vnc_password"
+
 
 def container(secrets: Any = None, **entry: Any) -> dict[str, Any]:
     made: dict[str, Any] = plan(secrets, **entry)["container"]
@@ -190,10 +193,11 @@ def test_sockets_of_ibcontroller_are_in_memory() -> None:
     ("entry", "secrets", "generated"),
     [
         ({}, None, []),
-        ({"vnc": True}, None, [{"secret": "vnc_password", "length": 8}]),
+        ({"vnc": True}, None, [{"secret": "vnc_password", "path": SCREEN, "length": 8}]),
         ({"vnc": True}, {"vnc_password": "own"}, []),
-        ({"program": "tws"}, None, [{"secret": "vnc_password", "length": 20}]),  # its screen is always there
-        ({"vnc": True, "family": "ibga"}, {"password": "x"}, [{"secret": "vnc_password", "length": 8}]),
+        # Its screen is always there.
+        ({"program": "tws"}, None, [{"secret": "vnc_password", "path": SCREEN, "length": 20}]),
+        ({"vnc": True, "family": "ibga"}, {"password": "x"}, [{"secret": "vnc_password", "path": SCREEN, "length": 8}]),
     ],
 )
 def test_a_screen_never_is_without_a_password(entry: dict[str, Any], secrets: Any, generated: list[Any]) -> None:
