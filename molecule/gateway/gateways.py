@@ -76,21 +76,31 @@ def approve_pushes() -> None:
         broker().approve(push["user"])
 
 
+def free_port() -> int:
+    """A port that nobody has on this machine's loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens at a port of this machine's loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def forwarded(server: Server, port: int) -> Iterator[int]:
     """A port of this machine behind which the server's own loopback is."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        local = int(probe.getsockname()[1])
+    local = free_port()
     config = f"{os.environ['MOLECULE_EPHEMERAL_DIRECTORY']}/ssh_config"
     forward = f"127.0.0.1:{local}:127.0.0.1:{port}"
     options = ["-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]
-    tunnel = subprocess.Popen(["ssh", "-F", config, *options, "-N", "-L", forward, server.name])
-    try:
-        yield local
-    finally:
-        tunnel.terminate()
-        tunnel.wait(10)
+    with subprocess.Popen(["ssh", "-F", config, *options, "-N", "-L", forward, server.name]) as tunnel:
+        try:
+            yield local
+        finally:
+            tunnel.terminate()
 
 
 @contextmanager

@@ -8,14 +8,30 @@ Each test takes the server as the one before has left it.
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from conftest import Server
-from gateways import account, broker, client, deploy, deployed, inspected, logins, process, simulation
+from gateways import (
+    account,
+    answers,
+    broker,
+    client,
+    deploy,
+    deployed,
+    free_port,
+    inspected,
+    logins,
+    process,
+    simulation,
+)
 
 from simulator import registry
+from simulator.waiting import until
 
 pytestmark = pytest.mark.skipif(os.environ.get("SERVER") != "bookworm", reason="tested on bookworm")
 
@@ -23,6 +39,7 @@ LIVE_PORT, PAPER_PORT = 4001, 4002
 REPOSITORY = "registry.simulated:5000/ibgw-ops-simulator"
 PAPER: dict[str, Any] = {"name": "ib-gateway-paper", "trading_mode": "paper", "daily_restart": "21:15"}
 PAPER_USER = {"user": "annapaper", "password": "S1mulated-paper"}
+UPGRADED = {**PAPER, "image": f"{REPOSITORY}:3.24.1"}
 BOTH: dict[str, Any] = {"name": "ib-both", "trading_mode": "both", "ports": {"live": 4011, "paper": 4012}}
 BOTH_USERS = {"user": "carla", "password": "S1mulated-c", "paper_user": "carlapaper", "paper_password": "S1mulated-cp"}
 
@@ -77,6 +94,8 @@ def test_a_changed_setting_counts_when_told(server: Server) -> None:
     assert process(server, "ib-gateway") != container
     assert account(server, LIVE_PORT) == "U1234567"
     assert logins("anna") == {**before, "typed": before["typed"] + 1, "pushes": before["pushes"] + 1}
+    # It was told to log out, so that IBKR held no session against the new one.
+    assert broker().count("session_ended", "anna", why="connection_lost") == 0
 
 
 def test_a_second_gateway_leaves_the_first_alone(server: Server) -> None:
@@ -87,39 +106,41 @@ def test_a_second_gateway_leaves_the_first_alone(server: Server) -> None:
     assert logins("anna") == before
 
 
+def test_an_image_that_is_not_there_ends_nothing(server: Server) -> None:
+    before = process(server, "ib-gateway-paper")
+    run = deploy(server, gateways=[{**PAPER, "image": f"{REPOSITORY}:9.9.9"}], gateway_secrets=secrets())
+    assert run.status == 2, run.output
+    assert f"The image {REPOSITORY}:9.9.9 of ib-gateway-paper could not be pulled" in run.output
+    assert process(server, "ib-gateway-paper") == before
+
+
 def test_an_image_is_upgraded_by_tag_and_by_digest(server: Server) -> None:
     digest = registry.digest(simulation(), "ibgw-ops-simulator:3.24.1")
-    images = {PAPER_PORT: f"{REPOSITORY}:3.24.1", LIVE_PORT: f"{REPOSITORY}@{digest}"}
-    live = {"name": "ib-gateway", "trading_mode": "live", "read_only_api": False, "image": images[LIVE_PORT]}
+    images = {"ib-gateway-paper": UPGRADED["image"], "ib-gateway": f"{REPOSITORY}@{digest}"}
+    live = {"name": "ib-gateway", "trading_mode": "live", "read_only_api": False, "open_files": 9000}
     before = logins("anna")
     run = deployed(
         server,
-        gateways=[{**PAPER, "image": images[PAPER_PORT]}, live],
+        gateways=[UPGRADED, {**live, "image": images["ib-gateway"]}],
         gateway_secrets={**secrets(), "ib-gateway": {"user": "anna", "password": 'S1mu#lated "live"'}},
-        gateway_open_files=9000,
     )
-    assert run.output.count("made anew because of image") == 2, run.output
     assert account(server, PAPER_PORT) == "DU7654321"
     assert account(server, LIVE_PORT) == "U1234567"
-    for gateway, image in (("ib-gateway-paper", images[PAPER_PORT]), ("ib-gateway", images[LIVE_PORT])):
-        found = inspected(server, gateway)
-        assert found["Config"]["Image"] == image
+    for gateway, image in images.items():
+        assert re.search(rf"{gateway} is made anew because of [\w, ]*\bimage\b", run.output), run.output
+        assert inspected(server, gateway)["Config"]["Image"] == image
         assert "IBC: version 3.24.1" in server.as_root().run("docker logs %s 2>&1", gateway).stdout
-    # The settings directory outlives the container, and no session in it does: a new one types its password.
+    # What the settings directory keeps is no session: the new container types its password.
     assert logins("anna") == {**before, "typed": before["typed"] + 1, "pushes": before["pushes"] + 1}
 
 
 def test_a_rotated_secret_waits_for_a_restart(server: Server) -> None:
     container, before = process(server, "ib-gateway-paper"), logins("annapaper")
     broker().set_password("annapaper", "An0ther-paper")
-    upgraded = {**PAPER, "image": f"{REPOSITORY}:3.24.1"}
-    rotated: dict[str, Any] = {
-        "gateways": [upgraded],
-        "gateway_secrets": secrets(password="An0ther-paper"),
-        "gateway_open_files": 9000,
-    }
+    rotated: dict[str, Any] = {"gateways": [UPGRADED], "gateway_secrets": secrets(password="An0ther-paper")}
     run = deployed(server, "--diff", **rotated)
-    assert "ib-gateway-paper: /etc/ibgw/gateways/ib-gateway-paper/config.ini changed; it counts after a" in run.output
+    file = "/etc/ibgw/gateways/ib-gateway-paper/config.ini"
+    assert f"ib-gateway-paper: {file} changed; it counts after a restart, which costs a login" in run.output
     assert "An0ther-paper" not in run.output
     assert process(server, "ib-gateway-paper") == container
     assert logins("annapaper") == before
@@ -136,14 +157,26 @@ def test_both_modes_in_one_container(server: Server) -> None:
     assert account(server, 4012) == "DU3333333"
 
 
-def test_the_screen_is_shown_on_loopback_behind_a_password(server: Server) -> None:
-    deployed(server, gateways=[{**BOTH, "vnc": True}], gateway_secrets=secrets())
+def test_the_screen_is_reached_with_the_command_that_the_run_prints(server: Server) -> None:
+    port = free_port()
+    shown = {**BOTH, "vnc": True, "ports": {**BOTH["ports"], "vnc": port}}
+    run = deployed(server, gateways=[shown], gateway_secrets=secrets())
     root = server.as_root()
     password = root.file("/etc/ibgw/gateways/ib-both.vnc_password")
     assert (password.mode, password.uid, password.size) == (0o400, 0, 8)
+    assert password.path in run.output
+    assert password.content_string not in run.output + str(inspected(server, "ib-both"))
     listening = root.check_output("ss --no-header --listening --tcp --numeric").splitlines()
-    assert [line.split()[3] for line in listening if line.split()[3].endswith(":5900")] == ["127.0.0.1:5900"]
-    assert password.content_string not in str(inspected(server, "ib-both"))
+    assert [line.split()[3] for line in listening if line.split()[3].endswith(f":{port}")] == [f"127.0.0.1:{port}"]
+
+    told = re.search(r"run (ssh .*?) and\s+open", run.output)
+    assert told, run.output
+    with subprocess.Popen(shlex.split(told[1].replace('\\"', '"'))) as tunnel:
+        try:
+            until(lambda: answers(port), "the tunnel", 30)
+        finally:
+            tunnel.terminate()
+    assert {account(server, 4011), account(server, 4012)} == {"U3333333", "DU3333333"}
 
 
 @pytest.fixture
@@ -165,6 +198,7 @@ def test_a_container_of_somebody_else_is_replaced_only_when_told(server: Server,
     run = deploy(server, **wanted)
     assert run.status == 2, run.output
     assert f"{stranger} is the name of a container that was not deployed by this role" in run.output
+    assert "TRADING_MODE" in run.output
     assert process(server, stranger) == before
     deployed(server, **wanted, gateway_replace=True)
     assert account(server, 4022) == "DU4444444"
@@ -190,6 +224,22 @@ def test_everything_comes_back_after_a_reboot(server: Server) -> None:
             "typed": before[user]["typed"] + 1,
             "pushes": before[user]["pushes"] + live,
         }
+
+
+def test_a_gateway_that_is_to_be_absent_goes_alone(server: Server) -> None:
+    other = process(server, "ib-gateway")
+    absent: dict[str, Any] = {"gateways": [{**UPGRADED, "state": "absent"}]}
+    run = deployed(server, **absent)
+    root = server.as_root()
+    assert "ib-gateway-paper" not in root.check_output("docker ps --all --format '{{.Names}}'").split()
+    assert not root.file("/etc/ibgw/gateways/ib-gateway-paper").exists
+    assert root.file("/var/lib/ibgw/ib-gateway-paper/settings").is_directory
+    assert "its settings stay in /var/lib/ibgw/ib-gateway-paper/settings" in run.output
+    assert broker().ledger("annapaper")[-1].items() >= {"event": "session_ended", "why": "logout"}.items()
+    assert deployed(server, **absent).changed == 0
+    deployed(server, **absent, gateway_delete_settings=True)
+    assert not root.file("/var/lib/ibgw/ib-gateway-paper/settings").exists
+    assert process(server, "ib-gateway") == other
 
 
 def test_a_mistake_stops_before_a_change(server: Server) -> None:

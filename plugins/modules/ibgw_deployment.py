@@ -96,8 +96,8 @@ gateways:
       elements: dict
     screen:
       description:
-        - Where its screen is to be seen; C(address), C(port), the C(viewer) to look at it with, and where the C(password) is. Null where
-          it is not.
+        - Where its screen is to be seen; C(address), C(port), the C(viewer) to look at it with, and the file of its C(password) where it was
+          made. Null where it is not.
       type: dict
     soft_restart:
       description: Whether a restart on demand that keeps the session is possible.

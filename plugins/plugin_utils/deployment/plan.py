@@ -130,7 +130,7 @@ def _screen(gateway: Described, family: Family, given: Mapping[str, Any]) -> dic
         "port": host_ports(gateway)["vnc"],
         "address": bracketed(address(gateway, "vnc")),
         "viewer": VIEWERS[inside(gateway, family, "vnc", "vnc")],
-        "password": "vnc_password in gateway_secrets" if own else files.generated(gateway, "vnc_password"),
+        "password": None if own else files.generated(gateway, "vnc_password"),
     }
 
 
