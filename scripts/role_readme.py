@@ -28,8 +28,9 @@ _TYPES = {
 #: The usual one first.
 _FAMILIES = sorted(FAMILIES, key=lambda family: family.name != WORDS["family"].default)
 
-#: Ansible's markup for what is written as it stands: values, options, code.
-_LITERAL = re.compile(r"\b[VOC]\(([^)]*)\)")
+#: Ansible's markup for what is written as it stands (values, options, code, modules), and for a role beside this one.
+_LITERAL = re.compile(r"\b[VOCM]\(([^)]*)\)")
+_ROLE = re.compile(r"\bP\(ibgw\.ops\.(\w+)#role\)")
 
 
 def readme(role: Path) -> str:
@@ -54,7 +55,7 @@ def _purpose(entry: Mapping[str, Any]) -> list[str]:
 
 def _further(name: str, entry: Mapping[str, Any], main: Mapping[str, Any]) -> list[str]:
     """A section for another way into the role."""
-    same = entry["options"] == main["options"]
+    same = entry.get("options") == main.get("options")
     options = "It takes the same variables." if same else _options(entry)
     return [f"## {entry['short_description']}", f"`tasks_from: {name}`", *_purpose(entry), options]
 
@@ -92,7 +93,8 @@ def _default(option: Mapping[str, Any]) -> str:
 
 def _sentences(description: str | Sequence[str]) -> list[str]:
     paragraphs = [description] if isinstance(description, str) else description
-    return [_LITERAL.sub(r"`\1`", paragraph).replace("|", r"\|") for paragraph in paragraphs]
+    marked = (_ROLE.sub(r"[\1](../\1/README.md)", paragraph) for paragraph in paragraphs)
+    return [_LITERAL.sub(r"`\1`", paragraph).replace("|", r"\|") for paragraph in marked]
 
 
 def _own_text(path: Path) -> str:

@@ -43,7 +43,7 @@ def role(directory: Path, specs: str, own_text: str = "") -> Path:
 SPECS = """
 argument_specs:
   main:
-    description: [Heals what C(diagnose) found., It is careful.]
+    description: [Heals what P(ibgw.ops.diagnose#role) found., It is careful.]
     examples: |
       heal_only: alpha
     options:
@@ -63,7 +63,7 @@ argument_specs:
 
 def test_a_roles_page_has_all_that_its_specs_say(tmp_path: Path) -> None:
     page = role_readme.readme(role(tmp_path / "heal", SPECS, "## What it changes\n\nNothing.\n"))
-    assert "# ibgw.ops.heal\n\nHeals what `diagnose` found.\n\nIt is careful.\n" in page
+    assert "# ibgw.ops.heal\n\nHeals what [diagnose](../diagnose/README.md) found.\n\nIt is careful.\n" in page
     assert "```yaml\nheal_only: alpha\n```" in page
     assert r"| `heal_only` | list | `[]` | Whom, as `a` \| `b`. |" in page
     assert "| `heal_how` | mapping | `{}` | First. Second. |" in page
