@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def _default(option: Mapping[str, Any]) -> str:
     default = option.get("default")
     if default in (None, ""):
         return ""
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return f"`{default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)}`"
 
 
 def _sentences(description: str | Sequence[str]) -> list[str]:
