@@ -93,6 +93,7 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
             sourced=any(one["form"] == "environment" for one in private),
         ),
         "directories": files.directories(gateway, family, lasting, seeds),
+        "private": f"{files.PRIVATE_DIR}/{gateway.name}",
         "files": private,
         "seeds": seeds,
         "credentials": files.credentials(private),
