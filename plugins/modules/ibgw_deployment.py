@@ -70,6 +70,9 @@ gateways:
       description: Directories of the machine, parents first, each with C(path), C(owner), C(group) and C(mode).
       type: list
       elements: dict
+    private:
+      description: The directory of its private files.
+      type: str
     files:
       description:
         - Private files of the container's user.

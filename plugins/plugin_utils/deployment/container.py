@@ -64,7 +64,8 @@ def container(
     sourced: bool,
 ) -> dict[str, Any]:
     """The container; `sourced` tells that some of its variables are in a file that its start has to read."""
-    words, tws = gateway.words, gateway.words["program"] == "tws"
+    # TWS comes with a whole desktop where it is looked at by RDP (gnzsnz tws-docker-compose.yml).
+    words, desktop = gateway.words, gateway.words["program"] == "tws" and 3389 in family.ports
     return {
         "name": gateway.name,
         "image": image(gateway, family),
@@ -76,9 +77,8 @@ def container(
         "networks": [{"name": words["network"]}] if words["network"] else [],
         "ulimits": [f"nofile:{words['open_files']}:{words['open_files']}"],
         "memory": f"{words['memory_mb'] or 2 * heaps(gateway)}M",
-        # The desktop of the TWS image (gnzsnz tws-docker-compose.yml).
-        "shm_size": "1G" if tws else None,
-        "security_opts": ["seccomp=unconfined"] if tws else [],
+        "shm_size": "1G" if desktop else None,
+        "security_opts": ["seccomp=unconfined"] if desktop else [],
         "stop_timeout": STOP_TIMEOUT,
         "restart_policy": family.build.restart_policy,
         "labels": {"ibgw.ops.family": family.name, "ibgw.ops.trading_mode": words["trading_mode"]},

@@ -93,6 +93,7 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
             sourced=any(one["form"] == "environment" for one in private),
         ),
         "directories": files.directories(gateway, family, lasting, seeds),
+        "private": f"{files.PRIVATE_DIR}/{gateway.name}",
         "files": private,
         "seeds": seeds,
         "credentials": files.credentials(private),
@@ -177,5 +178,10 @@ def _warnings(gateway: Described, family: Family) -> Iterator[str]:
         yield f"daily_restart of {gateway} is empty: every day ends its session, and no restart keeps it"
     if not ipaddress.ip_address(words["bind_address"]).is_loopback:
         yield f"{gateway} is published on {words['bind_address']}: the API has no password, guard that address"
+    if words["program"] == "tws":  # extrange README.md:138-140
+        yield (
+            f"{gateway} runs TWS, which takes API clients only once 'Enable ActiveX and Socket Clients' is set on its screen; that lasts"
+            " in settings_dir"
+        )
     if words["vnc"]:
         yield f"vnc of {gateway} is on; turn it off when it is not needed any more"
