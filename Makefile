@@ -45,7 +45,7 @@ sanity: env
 	@scripts/sanity.sh
 
 docs: env
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python -m scripts.docs
 
 # A new example of a report, of the demo fleet; one gateway of it suppressed, so that the example shows that too.
 EXAMPLE := .cache/example
@@ -55,7 +55,7 @@ docs-example: env
 	$(BIN)/python -m simulator up
 	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
 	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
-	$(BIN)/python scripts/docs.py $(EXAMPLE)/report.json
+	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json
 
 clean:
 	rm -rf $(VENV) .cache

@@ -17,6 +17,8 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+from simulator import engine, servers
+
 #: Output that can be searched: sentences on one line, no colour, which molecule forces.
 _PLAIN = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
 
@@ -43,6 +45,10 @@ class Server:
     def as_root(self) -> Host:
         """The server as root sees it."""
         return testinfra.get_host(f"ssh://{self.name}", ssh_config=f"{_directory()}/ssh_config", sudo=True)
+
+    def reboot(self) -> None:
+        """Shut it down and start it again."""
+        servers.reboot(engine.client(), Path(_directory()), self.name)
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         """Run a playbook of the collection on this server alone; variables win over the scenario's inventory."""
@@ -74,16 +80,22 @@ def server() -> Server:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add what the server's engine said to the report of a test that failed."""
+    """Add what the server's engine and its containers said to the report of a test that failed."""
     report = yield
     if report.failed:
-        report.sections.append(("the engine's journal", _journal(Server(os.environ["SERVER"]))))
+        server = Server(os.environ["SERVER"])
+        try:
+            report.sections += _said(server)
+        except RuntimeError as error:  # that is how a failed login shows
+            report.sections.append(("the server", f"{server.name} does not let its user in: {error}"))
     return report
 
 
-def _journal(server: Server) -> str:
-    try:
-        journal = server.as_root().run("journalctl -u docker --no-pager --lines=25")
-    except RuntimeError as error:  # that is how a failed login shows
-        return f"{server.name} does not let its user in: {error}"
-    return str(journal.stdout + journal.stderr)
+def _said(server: Server) -> list[tuple[str, str]]:
+    root = server.as_root()
+    containers = root.run("docker ps --all --format '{{.Names}}'").stdout.split()
+    return [
+        *((f"the log of {name}", root.run("docker logs --tail 40 %s 2>&1", name).stdout) for name in containers),
+        ("the containers", root.run("docker ps --all").stdout),
+        ("the engine's journal", root.run("journalctl --unit=docker --no-pager --lines=25").stdout),
+    ]

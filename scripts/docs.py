@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the pages of docs from what they describe: `make docs`; `make docs-example` also takes a new example of a report."""
+"""Write the pages that are generated from what they describe: `make docs`; `make docs-example` also takes a new example of a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, STATUSES, Finding, findings
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+from scripts import role_readme
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+DOCS = CHECKOUT / "docs"
+ROLES = CHECKOUT / "roles"
 SCHEMA = DOCS / "report.schema.json"
 EXAMPLE = DOCS / "report.example.json"
 BUNDLE_SCHEMA = DOCS / "bundle.schema.json"
@@ -44,12 +48,13 @@ SHOWN = "twofa.pending"
 
 
 def pages() -> dict[str, str]:
-    """Every generated page by its path under docs."""
+    """Every generated page by its path in the checkout."""
     return {
-        "report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
-        "bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
-        "findings/README.md": _index(),
-        **{f"findings/{code}.md": _page(finding) for code, finding in findings().items()},
+        "docs/report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
+        "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
+        "docs/findings/README.md": _index(),
+        **{f"docs/findings/{code}.md": _page(finding) for code, finding in findings().items()},
+        **{f"roles/{role.name}/README.md": role_readme.readme(role) for role in sorted(ROLES.iterdir())},
     }
 
 
@@ -195,10 +200,10 @@ def write() -> None:
     """Write every page, and remove those of findings that are no more."""
     wanted = pages()
     for page in DOCS.glob("findings/*.md"):
-        if page.relative_to(DOCS).as_posix() not in wanted:
+        if page.relative_to(CHECKOUT).as_posix() not in wanted:
             page.unlink()
     for name, text in wanted.items():
-        (DOCS / name).write_text(text, encoding="utf-8")
+        (CHECKOUT / name).write_text(text, encoding="utf-8")
 
 
 def take_example(report: Path) -> None:

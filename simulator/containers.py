@@ -78,7 +78,7 @@ class Simulation:
         self._ensure_network()
         container = self._own(self._broker_name)
         if container is None or container.image != self.engine.images.get(BROKER_IMAGE):
-            container = self._create(
+            container = self.create(
                 self._broker_name,
                 image=BROKER_IMAGE,
                 ports={_CONTROL_PORT: ("127.0.0.1", None)},
@@ -131,7 +131,7 @@ class Simulation:
             variables["TWS_PASSWORD_PAPER_FILE"] = f"{_SECRETS}/tws_password_paper"
         if ports is None:
             ports = dict.fromkeys(_relay_ports(mode))
-        container = self._create(
+        container = self.create(
             name,
             image=build_image(self.engine, release, gateway),
             environment={**variables, **(environment or {})},
@@ -155,7 +155,7 @@ class Simulation:
         """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
         _build_machine_image(self.engine)
         engine_socket = _local_socket(self.engine)
-        container = self._create(
+        container = self.create(
             name,
             image=MACHINE_IMAGE,
             ports={_SSH_PORT: ("127.0.0.1", ssh_port)},
@@ -164,6 +164,22 @@ class Simulation:
         container.put_archive("/", _archive({"/etc/ssh/observer.pub": public_key}, owner=0, mode=0o444))
         container.start()
         return container
+
+    def create(self, name: str, image: str, alias: str = "", **options: Any) -> Container:
+        """A container in its network that is not started yet; `alias` is its name there, `options` go to the engine."""
+        own = self._own(name)
+        if own is not None:
+            own.remove(force=True, v=True)
+        labels = {LABEL: self.name, **options.pop("labels", {})}
+        endpoint = self.engine.api.create_endpoint_config(aliases=[alias] if alias else None)
+        return self.engine.containers.create(
+            image,
+            name=name,
+            labels=labels,
+            network=self.name,
+            networking_config={self.name: endpoint},
+            **options,
+        )
 
     def containers(self) -> list[Container]:
         """All containers of this simulation, broker and machine among them, running or not."""
@@ -203,21 +219,6 @@ class Simulation:
         if container.labels.get(LABEL) != self.name:
             raise CanNotSimulate(f"a container named {name!r} exists and is not this simulation's: rename or remove it")
         return container
-
-    def _create(self, name: str, image: str, alias: str = "", **options: Any) -> Container:
-        own = self._own(name)
-        if own is not None:
-            own.remove(force=True, v=True)
-        labels = {LABEL: self.name, **options.pop("labels", {})}
-        endpoint = self.engine.api.create_endpoint_config(aliases=[alias] if alias else None)
-        return self.engine.containers.create(
-            image,
-            name=name,
-            labels=labels,
-            network=self.name,
-            networking_config={self.name: endpoint},
-            **options,
-        )
 
 
 def _local_socket(engine: DockerClient) -> str | None:

@@ -1,16 +1,19 @@
 """Servers for the scenarios under molecule/: containers with systemd as init, sshd, and a user who may use sudo.
 
     python -m simulator.servers create DIRECTORY bookworm=bookworm trixie=trixie    # name=release of Debian
+    python -m simulator.servers create DIRECTORY bookworm=bookworm --image 3.24.1
     python -m simulator.servers remove DIRECTORY
 
 DIRECTORY holds what it takes to reach them: `ssh -F DIRECTORY/ssh_config trixie` logs in. Nothing is written to ~/.ssh.
-The port of a server stays the same when it is restarted (`docker restart` is its reboot).
+The port of a server stays the same when it is restarted (`docker restart` is its reboot). With `--image`, they find a broker, and a
+registry that has the simulator's image of that IBC release.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -19,7 +22,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +30,18 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
-from simulator import base_image, engine
+from simulator import base_image, engine, registry
+from simulator.containers import CanNotSimulate, Simulation
 
 #: Its value is the directory of the set that a server belongs to.
 LABEL = "ibgw.ops.servers"
 USER = "admin"
 
-_REPOSITORY = "ibgw-ops-server"
 _IMAGE_LABEL = "ibgw.ops.servers.release"
 _SSH_PORT = 22
 _BOOT_SECONDS = 60
+#: As long as a gateway may take for its logout.
+_SHUTDOWN_SECONDS = 90
 _HERE = Path(__file__).parent
 
 
@@ -44,20 +49,24 @@ class ServerDown(RuntimeError):
     """A server can not be had; the message says what was tried and what its journal says."""
 
 
-def create(docker: DockerClient, directory: Path, releases: Mapping[str, str]) -> None:
-    """Servers that let their user in, by name; `releases` says which release of Debian each of them is."""
+def create(docker: DockerClient, directory: Path, releases: Mapping[str, str], images: Iterable[str] = ()) -> None:
+    """Servers that let their user in, by name; `releases` says which release of Debian each of them is.
+
+    With `images`, IBC releases, they share a network with a broker and with a registry of the simulator's images.
+    """
     remove(docker, directory)
     directory.mkdir(parents=True, exist_ok=True)
+    network = _start_simulation(docker, directory, images) if images else "bridge"
     user_key = _key_pair(directory / "id_ed25519")
     ports = {}
     for name, release in releases.items():
         ports[name] = _free_port()
         server = docker.api.create_container(
-            _build(docker, release),
+            _build(docker, "server", release),
             hostname=name,
             labels={LABEL: str(directory)},
             ports=[_SSH_PORT],
-            host_config=_host_config(docker, ports[name]),
+            host_config=_host_config(docker, ports[name], network),
         )
         host_key = _key_pair(directory / f"{name}_host_key")
         docker.api.put_archive(server, "/", _identity(host_key, user_key))
@@ -69,16 +78,30 @@ def create(docker: DockerClient, directory: Path, releases: Mapping[str, str]) -
 
 
 def remove(docker: DockerClient, directory: Path) -> None:
-    """Remove the servers of that directory with their volumes, and how to reach them."""
+    """Remove the servers of that directory with their volumes, what they found in their network, and how to reach them."""
     for server in _servers(docker, directory):
         server.remove(force=True, v=True)
+    simulation(docker, directory).remove()
     for pattern in ("id_ed25519*", "*_host_key*", "known_hosts", "ssh_config"):
         for path in directory.glob(pattern):
             path.unlink()
 
 
+def reboot(docker: DockerClient, directory: Path, name: str) -> None:
+    """Shut a server down and start it again; it lets its user in when that is done."""
+    for server in _servers(docker, directory):
+        if server.attrs["Config"]["Hostname"] == name:
+            server.restart(timeout=_SHUTDOWN_SECONDS)
+    _wait_for_login(docker, directory, name)
+
+
+def simulation(docker: DockerClient, directory: Path) -> Simulation:
+    """The broker and the registry of the servers of that directory."""
+    return Simulation(docker, f"servers-{hashlib.sha256(str(directory).encode()).hexdigest()[:12]}")
+
+
 def remove_images(docker: DockerClient) -> None:
-    """The images that servers are made from; not what is in use."""
+    """The images of servers and registries; not what is in use."""
     for image in docker.images.list(all=True, filters={"label": _IMAGE_LABEL}):
         with contextlib.suppress(APIError):
             docker.images.remove(str(image.id))
@@ -88,12 +111,23 @@ def _servers(docker: DockerClient, directory: Path) -> list[Container]:
     return list(docker.containers.list(all=True, filters={"label": f"{LABEL}={directory}"}))
 
 
-def _build(docker: DockerClient, release: str) -> str:
-    """The image of a server; the engine builds nothing again that is the same."""
+def _start_simulation(docker: DockerClient, directory: Path, images: Iterable[str]) -> str:
+    """The name of its network."""
+    started = simulation(docker, directory)
+    started.start()
+    registry.start(started, _build(docker, "registry", "bookworm"))
+    for release in images:
+        registry.push(started, release)
+    return started.name
+
+
+def _build(docker: DockerClient, kind: str, release: str) -> str:
+    """The image of a server or registry; the engine builds nothing again that is the same."""
     base_image.ensure(docker, release)
-    tag = f"{_REPOSITORY}:{release}"
+    tag = f"ibgw-ops-{kind}:{release}"
     docker.images.build(
         path=str(_HERE / "server"),
+        dockerfile=f"{kind}.Dockerfile",
         tag=tag,
         buildargs={"RELEASE": release},
         labels={_IMAGE_LABEL: release},
@@ -112,10 +146,11 @@ def _key_pair(path: Path) -> Path:
     return path
 
 
-def _host_config(docker: DockerClient, ssh_port: int) -> dict[str, Any]:
+def _host_config(docker: DockerClient, ssh_port: int, network: str) -> dict[str, Any]:
     """What systemd and an engine in the container need; neither all of the machine's devices nor its control groups."""
     config = docker.api.create_host_config(
         port_bindings={_SSH_PORT: ("127.0.0.1", ssh_port)},
+        network_mode=network,
         cap_add=["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "MKNOD"],
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         cgroupns="private",
@@ -198,6 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("action", choices=["create", "remove"])
     parser.add_argument("directory", type=Path)
     parser.add_argument("releases", nargs="*", metavar="name=release")
+    parser.add_argument(
+        "--image", action="append", default=[], metavar="RELEASE", help="IBC release of an image to pull"
+    )
     return parser
 
 
@@ -207,10 +245,17 @@ def main() -> int:
     try:
         if arguments.action == "create":
             releases = dict(server.split("=", 1) for server in arguments.releases)
-            create(engine.client(), directory, releases)
+            create(engine.client(), directory, releases, arguments.image)
         elif running := engine.running():
             remove(running, directory)
-    except (engine.EngineMissing, base_image.BaseMissing, ServerDown, DockerException) as error:
+    except (
+        engine.EngineMissing,
+        base_image.BaseMissing,
+        CanNotSimulate,
+        ServerDown,
+        TimeoutError,
+        DockerException,
+    ) as error:
         print(f"servers: {error}", file=sys.stderr)
         return 1
     return 0

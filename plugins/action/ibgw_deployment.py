@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine, plan_removals
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 
@@ -32,12 +32,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         self.validate_argument_spec(argument_spec={})
         machine = task_vars["inventory_hostname"]
         try:
-            plans = plan_machine(machine, _rendered(task_vars, VARIABLES, machine, self._templar.template))
+            variables = _rendered(task_vars, VARIABLES, machine, self._templar.template)
+            plans, removals = plan_machine(machine, variables), plan_removals(machine, variables)
             _check_others(task_vars, machine)
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
         warnings = [warning for plan in plans for warning in plan["warnings"]]
-        return {**result, "changed": False, "gateways": plans, **({"warnings": warnings} if warnings else {})}
+        warned = {"warnings": warnings} if warnings else {}
+        return {**result, "changed": False, "gateways": plans, "absent": removals, **warned}
 
 
 def _check_others(task_vars: Mapping[str, Any], machine: str) -> None:

@@ -35,8 +35,24 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+absent:
+  description: What is to go of each gateway that the machine declares absent.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the gateway and its container.
+      type: str
+    paths:
+      description: Its private files and its record on the machine.
+      type: list
+      elements: str
+    settings_dir:
+      description: The directory with what has to last, which stays unless told.
+      type: str
 gateways:
-  description: The plan of each gateway that the machine declares.
+  description: The plan of each gateway that is to be on the machine.
   returned: success
   type: list
   elements: dict
@@ -54,6 +70,9 @@ gateways:
       description: Directories of the machine, parents first, each with C(path), C(owner), C(group) and C(mode).
       type: list
       elements: dict
+    private:
+      description: The directory of its private files.
+      type: str
     files:
       description:
         - Private files of the container's user.
@@ -66,10 +85,23 @@ gateways:
       description: Files C(jts.ini) that are made where they are missing, each with its C(time_zone).
       type: list
       elements: dict
-    generate:
-      description: Secrets that are made on the machine because none is given, each with its C(length).
+    credentials:
+      description: Credentials in IBC's configuration, each with the C(path) of its file, its C(key) there, and the name of the C(secret).
       type: list
       elements: dict
+    generate:
+      description: Secrets that are made on the machine because none is given, each with its C(path) and C(length).
+      type: list
+      elements: dict
+    ports:
+      description: Ports of the machine that it takes, each with its C(name), C(address) and C(port).
+      type: list
+      elements: dict
+    screen:
+      description:
+        - Where its screen is to be seen; C(address), C(port), the C(viewer) to look at it with, and the file of its C(password) where it was
+          made. Null where it is not.
+      type: dict
     soft_restart:
       description: Whether a restart on demand that keeps the session is possible.
       type: bool

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, report, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, report, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
@@ -79,7 +79,7 @@ def machine_verdicts(
 
 def seen_on(machine: str, variables: Mapping[str, Any], only: list[str] | None, now: datetime) -> evidence.Machine:
     """The evidence of one machine's gateways, from what its tasks registered."""
-    gateways = plain(variables.get("gateways") or [])
+    gateways = inventory.present({"gateways": plain(variables.get("gateways") or [])})
     declared = [entry["name"] for entry in gateways]
     results = {probe: registered(variables, probe) for probe in PROBES}
     health = results["health"].get("health")

@@ -22,9 +22,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary imp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
 
 TRADING_MODES = ("paper", "live", "both")
+STATES = ("present", "absent")
 
 #: What diagnosis uses of an entry; the other words describe a gateway that is deployed.
-GATEWAY_KEYS = ("name", "trading_mode", "family", "ports", "expect_orders")
+GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders")
 PORT_NAMES = ("paper", "live", "vnc")
 
 
@@ -56,7 +57,7 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
             f"gateways of the machine {machine} is {_show(gateways)}; it must be a list like [{{name: ib-gateway}}]"
         )
     warnings = [warning for at, entry in enumerate(gateways, 1) for warning in _check_gateway(machine, at, entry)]
-    names = declared(variables)
+    names = [entry["name"] for entry in gateways]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise Misuse(f"the machine {machine} declares the gateway {twice} twice; names are unique on a machine")
@@ -73,6 +74,8 @@ def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
     if not isinstance(name, str) or not CONTAINER_NAME.fullmatch(name):
         raise Misuse(f"{where} is named {_show(name)}; allowed for a container are {CONTAINER_NAMES}")
     where = f"the gateway {machine}/{name}"
+    if "state" in entry:
+        _one_of(f"state of {where}", entry["state"], STATES)
     if "trading_mode" in entry:
         _one_of(f"trading_mode of {where}", entry["trading_mode"], TRADING_MODES)
     _check_ports(where, entry.get("ports"))
@@ -136,9 +139,19 @@ def _check_moment(value: Any) -> None:
         )
 
 
+def present(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of the gateways that are to be on a machine: those that are not declared absent."""
+    return [entry for entry in variables.get("gateways") or [] if entry.get("state") != "absent"]
+
+
+def absent(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of the gateways that are not to be on a machine."""
+    return [entry for entry in variables.get("gateways") or [] if entry.get("state") == "absent"]
+
+
 def declared(variables: Mapping[str, Any]) -> list[str]:
     """Names of the gateways that the inventory declares on a machine."""
-    return [entry["name"] for entry in variables.get("gateways") or []]
+    return [entry["name"] for entry in present(variables)]
 
 
 def selection(only: Any) -> list[str]:
@@ -159,7 +172,7 @@ def selection(only: Any) -> list[str]:
 
 def finds(variables: Mapping[str, Any]) -> bool:
     """Whether a machine is asked about gateways that it does not declare; one that declares none always is."""
-    return _finds_undeclared(variables) or not variables.get("gateways")
+    return _finds_undeclared(variables) or not present(variables)
 
 
 def _finds_undeclared(variables: Mapping[str, Any]) -> bool:

@@ -47,6 +47,14 @@ def test_a_roles_defaults_and_argument_specs_agree(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_no_result_of_a_task_takes_the_place_of_a_roles_variable(role: str) -> None:
+    tasks = "".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "roles" / role / "tasks").glob("*.yml"))
+    registered = set(re.findall(r"^\s+register: (\w+)$", tasks, re.MULTILINE))
+    taken = {*of_role(role, "defaults/main.yml"), *of_role(role, "vars/main.yml")}
+    assert registered & taken == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_a_roles_readme_names_its_variables(role: str) -> None:
     readme = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
     rows = re.findall(rf"^\| `({role}_\w+)`", readme, re.MULTILINE)

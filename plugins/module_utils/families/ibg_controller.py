@@ -107,8 +107,9 @@ FAMILY = Family(
         "trading_mode": Setting(("TRADING_MODE",), choices={"paper": "paper", "live": "live", "both": "both"}),
         "second_factor": Setting(("TWOFA_DEVICE",), choices={**_DEVICES, "none": ""}),
         "second_factor_device": Setting(("TWOFA_DEVICE",)),
+        # Its exit would have Docker start it again, with a push each time and no end: none stays as it is.
         "second_factor_timeout_action": Setting(
-            ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
+            ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "none", "restart": "restart"}
         ),
         "relogin_after_second_factor_timeout": Setting(("RELOGIN_AFTER_TWOFA_TIMEOUT",), form=yes_no),
         "existing_session": Setting(
@@ -138,6 +139,7 @@ FAMILY = Family(
         tells_login=True,  # C: /health is 200 only when logged in and monitoring
         caveats=(
             "a session-keeping restart on demand does not exist with ibg-controller: its RESTART is a full login",
+            "after a push that nobody approved it stays as it is, and a restart sends the next one",
             "a tool that restarts unhealthy containers defeats its protection against throttled logins",
         ),
     ),

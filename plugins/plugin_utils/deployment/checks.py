@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import endpoints, heaps, host_ports
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, heaps, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
@@ -76,20 +76,20 @@ def check_together(gateways: Iterable[Described]) -> None:
         other = directories.setdefault(settings_dir(gateway), gateway)
         if other is not gateway:  # IBC deletes saved sessions when it finds two (ibcstart.sh:379-402)
             raise gateway.refuse("settings_dir", f"{other} has the same; each gateway needs its own")
-        address = gateway.words["bind_address"]
         for name, port in host_ports(gateway).items():
+            here = address(gateway, name)
             for taken, at, taken_for, by in ports:
-                if port == taken and _meet(address, at):
+                if port == taken and _meet(here, at):
                     free = next(one for one in range(port, 65536) if one not in {each[0] for each in ports})
                     raise Misuse(
                         f"{gateway} has the port {port} for {name}, which {by} has for {taken_for}; give it another in ports,"
                         f" like {{{name}: {free}}}"
                     )
-            ports.append((port, address, name, gateway))
+            ports.append((port, here, name, gateway))
 
 
 def _meet(one: str, other: str) -> bool:
-    return one == other or any(ipaddress.ip_address(address).is_unspecified for address in (one, other))
+    return one == other or any(ipaddress.ip_address(each).is_unspecified for each in (one, other))
 
 
 def check_users(fleet: Iterable[tuple[Described, Any]]) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,12 @@ def host_ports(gateway: Described) -> dict[str, int]:
     return {name: gateway.words["ports"].get(name, USUAL_PORTS[name]) for name in names}
 
 
+def address(gateway: Described, name: str) -> str:
+    """The machine's address of one of these ports; the screen is seen through SSH, so it is on loopback always."""
+    told = str(gateway.words["bind_address"])
+    return "127.0.0.1" if name == "vnc" and not ipaddress.ip_address(told).is_loopback else told
+
+
 def image(gateway: Described, family: Family) -> str:
     """The reference of its image: its own, else the family's."""
     return gateway.words["image"] or family.build.images[gateway.words["program"]]
@@ -57,7 +64,8 @@ def container(
     sourced: bool,
 ) -> dict[str, Any]:
     """The container; `sourced` tells that some of its variables are in a file that its start has to read."""
-    words, tws = gateway.words, gateway.words["program"] == "tws"
+    # TWS comes with a whole desktop where it is looked at by RDP (gnzsnz tws-docker-compose.yml).
+    words, desktop = gateway.words, gateway.words["program"] == "tws" and 3389 in family.ports
     return {
         "name": gateway.name,
         "image": image(gateway, family),
@@ -69,9 +77,8 @@ def container(
         "networks": [{"name": words["network"]}] if words["network"] else [],
         "ulimits": [f"nofile:{words['open_files']}:{words['open_files']}"],
         "memory": f"{words['memory_mb'] or 2 * heaps(gateway)}M",
-        # The desktop of the TWS image (gnzsnz tws-docker-compose.yml).
-        "shm_size": "1G" if tws else None,
-        "security_opts": ["seccomp=unconfined"] if tws else [],
+        "shm_size": "1G" if desktop else None,
+        "security_opts": ["seccomp=unconfined"] if desktop else [],
         "stop_timeout": STOP_TIMEOUT,
         "restart_policy": family.build.restart_policy,
         "labels": {"ibgw.ops.family": family.name, "ibgw.ops.trading_mode": words["trading_mode"]},
@@ -86,7 +93,7 @@ def _entrypoint(family: Family) -> list[str]:
     return ["/bin/sh", "-c", f"set -a; . {PRIVATE}/environment; set +a; exec {family.build.start}"]
 
 
-def _inside(gateway: Described, family: Family, role: str, name: str) -> int:
+def inside(gateway: Described, family: Family, role: str, name: str) -> int:
     """The container's port of a role for what `name` says: an endpoint, or the screen."""
     return next(
         number
@@ -98,19 +105,23 @@ def _inside(gateway: Described, family: Family, role: str, name: str) -> int:
 
 
 def _published(gateway: Described, family: Family) -> list[str]:
-    address = gateway.words["bind_address"]
-    address = f"[{address}]" if ":" in address else address
     return [
-        f"{address}:{port}:{_inside(gateway, family, 'vnc' if name == 'vnc' else 'relay', name)}/tcp"
+        f"{bracketed(address(gateway, name))}:{port}:"
+        f"{inside(gateway, family, 'vnc' if name == 'vnc' else 'relay', name)}/tcp"
         for name, port in host_ports(gateway).items()
     ]
+
+
+def bracketed(told: str) -> str:
+    """An address as it stands before a colon."""
+    return f"[{told}]" if ":" in told else told
 
 
 def _healthcheck(gateway: Described, family: Family) -> dict[str, Any] | None:
     """A check that knows the login; Docker shows it and restarts nothing for it. None keeps the image's own."""
     if family.build.tells_login:
         return None
-    ports = [str(_inside(gateway, family, "gateway", endpoint)) for endpoint in endpoints(gateway)]
+    ports = [str(inside(gateway, family, "gateway", endpoint)) for endpoint in endpoints(gateway)]
     return {
         "test": ["CMD", "/bin/bash", "-c", HELLO.format(ports=" ".join(ports))],
         "interval": "60s",

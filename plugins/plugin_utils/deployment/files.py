@@ -131,6 +131,30 @@ def _file(
     }
 
 
+def credentials(found: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Each credential in a controller's configuration, which counts later than the settings beside it."""
+    return [
+        {"path": one["path"], "key": key, "secret": secret}
+        for one in found
+        if one["form"] == "config.ini"
+        for key, secret in one["secrets"].items()
+    ]
+
+
+def generated(gateway: Described, secret: str) -> str:
+    """The file of a secret that is made on the machine; only root reads it."""
+    return f"{PRIVATE_DIR}/{gateway.name}.{secret}"
+
+
+def removed(gateway: Described) -> list[str]:
+    """What holds its secrets, or tells of its deployment, and goes with it."""
+    return [
+        f"{PRIVATE_DIR}/{gateway.name}",
+        generated(gateway, "vnc_password"),
+        f"{DATA_DIR}/{gateway.name}/deployment.json",
+    ]
+
+
 def variables(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The variables that tell the container where its files are."""
     return {one["variable"]: f"{PRIVATE}/{_base(one['path'])}" for one in found if one["variable"]}

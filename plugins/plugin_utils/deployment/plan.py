@@ -9,7 +9,7 @@ A plan names secrets and holds none: the values are put into the files that it l
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,14 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment import checks, files, secrets
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import container, host_ports, image
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import (
+    address,
+    bracketed,
+    container,
+    host_ports,
+    image,
+    inside,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.translation import Translation, translate
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described, described
 
@@ -38,6 +45,14 @@ def plan_machine(machine: str, variables: Mapping[str, Any]) -> list[dict[str, A
     return plans
 
 
+def plan_removals(machine: str, variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is to go of each gateway that a machine declares absent."""
+    return [
+        {"name": gateway.name, "paths": files.removed(gateway), "settings_dir": files.settings_dir(gateway)}
+        for gateway in (described(machine, entry, variables) for entry in inventory.absent(variables))
+    ]
+
+
 def check_fleet(machines: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse what only several machines together get wrong; what is wrong with one of them is said by its own plan."""
     fleet: list[tuple[Described, Any]] = []
@@ -50,7 +65,7 @@ def check_fleet(machines: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _describe(machine: str, variables: Mapping[str, Any]) -> list[Described]:
     inventory.check_machine(machine, variables)
-    return [described(machine, entry, variables) for entry in variables.get("gateways") or ()]
+    return [described(machine, entry, variables) for entry in inventory.present(variables)]
 
 
 def _secrets(machine: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,6 +81,7 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
     lasting = files.lasting(gateway, family)
     private = files.files(gateway, family, translation.configuration)
     seeds = files.seeds(gateway, family, lasting)
+    command_ports = _command_ports(private, translation)
     return {
         "name": gateway.name,
         "family": family.name,
@@ -77,27 +93,52 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
             sourced=any(one["form"] == "environment" for one in private),
         ),
         "directories": files.directories(gateway, family, lasting, seeds),
+        "private": f"{files.PRIVATE_DIR}/{gateway.name}",
         "files": private,
         "seeds": seeds,
-        "generate": _generated(files.screen(gateway, family), given),
-        "soft_restart": _soft_restart(gateway, family, translation),
+        "credentials": files.credentials(private),
+        "generate": _generated(gateway, files.screen(gateway, family), given),
+        "ports": [
+            {"name": name, "address": address(gateway, name), "port": port}
+            for name, port in host_ports(gateway).items()
+        ],
+        "screen": _screen(gateway, family, given),
+        "soft_restart": bool(command_ports and gateway.words["daily_restart"]),  # IBC userguide.md:892-914
         "login": _login(gateway),
-        "record": _record(gateway, family),
+        "record": {**_record(gateway, family), "command_ports": command_ports},
         "warnings": [*translation.warnings, *_warnings(gateway, family)],
     }
 
 
-def _generated(screen: str | None, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _generated(gateway: Described, screen: str | None, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Secrets that are made on the machine, once, because nobody gives them."""
     if screen is None or given.get("vnc_password"):
         return []
-    return [{"secret": "vnc_password", "length": secrets.screen_length(screen)}]
+    path = files.generated(gateway, "vnc_password")
+    return [{"secret": "vnc_password", "path": path, "length": secrets.screen_length(screen)}]
 
 
-def _soft_restart(gateway: Described, family: Family, translation: Translation) -> bool:
-    """Whether it can restart on demand and keep its session: a command server and a daily restart (IBC userguide.md:892-914)."""
-    command_server = family.configured or "IBC_CommandServerPort" in translation.environment
-    return command_server and bool(gateway.words["daily_restart"])
+#: With what a screen is looked at, by its port in the container.
+VIEWERS = {5900: "a VNC client", 5800: "a browser", 3389: "a remote desktop client"}
+
+
+def _screen(gateway: Described, family: Family, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where its screen is to be seen; None where it is not."""
+    if not gateway.words["vnc"]:
+        return None
+    own = given.get("vnc_password")
+    return {
+        "port": host_ports(gateway)["vnc"],
+        "address": bracketed(address(gateway, "vnc")),
+        "viewer": VIEWERS[inside(gateway, family, "vnc", "vnc")],
+        "password": None if own else files.generated(gateway, "vnc_password"),
+    }
+
+
+def _command_ports(private: Sequence[Mapping[str, Any]], translation: Translation) -> list[int]:
+    """Where IBC's command server listens on the container's loopback, for each instance."""
+    told = [one["settings"].get("CommandServerPort") for one in private]
+    return [int(port) for port in (*told, translation.environment.get("IBC_CommandServerPort")) if port]
 
 
 def _login(gateway: Described) -> str:
@@ -137,5 +178,10 @@ def _warnings(gateway: Described, family: Family) -> Iterator[str]:
         yield f"daily_restart of {gateway} is empty: every day ends its session, and no restart keeps it"
     if not ipaddress.ip_address(words["bind_address"]).is_loopback:
         yield f"{gateway} is published on {words['bind_address']}: the API has no password, guard that address"
+    if words["program"] == "tws":  # extrange README.md:138-140
+        yield (
+            f"{gateway} runs TWS, which takes API clients only once 'Enable ActiveX and Socket Clients' is set on its screen; that lasts"
+            " in settings_dir"
+        )
     if words["vnc"]:
         yield f"vnc of {gateway} is on; turn it off when it is not needed any more"

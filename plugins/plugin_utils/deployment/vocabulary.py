@@ -20,8 +20,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
-#: Keys of an entry that diagnosis alone uses.
-DIAGNOSIS_KEYS = ("name", "expect_orders")
+#: Keys of an entry that have no default for the machine.
+ENTRY_KEYS = ("name", "state", "expect_orders")
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _REFERENCE = re.compile(r"[a-z0-9][\w./:-]*?(?P<tag>:[\w][\w.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?")
@@ -210,8 +210,8 @@ def described(machine: str, entry: Mapping[str, Any], variables: Mapping[str, An
     """The gateway of one entry of `gateways`; `variables` are those of its machine, with the defaults."""
     whose = f"the gateway {machine}/{entry['name']}"
     for key in entry:
-        if key not in WORDS and key not in DIAGNOSIS_KEYS:
-            raise Misuse(f"{whose} has {_show(key)}, {_nearest(str(key), (*WORDS, *DIAGNOSIS_KEYS))}")
+        if key not in WORDS and key not in ENTRY_KEYS:
+            raise Misuse(f"{whose} has {_show(key)}, {_nearest(str(key), (*WORDS, *ENTRY_KEYS))}")
     words = {}
     for word, known in WORDS.items():
         told, of = known.default, whose

@@ -169,7 +169,7 @@ def test_a_log_that_can_not_be_read_costs_nothing_else() -> None:
 def test_nothing_is_told_where_it_is_not_known_what_must_not_be() -> None:
     class Hung(Engine):
         def get_archive(self, _container: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]]:
-            raise TimeoutError
+            raise TimeoutError(path)
 
     with pytest.raises(Unavailable, match="did not answer"):
         collected(Hung())

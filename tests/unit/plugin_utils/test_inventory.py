@@ -18,6 +18,7 @@ FINE: list[dict[str, Any]] = [
     {"gateways": [{"name": "ib-gateway"}]},
     {"gateways": [{"name": "a.b_c-1", "trading_mode": "both", "family": "auto", "ports": {"paper": 1, "live": 65535}}]},
     {"gateways": [{"name": "gw", "expect_orders": False}], "diagnose_undeclared": False},
+    {"gateways": [{"name": "gw", "state": "absent"}, {"name": "wg", "state": "present"}]},
     {"diagnose_undeclared": "no"},
     {"diagnose_docker_host": "unix:///var/run/docker.sock"},
     {"diagnose_docker_host": "tcp://127.0.0.1:2375"},
@@ -37,6 +38,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"gateways": [{"name": "a b"}]}, "is named 'a b'"),
     ({"gateways": [{"name": "alpha/gw"}]}, "is named 'alpha/gw'"),
     ({"gateways": [{"name": "gw"}, {"name": "gw"}]}, "declares the gateway gw twice"),
+    ({"gateways": [{"name": "gw"}, {"name": "gw", "state": "absent"}]}, "declares the gateway gw twice"),
+    (
+        {"gateways": [{"name": "gw", "state": "gone"}]},
+        "state of the gateway alpha/gw is 'gone'; allowed are present, absent",
+    ),
     ({"gateways": [{"name": "gw", "trading_mode": "Paper"}]}, "allowed are paper, live, both"),
     ({"gateways": [{"name": "gw", "trading_mode": None}]}, "allowed are paper, live, both"),
     ({"gateways": [{"name": "gw", "ports": 4002}]}, "it must be a mapping like {paper: 4002}"),
@@ -190,3 +196,10 @@ def test_a_selected_gateway_is_declared_or_found(only: list[str], seen: dict[str
 def test_a_selected_gateway_is_nowhere(only: list[str], seen: dict[str, list[str] | None], said: str) -> None:
     with pytest.raises(Misuse, match=said):
         inventory.check_found(MACHINES, only, seen)
+
+
+def test_a_gateway_that_is_to_be_absent_is_not_demanded() -> None:
+    variables = {"gateways": [{"name": "gone", "state": "absent"}, {"name": "here"}], "diagnose_undeclared": False}
+    assert inventory.declared(variables) == ["here"]
+    assert not inventory.finds(variables)
+    assert inventory.finds({**variables, "gateways": [{"name": "gone", "state": "absent"}]})

@@ -16,14 +16,19 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import health
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment import files
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import HELLO
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import plan_machine, plan_removals
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import totp_code
 
 from tests.unit.module_utils.peer import free_port
-from tests.unit.plugin_utils.deployment.machine import BOTH, KEY, NAME, PAPER_USER, USER, plan
+from tests.unit.plugin_utils.deployment.machine import BOTH, KEY, NAME, PAPER_USER, USER, plan, variables
 
 NAMES = [family.name for family in FAMILIES]
+
+#: Where the password of a screen is that was made on the machine.
+SCREEN = f"/etc/ibgw/gateways/{NAME}.vnc_password"
 
 
 def container(secrets: Any = None, **entry: Any) -> dict[str, Any]:
@@ -181,6 +186,148 @@ def test_jts_ini_is_where_the_gateway_looks_for_it(secrets: Any, entry: dict[str
     assert {path.rpartition("/")[0] for path in paths} <= {one["path"] for one in planned["directories"]}
 
 
+@pytest.mark.parametrize(
+    ("entry", "port", "desktop"),
+    [
+        ({}, "127.0.0.1:4002:4004/tcp", False),
+        ({"program": "tws"}, "127.0.0.1:4002:7499/tcp", True),
+        ({"program": "tws", "trading_mode": "live"}, "127.0.0.1:4001:7498/tcp", True),
+        ({"program": "tws", "family": "gnzsnz-ibcontroller"}, "127.0.0.1:4002:7499/tcp", True),
+        ({"program": "tws", "family": "extrange"}, "127.0.0.1:4002:8888/tcp", False),  # it has a VNC server only
+    ],
+)
+def test_tws_gets_its_own_image_ports_and_room_for_its_desktop(entry: dict[str, Any], port: str, desktop: bool) -> None:
+    planned = plan({"password": "x"}, **entry)
+    made = planned["container"]
+    assert made["published_ports"] == [port]
+    assert (made["shm_size"], made["security_opts"]) == (("1G", ["seccomp=unconfined"]) if desktop else (None, []))
+    assert ("tws-rdesktop" in made["image"]) is desktop
+    assert any("Enable ActiveX" in warning for warning in planned["warnings"]) is (entry.get("program") == "tws")
+    assert planned["record"]["program"] == entry.get("program", "gateway")
+
+
+def test_the_password_of_a_desktop_is_no_longer_the_one_that_everybody_knows() -> None:
+    env = container(program="tws")["env"]
+    assert env["PASSWD_FILE"] == "/run/ibgw/vnc_password"
+    assert (env["PUID"], env["PGID"]) == ("1000", "1000")  # it does not start without
+    ibcontroller = container(program="tws", family="gnzsnz-ibcontroller")["env"]
+    assert ibcontroller["RDP_PASSWORD_FILE"] == "/run/ibgw/vnc_password"
+
+
+@pytest.mark.parametrize(
+    ("entry", "secrets", "screen"),
+    [
+        ({}, None, None),
+        ({"vnc": True}, None, {"address": "127.0.0.1", "port": 5900, "viewer": "a VNC client", "password": SCREEN}),
+        (
+            {"vnc": True, "ports": {"vnc": 5999}},
+            {"vnc_password": "own"},
+            {"address": "127.0.0.1", "port": 5999, "viewer": "a VNC client", "password": None},
+        ),
+        (
+            {"vnc": True, "bind_address": "0.0.0.0", "expose": True},  # that is about the API
+            None,
+            {"address": "127.0.0.1", "port": 5900, "viewer": "a VNC client", "password": SCREEN},
+        ),
+        (
+            {"vnc": True, "bind_address": "::1"},
+            None,
+            {"address": "[::1]", "port": 5900, "viewer": "a VNC client", "password": SCREEN},
+        ),
+        (
+            {"vnc": True, "family": "ibga"},
+            {"password": "x"},
+            {"address": "127.0.0.1", "port": 5900, "viewer": "a browser", "password": SCREEN},
+        ),
+        (
+            {"vnc": True, "program": "tws"},
+            None,
+            {"address": "127.0.0.1", "port": 5900, "viewer": "a remote desktop client", "password": SCREEN},
+        ),
+    ],
+)
+def test_a_screen_is_on_loopback_only(entry: dict[str, Any], secrets: Any, screen: Any) -> None:
+    planned = plan(secrets, **entry)
+    assert planned["screen"] == screen
+    published = [one for one in planned["container"]["published_ports"] if one.split(":")[-1][:2] in ("59", "58", "33")]
+    if screen:
+        assert [one.rpartition(":")[0] for one in published] == [f"{screen['address']}:{screen['port']}"]
+    else:
+        assert published == []
+
+
+def test_ports_are_told_as_they_are_taken() -> None:
+    planned = plan(vnc=True, bind_address="10.1.1.1", expose=True)
+    assert planned["ports"] == [
+        {"name": "paper", "address": "10.1.1.1", "port": 4002},
+        {"name": "vnc", "address": "127.0.0.1", "port": 5900},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "secrets", "ports"),
+    [
+        ({}, None, [7462]),
+        (BOTH, PAPER_USER, [7462, 7463]),
+        ({"family": "extrange"}, None, [7462]),
+        ({"family": "ibg-controller"}, None, []),
+    ],
+)
+def test_the_record_tells_where_a_gateway_takes_commands(entry: dict[str, Any], secrets: Any, ports: list[int]) -> None:
+    assert plan(secrets, **entry)["record"]["command_ports"] == ports
+
+
+def test_credentials_in_a_configuration_are_told_apart_from_its_settings() -> None:
+    path = f"/etc/ibgw/gateways/{NAME}/config.ini"
+    assert plan()["credentials"] == [
+        {"path": path, "key": "IbLoginId", "secret": "user"},
+        {"path": path, "key": "IbPassword", "secret": "password"},
+    ]
+    assert plan({"password": "x"}, family="ibga")["credentials"] == []
+
+
+def absent(name: str = NAME, **words: Any) -> dict[str, Any]:
+    return {"name": name, "state": "absent", **words}
+
+
+def test_what_is_to_go_is_told_and_needs_no_secret() -> None:
+    given = {"gateways": [absent(), absent("other", settings_dir="/srv/other")]}
+    assert plan_machine("alpha", given) == []
+    assert plan_removals("alpha", given) == [
+        {
+            "name": NAME,
+            "paths": [
+                f"/etc/ibgw/gateways/{NAME}",
+                f"/etc/ibgw/gateways/{NAME}.vnc_password",
+                f"/var/lib/ibgw/{NAME}/deployment.json",
+            ],
+            "settings_dir": f"/var/lib/ibgw/{NAME}/settings",
+        },
+        {
+            "name": "other",
+            "paths": [
+                "/etc/ibgw/gateways/other",
+                "/etc/ibgw/gateways/other.vnc_password",
+                "/var/lib/ibgw/other/deployment.json",
+            ],
+            "settings_dir": "/srv/other",
+        },
+    ]
+
+
+def test_what_is_to_go_takes_nothing_from_what_comes() -> None:
+    present = variables({})
+    given = {**present, "gateways": [absent("old", ports={"paper": 4002}), *present["gateways"]]}
+    given["gateway_secrets"]["old"] = present["gateway_secrets"][NAME]
+    assert [one["name"] for one in plan_machine("alpha", given)] == [NAME]
+    assert plan_removals("alpha", present) == []
+
+
+def test_a_misspelt_word_of_what_is_to_go_is_refused() -> None:
+    with pytest.raises(Misuse, match="the nearest is settings_dir"):
+        plan_removals("alpha", {"gateways": [absent(settings_dirs="/srv")]})
+
+
 def test_sockets_of_ibcontroller_are_in_memory() -> None:
     run = "/home/ibgateway/ibcontroller/run"
     assert {"type": "tmpfs", "target": run, "tmpfs_mode": "1777"} in container(family="gnzsnz-ibcontroller")["mounts"]
@@ -190,10 +337,11 @@ def test_sockets_of_ibcontroller_are_in_memory() -> None:
     ("entry", "secrets", "generated"),
     [
         ({}, None, []),
-        ({"vnc": True}, None, [{"secret": "vnc_password", "length": 8}]),
+        ({"vnc": True}, None, [{"secret": "vnc_password", "path": SCREEN, "length": 8}]),
         ({"vnc": True}, {"vnc_password": "own"}, []),
-        ({"program": "tws"}, None, [{"secret": "vnc_password", "length": 20}]),  # its screen is always there
-        ({"vnc": True, "family": "ibga"}, {"password": "x"}, [{"secret": "vnc_password", "length": 8}]),
+        # Its screen is always there.
+        ({"program": "tws"}, None, [{"secret": "vnc_password", "path": SCREEN, "length": 20}]),
+        ({"vnc": True, "family": "ibga"}, {"password": "x"}, [{"secret": "vnc_password", "path": SCREEN, "length": 8}]),
     ],
 )
 def test_a_screen_never_is_without_a_password(entry: dict[str, Any], secrets: Any, generated: list[Any]) -> None:

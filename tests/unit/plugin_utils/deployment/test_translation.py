@@ -72,6 +72,11 @@ VARIABLES: list[tuple[dict[str, Any], dict[str, dict[str, str | None]]]] = [
             E: {"TZ": "Asia/Tokyo"},
         },
     ),
+    # Where Docker starts again what ended, ending would send a push each time, without end.
+    (
+        {"second_factor_timeout_action": "exit"},
+        {K: {"IBC_MFA_TIMEOUT_ACTION": "exit"}, C: {"TWOFA_TIMEOUT_ACTION": "none"}},
+    ),
     (
         {"second_factor_timeout_action": "restart"},
         {

@@ -27,7 +27,14 @@ OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="
 ]
 
 #: Options of the role that are no word of a gateway.
-OF_THE_MACHINE = {"gateway_secrets", "gateway_replace", "gateway_ignore_clients", "gateway_become", "gateway_python"}
+OF_THE_MACHINE = {
+    "gateway_secrets",
+    "gateway_replace",
+    "gateway_ignore_clients",
+    "gateway_delete_settings",
+    "gateway_become",
+    "gateway_python",
+}
 
 
 def test_the_role_documents_every_word_and_no_other() -> None:

@@ -1,0 +1,39 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which gateways of a machine a report has rows for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.action.ibgw_report import machine_verdicts
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+def health(**gateways: bool) -> dict[str, Any]:
+    """What health told of these names, and whether each exists."""
+    seen = [{"name": name, "available": True, "exists": exists} for name, exists in gateways.items()]
+    return {"health": {"available": True, "gateways": seen}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "exists", "codes"),
+    [
+        ({"name": "gw"}, False, ["container.missing"]),
+        ({"name": "gw", "state": "present"}, False, ["container.missing"]),
+        ({"name": "gw", "state": "absent"}, False, []),
+    ],
+)
+def test_a_gateway_that_is_to_be_absent_is_not_missed(entry: dict[str, Any], exists: bool, codes: list[str]) -> None:
+    variables = {"gateways": [entry, {"name": "other"}], "diagnose_health": health(gw=exists, other=False)}
+    verdicts = machine_verdicts("alpha", variables, None, (), NOW)
+    assert [each.leading.finding.code for each in verdicts if each.name == "gw" and each.leading] == codes
+
+
+def test_one_that_is_still_there_is_diagnosed_as_one_that_nobody_declares() -> None:
+    variables = {"gateways": [{"name": "gw", "state": "absent"}], "diagnose_health": health(gw=True)}
+    (verdict,) = machine_verdicts("alpha", variables, None, (), NOW)
+    assert (verdict.name, verdict.declared) == ("gw", False)
