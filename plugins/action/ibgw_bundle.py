@@ -118,11 +118,12 @@ def _versions(
 
 def said(path: Path, manifest: Mapping[str, Any]) -> list[str]:
     """What a person is told at the end."""
-    counts = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in manifest["masked"].items())
+    counts = ", ".join(f"{rule} {count}" for rule, count in manifest["masked"].items())
+    machines = "1 machine" if len(manifest["machines"]) == 1 else f"{len(manifest['machines'])} machines"
     return [
         "",
         f"{path}",
-        f"  {len(manifest['files'])} files about {len(manifest['machines'])} machines; masked: {counts or 'nothing'}",
+        f"  {len(manifest['files'])} files about {machines}; masked: {counts or 'nothing'}",
         *(f"  missing: {_missing(each)}" for each in manifest["missing"]),
         f"Judge it anywhere: ansible-playbook ibgw.ops.diagnose -e diagnose_bundle={path.name}",
     ]
