@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.action.ibgw_report import machine_verdicts
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import machine_verdicts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
