@@ -37,7 +37,7 @@ def deployed(server: Server, *arguments: str, **variables: Any) -> Run:
 
 def diagnosed(server: Server, fail_on: str) -> tuple[int, list[dict[str, Any]]]:
     """The exit status, and the rows of the report."""
-    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / server.name  # they are tested at the same time
     run = server.play(
         "ibgw.ops.diagnose", diagnose_report_dir=str(directory), diagnose_fail_on=fail_on, ansible_become=True
     )
