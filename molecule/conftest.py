@@ -59,7 +59,7 @@ class Server:
             env={**os.environ, **_PLAIN},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
         output = ended.stdout + ended.stderr

@@ -22,7 +22,7 @@ from simulator.broker.client import Broker
 from simulator.containers import Simulation
 from simulator.waiting import until
 
-LOGIN_SECONDS = 120
+LOGIN_SECONDS = 180
 
 
 def deploy(server: Server, *arguments: str, **variables: Any) -> Run:
@@ -33,6 +33,15 @@ def deployed(server: Server, *arguments: str, **variables: Any) -> Run:
     run = deploy(server, *arguments, **variables)
     assert run.status == 0, run.output
     return run
+
+
+def diagnosed(server: Server, fail_on: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit status, and the rows of the report."""
+    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / server.name  # they are tested at the same time
+    run = server.play(
+        "ibgw.ops.diagnose", diagnose_report_dir=str(directory), diagnose_fail_on=fail_on, ansible_become=True
+    )
+    return run.status, json.loads((directory / "report.json").read_text(encoding="utf-8"))["gateways"]
 
 
 def declared(server: Server) -> Any:

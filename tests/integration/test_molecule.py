@@ -31,7 +31,7 @@ def test_scenario(scenario: str, tmp_path: Path) -> None:
     command = [BIN / "molecule", "test", "-s", scenario]
     try:
         ended = subprocess.run(
-            command, cwd=CHECKOUT, env={**os.environ, **own}, capture_output=True, text=True, timeout=1200, check=False
+            command, cwd=CHECKOUT, env={**os.environ, **own}, capture_output=True, text=True, timeout=2400, check=False
         )
     finally:
         if docker := simulator.engine.running():
