@@ -173,10 +173,18 @@ class Simulation:
         """Containers of the simulation's gateways, running or not."""
         return [one for one in self.containers() if one.attrs["Config"]["Image"] not in (BROKER_IMAGE, MACHINE_IMAGE)]
 
+    def full_volume(self, name: str) -> str:
+        """A volume of that name, the gateway's user's, with room for no file at all."""
+        owner = f"uid={_GATEWAY_USER},gid={_GATEWAY_USER}"
+        options = {"type": "tmpfs", "device": "tmpfs", "o": f"size=4k,nr_inodes=1,{owner}"}
+        return str(self.engine.volumes.create(name, driver_opts=options, labels={LABEL: self.name}).name)
+
     def remove(self) -> None:
         """Every container, volume and network of this simulation; the image stays for the next one."""
         for container in self.containers():
             container.remove(force=True, v=True)
+        for volume in self.engine.volumes.list(filters={"label": f"{LABEL}={self.name}"}):
+            volume.remove()
         for network in self.engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
             network.reload()
             strangers = ", ".join(str(container.name) for container in network.containers)
