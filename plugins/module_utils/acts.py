@@ -137,6 +137,8 @@ def probe(
         raise Misuse(f"{len(asked)} acts were asked for; allowed is one of {', '.join(sorted(ACTS))}")
     ((kind, value),) = asked.items()
     act, patience = ACTS[kind]
+    if kind == "rename" and not engine.CONTAINER_NAME.fullmatch(value):
+        raise Misuse(f"{quote(value)!r} is no container's name; allowed are {engine.CONTAINER_NAMES}")
     if kind == "restart_policy" and not POLICY.fullmatch(value):
         raise Misuse(f"{quote(value)!r} is no restart policy; allowed are no, always, unless-stopped and on-failure:N")
     (target,) = engine.gateway_containers(engine.connect(docker_host, timeout), [name], find=False)
@@ -231,6 +233,14 @@ def _set_policy(gateway: Gateway, policy: str, check_mode: bool) -> Outcome:
         return Outcome(True, False)
     if not check_mode:
         gateway.client.api.update_container(gateway.id, restart_policy=wanted)
+    return Outcome(True, True)
+
+
+def _rename(gateway: Gateway, name: str, check_mode: bool) -> Outcome:
+    if gateway.status in ("running", "restarting"):
+        return Outcome(False, False, f"it is {gateway.status}: another of its name could log in beside it")
+    if not check_mode:
+        gateway.client.api.rename(gateway.id, name)
     return Outcome(True, True)
 
 
@@ -414,6 +424,7 @@ ACTS: Mapping[str, tuple[Act, Callable[[Any], float]]] = {
     "start": (_start, lambda _asked: 0),
     "stop": (_stop, lambda asked: asked["grace"] + 2 * _CLOSES + _ENDS + (asked.get("stays") or 0)),
     "restart_policy": (_set_policy, lambda _asked: 0),
+    "rename": (_rename, lambda _asked: 0),
     "soft_restart": (_soft_restart, lambda asked: asked["wait"]),
     "restart_relay": (_restart_relay, lambda asked: asked["wait"]),
     "forget_session": (_forget_session, lambda _asked: 0),

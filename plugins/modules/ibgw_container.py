@@ -63,6 +63,9 @@ options:
   restart_policy:
     description: Set the restart policy to V(no), V(always), V(unless-stopped), V(on-failure) or V(on-failure:N). Nothing is restarted.
     type: str
+  rename:
+    description: Give it this name, while it is stopped. Refused where another container has it.
+    type: str
   soft_restart:
     description:
       - Restart the Java machine and keep its session, by C(RESTART) of IBC's command server, at the next full minute.
@@ -216,6 +219,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         },
     },
     "restart_policy": {"type": "str"},
+    "rename": {"type": "str"},
     "soft_restart": {
         "type": "dict",
         "options": {"command_port": {"type": "int", "required": True}, "wait": {"type": "int", "default": 180}},
