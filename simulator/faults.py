@@ -100,6 +100,7 @@ def half_killed(fleet: Fleet, name: str) -> None:
     container = fleet.start(name, mode="both", paper_user=paper, paper_password=PASSWORD)
     approve(fleet, name)
     fleet.logged_in(paper)
+    wait_for_line(container, "(Simulated Trading); event=Closed")
     container.exec_run(["pkill", "-9", "-f", "ibcalpha.*config.ini_live"])
     wait_for_line(container, "IBC returned exit status 137")
 
@@ -195,13 +196,6 @@ def locked(fleet: Fleet, name: str) -> None:
     fleet.broker.lock(name)
     fleet.start(name)
     fleet.wait_for("login_refused", name)
-
-
-def locked_and_tried_again(fleet: Fleet, name: str) -> None:
-    """IBC 3.20 answers this window with a cold restart."""
-    fleet.broker.lock(name)
-    fleet.start(name, release="3.20.0")
-    fleet.wait_for("login_refused", name, times=2)
 
 
 def throttled(fleet: Fleet, name: str) -> None:
