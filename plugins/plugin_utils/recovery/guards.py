@@ -176,13 +176,16 @@ def clients(question: Question) -> Check | None:
     if question.remedy not in CUTS:
         return None
     # Nothing serves: clients of a gateway that is proven dead do not protect it.
-    used_by = obstacle(situation.health, [*situation.answers, *(situation.orders or ())]) if situation.serves else ""
+    health = situation.behind_dead_relays if question.remedy == "restart_relay" else situation.health
+    used_by = obstacle(health, [*situation.answers, *(situation.orders or ())]) if situation.serves else ""
     if question.settings.ignore_clients:
         return Check("clients", True, f"recover_ignore_clients is set{f', though {used_by}' if used_by else ''}")
     if used_by:
         return Check("clients", False, f"{used_by}; stop the clients first, or set recover_ignore_clients=true")
     if not situation.serves:
         return Check("clients", True, "it serves nobody")
+    if question.remedy == "restart_relay":
+        return Check("clients", True, "no client is connected behind it")
     if not situation.orders_can_be_counted:
         return Check(
             "clients", True, "no client is connected; open orders were not counted: its API is, or may be, read-only"

@@ -24,7 +24,7 @@ LOGS_IN = ("start", "restart", "recreate", "start_engine")
 BEGINS_A_SESSION = ("soft_restart", *LOGS_IN)
 
 #: Those that cut off whoever uses a gateway.
-CUTS = ("soft_restart", "restart", "recreate", "stop_to_protect_account")
+CUTS = ("restart_relay", "soft_restart", "restart", "recreate", "stop_to_protect_account")
 
 #: Findings that leave it to a person because a diagnosis can not know what recovery knows: the remedy, and whether it takes a
 #: person who is ready.
@@ -40,7 +40,7 @@ def permitted(remedy: str, dearest: str) -> bool:
 
 
 def next_remedy(code: str | None, asked: str, tried: Collection[str], person_ready: bool) -> str:
-    """The remedy for the finding `code` for which the verdict `asked` that, after `tried` did not help.
+    """The remedy for the finding `code`, for which the verdict `asked` so, after `tried` did not help.
 
     What did not help is not done again; the finding itself may allow a dearer one than its verdict asked for first.
     """

@@ -75,6 +75,7 @@ class Done:
     proof: str | None
     failed: bool | None
     logins: int | None
+    guards: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ def opened(situation: Situation, settings: Settings) -> Journal:
     return looked(Journal(stamp(situation.now), _until(situation, settings), (), ()), situation)
 
 
+def resumed(journal: Journal, situation: Situation, settings: Settings) -> Journal:
+    """The journal of the plan, now that its turn has come: it is worked on from here."""
+    return replace(journal, began_at=stamp(situation.now), settle_until=_until(situation, settings))
+
+
 def looked(journal: Journal, situation: Situation) -> Journal:
     """`journal` with one diagnosis more."""
     row = situation.row
@@ -122,7 +128,7 @@ def looked(journal: Journal, situation: Situation) -> Journal:
 
 def began(journal: Journal, step: Step, now: datetime) -> Journal:
     """`journal` with a remedy that begins now."""
-    done = Done(step.remedy, step.code, stamp(now), None, None, None, step.cost.logins)
+    done = Done(step.remedy, step.code, stamp(now), None, None, None, step.cost.logins, step.guards)
     return replace(journal, steps=(*journal.steps, done))
 
 
@@ -144,7 +150,8 @@ def decide(
     """What would be done about the verdict now, and whether it may be."""
     row, steps = situation.row, journal.steps if journal else ()
     tried = [done.remedy or "" for done in steps if done.code == row["code"]]
-    remedy = next_remedy(row["code"], row["remedy"], tried, settings.person_ready)
+    asked = "start" if situation.left_stopped else row["remedy"]
+    remedy = next_remedy(row["code"], asked, tried, settings.person_ready)
     if remedy == "restart" and not any(case.running for case in situation.cases):
         remedy = "start" if "start" not in tried else "none"  # nothing is left to be stopped
     diagnoses = journal.since_the_last_step if journal else ()
@@ -252,7 +259,7 @@ def _cost(remedy: str, situation: Situation) -> Cost:
     if remedy not in LOGS_IN:
         free = {
             "soft_restart": "no login: the session is kept, and its clients are cut off for a minute",
-            "restart_relay": "no login: whoever is connected stays connected",
+            "restart_relay": "no login",
             "stop_to_protect_account": "no login: it stays stopped until a person clears the hold",
         }
         return Cost(0, 0, free.get(remedy, "nothing"))

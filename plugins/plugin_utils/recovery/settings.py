@@ -12,6 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.windows import Window
@@ -21,11 +22,12 @@ NUMBERS = {
     "login_budget": (0, 8),
     "rearm_after": (60, 604800),
     "wait_for_person": (0, 86400),
-    "lock_seconds": (120, 86400),
+    "lock_seconds": (5, 86400),
     "steps": (1, 10),
     "settle": (0, 3600),
     "agree_after": (0, 600),
 }
+WORDS = ("only", "max_remedy", "reset_windows", "pause_until", "hold")
 SWITCHES = ("dry_run", "ignore_clients", "person_ready")
 
 
@@ -46,10 +48,12 @@ class Settings:
     person_ready: bool = False
     wait_for_person: int = 0
     reset_windows: tuple[Window, ...] = ()
-    lock_seconds: int = 300
+    lock_seconds: int = 600
     steps: int = 3
     settle: int = 0
     agree_after: int = 5
+    pause_until: str = ""
+    hold: str = ""
 
     def selects(self, machine: str, name: str) -> bool:
         """Whether a gateway is to be recovered; without a selection all are."""
@@ -67,6 +71,11 @@ def read(variables: Mapping[str, Any]) -> Settings:
     max_remedy = given.get("max_remedy", "recreate")
     if max_remedy not in LADDER:
         raise Misuse(f"recover_max_remedy is {_show(max_remedy)}; allowed are {', '.join(LADDER)}")
+    pause_until = str(given.get("pause_until") or "")
+    if pause_until not in ("", "none") and epoch(pause_until) is None:
+        raise Misuse(
+            f"recover_pause_until is {_show(pause_until)}; it must be a moment with its zone like 2026-03-01T12:00:00Z, or none"
+        )
     checked: dict[str, Any] = {
         **{name: _switch(name, given[name]) for name in SWITCHES if name in given},
         **{name: _number(name, given[name]) for name in NUMBERS if name in given},
@@ -75,6 +84,8 @@ def read(variables: Mapping[str, Any]) -> Settings:
         only=_only(given.get("only")),
         max_remedy=max_remedy,
         reset_windows=_windows(given.get("reset_windows") or []),
+        pause_until=pause_until,
+        hold=str(given.get("hold") or ""),
         **checked,
     )
 

@@ -49,6 +49,7 @@ class Record:
     hold: object
     pause: Pause | None
     healthy: Healthy | None
+    policy: object
     corrupt: dict[str, str]
 
 
@@ -132,6 +133,23 @@ class Situation:
             case.run.run_started_at for case in self.cases
         ]
         return max(filter(None, map(moment, told)), default=None)
+
+    @property
+    def behind_dead_relays(self) -> Mapping[str, Any]:
+        """The health result with those clients only that a new relay cuts off."""
+        sockets = self.health.get("sockets") or {}
+        dead = [case for case in self.cases if case.mode != "both" or self._leads(case, "relay.down")]
+        ports = {port for case in dead for port in case.own_ports("gateway")}
+        established = [each for each in sockets.get("established") or () if each["port"] in ports]
+        return {**self.health, "sockets": {**sockets, "established": established}}
+
+    def _leads(self, case: Case, code: str) -> bool:
+        return (self.row["endpoints"].get(case.endpoint) or {}).get("code") == code
+
+    @property
+    def left_stopped(self) -> bool:
+        """A run of ours stopped it to start it again, and was cut off in between: it left the restart policy in the record."""
+        return self.code == "container.stopped" and self.record is not None and self.record.policy is not None
 
     @property
     def orders_can_be_counted(self) -> bool:

@@ -15,7 +15,17 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_machine
 
 from tests.unit.plugin_utils.findings.rows import EXITED, NO_BACKEND
-from tests.unit.plugin_utils.findings.scene import API, AVAILABLE, GATEWAY, NAME, NOW, at, machine, merged
+from tests.unit.plugin_utils.findings.scene import (
+    API,
+    AVAILABLE,
+    GATEWAY,
+    GATEWAY_INSIDE,
+    NAME,
+    NOW,
+    at,
+    machine,
+    merged,
+)
 from tests.unit.plugin_utils.verdicts import report_of
 
 Changes = Mapping[str, Any]
@@ -51,7 +61,10 @@ def situation(changes: Changes, *, kept: Records | None = None, now: datetime = 
         now=now,
         cases=seen.gateways[0].cases,
         health=merged(merged(GATEWAY, changes.get("gateway", {})), {"container": changes.get("container", {})}),
-        answers=(merged(API, changes.get("api", {})),),
+        answers=(
+            merged(API, changes.get("api", {})),
+            *([merged(GATEWAY_INSIDE, changes["inside"])] if "inside" in changes else []),
+        ),
         records=kept or records(),
         **more,
     )

@@ -98,6 +98,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"changes": {**CRASHED, "log": {"history": {"unanswered_prompts": 0}}}},
     ),
     "clients": ("restart", {"changes": {"gateway": USED}}, {"changes": merged(HUNG, {"gateway": USED})}),
+    "clients: of a relay": (
+        "restart_relay",
+        {"changes": merged(RELAY_DOWN, {"gateway": USED})},
+        {"changes": RELAY_DOWN},
+    ),
     "clients: ignored": (
         "restart",
         {"changes": {"gateway": USED}},
@@ -186,9 +191,9 @@ def test_every_guard_has_a_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "guard", ["account", "fleet", "starting", "reset_window", "clock", "budget", "clients", "deployed", "agreement"]
+    "guard", ["account", "fleet", "starting", "reset_window", "clock", "budget", "deployed", "agreement"]
 )
-def test_a_relay_is_restarted_without_asking_about_logins_or_clients(guard: str) -> None:
+def test_a_relay_is_restarted_without_asking_about_logins(guard: str) -> None:
     assert ask(guard, "restart_relay", situation(RELAY_DOWN)) is None
 
 

@@ -24,7 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 
-from tests.unit.plugin_utils.findings.rows import UNREACHABLE, ended, said, state
+from tests.unit.plugin_utils.findings.rows import NO_BACKEND, UNREACHABLE, ended, said, state
 from tests.unit.plugin_utils.findings.scene import NOW, at, merged
 from tests.unit.plugin_utils.recovery.situations import (
     HUNG,
@@ -174,6 +174,13 @@ def test_it_looks_twice_before_a_login_and_not_before_a_relay() -> None:
 def test_without_the_lock_of_this_run_nothing_is_done() -> None:
     assert move(KILLED, kept=records()).outcome == "refused"
     assert move(RELAY_DOWN, kept=records(lock={**OURS, "owner": "another"})).outcome == "refused"
+
+
+def test_what_a_run_of_ours_stopped_and_did_not_start_again_is_started() -> None:
+    stopped = {"container": {"status": "exited", "exit_code": 143, "finished_at": at(60)}, "api": NO_BACKEND}
+    policy = {"restart_policy": "unless-stopped", "since": at(90)}
+    assert move(stopped, kept=records(lock=OURS, policy=policy)).step.remedy == "start"
+    assert move(stopped).outcome == "waiting_for_person"
 
 
 # After a remedy
