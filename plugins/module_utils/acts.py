@@ -43,10 +43,11 @@ UNITS = tuple(
 
 # Seconds: between two looks; for a Java machine to close its session and end, each time that it is asked to; for a container to end
 # after it; for the command server to answer.
-_LOOK_AGAIN, _CLOSES, _ENDS, _ANSWERS = 0.2, 30.0, 5.0, 10.0
+_LOOK_AGAIN, _CLOSES, _ENDS, _ANSWERS = 0.2, 30.0, 3.0, 10.0
 
-# What a stop waits where nothing is left that has to be closed.
-_NOTHING_LEFT = 10
+# The engine's grace where nothing is left that has to be closed, and something could start Java again: a start script hears no stop
+# before it is through (G:run.sh:192).
+_NOTHING_LEFT = 1
 
 # No unit is longer.
 _UNIT_BYTES = 64 * 1024
@@ -101,12 +102,12 @@ class Gateway:
         found = procfs.processes(pids)
         return [one for one in found if self.family.process_role(one.command_line) in roles]
 
-    def listening(self) -> set[int]:
-        """Ports on which something listens in its network."""
+    def ports(self, state: str) -> set[int]:
+        """Ports of its network whose sockets are in that state, as `listening`."""
         pid = self.inspected["State"].get("Pid")
         if not pid or not procfs.in_container(pid, self.id):
             return set()
-        return {one.port for one in procfs.sockets(pid) if one.state == "listening"}
+        return {one.port for one in procfs.sockets(pid) if one.state == state}
 
     def signal(self, processes: Iterable[procfs.Process], number: signal.Signals) -> None:
         """Send a signal to processes that are still its."""
@@ -369,7 +370,7 @@ def _restart_relay(gateway: Gateway, asked: Mapping[str, Any], check_mode: bool)
 
 def _dead_relays(gateway: Gateway, ports: Mapping[int, Port]) -> Iterator[tuple[int, int]]:
     """The port of each relay that is missing, and that of the gateway behind it."""
-    listening = gateway.listening()
+    listening = gateway.ports("listening")
     behind = {number: port for number, port in ports.items() if port.role == "gateway" and number in listening}
     for relay, port in ports.items():
         if port.role == "relay" and relay not in listening:
@@ -380,15 +381,16 @@ def _dead_relays(gateway: Gateway, ports: Mapping[int, Port]) -> Iterator[tuple[
 
 def _mend_relay(gateway: Gateway, start: Relay, relay: int, behind: int, seconds: int) -> bool:
     """Whether the relay listens again, brought back by its loop, or started where there is none."""
-    # What is left of it keeps the port from the next one.
-    holding = re.compile(rf"\bTCP-LISTEN:{relay}\b")
-    gateway.signal((one for one in gateway.processes("relay") if holding.search(one.command_line)), signal.SIGTERM)
+    # What is left of it keeps the port from the next one; but whoever is connected through it stays connected.
+    if relay not in gateway.ports("established"):
+        holding = re.compile(rf"\bTCP-LISTEN:{relay}\b")
+        gateway.signal((one for one in gateway.processes("relay") if holding.search(one.command_line)), signal.SIGTERM)
     endpoint = gateway.family.ports[behind].endpoint if gateway.family else None
     started = False
 
     def listens() -> bool:
         nonlocal started
-        if relay in gateway.listening():
+        if relay in gateway.ports("listening"):
             return True
         if not started and not _loops(gateway, start, relay):
             command = start.command.format(gateway=behind, relay=relay, endpoint=endpoint)

@@ -83,11 +83,11 @@ options:
   restart_relay:
     description:
       - Bring back each relay that does not listen though the gateway behind it does, and its loop where that is gone.
-      - What is left of the relay is ended, and with it the connections that it still held.
+      - What is left of the relay is ended unless somebody is connected through it; it can keep the port until they go.
     type: dict
     suboptions:
       wait:
-        description: Seconds until it has to listen. Connections of the one before can keep the port for a minute.
+        description: Seconds until it has to listen. Closed connections of the one before can keep the port for a minute.
         type: int
         default: 90
   forget_session:
