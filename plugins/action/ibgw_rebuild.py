@@ -26,6 +26,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
 SETTINGS = ("recover_login_budget", "recover_reset_windows")
 
 
+#: What of a row the machine keeps of the old container, to compare the new one with.
+KEPT = ("id", "status", "code", "layer", "remedy", "summary", "family", "since", "checked_at")
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """The action behind `ibgw_rebuild`; its options are documented in the module of the same name."""
 
@@ -58,7 +62,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
         obstacles = rebuild.obstacles(situation, allowed, arguments["owner"])
-        return {**result, "changed": False, "row": dict(situation.row), "obstacles": obstacles}
+        return {**result, "changed": False, "row": {key: situation.row[key] for key in KEPT}, "obstacles": obstacles}
 
 
 def _situation(variables: Mapping[str, Any], name: str, now: datetime) -> Situation:

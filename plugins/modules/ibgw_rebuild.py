@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The gateway's row of the report.
+  description: What the gateway's row of the report says of its verdict.
   returned: success
   type: dict
 obstacles:

@@ -15,9 +15,15 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import guards
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import ENDANGERED, Question
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import ENDANGERED, Check, Question
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Situation
+
+
+def starting(question: Question) -> Check | None:
+    """What serves already is not on its way any more."""
+    return None if question.situation.serves else guards.starting(question)
+
 
 #: What may stand against a rebuild. A person asks for it, so that nobody has to agree with a finding.
 GUARDS = (
@@ -27,7 +33,7 @@ GUARDS = (
     guards.locked,
     guards.account,
     guards.person,
-    guards.starting,
+    starting,
     guards.reset_window,
     guards.clock,
     guards.budget,
