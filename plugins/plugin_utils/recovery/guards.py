@@ -291,13 +291,12 @@ def agreement(question: Question) -> Check | None:
         return None
     if question.owner is None:
         return Check("agreement", None, "a second diagnosis has to say the same before it is done")
-    apart, newest = question.settings.agree_after, question.diagnoses[-1]
-    earlier = [each for each in _in_a_row(question.diagnoses) if _seconds(each.at, newest.at) >= apart]
-    if earlier:
-        return Check(
-            "agreement", True, f"two diagnoses say {newest.code}, {_seconds(earlier[0].at, newest.at):.0f} s apart"
-        )
-    return Check("agreement", False, "the diagnosis before did not say the same", max(apart, 1))
+    wanted, alike = question.settings.agree_after, _in_a_row(question.diagnoses)
+    apart = _seconds(alike[0].at, alike[-1].at)
+    if len(alike) > 1 and apart >= wanted:
+        return Check("agreement", True, f"{len(alike)} diagnoses say {alike[-1].code}, the first {apart:.0f} s ago")
+    reason = f"only one diagnosis says {alike[-1].code}" if len(alike) == 1 else "the diagnosis before was a moment ago"
+    return Check("agreement", False, reason, max(wanted - apart, 1))
 
 
 GUARDS: tuple[Callable[[Question], Check | None], ...] = (

@@ -212,7 +212,7 @@ def next_move(
         refused = [check for check in step.guards if check.passed is False]
         waits = [check.again for check in refused if check.again is not None]
         if settling and len(waits) == len(refused):
-            return Move("look", step.reason, step, max(PACE, min(max(waits), PACE * 4)))
+            return Move("look", step.reason, step, min(max(waits), PACE * 4))
         return stop(step.reason)
     on_its_way = status == "starting" or (journal.steps and not (_final(step) and agreed(journal.since_the_last_step)))
     if settling and on_its_way:

@@ -60,12 +60,13 @@ def lines(report: Mapping[str, Any], width: int, ascii_only: bool) -> list[Line]
     width = min(width, WIDEST)
     drawn: list[Line] = []
     for row in reversed(report["gateways"]):
-        drawn += _gateway(row, width)
+        if row["after"]["status"] == "healthy" or not report["dry_run"]:  # the plan has told the others
+            drawn += _gateway(row, width)
     fleet = report["fleet"]
     counts = ", ".join(
         f"{count} {outcome.replace('_', ' ')}" for outcome, count in fleet["by_outcome"].items() if count
     )
-    if fleet["not_seen"]:
+    if fleet["not_seen"] and not report["dry_run"]:
         drawn += wrapped(_not_seen(fleet["not_seen"]), width, "- ", "    ", QUIET)
     spent = f"; {counted(fleet['logins_spent'], 'login')} spent" if fleet["logins_spent"] else ""
     drawn += [Line(""), *wrapped(f"{counted(fleet['total'], 'gateway')}: {counts or 'none selected'}{spent}.", width)]
