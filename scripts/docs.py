@@ -15,6 +15,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCHEMA = DOCS / "report.schema.json"
 EXAMPLE = DOCS / "report.example.json"
+RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
+RECOVERY_EXAMPLE = DOCS / "recovery.example.json"
 
 GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 GENERATED_FROM_SCHEMA = (
@@ -29,6 +31,7 @@ def pages() -> dict[str, str]:
     """Every generated page by its path under docs."""
     return {
         "report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
+        "recovery.md": _recovery(_read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
         "findings/README.md": _index(),
         **{f"findings/{code}.md": _page(finding) for code, finding in findings().items()},
     }
@@ -44,10 +47,29 @@ def _report(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         "A whole one is [report.example.json](report.example.json), the diagnosis of the demo fleet (`make demo`); validators and"
         " generators find the schema in [report.schema.json](report.schema.json). One row of the example's `gateways`:",
         f"```json\n{json.dumps(row, indent=2, ensure_ascii=False)}\n```",
-        f"## The report\n\n{_fields(schema)}",
-        *(f"## {name}\n\n{_part(part)}" for name, part in schema["$defs"].items()),
+        *_sections(schema),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    """The page on the report of a recovery: an example, then the sections of its schema."""
+    parts = [
+        GENERATED_FROM_SCHEMA.replace("report.", "recovery."),
+        "# recover.json",
+        schema["description"],
+        "Validators and generators find the schema in [recovery.schema.json](recovery.schema.json). An example is"
+        " [recovery.example.json](recovery.example.json); its one row:",
+        f"```json\n{json.dumps(example['gateways'][0], indent=2, ensure_ascii=False)}\n```",
+        *_sections(schema),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(schema: Mapping[str, Any]) -> Iterable[str]:
+    """A section for the whole and for each part of a schema."""
+    yield f"## The report\n\n{_fields(schema)}"
+    yield from (f"## {name}\n\n{_part(part)}" for name, part in schema["$defs"].items())
 
 
 def _part(part: Mapping[str, Any]) -> str:
