@@ -102,12 +102,7 @@ def _check(
 def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Settings, now: datetime) -> dict[str, Any]:
     """What would be done for each gateway, by a diagnosis of all that this run can see; and whose turn it is on each machine."""
     machines, suppressions = list(asked["plan"]["machines"]), _suppressions(asked["plan"], now)
-    hostvars = variables["hostvars"]
-    fleet = [
-        each
-        for machine in machines
-        for each in situations(machine, hostvars[machine], _records(hostvars[machine]), now, None, suppressions)
-    ]
+    fleet, blind = _fleet(variables["hostvars"], machines, suppressions, now)
     _check_found(allowed, fleet)
     alike = [Alike(each.row["id"], each.row["status"], each.code, each.row["since"]) for each in fleet]
     planned: dict[str, dict[str, Any]] = {}
@@ -125,7 +120,7 @@ def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
         }
         told.append((move, each.row))
     group = [str(host) for host in variables["groups"].get("gateway_hosts", [])]
-    blind = [each.row["host"] for each in fleet if each.row["layer"] in ("host", "engine", "probe")]
+    blind |= {each.row["host"] for each in fleet if each.row["layer"] in ("host", "engine", "probe")}
     not_seen = [host for host in group if host not in machines or host in blind]
     for line in summary.plan(told, not_seen, terminal_width(), asked["ascii"] or not encodes_marks()):
         display.display(line.text, color=line.colour)
@@ -145,6 +140,23 @@ def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
         "turns": {machine: [step.name for step in turns if step.host == machine] for machine in machines},
         "seen": {} if asked["dry_run"] or leaves else _seen(fleet),
     }
+
+
+def _fleet(
+    hostvars: Mapping[str, Any], machines: list[str], suppressions: list[Suppression], now: datetime
+) -> tuple[list[Situation], set[str]]:
+    """The gateways of all machines, and the machines on whose evidence our own code failed."""
+    fleet: list[Situation] = []
+    blind = set()
+    for machine in machines:
+        try:
+            fleet += situations(machine, hostvars[machine], _records(hostvars[machine]), now, None, suppressions)
+        except Exception as error:  # one machine's odd evidence must not cost the others their recovery
+            display.warning(
+                printable(f"{machine} could not be judged, and is left alone: {type(error).__name__}: {error}")
+            )
+            blind.add(machine)
+    return fleet, blind
 
 
 def _next(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Settings, now: datetime) -> dict[str, Any]:

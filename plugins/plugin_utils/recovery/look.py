@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -26,8 +27,13 @@ def situations(
     only: list[str] | None = None,
     suppressions: Sequence[Suppression] = (),
 ) -> list[Situation]:
-    """The gateways of a machine as its `diagnose_*` tasks saw them; `records` is a result of `ibgw_record`."""
-    seen = seen_on(machine, variables, only, now)
+    """The gateways of a machine as its `diagnose_*` tasks saw them; `records` is a result of `ibgw_record`.
+
+    One that is asked for in `only` has a situation whatever was seen: it may be gone by now, or its machine may.
+    """
+    declared = plain(variables.get("gateways") or [])
+    named = [{"name": name} for name in only or () if name not in [entry["name"] for entry in declared]]
+    seen = seen_on(machine, ChainMap({"gateways": [*declared, *named]}, variables), only, now)  # type: ignore[arg-type]
     run = report.Run(machines=1, generated_at=stamp(now), controller="", fail_on="never")
     rows = {row["name"]: row for row in report.build(verdict.verdicts_of_machine(seen, suppressions), run)["gateways"]}
     found = (registered(variables, "health").get("health") or {}).get("gateways") or ()
@@ -44,15 +50,15 @@ def situations(
             health=next((each for each in found if each["name"] == gateway.name), {}),
             answers=tuple(answer for answer in answers if answer["gateway"] == gateway.name),
             records=read(Records, records),
-            undeployable=_undeployable(gateway.name, variables),
+            undeployable=_undeployable(gateway.name, declared, variables),
         )
         for gateway in seen.gateways
     ]
 
 
-def _undeployable(name: str, variables: Mapping[str, Any]) -> str:
+def _undeployable(name: str, declared: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> str:
     """What the inventory lacks to make a container anew; empty where it has everything."""
-    if name not in [entry["name"] for entry in plain(variables.get("gateways") or [])]:
+    if name not in [entry["name"] for entry in declared]:
         return "the inventory does not declare it"
     try:
         secrets = variables.get("gateway_secrets") or {}
