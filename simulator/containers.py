@@ -151,6 +151,26 @@ class Simulation:
         container.reload()
         return container
 
+    def renew(self, gateway: Container) -> Container:
+        """What `docker rm -f` and the same `docker run` make of a gateway: a new container of the same name, and the old one gone at once."""
+        attributes, name = gateway.attrs, str(gateway.name)
+        files = [(path, b"".join(gateway.get_archive(path)[0])) for path in (_SECRETS, _TEMPLATE)]
+        created = {
+            "image": attributes["Config"]["Image"],
+            "environment": attributes["Config"]["Env"],
+            "ports": {
+                port: (bound[0]["HostIp"], bound[0]["HostPort"] or None)
+                for port, bound in (attributes["HostConfig"]["PortBindings"] or {}).items()
+            },
+            "volumes": attributes["HostConfig"]["Binds"] or [],
+            "restart_policy": attributes["HostConfig"]["RestartPolicy"],
+        }
+        container = self._create(name, **created)
+        for path, archive in files:
+            container.put_archive(str(Path(path).parent), archive)
+        container.start()
+        return container
+
     def start_machine(self, name: str, public_key: str, ssh_port: int | None) -> Container:
         """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
         _build_machine_image(self.engine)
