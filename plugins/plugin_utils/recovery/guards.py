@@ -86,27 +86,27 @@ def unknown(question: Question) -> Check:
 
 def held(question: Question) -> Check:
     """A hold is for a person to clear."""
-    record, hold = question.situation.record, question.situation.health.get("hold")
-    if corrupt := _corrupt(record, "hold"):
-        return Check("held", False, corrupt)
-    hold = (record.hold if record else None) or hold
-    if hold:
-        return Check(
-            "held", False, f"a hold is on it: {_told(hold)}; ibgw.ops.release clears it after a person has acted"
-        )
+    holds = {question.situation.name: question.situation.health.get("hold")}
+    for record in _concerned(question):
+        if corrupt := _corrupt(record, "hold"):
+            return Check("held", False, corrupt)
+        holds[str(record.name)] = record.hold or holds.get(str(record.name))
+    for name, hold in holds.items():
+        if hold:
+            cleared = "ibgw.ops.release clears it after a person has acted"
+            return Check("held", False, f"a hold is on {name}: {_told(hold)}; {cleared}")
     return Check("held", True, "no hold is on it")
 
 
 def paused(question: Question) -> Check:
     """An operator keeps automation away for a while."""
-    record = question.situation.record
-    if corrupt := _corrupt(record, "pause"):
-        return Check("paused", False, corrupt)
-    pause = record.pause if record else None
-    until = moment(pause.until) if pause else None
-    if pause and (until is None or until > question.situation.machine_now):
-        by = f" by {pause.by}" if pause.by else ""
-        return Check("paused", False, f"paused{by} until {pause.until}")
+    for record in _concerned(question):
+        if corrupt := _corrupt(record, "pause"):
+            return Check("paused", False, corrupt)
+        until = moment(record.pause.until) if record.pause else None
+        if record.pause and (until is None or until > question.situation.machine_now):
+            by = f" by {record.pause.by}" if record.pause.by else ""
+            return Check("paused", False, f"{record.name} is paused{by} until {record.pause.until}")
     return Check("paused", True, "it is not paused")
 
 
@@ -204,12 +204,12 @@ def budget(question: Question) -> Check | None:
         return None
     situation, allowed = question.situation, question.settings.login_budget
     cause = str(situation.code)
-    records = situation.records.gateways if question.remedy == "start_engine" else [situation.record]
-    if not situation.records.available or not records:
+    records = _concerned(question)
+    if not records:
         return Check("budget", False, f"the logins that were spent could not be read: {situation.records.reason}")
     for record in records:
-        if record is None or (corrupt := _corrupt(record, "logins")):
-            return Check("budget", False, corrupt if record else "the logins that were spent could not be read")
+        if corrupt := _corrupt(record, "logins"):
+            return Check("budget", False, corrupt)
         spent = [login for login in record.logins if _counts(login, record, situation.machine_now)]
         alike = sum(login.cause == cause for login in spent)
         if alike >= allowed or len(spent) >= 2 * allowed:
@@ -285,6 +285,19 @@ def deployed(question: Question) -> Check | None:
     return _check("deployed", not lacking, "its deployment is recorded, and the inventory has it", lacking)
 
 
+def engine(question: Question) -> Check | None:
+    """Only the machine's own engine can be started."""
+    if question.remedy != "start_engine":
+        return None
+    given = question.situation.engine_given
+    return _check(
+        "engine",
+        not given,
+        "the machine's own engine is asked",
+        f"diagnose_docker_host says {quote(given)}: see first whether that is right",
+    )
+
+
 def agreement(question: Question) -> Check | None:
     """Before anything that costs a session, a second diagnosis says the same."""
     if question.remedy not in BEGINS_A_SESSION:
@@ -314,6 +327,7 @@ GUARDS: tuple[Callable[[Question], Check | None], ...] = (
     budget,
     clients,
     deployed,
+    engine,
     agreement,
 )
 
@@ -342,9 +356,17 @@ def _check(guard: str, passed: bool, if_passed: str, if_not: str) -> Check:
     return Check(guard, passed, if_passed if passed else if_not)
 
 
-def _corrupt(record: Record | None, part: str) -> str:
+def _concerned(question: Question) -> Sequence[Record]:
+    """The records of all gateways that the remedy logs in; none where they could not be read, which is said by `locked`."""
+    situation = question.situation
+    if question.remedy == "start_engine" and situation.records.available:
+        return situation.records.gateways
+    return [situation.record] if situation.record else []
+
+
+def _corrupt(record: Record, part: str) -> str:
     """Why a part of the record counts as the worst; empty where it can be understood."""
-    return quote(record.corrupt.get(part, "")) if record else ""
+    return quote(record.corrupt.get(part, ""))
 
 
 def _counts(login: Login, record: Record, now: datetime) -> bool:

@@ -50,6 +50,7 @@ def situations(
             health=next((each for each in found if each["name"] == gateway.name), {}),
             answers=tuple(answer for answer in answers if answer["gateway"] == gateway.name),
             records=read(Records, records),
+            engine_given=str(variables.get("diagnose_docker_host") or ""),
             undeployable=_undeployable(gateway.name, declared, variables),
         )
         for gateway in seen.gateways

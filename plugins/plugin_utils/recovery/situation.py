@@ -69,7 +69,7 @@ class Situation:
     """One gateway: `row` of the report, one case per endpoint, and the health result and the API's answers that they rest on.
 
     `orders` are answers that were asked for open orders, None before that. `undeployable` says why the container could not be made
-    anew from the inventory; empty where it could.
+    anew from the inventory; empty where it could. `engine_given` is the address of an engine that the inventory gives.
     """
 
     row: Mapping[str, Any]
@@ -80,6 +80,7 @@ class Situation:
     orders: tuple[Mapping[str, Any], ...] | None = None
     records: Records = read(Records, None)
     undeployable: str = ""
+    engine_given: str = ""
 
     @property
     def name(self) -> str:
@@ -96,7 +97,9 @@ class Situation:
         """What the machine keeps about it; None where that could not be read."""
         if not self.records.available:
             return None
-        return next((each for each in self.records.gateways if each.name == self.name), read(Record, None))
+        return next(
+            (each for each in self.records.gateways if each.name == self.name), read(Record, {"name": self.name})
+        )
 
     @property
     def machine_now(self) -> datetime:

@@ -84,8 +84,11 @@ def _planned(move: Move, row: Mapping[str, Any], width: int) -> Iterator[Line]:
     be = "would be done" if step.act is not False else "not now"
     yield from wrapped(f"{SAFE[step.remedy]} ({be})", width, "  Plan  ", "          ")
     yield from wrapped(step.cost.says, width, "  Costs ", "          ")
+    passed = ", ".join(check.guard for check in step.guards if check.passed)
+    yield from wrapped(f"nothing against it from {passed}", width, "  √ ", "    ")
     for check in step.guards:
-        yield from _checked(check, width)
+        if not check.passed:
+            yield from _checked(check, width)
 
 
 def _checked(check: Check, width: int) -> Iterator[Line]:

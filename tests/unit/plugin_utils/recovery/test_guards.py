@@ -159,6 +159,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"changes": DEPLOYED, "undeployable": "the inventory has no secrets for it"},
         {"changes": DEPLOYED},
     ),
+    "engine": ("start_engine", {"engine_given": "tcp://10.0.0.9:2375"}, {}),
     "agreement": (
         "start",
         {"diagnoses": diagnosed("gateway.crashed", "container.killed"), "owner": OWNER},
@@ -171,7 +172,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
 }
 
-OF_THE_SITUATION = ("kept", "now", "orders", "undeployable")
+OF_THE_SITUATION = ("kept", "now", "orders", "undeployable", "engine_given")
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -222,16 +223,25 @@ def test_orders_that_can_not_be_read_are_said_so() -> None:
     assert "read-only" in read_only.reason
 
 
-def test_starting_the_engine_needs_the_budget_of_every_gateway_there() -> None:
-    both = [{"name": NAME, "corrupt": {}}, {"name": "other", "corrupt": {}, "logins": spent(3, 2, cause="engine.down")}]
+@pytest.mark.parametrize(
+    ("guard", "record"),
+    [
+        ("budget", {"logins": spent(3, 2, cause="engine.down")}),
+        ("budget", {"corrupt": {"logins": CORRUPT}}),
+        ("held", {"hold": HELD}),
+        ("paused", {"pause": {"until": at(-60)}}),
+    ],
+)
+def test_starting_the_engine_starts_every_gateway_there(guard: str, record: dict[str, Any]) -> None:
+    both = [{"name": NAME, "corrupt": {}}, {"name": "other", "corrupt": {}, **record}]
     engine_down = {
         "health": {"available": False, "problem": "engine.down", "reason": "refused", "fix": "", "gateways": []}
     }
     kept = read(Records, {"available": True, "now": at(), "gateways": both})
-    check = ask("budget", "start_engine", situation(engine_down, kept=kept))
+    check = ask(guard, "start_engine", situation(engine_down, kept=kept))
     assert check is not None
     assert check.passed is False
-    assert "other" in check.reason
+    assert "other" in check.reason or check.reason == CORRUPT
 
 
 @pytest.mark.parametrize(
