@@ -8,8 +8,10 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
@@ -58,11 +60,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         try:
             given = {name: plain(self._templar.template(task_vars[name])) for name in SETTINGS if name in task_vars}
-            allowed = settings.read({**given, "recover_ignore_clients": arguments["ignore_clients"]})
+            allowed = settings.read({**_usual(), **given, "recover_ignore_clients": arguments["ignore_clients"]})
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
         obstacles = rebuild.obstacles(situation, allowed, arguments["owner"])
         return {**result, "changed": False, "row": {key: situation.row[key] for key in KEPT}, "obstacles": obstacles}
+
+
+def _usual() -> dict[str, Any]:
+    """What recovery goes by where the inventory says nothing."""
+    defaults = Path(__file__).parents[2] / "roles" / "recover" / "defaults" / "main.yml"
+    usual = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+    return {name: usual[name] for name in SETTINGS}
 
 
 def _situation(variables: Mapping[str, Any], name: str, now: datetime) -> Situation:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Deployed:
     simulation: Simulation
     broker: Broker
     directory: Path
-    variables: dict[str, Any] = field(default_factory=dict)
+    port: int
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the collection, or one beside the inventory; variables win over the inventory's."""
@@ -109,7 +109,7 @@ class Deployed:
     def _command(self, playbook: str, *arguments: str, **variables: Any) -> list[str]:
         ansible_playbook = str(Path(sys.executable).with_name("ansible-playbook"))
         inventory = ["-i", str(self.directory / "hosts.yml")]
-        return [ansible_playbook, playbook, *inventory, *arguments, "-e", json.dumps({**self.variables, **variables})]
+        return [ansible_playbook, playbook, *inventory, *arguments, "-e", json.dumps(variables)]
 
     def _how(self) -> dict[str, Any]:
         return {
@@ -132,14 +132,15 @@ def deploy(simulation: Simulation, broker: Broker, tmp_path: Path) -> Iterator[D
 
     def deploy(user: dict[str, Any] | None = None, **words: Any) -> Deployed:
         name = f"{simulation.name}-{uuid.uuid4().hex[:6]}"
-        gateway = Deployed(name, simulation, broker, tmp_path)
+        port = 20000 + int(name[-6:], 16) % 10000
+        gateway = Deployed(name, simulation, broker, tmp_path, port)
         made.append(gateway)
         mode = words.setdefault("trading_mode", "paper")
         broker.add_user(name, PASSWORD, "DU1234567" if mode == "paper" else "U1234567", **(user or {}))
         machine = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
-            "gateways": [{"name": name, "ports": {mode: 20000 + int(name[-6:], 16) % 10000}, **words}],
+            "gateways": [{"name": name, "ports": {mode: port}, **words}],
             "gateway_secrets": {name: {"user": name, "password": PASSWORD}},
             "gateway_image": build_image(simulation.engine),
             "gateway_pull": "never",
