@@ -17,6 +17,7 @@ import pytest
 import yaml
 from ansible_collections.ibgw.ops.plugins.module_utils import record
 
+from simulator.containers import Simulation
 from tests.integration.conftest import CHECKOUT, Play
 from tests.integration.simulated.conftest import COMMANDS_ON, PUSH, Running, Start
 
@@ -39,22 +40,16 @@ Remedy = Callable[..., Remedied]
 
 
 @pytest.fixture
-def here(address: str, start: Start) -> Iterator[dict[str, Any]]:
+def here(address: str, simulation: Simulation) -> Iterator[dict[str, Any]]:
     """This machine as a host of the inventory, whose records go when the test ends."""
-    before = set(recorded())
     yield {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "diagnose_docker_host": address,
         "release_become": False,
     }
-    for name in set(recorded()) - before:
-        if name.startswith("ibgw-test-"):
-            shutil.rmtree(record.RECORDS / name)
-
-
-def recorded() -> list[str]:
-    return [one.name for one in record.RECORDS.iterdir()] if record.RECORDS.exists() else []
+    for kept in record.RECORDS.glob(f"{simulation.name}-*"):
+        shutil.rmtree(kept)
 
 
 def kept(running: Running) -> dict[str, Any]:
