@@ -181,7 +181,7 @@ def clients(question: Question) -> Check | None:
     if question.settings.ignore_clients:
         return Check("clients", True, f"recover_ignore_clients is set{f', though {used_by}' if used_by else ''}")
     if used_by:
-        return Check("clients", False, f"{used_by}; stop the clients first, or set recover_ignore_clients=true")
+        return Check("clients", False, f"{used_by}; see to that first, or set recover_ignore_clients=true")
     if not situation.serves:
         return Check("clients", True, "it serves nobody")
     if question.remedy == "restart_relay":

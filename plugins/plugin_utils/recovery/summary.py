@@ -81,8 +81,8 @@ def _planned(move: Move, row: Mapping[str, Any], width: int) -> Iterator[Line]:
     if step.remedy not in ACTS:
         yield from wrapped(f"{SAFE[step.remedy]}: {step.reason}", width, "  Plan  ", "          ")
         return
-    be = "would be done" if step.act is not False else "not now"
-    yield from wrapped(f"{SAFE[step.remedy]} ({be})", width, "  Plan  ", "          ")
+    said = "not now" if step.act is False else step.reason
+    yield from wrapped(f"{SAFE[step.remedy]}: {said}", width, "  Plan  ", "          ")
     yield from wrapped(step.cost.says, width, "  Costs ", "          ")
     passed = ", ".join(check.guard for check in step.guards if check.passed)
     yield from wrapped(f"nothing against it from {passed}", width, "  √ ", "    ")
