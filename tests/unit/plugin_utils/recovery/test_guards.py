@@ -97,6 +97,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"changes": {**CRASHED, "log": {"history": {"unanswered_prompts": 2}}}},
         {"changes": {**CRASHED, "log": {"history": {"unanswered_prompts": 0}}}},
     ),
+    "person: the last was answered": (
+        "start",
+        {"changes": {**ended("twofa.login_incomplete"), "log": {"history": {"unanswered_prompts": 2}}}},
+        {"changes": {**ended("twofa.login_incomplete"), "log": {"history": {"unanswered_prompts": 1}}}},
+    ),
     "clients": ("restart", {"changes": {"gateway": USED}}, {"changes": merged(HUNG, {"gateway": USED})}),
     "clients: of a relay": (
         "restart_relay",
