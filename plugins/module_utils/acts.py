@@ -361,6 +361,9 @@ def _restart_relay(gateway: Gateway, asked: Mapping[str, Any], check_mode: bool)
     dead = list(_dead_relays(gateway, gateway.family.ports))
     if not dead or check_mode:
         return Outcome(True, bool(dead), None if dead else "no relay is missing whose gateway listens")
+    used = gateway.ports("established") & {relay for relay, _behind in dead}
+    if used and not asked["cut"]:
+        return Outcome(False, False, f"clients are still connected through what is left of the relay on {min(used)}")
     mended = {relay: _mend_relay(gateway, gateway.family.relay, relay, behind, asked["wait"]) for relay, behind in dead}
     silent = [str(relay) for relay, listens in mended.items() if not listens]
     if silent:
@@ -381,10 +384,9 @@ def _dead_relays(gateway: Gateway, ports: Mapping[int, Port]) -> Iterator[tuple[
 
 def _mend_relay(gateway: Gateway, start: Relay, relay: int, behind: int, seconds: int) -> bool:
     """Whether the relay listens again, brought back by its loop, or started where there is none."""
-    # What is left of it keeps the port from the next one; but whoever is connected through it stays connected.
-    if relay not in gateway.ports("established"):
-        holding = re.compile(rf"\bTCP-LISTEN:{relay}\b")
-        gateway.signal((one for one in gateway.processes("relay") if holding.search(one.command_line)), signal.SIGTERM)
+    # What is left of it keeps the port from the next one, for it listens without SO_REUSEADDR (G:run_socat.sh:11).
+    holding = re.compile(rf"\bTCP-LISTEN:{relay}\b")
+    gateway.signal((one for one in gateway.processes("relay") if holding.search(one.command_line)), signal.SIGTERM)
     endpoint = gateway.family.ports[behind].endpoint if gateway.family else None
     started = False
 

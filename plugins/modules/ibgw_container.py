@@ -83,9 +83,14 @@ options:
   restart_relay:
     description:
       - Bring back each relay that does not listen though the gateway behind it does, and its loop where that is gone.
-      - What is left of the relay is ended unless somebody is connected through it; it can keep the port until they go.
     type: dict
     suboptions:
+      cut:
+        description:
+          - Whether clients are cut off that are still connected through what is left of the relay.
+          - Unless they are, they keep the port from the next one, and nothing is done.
+        type: bool
+        default: false
       wait:
         description: Seconds until it has to listen. Closed connections of the one before can keep the port for a minute.
         type: int
@@ -224,7 +229,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "type": "dict",
         "options": {"command_port": {"type": "int", "required": True}, "wait": {"type": "int", "default": 180}},
     },
-    "restart_relay": {"type": "dict", "options": {"wait": {"type": "int", "default": 90}}},
+    "restart_relay": {
+        "type": "dict",
+        "options": {"cut": {"type": "bool", "default": False}, "wait": {"type": "int", "default": 90}},
+    },
     "forget_session": {"type": "bool", "default": False},
 }
 

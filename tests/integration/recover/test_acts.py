@@ -18,6 +18,7 @@ from tests.unit.modules.test_return import differing, documented
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to see and signal the processes of containers")
 
+RELAY = {"cut": False, "wait": 90}
 COMMAND_PORT = int(COMMANDS_ON["CommandServerPort"])
 
 
@@ -133,23 +134,42 @@ def test_a_restart_policy_is_set_and_restarts_nothing(start: Start, address: str
 @pytest.mark.parametrize("ended", [("-x socat",), ("-f run_socat.sh", "-x socat")])
 def test_a_relay_comes_back_with_or_without_its_loop(start: Start, address: str, ended: tuple[str, ...]) -> None:
     paper = start().logged_in()
-    assert not act(address, paper, restart_relay={"wait": 90})["changed"]
+    assert not act(address, paper, restart_relay=RELAY)["changed"]
     end_relay(paper, *ended)
     assert not relay_listens(paper)
-    mended = act(address, paper, restart_relay={"wait": 90})
+    mended = act(address, paper, restart_relay=RELAY)
     assert (mended["done"], mended["said"]) == (True, "the relay listens on 4004 again")
     assert relay_listens(paper)
     assert paper.broker.count("login_attempt", paper.user) == 1
 
     end_relay(paper, "-x socat")  # whatever brought it back, it stays
-    assert act(address, paper, restart_relay={"wait": 90})["done"]
+    assert act(address, paper, restart_relay=RELAY)["done"]
+
+
+def test_clients_of_a_relay_that_is_gone_are_cut_off_only_when_told(start: Start, address: str) -> None:
+    """Each has a process of its own, which lives on and keeps the port."""
+    paper = start().logged_in()
+    with socket.create_connection(("127.0.0.1", paper.port()), timeout=10) as client:
+        client.sendall(b"API\0\0\0\0\x09v100..178")
+        assert client.recv(100)
+        assert paper.container.exec_run(["pkill", "-o", "-x", "socat"]).exit_code == 0
+        refused = act(address, paper, restart_relay=RELAY)
+        assert (refused["done"], refused["changed"]) == (False, False)
+        assert "clients are still connected" in refused["said"]
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        assert act(address, paper, restart_relay={**RELAY, "cut": True})["done"]
+        client.settimeout(10)
+        assert client.recv(1) == b""
+    assert relay_listens(paper)
 
 
 def test_a_relay_is_left_alone_while_nobody_listens_behind_it(start: Start, address: str) -> None:
     waits = start("live", user=PUSH)
     waits.wait_for_line("Second Factor Authentication initiated")
     end_relay(waits, "-x socat")
-    assert not act(address, waits, restart_relay={"wait": 5})["changed"]
+    assert not act(address, waits, restart_relay=RELAY)["changed"]
 
 
 def test_a_stale_saved_session_is_removed_and_nothing_else(start: Start, address: str) -> None:
