@@ -70,11 +70,14 @@ class Connection:
 
     def cut(self) -> bool:
         """Whether the other side has closed it."""
-        with contextlib.suppress(BlockingIOError):
-            while self.socket.recv(4096, socket.MSG_DONTWAIT):
+        try:
+            while self.socket.recv(4096):
                 pass
-            return True
-        return False
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def close(self) -> None:
         self.socket.close()
@@ -95,6 +98,7 @@ def connect(port: int) -> Connection | None:
         if not served:
             return None
         stack.pop_all()
+        connection.setblocking(False)
         return Connection(connection)
 
 

@@ -300,11 +300,12 @@ def device_not_chosen(fleet: Fleet, name: str) -> None:
 # What happens while somebody mends it
 
 
-def phone_at_hand(fleet: Fleet, name: str) -> Callable[[], None]:
+def phone_at_hand(fleet: Fleet, name: str, after: float = 0.0) -> Callable[[], None]:
     """A person approves each push as it comes; call what is returned when that is over."""
     over = threading.Event()
 
     def approve_each() -> None:
+        over.wait(after)
         while not over.wait(0.5):
             if any(push["user"] == name for push in fleet.broker.pending()):
                 time.sleep(1)  # it is taken out of a pocket
@@ -314,12 +315,17 @@ def phone_at_hand(fleet: Fleet, name: str) -> Callable[[], None]:
     return _beside(approve_each, over)
 
 
+def person_comes(fleet: Fleet, name: str) -> Callable[[], None]:
+    """The same, of one who comes while recover already waits."""
+    return phone_at_hand(fleet, name, after=40)
+
+
 def link_comes_back(fleet: Fleet, name: str) -> Callable[[], None]:
     """IBKR can be reached again after some seconds."""
     over = threading.Event()
 
     def restore() -> None:
-        over.wait(15)
+        over.wait(40)
         fleet.broker.link(True, name)
 
     return _beside(restore, over)

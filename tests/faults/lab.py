@@ -29,6 +29,7 @@ RECORDS = Path("/var/lib/ibgw")
 
 _GATEWAY_USER = 1000
 _NOTE = "kept-by-its-operator"
+_USED_UP = ("autorestart", "COLDRESTART", "PAUSE")
 _RUN_SECONDS = 900
 
 
@@ -80,9 +81,9 @@ class Lab(Fleet):
         return {"environment": {**environment, "TWS_SETTINGS_PATH": SETTINGS}, "volumes": volumes}
 
     def kept(self) -> set[str]:
-        """The settings' files, without those that are made to be used up."""
+        """The settings' files, without those that are made to be used up (ibcstart.sh:543-557)."""
         files = (self.directory / "settings").rglob("*")
-        return {str(file) for file in files if file.is_file() and file.name != "autorestart"}
+        return {str(file) for file in files if file.is_file() and not file.name.startswith(_USED_UP)}
 
     def container(self, name: str) -> Container | None:
         try:
