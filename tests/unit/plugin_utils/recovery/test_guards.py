@@ -63,6 +63,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"kept": records(corrupt={"hold": CORRUPT})},
         {"kept": records(corrupt={"lock": CORRUPT})},
     ),
+    "held: before it was stopped": (
+        "stop_to_protect_account",
+        {"kept": records(hold={"reason": "mine", "by": "anna"})},
+        {"kept": records(hold=HELD)},
+    ),
     "paused": ("start", {"kept": records(pause={"until": at(-1)})}, {"kept": records(pause={"until": at(1)})}),
     "paused: until a time that makes no sense": ("start", {"kept": records(pause={"until": "noon"})}, {}),
     "locked": (

@@ -19,7 +19,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import 
 from tests.unit.plugin_utils.findings.scene import NOW, at
 from tests.unit.plugin_utils.recovery.situations import KILLED, OURS, OWNER, Changes, records, situation, working
 
-SCHEMA = json.loads((Path(__file__).parents[4] / "docs" / "recovery.schema.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).parents[4] / "docs"
+SCHEMA = json.loads((DOCS / "recovery.schema.json").read_text(encoding="utf-8"))
 SETTINGS = Settings()
 
 
@@ -94,6 +95,11 @@ def test_the_schema_knows_every_outcome_status_and_remedy() -> None:
     assert set(definitions["outcome"]["enum"]) == set(OUTCOMES) == set(summary.SAID)
     assert set(definitions["step"]["properties"]["remedy"]["enum"]) == set(REMEDIES)
     assert set(definitions["verdict"]["properties"]["status"]["enum"]) == set(STATUSES)
+
+
+def test_the_example_in_the_docs_has_the_form_of_the_schema() -> None:
+    example = json.loads((DOCS / "recovery.example.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(SCHEMA).validate(example)
 
 
 def test_a_plan_shows_every_guard_and_what_it_costs() -> None:
