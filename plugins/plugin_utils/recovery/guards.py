@@ -85,13 +85,15 @@ def unknown(question: Question) -> Check:
 
 
 def held(question: Question) -> Check:
-    """A hold is for a person to clear."""
+    """A hold is for a person to clear; but what it was written for, with a finding, is brought to its end."""
     holds = {question.situation.name: question.situation.health.get("hold")}
     for record in _concerned(question):
         if corrupt := _corrupt(record, "hold"):
             return Check("held", False, corrupt)
         holds[str(record.name)] = record.hold or holds.get(str(record.name))
     for name, hold in holds.items():
+        if question.remedy == "stop_to_protect_account" and isinstance(hold, dict) and hold.get("code"):
+            return Check("held", True, "the run that wrote the hold on it was cut off before it was stopped")
         if hold:
             cleared = "ibgw.ops.release clears it after a person has acted"
             return Check("held", False, f"a hold is on {name}: {_told(hold)}; {cleared}")
