@@ -28,7 +28,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import plan, report, settings, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Alike
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import Journal, Move
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import Journal, Move, Outcome
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Situation
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING, write
@@ -173,8 +173,7 @@ def _next(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
     if not so_far:
         journal = plan.resumed(journal, one, allowed)
     if orders is None:  # the same look is judged twice where it was asked about orders
-        said = asked["outcome"]
-        journal = plan.ended(journal, one, allowed, said.get("said"), said.get("done") is not True)
+        journal = plan.ended(journal, one, allowed, read(Outcome, asked["outcome"]))
         journal = plan.looked(journal, one)
     alike = [read(Alike, each) for each in recovery["fleet"]]
     move = plan.next_move(one, allowed, journal, alike, recovery["owner"])

@@ -65,6 +65,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """How a remedy's tasks say that it went; `begun` is False where nothing was done, for it could not be written down before."""
+
+    done: bool | None = None
+    said: str | None = None
+    begun: bool | None = None
+
+
+@dataclass(frozen=True)
 class Done:
     """A remedy that was tried."""
 
@@ -132,11 +141,14 @@ def began(journal: Journal, step: Step, now: datetime) -> Journal:
     return replace(journal, steps=(*journal.steps, done))
 
 
-def ended(journal: Journal, situation: Situation, settings: Settings, proof: str | None, failed: bool) -> Journal:
+def ended(journal: Journal, situation: Situation, settings: Settings, told: Outcome) -> Journal:
     """`journal` with the end of the remedy that was begun; the gateway has time to settle from here on."""
     if not journal.steps or journal.steps[-1].ended_at:
         return journal
-    done = replace(journal.steps[-1], ended_at=stamp(situation.now), proof=proof, failed=failed)
+    begun = journal.steps[-1]
+    logins = 0 if told.begun is False else begun.logins
+    at = stamp(situation.now)
+    done = replace(begun, ended_at=at, proof=told.said, failed=told.done is not True, logins=logins)
     return replace(journal, steps=(*journal.steps[:-1], done), settle_until=_until(situation, settings))
 
 

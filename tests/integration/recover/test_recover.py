@@ -208,7 +208,7 @@ def test_several_that_fail_alike_are_left_alone(recover: Recover, start: Start) 
         each.broker.hang(each.user)
         leave_connections(each)
     ended = recover(one, other, recover_only=[one.user])
-    assert ended.refused_by(one) == ["fleet"], ended.output
+    assert "fleet" in ended.refused_by(one), ended.output
     assert [row["name"] for row in ended.report["gateways"]] == [one.user]
     assert [attempts(each) for each in (one, other)] == spent
 

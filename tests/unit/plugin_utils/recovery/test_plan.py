@@ -14,6 +14,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LA
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
     Journal,
     Move,
+    Outcome,
     began,
     decide,
     looked,
@@ -196,7 +197,7 @@ def after(
     for nth in range(looks):
         now = NOW + timedelta(seconds=seconds * (nth + 1))
         one = situation(then, kept=LOCKED, now=now, **more)
-        journal = looked(done(journal, one, settings, "a new start time", False), one)
+        journal = looked(done(journal, one, settings, Outcome(True, "a new start time")), one)
     return next_move(one, settings, journal, (), OWNER)
 
 
@@ -230,6 +231,14 @@ def test_after_a_remedy(row: str) -> None:
     first, then, more, expected = AFTERWARDS[row]
     next_ = after(first, then, **more)
     assert (next_.do, next_.outcome) == expected, (next_.step, next_.reason)
+
+
+def test_a_login_that_could_not_be_counted_was_not_spent() -> None:
+    one = situation(KILLED, kept=LOCKED)
+    journal = began(working(one, SETTINGS), decide(one, SETTINGS), NOW)
+    for begun, logins in ((False, 0), (None, 1)):
+        (step,) = done(journal, one, SETTINGS, Outcome(False, "no room", begun)).steps
+        assert (step.failed, step.logins) == (True, logins)
 
 
 def test_what_did_not_help_is_not_done_again() -> None:

@@ -12,7 +12,14 @@ import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import REMEDIES, STATUSES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import report, summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import began, ended, looked, next_move, opened
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
+    Outcome,
+    began,
+    ended,
+    looked,
+    next_move,
+    opened,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.report import OUTCOMES, Run, Worked, build, sentence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 
@@ -30,7 +37,7 @@ def started(then: Changes, outcome: str, **changed: Any) -> Worked:
     journal = opened(before, SETTINGS)
     first = next_move(before, SETTINGS, journal)
     act = next_move(before, SETTINGS, working(before, SETTINGS), (), OWNER)
-    journal = looked(ended(began(journal, act.step, NOW), after, SETTINGS, "a new start time", False), after)
+    journal = looked(ended(began(journal, act.step, NOW), after, SETTINGS, Outcome(True, "a new start time")), after)
     last = next_move(after, SETTINGS, journal, (), OWNER)
     said = {"before": before.row, "after": after.row, "planned": first, "last": last, "journal": journal}
     return Worked(**{**said, "outcome": outcome, "reason": "it is so", "ended_at": at(-30), **changed})
