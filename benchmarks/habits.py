@@ -28,7 +28,7 @@ from simulator.faults import serving
 from tests.faults.lab import RECORDS, Lab
 from tests.faults.matrix import MATRIX, Row
 
-WATCHED = 120.0
+WATCHED = 90.0
 _LOCK_AFTER = 10
 _LOOK_EVERY, _FAILURES, _START_PERIOD = 5.0, 3, 30.0
 _DOCKERS_GRACE = 10
@@ -42,11 +42,9 @@ FAULTS = (
     "wrong password, the window stays",
     "wrong password, tried without end",
     "saved session of a live account refused",
-    "saved session refused just after a login elsewhere",
     "login throttled",
     "existing session, action manual",
     "push not answered yet",
-    "push missed five times",
     "push not sent any more",
     "link to IBKR lost, and back meanwhile",
 )

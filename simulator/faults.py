@@ -172,6 +172,12 @@ def session_refused(fleet: Fleet, name: str) -> None:
     _refuse_session(fleet, name)
 
 
+def session_refused_under_policy(fleet: Fleet, name: str) -> None:
+    """The same, of a container that Docker restarts."""
+    healthy(fleet, name, restart_policy=_ALWAYS)
+    _refuse_session(fleet, name)
+
+
 def session_refused_of_live(fleet: Fleet, name: str) -> None:
     healthy(fleet, name, mode="live")
     _refuse_session(fleet, name)

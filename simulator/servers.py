@@ -51,7 +51,7 @@ def create(docker: DockerClient, directory: Path, releases: Mapping[str, str]) -
     user_key = _key_pair(directory / "id_ed25519")
     ports = {}
     for name, release in releases.items():
-        ports[name] = _free_port()
+        ports[name] = free_port()
         server = docker.api.create_container(
             _build(docker, release),
             hostname=name,
@@ -124,7 +124,8 @@ def _host_config(docker: DockerClient, ssh_port: int) -> dict[str, Any]:
     return {**config, "MaskedPaths": [], "ReadonlyPaths": []}  # what the docker command calls systempaths=unconfined
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -130,7 +130,7 @@ class Lab(Fleet):
             timeout=_RUN_SECONDS,
             check=False,
         )
-        written = reports / f"{playbook}.json"
+        written = reports / f"{_path(playbook).stem}.json"
         rows = json.loads(written.read_text(encoding="utf-8"))["gateways"] if written.exists() else []
         return Run(ended.returncode, ended.stdout + ended.stderr, {row["name"]: row for row in rows})
 
@@ -149,7 +149,7 @@ class Lab(Fleet):
         inventory = self.directory / f"{'-'.join(names)[:80]}.json"
         inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"here": here}}}), encoding="utf-8")
         executable = str(Path(sys.executable).with_name("ansible-playbook"))
-        return [executable, str(CHECKOUT / "playbooks" / f"{playbook}.yml"), "-i", str(inventory)]
+        return [executable, str(_path(playbook)), "-i", str(inventory)]
 
     def forget(self, *names: str) -> None:
         """Remove the gateways and what the machine keeps about them."""
@@ -162,3 +162,8 @@ class Lab(Fleet):
 def environment() -> dict[str, str]:
     """Of a playbook whose output is read by a test."""
     return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+
+
+def _path(playbook: str) -> Path:
+    """Of a playbook of the collection by its name, else of any."""
+    return Path(playbook) if playbook.endswith(".yml") else CHECKOUT / "playbooks" / f"{playbook}.yml"

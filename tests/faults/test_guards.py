@@ -9,8 +9,9 @@ import subprocess
 import sys
 import textwrap
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -220,11 +221,41 @@ def test_cut_off_anywhere_and_run_again(lab: Lab, killed: str, task: str) -> Non
     assert not (RECORDS / killed / "lock.json").exists()
 
 
-def _until_task(lines: Iterator[str], task: str) -> Iterator[str]:
+#: The same within a restart, where the container is down for a while by its own doing.
+CUT_OFF_WITHIN_RESTART = (
+    "Turn its restart policy off",
+    "Close its session and stop it",
+    "Start it again",
+    "Put its restart policy back",
+    "Give it time",
+)
+
+
+@pytest.mark.parametrize("task", CUT_OFF_WITHIN_RESTART)
+def test_a_restart_that_was_cut_off_is_finished(lab: Lab, name: str, task: str) -> None:
+    broken(lab, name, replace(REFUSED, cause=faults.session_refused_under_policy))
+    with begin(lab, name, recover_lock_seconds=30) as run:
+        assert run.stdout is not None
+        seen = list(_until_task(run.stdout, task, after="Do it"))
+        os.killpg(run.pid, signal.SIGKILL)
+    assert any(task in line for line in seen), "".join(seen)
+    until(lambda: _lock_is_over(name), "the lock of the run that was cut off to end", 120)
+    again = lab.recover(name)
+    assert again.gateways[name]["after"]["status"] == "healthy", again.output
+    assert logins(lab, name) == 2
+    policy = lab.simulation.engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"]
+    assert policy == "unless-stopped"
+
+
+def _until_task(lines: Iterable[str], task: str, after: str = "") -> Iterator[str]:
+    """What is printed until that task begins; where `after` is given, only once that one has."""
+    passed = not after
     for line in lines:
         yield line
-        if line.startswith("TASK [") and task in line:
+        begins = line.startswith("TASK [")
+        if begins and passed and task in line:
             return
+        passed = passed or (begins and after in line)
 
 
 def _lock_is_over(name: str) -> bool:
