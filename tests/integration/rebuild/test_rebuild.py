@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -32,6 +33,12 @@ def broken_image(engine: DockerClient, simulation: Simulation) -> Iterator[str]:
     engine.images.remove(tag, force=True)
 
 
+def assert_ended(run: subprocess.CompletedProcess[str], status: int, *said: str) -> None:
+    assert run.returncode == status, run.stdout
+    missing = [text for text in said if text not in run.stdout]
+    assert not missing, f"{missing} is not said:\n{run.stdout}"
+
+
 def policy(gateway: Deployed) -> str:
     found = gateway.container()
     assert found is not None
@@ -43,14 +50,12 @@ def test_nothing_is_done_unless_it_is_confirmed_and_nobody_is_cut_off(deploy: De
     before = gateway.id
 
     told = gateway.rebuild(rebuild_confirm=False)
-    assert told.returncode == 2, told.stdout
-    assert "is made anew from" in told.stdout
-    assert "that costs a login, and the same again to go back" in told.stdout
-    assert "Set rebuild_confirm=true" in told.stdout
+    assert_ended(
+        told, 2, "is made anew from", "that costs a login, and the same again to go back", "Set rebuild_confirm=true"
+    )
 
     planned = gateway.rebuild("--check")
-    assert planned.returncode == 0, planned.stdout
-    assert "that costs a login" in planned.stdout
+    assert_ended(planned, 0, "that costs a login")
 
     client = IB()
     client.connect("127.0.0.1", gateway.port, clientId=7, timeout=20, readonly=True)
@@ -59,13 +64,10 @@ def test_nothing_is_done_unless_it_is_confirmed_and_nobody_is_cut_off(deploy: De
         assert client.isConnected()
     finally:
         client.disconnect()
-    assert refused.returncode == 2, refused.stdout
-    assert "1 client is connected" in refused.stdout
-    assert "rebuild_ignore_clients=true" in refused.stdout
+    assert_ended(refused, 2, "1 client is connected", "rebuild_ignore_clients=true")
 
     unknown = gateway.rebuild(rebuild_only="nobody")
-    assert unknown.returncode == 2, unknown.stdout
-    assert "nobody" in unknown.stdout
+    assert_ended(unknown, 2, "nobody")
 
     assert gateway.id == before
     assert gateway.logins() == 1
@@ -79,7 +81,7 @@ def test_a_new_container_takes_the_place_of_the_old_one(deploy: Deploy) -> None:
     before = gateway.id
     (gateway.settings / "of-a-person").write_text("kept", encoding="utf-8")
     run = gateway.rebuild("-vvv", "--diff", rebuild_keep_backups=1)
-    assert run.returncode == 0, run.stdout
+    assert_ended(run, 0)
     assert gateway.id != before
     assert gateway.aside() is None
     assert gateway.runs()
@@ -98,16 +100,15 @@ def test_a_broken_image_gives_way_to_the_old_container(deploy: Deploy, broken_im
     gateway = deploy()
     before, kept = gateway.id, gateway.settings / "of-a-person"
     kept.write_text("kept", encoding="utf-8")
+    os.chown(kept, 1000, 1000)
     deployment = gateway.record("deployment")
     run = gateway.rebuild(gateway_image=broken_image)
-    assert run.returncode == 2, run.stdout
-    assert "is not rebuilt: container.failed" in run.stdout
-    assert "started, which costs a login" in run.stdout
+    assert_ended(run, 2, "is not rebuilt: container.failed", "started, which costs a login")
     assert gateway.id == before
     assert gateway.aside() is None
     assert policy(gateway) == "unless-stopped"
     assert kept.read_text(encoding="utf-8") == "kept"
-    assert gateway.record("deployment") == deployment
+    assert gateway.record("deployment") == deployment, run.stdout
     assert gateway.record("rebuild") is None
     gateway.wait_until_logged_in(times=2)
     assert gateway.logins() == 2
@@ -118,8 +119,7 @@ def test_a_refused_password_is_tried_once_and_by_nobody_again(deploy: Deploy) ->
     before = gateway.id
     gateway.broker.set_password(gateway.name, "another-password")
     run = gateway.rebuild()
-    assert run.returncode == 2, run.stdout
-    assert "not started, for each login harms the account now" in run.stdout
+    assert_ended(run, 2, "not started, for each login harms the account now")
     assert gateway.id == before
     assert not gateway.runs()
     assert policy(gateway) == "no"
@@ -128,8 +128,7 @@ def test_a_refused_password_is_tried_once_and_by_nobody_again(deploy: Deploy) ->
     assert gateway.logins() == 2
 
     again = gateway.rebuild()
-    assert again.returncode == 2, again.stdout
-    assert "a hold is on it" in again.stdout
+    assert_ended(again, 2, "a hold is on it")
     assert gateway.logins() == 2
 
 
@@ -137,9 +136,7 @@ def test_a_push_is_asked_for_once_and_the_old_container_waits_with_it(deploy: De
     gateway = deploy(user={"second_factor": "push"}, trading_mode="live")
     before = gateway.id
     undecided = gateway.rebuild(rebuild_wait_for_person=0)
-    assert undecided.returncode == 2, undecided.stdout
-    assert "with a push to approve on the phone" in undecided.stdout
-    assert "is undecided: twofa.pending" in undecided.stdout
+    assert_ended(undecided, 2, "with a push to approve on the phone", "is undecided: twofa.pending")
     kept = gateway.aside()
     assert kept is not None
     assert kept.id == before
@@ -148,7 +145,7 @@ def test_a_push_is_asked_for_once_and_the_old_container_waits_with_it(deploy: De
     gateway.broker.approve(gateway.name)
     gateway.wait_until_logged_in(times=2)
     decided = gateway.rebuild()
-    assert decided.returncode == 0, decided.stdout
+    assert_ended(decided, 0)
     assert gateway.aside() is None
     assert gateway.id != before
     assert policy(gateway) == "unless-stopped"
@@ -178,8 +175,7 @@ def test_what_was_cut_off_is_taken_up(deploy: Deploy) -> None:
     for step in (begun, stopped, put_aside, on_trial):
         cut_off(gateway, step)
     run = gateway.rebuild()
-    assert run.returncode == 0, run.stdout
-    assert "is taken up" in run.stdout
+    assert_ended(run, 0, "is taken up")
     assert gateway.runs()
     assert gateway.id != before
     assert gateway.aside() is None
@@ -197,8 +193,7 @@ def test_a_way_back_that_was_cut_off_is_gone_to_its_end(deploy: Deploy, broken_i
 
     cut_off(gateway, going_back, gateway_image=broken_image)
     run = gateway.rebuild(gateway_image=broken_image)
-    assert run.returncode == 2, run.stdout
-    assert "is undone" in run.stdout
+    assert_ended(run, 2, "is undone")
     assert gateway.id == before
     assert gateway.aside() is None
     assert gateway.record("rebuild") is None
