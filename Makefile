@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: env demo demo-down test test-unit test-integration test-molecule lint sanity docs docs-example clean
+.PHONY: env demo demo-down test test-unit test-integration test-smoke test-faults test-molecule lint sanity docs docs-example benchmark clean
 
 env: $(VENV)/.complete
 
@@ -20,13 +20,20 @@ demo: env
 demo-down: env
 	@$(BIN)/python -m simulator down
 
-test: lint test-unit sanity test-integration
+test: lint test-unit sanity test-integration test-smoke
 
 test-unit: env
 	$(BIN)/pytest -n 2 -q tests/unit
 
 test-integration: env
 	$(BIN)/pytest -n 4 --dist loadscope -q -m 'not servers' tests/integration
+
+# One row of the fault matrix for each remedy; the whole writes its result to docs/faults.md (half an hour).
+test-smoke: env
+	$(BIN)/pytest -n 2 -q -m smoke tests/faults
+
+test-faults: env
+	$(BIN)/pytest -n 2 -q tests/faults --faults-table docs/faults.md
 
 # Every Molecule scenario, one after the other; those on servers with systemd are not part of `make test`.
 test-molecule: env
@@ -56,6 +63,10 @@ docs-example: env
 	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
 	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
 	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json
+
+# What people do today when a gateway does not serve, beside recover: logins, pushes, clients cut (half an hour).
+benchmark: env
+	$(BIN)/python -m benchmarks.habits
 
 clean:
 	rm -rf $(VENV) .cache

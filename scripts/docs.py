@@ -21,6 +21,8 @@ ROLES = CHECKOUT / "roles"
 SCHEMA = DOCS / "report.schema.json"
 EXAMPLE = DOCS / "report.example.json"
 BUNDLE_SCHEMA = DOCS / "bundle.schema.json"
+RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
+RECOVERY_EXAMPLE = DOCS / "recovery.example.json"
 
 GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 GENERATED_FROM_SCHEMA = (
@@ -51,6 +53,7 @@ def pages() -> dict[str, str]:
     """Every generated page by its path in the checkout."""
     return {
         "docs/report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
+        "docs/recovery.md": _recovery(_read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
         "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
         "docs/findings/README.md": _index(),
         **{f"docs/findings/{code}.md": _page(finding) for code, finding in findings().items()},
@@ -68,8 +71,7 @@ def _report(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         "A whole one is [report.example.json](report.example.json), the diagnosis of the demo fleet (`make demo`); validators and"
         " generators find the schema in [report.schema.json](report.schema.json). One row of the example's `gateways`:",
         f"```json\n{json.dumps(row, indent=2, ensure_ascii=False)}\n```",
-        f"## The report\n\n{_fields(schema)}",
-        *(f"## {name}\n\n{_part(part)}" for name, part in schema["$defs"].items()),
+        *_sections(schema),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -89,6 +91,26 @@ def _bundle(schema: Mapping[str, Any]) -> str:
         f"## Rules\n\n| rule | takes out |\n|---|---|\n{rules}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    """The page on the report of a recovery: an example, then the sections of its schema."""
+    parts = [
+        GENERATED_FROM_SCHEMA.replace("report.", "recovery."),
+        "# recover.json",
+        schema["description"],
+        "Validators and generators find the schema in [recovery.schema.json](recovery.schema.json). An example is"
+        " [recovery.example.json](recovery.example.json); its one row:",
+        f"```json\n{json.dumps(example['gateways'][0], indent=2, ensure_ascii=False)}\n```",
+        *_sections(schema),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(schema: Mapping[str, Any]) -> Iterable[str]:
+    """A section for the whole and for each part of a schema."""
+    yield f"## The report\n\n{_fields(schema)}"
+    yield from (f"## {name}\n\n{_part(part)}" for name, part in schema["$defs"].items())
 
 
 def _part(part: Mapping[str, Any]) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.containers import CanNotSimulate
@@ -57,6 +60,46 @@ def lose_patience(port: int) -> None:
         connection.settimeout(0.2)
         with contextlib.suppress(OSError):
             connection.recv(64)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client that asks for nothing, in this process."""
+
+    socket: socket.socket
+
+    def cut(self) -> bool:
+        """Whether the other side has closed it."""
+        try:
+            while self.socket.recv(4096):
+                pass
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def connect(port: int) -> Connection | None:
+    """One that is served and stays; None where nobody is."""
+    hello, start = b"v100..178", f"71\x002\x00{random.randint(1, 10**6)}\x00\x00".encode()
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3))
+            connection.sendall(b"API\0" + struct.pack(">I", len(hello)) + hello)
+            served = connection.recv(64)
+            connection.sendall(struct.pack(">I", len(start)) + start)
+            served = served and connection.recv(64)
+        except OSError:
+            return None
+        if not served:
+            return None
+        stack.pop_all()
+        connection.setblocking(False)
+        return Connection(connection)
 
 
 async def _stay_connected(port: int) -> None:

@@ -151,6 +151,26 @@ class Simulation:
         container.reload()
         return container
 
+    def renew(self, gateway: Container) -> Container:
+        """What `docker rm -f` and the same `docker run` make of a gateway: a new container of the same name, and the old one gone at once."""
+        attributes, name = gateway.attrs, str(gateway.name)
+        files = [(path, b"".join(gateway.get_archive(path)[0])) for path in (_SECRETS, _TEMPLATE)]
+        created = {
+            "image": attributes["Config"]["Image"],
+            "environment": attributes["Config"]["Env"],
+            "ports": {
+                port: (bound[0]["HostIp"], bound[0]["HostPort"] or None)
+                for port, bound in (attributes["HostConfig"]["PortBindings"] or {}).items()
+            },
+            "volumes": attributes["HostConfig"]["Binds"] or [],
+            "restart_policy": attributes["HostConfig"]["RestartPolicy"],
+        }
+        container = self._create(name, **created)
+        for path, archive in files:
+            container.put_archive(str(Path(path).parent), archive)
+        container.start()
+        return container
+
     def start_machine(self, name: str, public_key: str, ssh_port: int | None) -> Container:
         """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
         _build_machine_image(self.engine)
@@ -189,10 +209,18 @@ class Simulation:
         """Containers of the simulation's gateways, running or not."""
         return [one for one in self.containers() if one.attrs["Config"]["Image"] not in (BROKER_IMAGE, MACHINE_IMAGE)]
 
+    def full_volume(self, name: str) -> str:
+        """A volume of that name, the gateway's user's, with room for no file at all."""
+        owner = f"uid={_GATEWAY_USER},gid={_GATEWAY_USER}"
+        options = {"type": "tmpfs", "device": "tmpfs", "o": f"size=4k,nr_inodes=1,{owner}"}
+        return str(self.engine.volumes.create(name, driver_opts=options, labels={LABEL: self.name}).name)
+
     def remove(self) -> None:
         """Every container, volume and network of this simulation; the image stays for the next one."""
         for container in self.containers():
             container.remove(force=True, v=True)
+        for volume in self.engine.volumes.list(filters={"label": f"{LABEL}={self.name}"}):
+            volume.remove()
         for network in self.engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
             network.reload()
             strangers = ", ".join(str(container.name) for container in network.containers)

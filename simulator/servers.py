@@ -60,7 +60,7 @@ def create(docker: DockerClient, directory: Path, releases: Mapping[str, str], i
     user_key = _key_pair(directory / "id_ed25519")
     ports = {}
     for name, release in releases.items():
-        ports[name] = _free_port()
+        ports[name] = free_port()
         server = docker.api.create_container(
             _build(docker, "server", release),
             hostname=name,
@@ -159,7 +159,8 @@ def _host_config(docker: DockerClient, ssh_port: int, network: str) -> dict[str,
     return {**config, "MaskedPaths": [], "ReadonlyPaths": []}  # what the docker command calls systempaths=unconfined
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,12 +1,12 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation that the three probes share."""
+"""Documentation that the probes share, and that the modules share which act on a machine."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options, attributes and notes of every probe."""
+    """Options, attributes and notes of every probe; `ACTS` those of a module that acts, `ENGINE` the options of one that asks the engine."""
 
     DOCUMENTATION = r"""
 options:
@@ -52,4 +52,28 @@ options:
     description: Seconds that the whole machine may take.
     type: float
     default: 10
+"""
+
+    ACTS = r"""
+options:
+  probe_python:
+    description:
+      - Interpreter to start the module again with when its own lacks a library.
+      - The C(enroll.yml) playbook installs it.
+    type: path
+    default: /opt/ibgw/probe/bin/python3
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be changed, and changes nothing.
+  diff_mode:
+    support: none
+    description: The result tells what was changed.
+  idempotent:
+    support: partial
+    description: What is so already is not done again; what is counted or asked for anew every time says so.
+notes:
+  - What can not be done is a result with C(done=false) and a sentence in C(said), or, where nothing could be looked at,
+    with C(available=false), a finding code in C(problem), a C(reason) and a C(fix).
+  - The module fails only for arguments that make no sense.
 """

@@ -64,7 +64,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
         "oom_killed": state.get("OOMKilled"),
         "host_oom_killed": None,
         "restart_count": inspected.get("RestartCount"),
-        "restart_policy": _restart_policy(host.get("RestartPolicy") or {}),
+        "restart_policy": restart_policy(host.get("RestartPolicy") or {}),
         "stop_timeout": config.get("StopTimeout") or _DEFAULT_STOP_TIMEOUT,
         "health": _health(state.get("Health") or {}, known),
         "pid": state.get("Pid") or None,
@@ -162,7 +162,8 @@ def _told(
     }
 
 
-def _restart_policy(policy: Mapping[str, Any]) -> str:
+def restart_policy(policy: Mapping[str, Any]) -> str:
+    """A restart policy as docker's own command line writes it."""
     name, retries = policy.get("Name") or "no", policy.get("MaximumRetryCount")
     return f"{name}:{retries}" if retries else name
 

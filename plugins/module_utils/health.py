@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, sockdiag
@@ -31,6 +30,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     fit,
     size,
 )
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 #: The result's own keys when nothing could be looked at.
 NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not_seen": [], "cut": {}}
-
-#: Where the roles record on the machine what they did to a gateway.
-RECORDS = Path("/var/lib/ibgw")
 
 #: Of the bytes that a gateway may take, those that are left to what is told of its machine.
 MACHINE_BYTES = 1024

@@ -129,18 +129,22 @@ def run_probe(
     probe: Callable[..., dict[str, Any]],
     empty: Mapping[str, Any],
     needs: Callable[[Mapping[str, Any]], Sequence[str]],
+    acts: bool = False,
 ) -> None:
     """Run `probe` as an Ansible module and exit with its result under `key`.
 
     `empty` holds the result's own keys for the outcome in which nothing could be looked at. `needs` tells which libraries
     the given arguments ask for; when one is missing the module starts again under the probes' own interpreter. Where there
-    is none, `probe` runs here and raises `missing_library` when it comes to need it.
+    is none, `probe` runs here and raises `missing_library` when it comes to need it. One that `acts` is told whether it is
+    in check mode, and tells in its result whether it changed anything.
     """
     from ansible.module_utils.basic import AnsibleModule
 
     spec = {**argument_spec, "probe_python": {"type": "path", "default": PROBE_PYTHON}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     arguments = {name: value for name, value in module.params.items() if name in argument_spec}
+    if acts:
+        arguments["check_mode"] = module.check_mode
     try:
         for library in needs(arguments):
             if importlib.util.find_spec(library) is None:
@@ -154,7 +158,7 @@ def run_probe(
         reason = f"the probe failed on {type(error).__name__}: {error}"
         fix = "report this with the module's arguments and the container's image"
         result = {**Unavailable("probe.incomplete", reason, fix).as_result(), **empty}
-    module.exit_json(changed=False, **{key: result})
+    module.exit_json(changed=result.pop("changed", False), **{key: result})
 
 
 def _respawn(interpreter: str, library: str) -> None:

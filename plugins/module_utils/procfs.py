@@ -117,6 +117,11 @@ def memory_usage(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | 
     return int(used) - int(given_back[1]) if used and given_back else None
 
 
+def environment(pid: int, proc: Path = PROC) -> dict[str, str]:
+    """The variables with which `pid` was started; none when we may not see them."""
+    return dict(entry.partition("=")[::2] for entry in _text(proc / str(pid) / "environ").split("\0"))
+
+
 def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
     """Whose rights `pid` has on file systems."""
     fields = dict(line.partition(":")[::2] for line in _text(proc / str(pid) / "status").splitlines())

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The trial of a new container: whether it is kept, looked at again, or gives way to the old one.
+"""What stands against a rebuild, and the trial of its new container: whether that is kept or gives way to the old one.
 
 Verdicts are rows of the report. The old container is gone only with `keep`; every other step leaves it or puts it back.
 """
@@ -8,15 +8,38 @@ Verdicts are rows of the report. The old container is gone only with `keep`; eve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import guards
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import ENDANGERED, Check, Question
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Situation
 
-#: IBKR refuses these to whichever container asks, or counts what is left of the attempts.
-ENDANGERED = ("login.credentials_rejected", "login.account_locked", "login.throttled")
+
+def starting(question: Question) -> Check | None:
+    """What serves already is not on its way any more."""
+    return None if question.situation.serves else guards.starting(question)
+
+
+#: What may stand against a rebuild. A person asks for it, so that nobody has to agree with a finding.
+GUARDS = (
+    guards.unknown,
+    guards.held,
+    guards.paused,
+    guards.locked,
+    guards.account,
+    guards.person,
+    starting,
+    guards.reset_window,
+    guards.clock,
+    guards.budget,
+    guards.clients,
+    guards.deployed,
+)
 
 #: As far as a login gets without a person; the old container would need one more push.
 NEEDS_PERSON = ("twofa.pending", "twofa.retrying", "twofa.timed_out")
@@ -26,6 +49,18 @@ IBKR_HOLDS = ("login.auth_silent", "login.existing_session", "twofa.not_sent")
 
 #: How many of a family's start times a start may take.
 START_TIMES = 2
+
+
+def obstacles(situation: Situation, settings: Settings, owner: str | None) -> list[str]:
+    """Why a gateway should not be made anew now, one sentence each; `owner` is this run, once it works on it."""
+    # Whoever confirms a rebuild was told of the push.
+    question = Question("recreate", situation, replace(settings, person_ready=True), owner=owner)
+    checks = [check for guard in GUARDS if (check := guard(question))]
+    return [
+        check.reason.replace("recover_ignore_clients", "rebuild_ignore_clients")
+        for check in checks
+        if check.passed is False
+    ]
 
 
 @dataclass(frozen=True)

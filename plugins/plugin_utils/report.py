@@ -129,11 +129,11 @@ def _published(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**verdict, "summary": summary}
 
 
-def write(report: Mapping[str, Any], directory: Path) -> Path:
-    """Write ``report.json`` so that a reader sees the old one or the new one, never half of one."""
+def write(report: Mapping[str, Any], directory: Path, name: str = "report.json") -> Path:
+    """Write a report so that a reader sees the old one or the new one, never half of one."""
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / "report.json"
-    unfinished = directory / f".report.json.{os.getpid()}"
+    path = directory / name
+    unfinished = directory / f".{name}.{os.getpid()}"
     try:
         unfinished.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         unfinished.replace(path)

@@ -261,6 +261,7 @@ class Instance:
 @dataclass(frozen=True)
 class History:
     login_attempts_last_hour: int | None
+    twofa_prompts: int | None
     unanswered_prompts: int | None
     last_login_at: str | None
     last_full_login_at: str | None

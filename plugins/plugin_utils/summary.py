@@ -98,17 +98,17 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
     for row in report["gateways"]:
         if row["status"] == "healthy":
             said = ", ".join([row["summary"], *_notes(row)])
-            drawn += _wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", COLOURS["healthy"])
+            drawn += wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", COLOURS["healthy"])
     for said in _suppressions(report):
-        drawn += _wrapped(said, width, "- ", "    ", QUIET)
+        drawn += wrapped(said, width, "- ", "    ", QUIET)
     for block in blocks:
         drawn += [Line(""), *block.lines]
     if len(blocks) >= INDEXED:
         drawn += [Line(""), *_index(blocks, width)]
-    drawn += [Line(""), *_wrapped(_fleet(report), width, colour=_fleet_colour(report))]
+    drawn += [Line(""), *wrapped(_fleet(report), width, colour=_fleet_colour(report))]
     if not drawn[1].text:
         del drawn[0]
-    return [Line(_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
+    return [Line(in_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
 
 
 @dataclass(frozen=True)
@@ -140,29 +140,29 @@ def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> _
     docs = [Line(f"  Docs  {printable(rows[0]['docs'])}")] if rows[0]["docs"] else []
     safe = SAFE[rows[0]["remedy"]].partition(",")[0]
     return _Block(
-        status, code, safe, ids, [*_wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
+        status, code, safe, ids, [*wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
     )
 
 
 def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
     """What is said of a gateway that is not healthy, but for its name and the command."""
     for assertion in _proven(row):
-        yield from _wrapped(assertion, width, "  √ ", "    ")
+        yield from wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, COLOURS[row["status"]])
     for at, step in enumerate(row["fix"]):
         yield from _step(step, width, "  Fix   " if at == 0 else "        ")
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
-    yield from _wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
+    yield from wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
 
 
 def _step(step: str, width: int, indent: str) -> Iterator[Line]:
     """A step of the fix; a command at its end is never wrapped, for it is there to be copied."""
-    drawn = list(_wrapped(step, width, indent, "          "))
+    drawn = list(wrapped(step, width, indent, "          "))
     found = _COMMAND.fullmatch(printable(step))
     if found is None or len(drawn) == 1:
         yield from drawn
     else:
-        yield from _wrapped(found[1], width, indent, "          ")
+        yield from wrapped(found[1], width, indent, "          ")
         yield Line(f"          {found[2]}")
 
 
@@ -176,7 +176,7 @@ def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
         if each["gateways"] and all((gateway, each["code"]) in told for gateway in each["gateways"]):
             continue
         target = f"{each['code']}@{each['host']}" if each["host"] else each["code"]
-        effect = f"on {_counted(len(each['gateways']), 'gateway')}" if each["gateways"] else "without effect here"
+        effect = f"on {counted(len(each['gateways']), 'gateway')}" if each["gateways"] else "without effect here"
         be, effect = ("was", "expired") if each["expired"] else ("is", effect)
         yield f"{target} {be} suppressed{_why(each)} ({effect})"
 
@@ -196,9 +196,7 @@ def _index(blocks: Sequence[_Block], width: int) -> Iterator[Line]:
         if len(line) <= width:
             yield Line(line, COLOURS[block.status])
         else:
-            yield from _wrapped(
-                f"{row[0]:<{widths[0]}}  {row[1]}: {row[2]}", width, "", " " * 10, COLOURS[block.status]
-            )
+            yield from wrapped(f"{row[0]:<{widths[0]}}  {row[1]}: {row[2]}", width, "", " " * 10, COLOURS[block.status])
 
 
 def _listed(ids: Sequence[str]) -> str:
@@ -210,17 +208,17 @@ def _listed(ids: Sequence[str]) -> str:
 def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
     """The leading finding with its evidence, then what else was found on its own account."""
     leading = next((found for found in row["findings"] if found["code"] == row["code"]), None)
-    yield from _wrapped(row["summary"], width, "  × ", "    ", colour)
+    yield from wrapped(row["summary"], width, "  × ", "    ", colour)
     for quoted in (leading or {}).get("evidence", ())[:QUOTES]:
-        yield from _wrapped(_evidence(quoted), width, "    | ", "    |   ")
+        yield from wrapped(_evidence(quoted), width, "    | ", "    |   ")
     for found in row["findings"]:
         if found is leading or found["consequence_of"] or found["severity"] not in URGENCY:
             continue
         if not found["suppressed"]:
-            yield from _wrapped(f"{found['summary']} ({found['code']}, {found['severity']})", width, "  × ", "    ")
+            yield from wrapped(f"{found['summary']} ({found['code']}, {found['severity']})", width, "  × ", "    ")
         elif STATUSES.index(found["severity"]) < STATUSES.index(row["status"]):  # what is graver is not left out
             said = f"{found['summary']} ({found['code']}, {found['severity']}, suppressed{_why(found['suppressed'])})"
-            yield from _wrapped(said, width, "  - ", "    ", QUIET)
+            yield from wrapped(said, width, "  - ", "    ", QUIET)
 
 
 def _evidence(quoted: Mapping[str, Any]) -> str:
@@ -273,7 +271,9 @@ def _fleet(report: Mapping[str, Any]) -> str:
         for status in URGENCY
         if fleet["by_status"][status]
     )
-    return f"{_counted(fleet['total'], 'gateway')} on {_counted(fleet['machines'], 'machine')}: {counts or 'nothing found'}."
+    return (
+        f"{counted(fleet['total'], 'gateway')} on {counted(fleet['machines'], 'machine')}: {counts or 'nothing found'}."
+    )
 
 
 def _fleet_colour(report: Mapping[str, Any]) -> str | None:
@@ -284,14 +284,17 @@ def _fleet_colour(report: Mapping[str, Any]) -> str | None:
     return QUIET if first["suppressed"] else COLOURS[first["status"]]
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """So many of what is counted."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def _wrapped(text: str, width: int, indent: str = "", hang: str = "", colour: str | None = None) -> Iterable[Line]:
+def wrapped(text: str, width: int, indent: str = "", hang: str = "", colour: str | None = None) -> Iterable[Line]:
+    """`text` as lines of that width, fit for a terminal."""
     drawn = textwrap.wrap(printable(text), width, initial_indent=indent, subsequent_indent=hang, break_on_hyphens=False)
     return [Line(line, colour) for line in drawn or [indent.rstrip()]]
 
 
-def _ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
+    """`text` in nothing but ASCII."""
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")

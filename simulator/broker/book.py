@@ -42,6 +42,8 @@ class User:
     account: str
     second_factor: str = "none"  # none or push
     push_validity: float = 180.0  # seconds until an unanswered push expires
+    unanswered_limit: int = 0  # pushes in a row that nobody answered, after which none is sent; 0 = never
+    devices: list[str] = field(default_factory=list)  # second factors to choose from; of one alone nobody is asked
     answer_delay: float = 0.0  # seconds until the broker answers a login
     refused_as: str = "unrecognized"  # how a wrong password is worded: unrecognized or login_failed
     locked: bool = False
@@ -109,6 +111,7 @@ class Book:
         self.lost_links: set[str | None] = set()  # whose gateways have no link; None: everybody's
         self.known_users: dict[str, User] = {}
         self.failures: dict[str, int] = {}
+        self.unanswered: dict[str, int] = {}
         self.open_sessions: list[Session] = []
         self.pushes: list[Push] = []
         self.open_orders: list[Order] = []
@@ -293,6 +296,7 @@ class Book:
 
     def _settle(self, push: Push, outcome: str) -> None:
         self.pushes.remove(push)
+        self.unanswered[push.user] = self.unanswered.get(push.user, 0) + 1 if outcome == "expired" else 0
         self.note(f"push_{outcome}", push.user)
         push.settle(outcome)
 

@@ -28,6 +28,7 @@ class Line:
         questions: dict[str, Callable[..., Message]] = {
             "hello": self._hello,
             "login": self._login,
+            "choose_device": self._choose_device,
             "continue": self._continue,
             "resume": self._resume,
             "relogin": self._relogin,
@@ -123,6 +124,11 @@ class Line:
         book.note("session_reclaimed", user.name)
         return {"answer": "accepted", "account": user.account, "token": self._token}
 
+    def _choose_device(self, device: str) -> Message:
+        assert self._user is not None
+        self._book.note("device_chosen", self._user.name, device=device)
+        return self._send_push(self._user)
+
     def _resume(self, token: str, mode: str) -> Message:
         return self._log_in_with_token("saved_session", token, mode)
 
@@ -183,6 +189,15 @@ class Line:
     def _ask_for_second_factor(self, user: User) -> Message:
         if user.second_factor == "none":
             return self._accept(user)
+        if len(user.devices) > 1:
+            self._book.note("device_asked", user.name)
+            return {"answer": "devices", "devices": user.devices}
+        return self._send_push(user)
+
+    def _send_push(self, user: User) -> Message:
+        if user.unanswered_limit and self._book.unanswered.get(user.name, 0) >= user.unanswered_limit:
+            self._book.note("push_withheld", user.name)
+            return {"answer": "push_withheld"}
         now = time.time()
         self._book.pushes.append(Push(user.name, now, now + user.push_validity, self._settled))
         self._book.note("push_sent", user.name)

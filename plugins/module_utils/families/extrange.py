@@ -17,6 +17,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Family,
     Lacking,
     Port,
+    Relay,
     Setting,
     Traits,
 )
@@ -76,6 +77,7 @@ FAMILY = Family(
             "plain",
         ),
     },
+    ends_java_first=True,  # so that it does not matter whether the start of the container is through
     # The start script hands over to IBC's, so that their codes pass through (E:start.sh:64).
     exit_codes=GNZSNZ_IBC.exit_codes,
     exit_problems=GNZSNZ_IBC.exit_problems,
@@ -135,4 +137,6 @@ FAMILY = Family(
             "its screen has no password: every container of its network reaches it",
         ),
     ),
+    relay=Relay("exec socat -d -d TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"),  # E:start.sh:52
+    settings='"${TWS_SETTINGS_PATH:-$HOME/Jts}"',
 )

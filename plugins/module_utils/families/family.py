@@ -94,6 +94,16 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Relay:
+    """How an image runs the relay between the published port and the gateway's own."""
+
+    #: The shell command that starts it, in the container's environment; `{relay}`, `{gateway}` (ports) and `{endpoint}` are put in.
+    command: str
+    #: The process that brings it back when it ends, where there is one; the relay's port is among its variables.
+    loop: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True)
 class Family:
     """An image family: how to recognise it, and how to read what its containers show."""
 
@@ -112,6 +122,8 @@ class Family:
     start_seconds: int
     #: Variables that the image reads: "plain", "user" (names a person) or "secret".
     variables: Mapping[str, str]
+    #: Whether its Java machine is asked to end before the container is stopped, because that would harm its session.
+    ends_java_first: bool
     #: What the container's exit codes mean, where the image or its controller gives them a meaning.
     exit_codes: Mapping[int, str]
     #: The findings that the container's exit codes prove by themselves.
@@ -119,6 +131,11 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
+    #: The role of what would start the Java machine again while the container is stopped.
+    restarts_java: str | None = None
+    relay: Relay | None = None
+    #: Its settings directory inside the container, as its shell finds it, where a saved session is kept that can be stale.
+    settings: str | None = None
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""

@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Family,
     Lacking,
     Port,
+    Relay,
     Setting,
     Traits,
 )
@@ -29,6 +30,12 @@ _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 # With a configuration of one's own the start script generates neither config.ini nor jts.ini (G:common.sh:6-38); the file is
 # looked for where IBC_INI says, in mode both with _live and _paper at its end (G:run.sh:144-181).
 _CONFIGURED = {"CUSTOM_CONFIG": "yes", "IBC_INI": f"{PRIVATE}/config.ini"}
+
+#: The loop of these images, and of those that grew out of them.
+RELAY = Relay(
+    'API_PORT={gateway} SOCAT_PORT={relay} TRADING_MODE={endpoint} exec "$SCRIPT_PATH/run_socat.sh"',
+    loop=re.compile(r"/run_socat\.sh\b"),  # G:run_socat.sh:9-14
+)
 
 # Values, not names: other images use the same names with paths of their own.
 _PATHS = (
@@ -147,6 +154,8 @@ FAMILY = Family(
             "plain",
         ),
     },
+    # The image's own stop takes the display away first, and Java dies of that; while it starts it hears none (G:run.sh:15-46, 192).
+    ends_java_first=True,
     exit_codes={
         **{code % 256: meaning for code, (_name, meaning) in ibc.EXIT_CODES.items()},
         # G:common.sh:49-281, G:run.sh:15-46, B:ibcstart.sh:96-103
@@ -218,4 +227,6 @@ FAMILY = Family(
             "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000", **_CONFIGURED},
         },
     ),
+    relay=RELAY,
+    settings='"${TWS_SETTINGS_PATH:-$TWS_PATH}"',  # G:run.sh:72-91
 )

@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Traits,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, heap_with_unit, true_false
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import RELAY
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 _DECLARATIVE = "ibcontroller has it in its own ibkr_settings.toml only"  # K: declarative settings
@@ -139,6 +140,7 @@ FAMILY = Family(
             "plain",
         ),
     },
+    ends_java_first=False,  # the start script passes the stop on to the controller, which closes it (KI:run.sh)
     exit_codes={  # K: exit codes; run.sh passes them through
         0: "asked to stop, or the gateway closed by itself",
         1: "the start script gave up (trading mode, secret, X server), or a fault of the controller's own",
@@ -200,4 +202,5 @@ FAMILY = Family(
             "a session-keeping restart on demand does not exist with ibcontroller",
         ),
     ),
+    relay=RELAY,
 )

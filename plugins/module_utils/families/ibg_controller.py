@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_afternoon, yes_no
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import RELAY
 
 _HEALTH_CHECK = "/home/ibgateway/scripts/healthcheck.sh"
 _DEVICES = {"push": "IB Key", "totp": "Mobile Authenticator app"}  # C: TWOFA_DEVICE and its default since 0.7
@@ -87,6 +88,7 @@ FAMILY = Family(
             "plain",
         ),
     },
+    ends_java_first=False,  # its controller logs out on the container's stop, which needs its grace (C:README, stop_grace_period)
     exit_codes={  # C: exit codes
         0: "stopped on request",
         1: "the controller gave up: no login window, throttled, API port never opened, or second factor failed",
@@ -143,4 +145,5 @@ FAMILY = Family(
             "a tool that restarts unhealthy containers defeats its protection against throttled logins",
         ),
     ),
+    relay=RELAY,
 )

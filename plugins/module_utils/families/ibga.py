@@ -17,6 +17,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Family,
     Lacking,
     Port,
+    Relay,
     Setting,
     Traits,
 )
@@ -81,6 +82,9 @@ FAMILY = Family(
             "plain",
         ),
     },
+    # Nothing in it hears a stop (A:dockerfile:49), and its loop starts Java again within seconds (A:_run_ibg.sh:959-1026).
+    ends_java_first=True,
+    restarts_java="controller",
     exit_codes={0: "the program could not be installed"},  # A:scripts/manager.sh:33-51
     exit_problems={},
     words={
@@ -128,4 +132,7 @@ FAMILY = Family(
             "a session-keeping restart on demand does not exist with ibga",
         ),
     ),
+    relay=Relay(
+        "exec sudo socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,shut-down"
+    ),  # A:_run_socat.sh
 )

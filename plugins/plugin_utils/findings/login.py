@@ -97,10 +97,11 @@ def tries_again(case: Case) -> str | None:
 
 
 def _answered_by_restart(case: Case) -> bool:
-    """IBC answers a refused login with a cold restart since 3.20.0 (LoginFailedDialogHandler.java:42), except this window's."""
+    """IBC answers a refused login with a cold restart since 3.20.0 (LoginFailedDialogHandler.java:42), but for windows that stay."""
     version = re.match(r"(\d+)\.(\d+)", (case.log.controller.version if case.log else None) or "")
     recent = version is not None and (int(version[1]), int(version[2])) >= (3, 20)
-    parked = "Unrecognized Username or Password" in case.run.open_windows
+    # A lock that speaks of too many failed attempts has the handler of a throttle (TooManyFailedLoginAttemptsDialogHandler.java:62).
+    parked = not {"Unrecognized Username or Password", "Login Error"}.isdisjoint(case.run.open_windows)
     return recent and not parked and case.run.problem in REFUSALS
 
 

@@ -18,7 +18,7 @@ from .program import Gateway, LoginWindow
 from .releases import Release
 from .second_factor import SecondFactorClock
 from .settings import Settings
-from .windows import Window
+from .windows import DeviceList, Window
 
 if TYPE_CHECKING:
     from .commands import CommandServer
@@ -29,12 +29,15 @@ _WAIT = re.compile(r"Please wait (?:(\d+) minutes?)?(?: ?& ?)?(?:(\d+) seconds?)
 
 
 class Controller:
-    def __init__(self, settings: Settings, release: Release, directory: Path, session_id: str, mode: str) -> None:
+    def __init__(
+        self, settings: Settings, release: Release, directory: Path, session_id: str, mode: str, resumes: bool
+    ) -> None:
         self._settings = settings
         self._release = release
         self._directory = directory
         self._session_id = session_id
         self._mode = mode
+        self._resumes = resumes
         self._attempts = 0
         self._told_other_session_to_go = False
         self._stopping = False
@@ -101,9 +104,12 @@ class Controller:
         if isinstance(window, LoginWindow) and title in self._release.login_titles:
             self._login_window = window
             console.message("Login dialog WINDOW_OPENED: LoginState is LOGGED_OUT")
-            self._background.run(self._log_in())
+            if not self._resumes:  # of a saved session it expects that nobody has to type (IBC#221)
+                self._background.run(self._log_in())
         elif window is self.gateway.main_window:
             self._main_window_found()
+        elif isinstance(window, DeviceList):
+            self._choose_device(window)
         elif title == "Second Factor Authentication":
             console.message("Second Factor Authentication initiated")
         elif title == "Existing session detected":
@@ -178,6 +184,19 @@ class Controller:
         self._click(window, button)
         await asyncio.sleep(pace.CLICK)
         console.message(f"Button now disabled: {button}")
+
+    def _choose_device(self, window: DeviceList) -> None:
+        """By its name, letter by letter (SecondFactorAuthenticationDialogHandler.java:95-117)."""
+        device = self._settings.text("SecondFactorDevice")
+        if not device:
+            console.error(
+                "You should specify the required second factor device using the SecondFactorDevice setting in config.ini"
+            )
+        elif device not in window.devices:
+            console.error(f"could not find second factor device '{device}' in the list")
+        else:
+            window.chosen = device
+            self._click(window, "OK")
 
     def _second_factor_closed(self) -> None:
         console.message(f"Duration since login: {self._clock.stop()} seconds")

@@ -11,6 +11,8 @@ AUTHENTICATING = 0.6
 LOADING = 1.2
 CONFIGURATION_OPENS = 0.3
 SHUTDOWN = 1.5
+#: Seen for a moment only, in a public log of 2026-09-07.
+PROMPT_WITHOUT_PUSH = 0.3
 
 #: Between two attempts to reach IBKR, before the login and after.
 RECONNECT = 6.0

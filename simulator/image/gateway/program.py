@@ -19,7 +19,7 @@ from .background import Background
 from .heap import Heap, OutOfMemoryError
 from .line import Line, Message, Unreachable
 from .schedule import next_moment, until
-from .windows import Screen, Window
+from .windows import DeviceList, Screen, Window
 
 #: What IBKR's refusals look like (facts: window titles and texts seen in public logs).
 _REFUSALS = {
@@ -137,12 +137,15 @@ class Gateway:
         await self._converse(progress, "login", user=window.user, password=window.password, mode=self.mode)
 
     async def _resume(self, saved: Path) -> None:
-        """A start after the daily restart: the saved session is used up by reading it."""
+        """A start after the daily restart: the saved session is used up by reading it; a file without one stays (IBC#221)."""
         try:
             self._user, _, token = saved.read_text(encoding="utf-8").partition("\n")
-            saved.unlink()
         except OSError:
             self._user, token = "", ""
+        if not token:
+            await self._show_login()
+            return
+        saved.unlink()
         await asyncio.sleep(pace.LOGIN_WINDOW)
         await self._converse(await self._show_progress(), "resume", token=token, mode=self.mode)
 
@@ -192,8 +195,13 @@ class Gateway:
                     if await self._ask_about_other_session("Continue Login") == "exit":
                         return
                     answer = await self._line.ask("continue")
+                elif kind == "devices":
+                    answer = await self._line.ask("choose_device", device=await self._ask_which(answer["devices"]))
                 elif kind == "push":
                     answer = await self._wait_for_second_factor()
+                elif kind == "push_withheld":
+                    await self._flash_second_factor()
+                    return
                 else:
                     break
         except Unreachable:
@@ -218,6 +226,22 @@ class Gateway:
         answer = await self._second_factor.get()
         self.screen.close(dialog)
         return answer
+
+    async def _flash_second_factor(self) -> None:
+        """IBKR wants an answer to a push that it did not send: the prompt is gone in a moment, and nothing follows."""
+        dialog = Window("dialog", "Second Factor Authentication")
+        self.screen.open(dialog)
+        await asyncio.sleep(pace.PROMPT_WITHOUT_PUSH)
+        self.screen.close(dialog)
+
+    async def _ask_which(self, devices: list[str]) -> str:
+        choice: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        dialog = DeviceList(devices, choice.set_result)
+        self.screen.open(dialog)
+        device = await choice
+        await asyncio.sleep(pace.CLICK)
+        self.screen.close(dialog)
+        return device
 
     async def _ask_about_other_session(self, go_on: str) -> str:
         """`continue` or `exit`, as chosen on the screen."""

@@ -47,7 +47,7 @@ async def _run(java: CommandLine) -> None:
 
     _introduce(java, ini, settings, release)
     session_id = java.properties.get("ibcsessionid", "")
-    controller = Controller(settings, release, directory, session_id, mode)
+    controller = Controller(settings, release, directory, session_id, mode, resumes=restart is not None)
     controller.commands = CommandServer(settings, release, controller)
     await controller.commands.start()
     if mode not in _PORTS:

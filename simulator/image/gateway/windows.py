@@ -15,6 +15,15 @@ class Window:
     buttons: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
 
+class DeviceList(Window):
+    """The second factor's first question: which of these devices? What is chosen is told with the button."""
+
+    def __init__(self, devices: list[str], choose: Callable[[str], None]) -> None:
+        super().__init__("dialog", "Second Factor Authentication", buttons={"OK": lambda: choose(self.chosen)})
+        self.devices = devices
+        self.chosen = ""
+
+
 class Screen:
     """Which windows are open and which one has the focus. A change of title is no event."""
 

@@ -39,6 +39,36 @@ def test_refused_push_ends_or_restarts_the_controller(start: Start) -> None:
     live.wait_for_line("Second Factor Authentication initiated", times=2)
 
 
+def test_a_push_that_is_not_sent_shows_a_prompt_for_a_moment(start: Start) -> None:
+    live = start(
+        "live",
+        user={**PUSH, "push_validity": 3, "unanswered_limit": 1},
+        environment={
+            "RELOGIN_AFTER_TWOFA_TIMEOUT": "yes",
+            "TWOFA_TIMEOUT_ACTION": "restart",
+            "TWOFA_EXIT_INTERVAL": "1",
+        },
+        controller_settings={"SecondFactorAuthenticationTimeout": "2"},
+    )
+    live.broker.wait_for("push_withheld", live.user, times=3, timeout=60)
+    assert live.broker.count("push_sent", live.user) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("", "You should specify the required second factor device using the SecondFactorDevice setting in config.ini"),
+        ("ib key", "could not find second factor device 'ib key' in the list"),
+        ("IB Key", "Second Factor Authentication initiated"),
+    ],
+)
+def test_of_several_second_factors_one_is_chosen_by_its_name(start: Start, device: str, said: str) -> None:
+    live = start("live", user={**PUSH, "devices": ["IB Key", "Card"]}, environment={"TWOFA_DEVICE": device})
+    live.wait_for_line(said)
+    assert live.broker.count("device_asked", live.user) == 1
+    assert live.broker.count("device_chosen", live.user, device="IB Key") == (device == "IB Key")
+
+
 def test_slow_broker_keeps_a_login_under_way(start: Start) -> None:
     paper = start(user={"answer_delay": 600})
     paper.wait_for_line("Connecting to server...; event=Opened")

@@ -15,10 +15,24 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ibgw.ops.plugins.module_utils import collect, container, handshake, health, host, logscan
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    collect,
+    container,
+    handshake,
+    health,
+    host,
+    logscan,
+    record,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE
-from ansible_collections.ibgw.ops.plugins.modules import ibgw_collect, ibgw_handshake, ibgw_health, ibgw_logscan
+from ansible_collections.ibgw.ops.plugins.modules import (
+    ibgw_collect,
+    ibgw_handshake,
+    ibgw_health,
+    ibgw_logscan,
+    ibgw_record,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Handshake, Health, LogScan
 
 from tests.unit.module_utils.ibc_log import Log
@@ -88,3 +102,19 @@ def test_collect_returns_what_it_documents() -> None:
         gateway["files"] = [collect._added(packed, "0/log", "log", collect.Part("log", b""))]
     result = {**AVAILABLE, **collect.NOTHING, "versions": collect._versions(), "gateways": [gateway]}
     assert list(differing(documented(ibgw_collect), result)) == []
+
+
+def test_record_returns_what_it_documents(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
+    asked: dict[str, Any] = {
+        "lock": {"owner": "me", "seconds": 60},
+        "login": {"remedy": "start", "cause": "container.killed"},
+        "hold": {"reason": "because", "by": "me"},
+        "pause": {"until": "2999-01-01T00:00:00Z", "by": "me"},
+        "policy": "always",
+        "healthy": True,
+    }
+    for kind, value in asked.items():
+        result = record.probe(["gw"], False, rearm_after=3600, **{kind: value})
+    del result["changed"]  # the module tells it beside its result
+    assert list(differing(documented(ibgw_record), result)) == []

@@ -677,6 +677,15 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
     assert row.leading.proof.remedy_reason.endswith("it also ends paper, which is healthy")
 
 
+@pytest.mark.parametrize(("gateways", "code"), [(1, "gateway.not_running"), (2, "relay.no_backend")])
+def test_a_half_that_has_ended_is_told_by_its_process_for_the_log_may_blame_the_other(gateways, code):
+    processes = [{"pid": 20, "role": "controller"}, *({"pid": 30 + each, "role": "gateway"} for each in range(gateways))]
+    both = merged(BOTH, {"gateway": {"processes": processes}})
+    row = judged(**both, runs=[{"state": "ended"}, {"endpoint": "live"}], more_api=[LIVE_CLOSED])
+    assert outcome(row) == ("down", code)
+    assert row.endpoints["paper"].status == "healthy"
+
+
 def test_who_mends_one_half_is_told_of_the_healthy_one():
     row = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
     assert outcome(row) == ("waiting", "twofa.pending")

@@ -48,6 +48,8 @@ def noted(book: Book, event: str) -> int:
         ({"throttled_until": FAR_AHEAD}, {}, "throttled"),
         ({"throttled_until": LONG_AGO}, {}, "accepted"),
         ({"second_factor": "push"}, {}, "push"),
+        ({"second_factor": "push", "devices": ["IB Key"]}, {}, "push"),
+        ({"second_factor": "push", "devices": ["IB Key", "Security Code Card"]}, {}, "devices"),
     ],
 )
 def test_answer_to_typed_credentials(book: Book, traits: dict[str, Any], asked: dict[str, str], answer: str) -> None:
@@ -192,3 +194,17 @@ def test_what_the_books_do_not_have_is_named(book: Book) -> None:
         book.change_user("bert", locked=True)
     with pytest.raises(Unknown, match="no trait 'colour'"):
         book.change_user("anna", colour="red")
+
+
+def test_pushes_that_nobody_answers_end_with_none_until_one_is_approved(book: Book) -> None:
+    book.change_user("anna", second_factor="push", unanswered_limit=2)
+    for _ in range(2):
+        assert Gateway(book).log_in()["answer"] == "push"
+        book.expire_pushes(FAR_AHEAD)
+    assert Gateway(book).log_in()["answer"] == "push_withheld"
+    assert (noted(book, "push_sent"), noted(book, "push_withheld")) == (2, 1)
+    book.change_user("anna", unanswered_limit=3)
+    assert Gateway(book).log_in()["answer"] == "push"
+    book.answer_push("anna", approve=True)
+    book.change_user("anna", unanswered_limit=1)
+    assert Gateway(book).log_in()["answer"] == "existing_session"

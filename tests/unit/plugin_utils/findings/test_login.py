@@ -34,8 +34,9 @@ def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     assert "docker stop -t 90 ib-gateway" in again.proof.fix[0]
     assert "docker update --restart=no ib-gateway" in again.proof.fix[0]
     assert again.proof.next_command == "docker update --restart=no ib-gateway && docker stop -t 90 ib-gateway"
-    parked = leading(**said(code, "login_window", open_windows=["Unrecognized Username or Password"]))
-    assert parked.remedy != "stop_to_protect_account"
+    for window in ("Unrecognized Username or Password", "Login Error"):
+        parked = leading(**said(code, "login_window", open_windows=[window]))
+        assert parked.remedy != "stop_to_protect_account"
 
 
 def test_a_loop_of_refused_logins_counts_them() -> None:

@@ -1,0 +1,96 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Judge one gateway of a machine, and say what stands against its rebuild."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils import rebuild, report, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered, seen_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import settings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records, Situation
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
+
+#: What is asked of recovery's settings: a rebuild spends the same logins in the same hours.
+SETTINGS = ("recover_login_budget", "recover_reset_windows")
+
+
+#: What of a row the machine keeps of the old container, to compare the new one with.
+KEPT = ("id", "status", "code", "layer", "remedy", "summary", "family", "since", "checked_at")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+    """The action behind `ibgw_rebuild`; its options are documented in the module of the same name."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The row of the gateway, and what stands against making it anew now."""
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _checked, arguments = self.validate_argument_spec(
+            argument_spec={
+                "name": {"type": "str", "required": True},
+                "record": {"type": "dict", "required": True},
+                "orders": {"type": "list", "elements": "dict"},
+                "owner": {"type": "str"},
+                "ignore_clients": {"type": "bool", "default": False},
+            }
+        )
+        orders, record = plain(arguments["orders"]), plain(arguments["record"])
+        situation = replace(
+            _situation(task_vars, arguments["name"], datetime.now(timezone.utc)),
+            orders=None if orders is None else tuple(orders),
+            records=read(Records, record),
+        )
+        try:
+            given = {name: plain(self._templar.template(task_vars[name])) for name in SETTINGS if name in task_vars}
+            allowed = settings.read({**_usual(), **given, "recover_ignore_clients": arguments["ignore_clients"]})
+        except Misuse as misuse:
+            raise AnsibleActionFail(printable(str(misuse))) from None
+        obstacles = rebuild.obstacles(situation, allowed, arguments["owner"])
+        return {**result, "changed": False, "row": {key: situation.row[key] for key in KEPT}, "obstacles": obstacles}
+
+
+def _usual() -> dict[str, Any]:
+    """What recovery goes by where the inventory says nothing."""
+    defaults = Path(__file__).parents[2] / "roles" / "recover" / "defaults" / "main.yml"
+    usual = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+    return {name: usual[name] for name in SETTINGS}
+
+
+def _situation(variables: Mapping[str, Any], name: str, now: datetime) -> Situation:
+    """What the probes of this machine registered about one gateway."""
+    machine = variables["inventory_hostname"]
+    seen = seen_on(machine, variables, [name], now)
+    run = report.Run(machines=1, generated_at=stamp(now), controller=platform.node(), fail_on="never")
+    (row,) = report.build(verdict.verdicts_of_machine(seen), run)["gateways"]
+    answers = [
+        answer
+        for probe in ("handshake", "inside")
+        for answer in (registered(variables, probe).get("handshake") or {}).get("endpoints") or ()
+        if answer["gateway"] == name
+    ]
+    health = (registered(variables, "health").get("health") or {}).get("gateways") or ()
+    return Situation(
+        row,
+        now,
+        cases=tuple(case for gateway in seen.gateways for case in gateway.cases),
+        health=next((each for each in health if each["name"] == name), {}),
+        answers=tuple(answers),
+    )

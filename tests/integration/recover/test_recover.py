@@ -1,0 +1,253 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Recovery as an operator runs it, on simulated gateways; IBKR's ledger tells what it cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.integration.conftest import CHECKOUT, Play
+from tests.integration.simulated.conftest import PUSH, Running, Start
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="takes root to keep records and see the processes of containers"
+)
+
+SCHEMA = json.loads((CHECKOUT / "docs" / "recovery.schema.json").read_text(encoding="utf-8"))
+RECORDS = Path("/var/lib/ibgw")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    status: int
+    output: str
+    report: dict[str, Any]
+
+    def row(self, running: Running) -> dict[str, Any]:
+        """What is reported of a gateway."""
+        (row,) = (row for row in self.report["gateways"] if row["name"] == running.user)
+        return dict(row)
+
+    def told(self, running: Running) -> tuple[str, list[str], int]:
+        """How it ended, what was done, and the logins that were spent."""
+        row = self.row(running)
+        return row["outcome"], [step["remedy"] for step in row["steps"]], row["logins_spent"]
+
+    def refused_by(self, running: Running) -> list[str]:
+        return [check["guard"] for check in self.row(running)["guards"] if check["passed"] is False]
+
+
+Recover = Callable[..., Run]
+
+
+@pytest.fixture
+def recover(ansible_playbook: Play, tmp_path: Path) -> Iterator[Recover]:
+    """Run recovery on these gateways of this machine; further arguments go to `ansible-playbook`."""
+    names: set[str] = set()
+
+    def run(*gateways: Running, arguments: tuple[str, ...] = (), **variables: Any) -> Run:
+        names.update(gateway.user for gateway in gateways)
+        machine = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "diagnose_probe_python": "{{ ansible_playbook_python }}",
+            "diagnose_undeclared": False,
+            "recover_become": False,
+            "recover_reset_windows": [],  # whenever the tests run
+            "gateways": [{"name": gateway.user} for gateway in gateways],
+            **variables,
+        }
+        inventory = tmp_path / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"gateway_hosts": {"hosts": {"alpha": machine}}}), encoding="utf-8")
+        path = tmp_path / "reports" / "recover.json"
+        path.unlink(missing_ok=True)
+        ended = ansible_playbook("ibgw.ops.recover", "-i", inventory, *arguments)
+        assert path.exists(), ended.stdout + ended.stderr
+        report = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator(SCHEMA).validate(report)
+        return Run(ended.returncode, ended.stdout + ended.stderr, report)
+
+    yield run
+    for name in names:
+        shutil.rmtree(RECORDS / name, ignore_errors=True)
+
+
+def attempts(running: Running) -> int:
+    """How often the gateway has asked IBKR to log it in."""
+    return int(running.broker.count("login_attempt", running.user))
+
+
+def record(running: Running, part: str, value: Any) -> None:
+    """Keep that on the machine, as another run would."""
+    directory = RECORDS / running.user
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{part}.json").write_text(json.dumps(value), encoding="utf-8")
+
+
+def in_an_hour() -> str:
+    return (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_a_killed_gateway_is_started_once_and_proven(recover: Recover, start: Start) -> None:
+    paper = start().logged_in()
+    paper.container.kill()
+    spent = attempts(paper)
+
+    planned = recover(paper, arguments=("--check",))
+    assert planned.told(paper) == ("planned", [], 0)
+    assert planned.row(paper)["plan"]["remedy"] == "start"
+    assert (attempts(paper), (RECORDS / paper.user).exists()) == (spent, False)
+
+    ended = recover(paper)
+    assert ended.told(paper) == ("healthy", ["start"], 1), ended.output
+    assert (ended.status, attempts(paper)) == (0, spent + 1)
+    assert ended.row(paper)["before"]["code"] == "container.killed"
+    assert ended.row(paper)["after"]["status"] == "healthy"
+    (evidence,) = (RECORDS / paper.user / "evidence").iterdir()
+    assert json.loads(evidence.read_text(encoding="utf-8"))["row"]["code"] == "container.killed"
+    assert not (RECORDS / paper.user / "lock.json").exists()
+
+    again = recover(paper)
+    assert again.told(paper) == ("nothing_to_do", [], 0)
+    assert attempts(paper) == spent + 1
+
+
+def test_a_dead_relay_is_mended_without_a_login(recover: Recover, start: Start) -> None:
+    paper = start().logged_in()
+    spent = attempts(paper)
+    for process in ("-f run_socat", "-x socat"):
+        paper.container.exec_run(["pkill", *process.split()])
+    ended = recover(paper)
+    assert ended.told(paper) == ("healthy", ["restart_relay"], 0), ended.output
+    assert (ended.status, attempts(paper)) == (0, spent)
+
+
+GUARDED: dict[str, tuple[str, Any]] = {
+    "held": ("hold", {"code": None, "reason": "moves", "by": "anna", "at": "2026-01-01T00:00:00Z"}),
+    "paused": ("pause", {"until": "IN AN HOUR", "by": "anna"}),
+    "locked": ("lock", {"owner": "another", "since": "2026-01-01T00:00:00Z", "until": "IN AN HOUR"}),
+    "budget": ("logins", [{"at": "JUST NOW", "remedy": "start", "cause": "container.killed"}] * 2),
+}
+
+
+def test_what_the_machine_keeps_is_obeyed(recover: Recover, start: Start) -> None:
+    paper = start().logged_in()
+    paper.container.kill()
+    spent = attempts(paper)
+    for guard, (part, value) in GUARDED.items():
+        text = json.dumps(value).replace("IN AN HOUR", in_an_hour())
+        record(paper, part, json.loads(text.replace("JUST NOW", datetime.now(timezone.utc).isoformat())))
+        ended = recover(paper)
+        assert ended.status == 2
+        if guard == "held":
+            assert ended.row(paper)["after"]["code"] == "container.held"
+        else:
+            assert ended.refused_by(paper) == [guard], ended.output
+        (RECORDS / paper.user / f"{part}.json").unlink()
+    assert attempts(paper) == spent
+    (RECORDS / paper.user / "logins.json").write_text("{not json", encoding="utf-8")
+    corrupt = recover(paper)
+    assert corrupt.refused_by(paper) == ["budget"]
+    assert attempts(paper) == spent
+
+
+def test_a_push_is_asked_for_once_and_a_person_waited_for(recover: Recover, start: Start) -> None:
+    live = start("live", user=PUSH).logged_in()
+    live.container.kill()
+    pushes = live.broker.count("push_sent", live.user)
+    unattended = recover(live)
+    assert unattended.told(live) == ("waiting_for_person", ["start"], 1), unattended.output
+    assert unattended.row(live)["after"]["code"] == "twofa.pending"
+    assert unattended.status == 0
+    assert live.broker.count("push_sent", live.user) == pushes + 1
+
+    # A second run starts no second login, and waits while the person gets the phone.
+    person = threading.Timer(20, live.broker.approve, [live.user])
+    person.start()
+    attended = recover(live, recover_wait_for_person=120)
+    person.join()
+    assert attended.told(live) == ("healthy", [], 0), attended.output
+    assert live.broker.count("push_sent", live.user) == pushes + 1
+
+
+def test_a_wrong_password_that_is_tried_again_is_stopped_and_held(recover: Recover, start: Start) -> None:
+    refused = {"refused_as": "login_failed", "answer_delay": 3.0}  # which the controller answers with a cold restart
+    paper = start(password="wrong", user=refused, restart_policy={"Name": "always"})
+    paper.broker.wait_for("login_refused", paper.user)
+    ended = recover(paper)
+    outcome, steps, logins = ended.told(paper)
+    assert (outcome, steps[-1:], logins) == ("waiting_for_person", ["stop_to_protect_account"], 0), ended.output
+    spent = attempts(paper)
+    paper.container.reload()
+    assert paper.container.status == "exited"
+    assert paper.container.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    held = recover(paper)
+    assert held.row(paper)["after"]["code"] == "container.held"
+    assert held.told(paper)[1:] == ([], 0)
+    assert attempts(paper) == spent
+
+
+def test_several_that_fail_alike_are_left_alone(recover: Recover, start: Start) -> None:
+    one, other = (start().logged_in() for _ in range(2))
+    spent = [attempts(each) for each in (one, other)]
+    for each in (one, other):
+        each.broker.hang(each.user)
+        leave_connections(each)
+    ended = recover(one, other, recover_only=[one.user])
+    assert "fleet" in ended.refused_by(one), ended.output
+    assert [row["name"] for row in ended.report["gateways"]] == [one.user]
+    assert [attempts(each) for each in (one, other)] == spent
+
+
+def leave_connections(running: Running) -> None:
+    """What a client that gives up leaves behind at a gateway that hangs, again and again."""
+    script = "for n in $(seq 60); do exec {fd}<>/dev/tcp/127.0.0.1/4002; exec {fd}>&-; done"
+    running.container.exec_run(["bash", "-c", script])
+
+
+def test_a_pause_is_set_and_ended(recover: Recover, start: Start, ansible_playbook: Play, tmp_path: Path) -> None:
+    paper = start().logged_in()
+    recover(paper, arguments=("--check",))
+    for until, there in ((in_an_hour(), True), ("none", False)):
+        ended = ansible_playbook(
+            "ibgw.ops.recover", "-i", tmp_path / "inventory.yml", "-e", f"recover_pause_until={until}"
+        )
+        assert ended.returncode == 0, ended.stdout
+        assert (RECORDS / paper.user / "pause.json").exists() is there
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("recover_max_remedy=reboot", "recover_max_remedy is 'reboot'; allowed are none, wait"),
+        ("recover_login_budget=many", "recover_login_budget is 'many'"),
+        ("recover_only=a/b/c", "recover_only has 'a/b/c'"),
+        ("recover_reset_windows=night", "recover_reset_windows is 'night'"),
+        ("recover_pause_until=noon", "recover_pause_until is 'noon'"),
+        ("diagnose_only=ib-gateway", "diagnose_only is set"),
+    ],
+)
+def test_settings_that_make_no_sense_end_before_anything_is_probed(
+    ansible_playbook: Play, tmp_path: Path, variable: str, said: str
+) -> None:
+    inventory = {"gateway_hosts": {"hosts": {"alpha": {"ansible_connection": "local"}}}}
+    (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    ended = ansible_playbook("ibgw.ops.recover", "-i", "inventory.yml", "-e", variable)
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 2
+    assert said in output
+    assert "Look at engine" not in output

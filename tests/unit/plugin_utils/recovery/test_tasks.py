@@ -1,0 +1,44 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The role does what was decided, in the order that safety wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import ACTS
+
+from tests.unit.test_house import CHECKOUT
+
+TASKS = CHECKOUT / "roles" / "recover" / "tasks"
+
+
+def of_file(name: str) -> list[dict[str, Any]]:
+    tasks: list[dict[str, Any]] = yaml.safe_load((TASKS / name).read_text(encoding="utf-8"))
+    return tasks
+
+
+def test_every_remedy_that_acts_is_one_file() -> None:
+    assert {path.stem for path in (TASKS / "remedies").iterdir()} == {*ACTS, "wait"}
+
+
+def test_rule_6_and_7_what_is_known_and_spent_is_written_down_before_anything_is_done() -> None:
+    _begin, written_down, act = of_file("act.yml")
+    modules = [next(key for key in task if "." in key) for task in written_down["block"]]
+    assert modules.index("ansible.builtin.copy") < modules.index("ibgw.ops.ibgw_record")
+    assert "begun: false" in (TASKS / "act.yml").read_text(encoding="utf-8")
+    assert act["when"] == "recover_outcome.begun | default(true)"
+
+
+def test_the_lock_is_given_back_whatever_happens() -> None:
+    (work,) = of_file("gateway.yml")
+    assert any("unlock" in task.get("ibgw.ops.ibgw_record", {}) for task in work["always"])
+
+
+def test_machines_are_worked_on_one_after_another() -> None:
+    plays = yaml.safe_load((CHECKOUT / "playbooks" / "recover.yml").read_text(encoding="utf-8"))
+    serial = {
+        play["tasks"][-1]["ansible.builtin.import_role"].get("tasks_from"): play.get("serial") for play in plays[1:]
+    }
+    assert serial == {None: None, "machine": 1, "report": None}
