@@ -60,10 +60,12 @@ def test_the_probes_own_interpreter_is_the_same_everywhere() -> None:
     assert {documented, enrolled, diagnosed} == {PROBE_PYTHON}
 
 
-def test_the_action_group_holds_the_probes() -> None:
+def test_the_action_group_holds_what_asks_the_engine() -> None:
     groups = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
     modules = (CHECKOUT / "plugins" / "modules").glob("*.py")
-    assert set(groups["probes"]) == {path.stem for path in modules if "run_probe" in path.read_text(encoding="utf-8")}
+    assert set(groups["probes"]) == {
+        path.stem for path in modules if '"docker_host": {' in path.read_text(encoding="utf-8")
+    }
 
 
 def test_every_status_and_remedy_can_be_shown() -> None:
