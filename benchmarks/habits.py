@@ -46,7 +46,7 @@ FAULTS = (
     "existing session, action manual",
     "push not answered yet",
     "push not sent any more",
-    "link to IBKR lost, and back meanwhile",
+    "link to IBKR lost",
 )
 
 

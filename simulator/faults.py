@@ -167,35 +167,46 @@ def wrong_password_restarted(fleet: Fleet, name: str) -> None:
 
 
 def session_refused(fleet: Fleet, name: str) -> None:
-    """IBKR wants a login within the session, and refuses what was kept of it."""
-    healthy(fleet, name)
-    _refuse_session(fleet, name)
-
-
-def session_refused_under_policy(fleet: Fleet, name: str) -> None:
-    """The same, of a container that Docker restarts."""
-    healthy(fleet, name, restart_policy=_ALWAYS)
+    """IBKR refuses what was kept over the daily restart."""
+    _restarts_soon(fleet, name)
     _refuse_session(fleet, name)
 
 
 def session_refused_of_live(fleet: Fleet, name: str) -> None:
-    healthy(fleet, name, mode="live")
+    _restarts_soon(fleet, name, mode="live")
     _refuse_session(fleet, name)
 
 
 def session_refused_after_other_login(fleet: Fleet, name: str) -> None:
     """The same, minutes after somebody else logged in as this user and was sent away again."""
-    container = healthy(fleet, name)
+    container = _restarts_soon(fleet, name)
     fleet.broker.log_in_elsewhere(name)
     fleet.wait_for("session_reclaimed", name)
     wait_for_line(container, "Existing session detected; event=Closed")
     _refuse_session(fleet, name)
 
 
-def _refuse_session(fleet: Fleet, name: str) -> None:
+def _restarts_soon(fleet: Fleet, name: str, **options: object) -> Container:
+    daily = datetime.now(timezone.utc) + timedelta(seconds=90)  # the full minute before that is far enough to log in
+    return healthy(fleet, name, environment={"AUTO_RESTART_TIME": f"{daily:%I:%M %p}"}, **options)
+
+
+def relogin_refused(fleet: Fleet, name: str, **options: object) -> None:
+    """IBKR wants a login within the session, and refuses what was kept of it; the API stays as it was."""
+    healthy(fleet, name, **options)
     fleet.broker.revoke_tokens(name)
     fleet.broker.require_relogin(name)
     fleet.wait_for("token_refused", name)
+
+
+def relogin_refused_under_policy(fleet: Fleet, name: str) -> None:
+    """The same, of a container that Docker restarts."""
+    relogin_refused(fleet, name, restart_policy=_ALWAYS)
+
+
+def _refuse_session(fleet: Fleet, name: str) -> None:
+    fleet.broker.revoke_tokens(name)
+    fleet.wait_for("token_refused", name, seconds=180)
 
 
 def locked(fleet: Fleet, name: str) -> None:
@@ -303,6 +314,17 @@ def device_not_chosen(fleet: Fleet, name: str) -> None:
     fleet.wait_for("device_asked", name)
 
 
+# IBKR
+
+
+def link_lost_and_back(fleet: Fleet, name: str) -> None:
+    container = healthy(fleet, name)
+    fleet.broker.link(False, name)
+    wait_for_line(container, "Attempt 2: Connecting to server")
+    fleet.broker.link(True, name)
+    until(lambda: container.logs().count(b"Starting application...; event=Closed") > 1, "the link to be back", _SECONDS)
+
+
 # What happens while somebody mends it
 
 
@@ -324,17 +346,6 @@ def phone_at_hand(fleet: Fleet, name: str, after: float = 0.0) -> Callable[[], N
 def person_comes(fleet: Fleet, name: str) -> Callable[[], None]:
     """The same, of one who comes while recover already waits."""
     return phone_at_hand(fleet, name, after=40)
-
-
-def link_comes_back(fleet: Fleet, name: str) -> Callable[[], None]:
-    """IBKR can be reached again after some seconds."""
-    over = threading.Event()
-
-    def restore() -> None:
-        over.wait(40)
-        fleet.broker.link(True, name)
-
-    return _beside(restore, over)
 
 
 def _beside(work: Callable[[], None], over: threading.Event) -> Callable[[], None]:

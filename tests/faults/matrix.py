@@ -103,6 +103,8 @@ MATRIX = (
     Row("saved session refused", faults.session_refused, "login.saved_session_refused", ("restart",), "healthy", logins=1),
     Row("saved session of a live account refused", faults.session_refused_of_live, "login.saved_session_refused",
         ("restart",), "healthy", logins=1, pushes=1, live=True, user=LIVE, meanwhile=faults.phone_at_hand, settings=PERSON_READY),
+    Row("re-login refused, a client still served", faults.relogin_refused, "login.saved_session_refused", NOTHING, "down",
+        held_back_by="clients"),
     Row("saved session refused just after a login elsewhere", faults.session_refused_after_other_login,
         "login.saved_session_refused", NOTHING, "down"),
     Row("login throttled", faults.throttled, "login.throttled", NOTHING, "waiting"),
@@ -126,8 +128,8 @@ MATRIX = (
         logins=1, pushes=1, live=True, user=MISSED, meanwhile=faults.phone_at_hand, settings=PERSON_READY),
     Row("push missed five times", faults.push_asked_again, "twofa.retrying", ("stop_to_protect_account",), "down",
         by_itself=True, live=True, user=MISSED),
-    Row("push refused", faults.push_refused, "twofa.login_incomplete", NOTHING, "down",
-        held_back_by="person", live=True, user=LIVE),
+    Row("push refused", faults.push_refused, "twofa.login_incomplete", ("start",), "waiting",
+        logins=1, pushes=1, live=True, user=LIVE),
     Row("push refused, the person is ready", faults.push_refused, "twofa.login_incomplete", ("start",), "healthy",
         logins=1, pushes=1, live=True, user=LIVE, meanwhile=faults.phone_at_hand, settings=PERSON_READY),
     Row("push not sent any more", faults.push_not_sent, "twofa.not_sent", ("stop_to_protect_account",), "down",
@@ -136,8 +138,7 @@ MATRIX = (
         live=True, user={**LIVE, "devices": ["IB Key", "Security Code Card"]}),
     # IBKR
     Row("link to IBKR lost", conditions.link_lost, "ibkr.disconnected", NOTHING, "waiting"),
-    Row("link to IBKR lost, and back meanwhile", conditions.link_lost, "ibkr.disconnected", NOTHING, "healthy",
-        meanwhile=faults.link_comes_back),
+    Row("link to IBKR lost and back", faults.link_lost_and_back, "", NOTHING, "healthy"),
 )
 # fmt: on
 

@@ -58,7 +58,7 @@ def test_fault(row: Row, lab: Lab, name: str, record_property: Callable[[str, ob
     else:
         assert (spent.logins, spent.pushes) == (row.logins, row.pushes), run.output
         assert told["pushes_spent"] in (row.pushes, None)
-    assert not row.held_back_by or refused == [row.held_back_by]
+    assert not row.held_back_by or row.held_back_by in refused, run.output
     assert kept <= lab.kept()
     assert run.status == (2 if row.status == "down" or told["outcome"] == "given_up" else 0)
 

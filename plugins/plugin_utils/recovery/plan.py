@@ -253,13 +253,13 @@ def _final(step: Step) -> bool:
 
 
 def _asking_since(journal: Journal) -> str | None:
-    """When this run first saw that a person is needed, without anything else in between."""
+    """Since when a person is needed, as far as this run has worked on the gateway, without anything else in between."""
     since = None
     for each in reversed(journal.diagnoses):
         if each.remedy != "ask_person":
             break
         since = each.at
-    return since
+    return max(filter(None, (since, journal.began_at)), default=None)
 
 
 def _until(situation: Situation, settings: Settings) -> str:

@@ -128,7 +128,7 @@ def test_a_refused_password_is_tried_once_and_by_nobody_again(deploy: Deploy) ->
     assert gateway.logins() == 2
 
     again = gateway.rebuild()
-    assert_ended(again, 2, "a hold is on it")
+    assert_ended(again, 2, "a hold is on")
     assert gateway.logins() == 2
 
 

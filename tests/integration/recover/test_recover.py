@@ -201,6 +201,41 @@ def test_a_wrong_password_that_is_tried_again_is_stopped_and_held(recover: Recov
     assert attempts(paper) == spent
 
 
+#: Runs what it is to run elsewhere here, until the network is cut.
+SSH = """#!/bin/sh
+[ -e {cut} ] && exit 255
+for last; do :; done
+exec sh -c "$last"
+"""
+
+
+def test_a_machine_that_is_lost_before_anything_was_done_is_reported(
+    recover: Recover, start: Start, tmp_path: Path
+) -> None:
+    paper = start().logged_in()
+    paper.container.kill()
+    spent = attempts(paper)
+    ssh, cut = tmp_path / "ssh", tmp_path / "cut"
+    ssh.write_text(SSH.format(cut=cut), encoding="utf-8")
+    ssh.chmod(0o755)
+    over = threading.Event()
+
+    def cut_when_evidence_is_about_to_be_written() -> None:
+        while not (RECORDS / paper.user / "evidence").exists() and not over.wait(0.05):
+            pass
+        cut.touch()
+
+    network = threading.Thread(target=cut_when_evidence_is_about_to_be_written)
+    network.start()
+    over_ssh = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_ssh_executable": str(ssh)}
+    ended = recover(paper, ansible_ssh_transfer_method="piped", ansible_pipelining=True, **over_ssh)
+    over.set()
+    network.join()
+    assert ended.told(paper) == ("given_up", ["start"], 0), ended.output
+    assert ended.row(paper)["after"]["code"] == "host.unreachable"
+    assert (ended.status, attempts(paper)) == (2, spent)
+
+
 def test_several_that_fail_alike_are_left_alone(recover: Recover, start: Start) -> None:
     one, other = (start().logged_in() for _ in range(2))
     spent = [attempts(each) for each in (one, other)]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,8 +14,14 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.rebuild import (
     IBKR_HOLDS,
     NEEDS_PERSON,
     START_TIMES,
+    obstacles,
     trial,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
+
+from tests.unit.plugin_utils.findings.rows import NO_BACKEND, said
+from tests.unit.plugin_utils.findings.scene import at, merged
+from tests.unit.plugin_utils.recovery.situations import OURS, USED, records, situation
 
 EARLY, LATE = 10.0, 10_000.0
 START = START_TIMES * 120  # of gnzsnz-ibc
@@ -118,3 +125,49 @@ def test_what_could_not_be_judged_decides_nothing() -> None:
 
 def test_it_says_what_it_saw() -> None:
     assert trial(row("container.failed"), row(), "container.failed", EARLY)["reason"] == "container.failed: so it is"
+
+
+DEPLOYED = {"gateway": {"deployment": {"read_only_api": True}}}
+
+
+def against(changes: Mapping[str, Any] = DEPLOYED, settings: Settings | None = None, **more: Any) -> str:
+    return "; ".join(obstacles(situation(merged(DEPLOYED, changes), **more), settings or Settings(), None))
+
+
+def test_nothing_stands_against_the_rebuild_of_a_healthy_gateway() -> None:
+    assert against() == ""
+
+
+def test_what_was_started_a_moment_ago_and_serves_is_not_starting() -> None:
+    young = {"container": {"started_at": at(20)}}
+    assert against(young) == ""
+    assert "left to come up" in against(merged(young, {"api": NO_BACKEND}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "why"),
+    [
+        ({"gateway": USED}, {}, "rebuild_ignore_clients=true"),
+        ({}, {"kept": records(hold={"code": None, "reason": "so", "by": "anna"})}, "a hold is on"),
+        ({}, {"kept": records(pause={"until": at(-60), "by": "anna"})}, "paused by anna"),
+        ({}, {"kept": records(lock=OURS)}, "works on it"),
+        ({}, {"kept": records(corrupt={"logins": "can not be used"})}, "can not be used"),
+        (said("login.credentials_rejected", "ended"), {}, "harms the account"),
+        ({"gateway": {"deployment": None}}, {}, "no record on the machine"),
+        (
+            {"run": {"state": "twofa_pending", "since": at(30), "endpoint": "live"}, "api": NO_BACKEND},
+            {},
+            "second factor",
+        ),
+    ],
+)
+def test_what_stands_against_a_rebuild_is_said(changes: dict[str, Any], more: dict[str, Any], why: str) -> None:
+    assert why in against(changes, **more)
+
+
+def test_clients_stand_against_nothing_when_told() -> None:
+    assert against({"gateway": USED}, Settings(ignore_clients=True)) == ""
+
+
+def test_whoever_confirms_a_rebuild_is_ready_for_the_push() -> None:
+    assert "person" not in against(said("twofa.timed_out", "ended"))
