@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.guard import obstacle
+from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import obstacle
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import BEGINS_A_SESSION, CUTS, LOGS_IN, permitted
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
