@@ -181,7 +181,7 @@ def clients(question: Question) -> Check | None:
         return None
     # Nothing serves: clients of a gateway that is proven dead do not protect it.
     health = situation.behind_dead_relays if question.remedy == "restart_relay" else situation.health
-    used_by = obstacle(health, [*situation.answers, *(situation.orders or ())]) if situation.serves else ""
+    used_by = obstacle(health, [*situation.answers, *(situation.orders or ())])
     if question.settings.ignore_clients:
         return Check("clients", True, f"recover_ignore_clients is set{f', though {used_by}' if used_by else ''}")
     if used_by:
