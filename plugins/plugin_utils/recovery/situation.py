@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import orders_readable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import USUAL_START
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
 
@@ -157,4 +158,4 @@ class Situation:
     @property
     def orders_can_be_counted(self) -> bool:
         """A read-only API may ask a person when it is asked about orders."""
-        return (self.health.get("deployment") or {}).get("read_only_api") is False
+        return orders_readable(self.health)
