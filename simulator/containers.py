@@ -165,7 +165,7 @@ class Simulation:
             "volumes": attributes["HostConfig"]["Binds"] or [],
             "restart_policy": attributes["HostConfig"]["RestartPolicy"],
         }
-        container = self._create(name, **created)
+        container = self.create(name, **created)
         for path, archive in files:
             container.put_archive(str(Path(path).parent), archive)
         container.start()
