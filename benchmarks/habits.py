@@ -28,7 +28,7 @@ from simulator.faults import serving
 from tests.faults.lab import RECORDS, Lab
 from tests.faults.matrix import MATRIX, Row
 
-WATCHED = 90.0
+WATCHED = 75.0
 _LOCK_AFTER = 10
 _LOOK_EVERY, _FAILURES, _START_PERIOD = 5.0, 3, 30.0
 _DOCKERS_GRACE = 10
@@ -39,11 +39,9 @@ FAULTS = (
     "relay and its loop killed",
     "gateway process of a live account killed",
     "API hangs",
-    "wrong password, the window stays",
     "wrong password, tried without end",
     "saved session of a live account refused",
     "login throttled",
-    "existing session, action manual",
     "push not answered yet",
     "push not sent any more",
     "link to IBKR lost",

@@ -326,7 +326,8 @@ def _build_unless_current(
         raise CanNotSimulate(
             f"building the image {tag} failed ({said}): can the engine reach Debian's package mirror?"
         ) from error
-    engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
+    with contextlib.suppress(APIError):  # another checkout's build may be at it
+        engine.images.prune(filters={"dangling": True, "label": _CONTENT_LABEL})
 
 
 def remove_images(engine: DockerClient) -> None:

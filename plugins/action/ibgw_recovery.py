@@ -296,7 +296,6 @@ def _means(one: Situation) -> dict[str, Any]:
         "endpoints": list(one.row["endpoints"]),
         "deployment": one.health.get("deployment"),
         "command_server": int(port) if port.isdecimal() and int(port) else None,
-        "orders_can_be_counted": one.orders_can_be_counted,
         "charged": charged,
     }
 

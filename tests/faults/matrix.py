@@ -54,6 +54,7 @@ class Row:
     user: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     meanwhile: Meanwhile | None = None
+    found_after: float = 0.0  # seconds that it is old by then: a start within two minutes looks like one by a restart policy
     shows_within: float = 30.0  # seconds until the verdict is there, where silence has to last
 
     @property
@@ -129,7 +130,7 @@ MATRIX = (
     Row("push missed five times", faults.push_asked_again, "twofa.retrying", ("stop_to_protect_account",), "down",
         by_itself=True, live=True, user=MISSED),
     Row("push refused", faults.push_refused, "twofa.login_incomplete", ("start",), "waiting",
-        logins=1, pushes=1, live=True, user=LIVE),
+        logins=1, pushes=1, live=True, user=LIVE, found_after=130),
     Row("push refused, the person is ready", faults.push_refused, "twofa.login_incomplete", ("start",), "healthy",
         logins=1, pushes=1, live=True, user=LIVE, meanwhile=faults.phone_at_hand, settings=PERSON_READY),
     Row("push not sent any more", faults.push_not_sent, "twofa.not_sent", ("stop_to_protect_account",), "down",

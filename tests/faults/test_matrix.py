@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ ROWS = [pytest.param(row, id=row.slug, marks=[pytest.mark.smoke] if row in SMOKE
 def test_fault(row: Row, lab: Lab, name: str, record_property: Callable[[str, object], None]) -> None:
     lab.add_user(name, row)
     row.cause(lab, name)
+    time.sleep(row.found_after)
     lab.verdict(name, row.verdict, row.shows_within)
     kept, before = lab.kept(), lab.spent(name)
     with lab.clients(name) as clients:

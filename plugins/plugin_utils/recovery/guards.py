@@ -8,13 +8,13 @@ none of its business. The order of `GUARDS` is that of the report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
-from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import obstacle
+from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import obstacle, orders_readable, orders_unread
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import BEGINS_A_SESSION, CUTS, LOGS_IN, permitted
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
@@ -175,31 +175,28 @@ def person(question: Question) -> Check | None:
 
 
 def clients(question: Question) -> Check | None:
-    """Who would be cut off: clients while the API serves them, and whoever has orders open."""
+    """Who would be cut off: clients of an API that is not proven dead, and whoever has orders open."""
     situation = question.situation
     if question.remedy not in CUTS:
         return None
-    # Nothing serves: clients of a gateway that is proven dead do not protect it.
+    if not any(case.running for case in situation.cases):
+        return Check("clients", True, "it does not run")
     health = situation.behind_dead_relays if question.remedy == "restart_relay" else situation.health
+    if question.owner is None and not isinstance(health.get("sockets"), Mapping):
+        return Check("clients", None, "who is connected is looked at, as root, before it is done")
     used_by = obstacle(health, [*situation.answers, *(situation.orders or ())])
     if question.settings.ignore_clients:
         return Check("clients", True, f"recover_ignore_clients is set{f', though {used_by}' if used_by else ''}")
     if used_by:
         return Check("clients", False, f"{used_by}; see to that first, or set recover_ignore_clients=true")
-    if not situation.serves:
-        return Check("clients", True, "it serves nobody")
-    if question.remedy == "restart_relay":
-        return Check("clients", True, "no client is connected behind it")
-    if not situation.orders_can_be_counted:
-        return Check(
-            "clients", True, "no client is connected; open orders were not counted: its API is, or may be, read-only"
-        )
-    if situation.orders is None:
+    if question.remedy == "restart_relay" or not situation.serves:
+        return Check("clients", True, "nobody is connected whom it serves")
+    if situation.orders is None and orders_readable(health):
         return Check("clients", None, "no client is connected; open orders are counted before it is done")
-    counted = [(answer.get("account") or {}).get("open_orders") for answer in situation.orders]
-    if None in counted or not counted:
-        return Check("clients", True, "no client is connected; open orders could not be read")
-    return Check("clients", True, "no client is connected and no order is open")
+    unread = orders_unread(health, situation.orders or situation.answers)
+    return Check(
+        "clients", True, f"no client is connected. {unread}" if unread else "no client is connected, no order open"
+    )
 
 
 def budget(question: Question) -> Check | None:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
-from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import orders_readable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import USUAL_START
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
 
@@ -141,7 +140,9 @@ class Situation:
     @property
     def behind_dead_relays(self) -> Mapping[str, Any]:
         """The health result with those clients only that a new relay cuts off."""
-        sockets = self.health.get("sockets") or {}
+        sockets = self.health.get("sockets")
+        if not isinstance(sockets, Mapping):
+            return self.health
         dead = [case for case in self.cases if case.mode != "both" or self._leads(case, "relay.down")]
         ports = {port for case in dead for port in case.own_ports("gateway")}
         established = [each for each in sockets.get("established") or () if each["port"] in ports]
@@ -154,8 +155,3 @@ class Situation:
     def left_stopped(self) -> bool:
         """A run of ours stopped it to start it again, and was cut off in between: it left the restart policy in the record."""
         return self.code == "container.stopped" and self.record is not None and self.record.policy is not None
-
-    @property
-    def orders_can_be_counted(self) -> bool:
-        """A read-only API may ask a person when it is asked about orders."""
-        return orders_readable(self.health)

@@ -221,16 +221,22 @@ def test_orders_are_counted_before_a_plan_is_carried_out() -> None:
 
 
 def test_orders_that_can_not_be_read_are_said_so() -> None:
-    unread = ask(
-        "clients",
-        "restart",
-        situation(DEPLOYED, orders=({"outcome": "account_silent", "account": {"open_orders": None}},)),
-    )
+    silent = ({"outcome": "account_silent", "account": {"open_orders": None}},)
+    unread = ask("clients", "restart", situation(DEPLOYED, orders=silent))
     read_only = ask("clients", "restart", situation({"gateway": {"deployment": {"read_only_api": True}}}))
     assert unread is not None
     assert read_only is not None
     assert "could not be read" in unread.reason
     assert "read-only" in read_only.reason
+
+
+def test_who_can_not_be_seen_without_root_is_looked_at_once_more() -> None:
+    unseen = situation({"gateway": {"sockets": None}})
+    planned = ask("clients", "restart", unseen)
+    working = ask("clients", "restart", unseen, owner=OWNER)
+    assert planned is not None
+    assert working is not None
+    assert (planned.passed, working.passed) == (None, False)
 
 
 @pytest.mark.parametrize(
