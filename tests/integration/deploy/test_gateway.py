@@ -91,7 +91,9 @@ class Role:
         inventory, play = self._directory / "inventory.yml", self._directory / "play.yml"
         inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"alpha": variables}}}), encoding="utf-8")
         play.write_text(PLAY, encoding="utf-8")
-        ended: subprocess.CompletedProcess[str] = self._run("-i", inventory, play, *arguments)
+        ended: subprocess.CompletedProcess[str] = self._run(
+            "-i", inventory, play, *arguments, ANSIBLE_PIPELINING="true"
+        )
         return ended.returncode, ended.stdout + ended.stderr
 
 
