@@ -195,7 +195,7 @@ def test_the_screen_is_reached_with_the_command_that_the_run_prints(server: Serv
 def stranger(server: Server) -> Iterator[str]:
     """A container that somebody has made by hand."""
     root = server.as_root()
-    root.check_output("docker run --detach --name ib-adopted --env TRADING_MODE=paper %s", f"{REPOSITORY}:3.24.1")
+    root.check_output("docker run --detach --name ib-adopted --env TRADING_MODE=live %s", f"{REPOSITORY}:3.24.1")
     yield "ib-adopted"
     root.run("docker rm --force --volumes ib-adopted")
 
@@ -210,7 +210,7 @@ def test_a_container_of_somebody_else_is_replaced_only_when_told(server: Server,
     run = deploy(server, **wanted)
     assert run.status == 2, run.output
     assert f"{stranger} is the name of a container that was not deployed by this role" in run.output
-    assert "TRADING_MODE" in run.output
+    assert re.search("TRADING_MODE: .*live.* there, .*paper.* planned", run.output), run.output
     assert process(server, stranger) == before
     deployed(server, **wanted, gateway_replace=True)
     assert account(server, 4022) == "DU4444444"

@@ -1,0 +1,242 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the role does about a gateway that runs: it leaves it as it is unless it has made sure of what comes after.
+
+How a server gets there is in molecule/gateway.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+from docker.models.containers import Container
+from ib_async import IB
+
+from simulator.broker.client import Broker
+from simulator.containers import Simulation, build_image
+from tests.integration.conftest import Play
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="the role's files belong to root and to the containers' users"
+)
+
+NAME = f"ibgw-ops-role-{os.getpid()}"
+USER, PASSWORD, OTHER = "rolepaper", "First-word-7", "Second-word-8"
+#: A tag of its own, which nobody moves while the tests run.
+IMAGE = f"{NAME}:one"
+PRIVATE, KEPT = Path("/etc/ibgw/gateways", NAME), Path("/var/lib/ibgw", NAME)
+
+PLAY = """
+- hosts: gateway_hosts
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: ibgw.ops.gateway
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def broker(engine: DockerClient) -> Iterator[Broker]:
+    simulation = Simulation(engine, NAME)
+    broker = simulation.start()
+    broker.add_user(USER, PASSWORD, "DU7654321")
+    engine.images.get(build_image(engine)).tag(IMAGE)
+    yield broker
+    for container in engine.containers.list(all=True, filters={"name": f"^{NAME}$"}):
+        container.remove(force=True, v=True)
+    simulation.remove()
+    engine.images.remove(IMAGE)
+    shutil.rmtree(PRIVATE, ignore_errors=True)
+    shutil.rmtree(KEPT, ignore_errors=True)
+
+
+PORT = free_port()
+
+
+class Role:
+    """The role, run on this machine for one gateway."""
+
+    def __init__(self, run: Play, directory: Path) -> None:
+        self._run, self._directory = run, directory
+
+    def __call__(self, *arguments: str, password: str = PASSWORD, port: int = PORT, **words: Any) -> tuple[int, str]:
+        """The exit status, and what was said."""
+        entry = {"name": NAME, "ports": {"paper": port}, "network": NAME, "java_heap_mb": 256, "pull": "never"}
+        variables = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "gateway_python": sys.executable,
+            "gateway_become": False,
+            "gateways": [{**entry, "image": IMAGE, **words}],
+            "gateway_secrets": {NAME: {"user": USER, "password": password}},
+        }
+        inventory, play = self._directory / "inventory.yml", self._directory / "play.yml"
+        inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"alpha": variables}}}), encoding="utf-8")
+        play.write_text(PLAY, encoding="utf-8")
+        ended: subprocess.CompletedProcess[str] = self._run("-i", inventory, play, *arguments)
+        return ended.returncode, ended.stdout + ended.stderr
+
+
+@pytest.fixture
+def role(ansible_playbook: Play, tmp_path: Path, broker: Broker) -> Role:
+    return Role(ansible_playbook, tmp_path)
+
+
+@pytest.fixture
+def gateway(role: Role, engine: DockerClient, broker: Broker) -> Container:
+    """The gateway as the role deploys it, logged in; the one of the test before where that one runs still."""
+    if not engine.containers.list(filters={"name": f"^{NAME}$"}):
+        logins = broker.count("login_completed", USER)
+        status, said = role()
+        assert status == 0, said
+        broker.wait_for("login_completed", USER, times=logins + 1)
+    return engine.containers.get(NAME)
+
+
+def state(gateway: Container) -> tuple[Any, ...]:
+    """What is not to change: the container, its run, and its files."""
+    gateway.reload()
+    files = sorted((path.name, path.read_bytes()) for path in PRIVATE.iterdir())
+    return gateway.id, gateway.attrs["State"]["StartedAt"], gateway.attrs["State"]["Running"], files
+
+
+@contextmanager
+def connected(port: int) -> Iterator[IB]:
+    client = IB()
+    client.connect("127.0.0.1", port, clientId=5, readonly=True)
+    try:
+        yield client
+    finally:
+        client.disconnect()
+
+
+@contextmanager
+def taken() -> Iterator[int]:
+    """A port on which something else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+def test_a_second_run_changes_nothing(role: Role, gateway: Container) -> None:
+    before = state(gateway)
+    for arguments in (["--check"], []):
+        status, said = role(*arguments)
+        assert (status, re.findall(r"changed=(\d+)", said)) == (0, ["0"]), said
+    assert state(gateway) == before
+
+
+def test_a_port_that_another_has_leaves_it_as_it_was(role: Role, gateway: Container) -> None:
+    before = state(gateway)
+    with taken() as port:
+        status, said = role(port=port, password=OTHER)
+    assert status == 2
+    assert f"needs the port {port} of 127.0.0.1 for paper, which can not be had: Address already in use" in said
+    assert state(gateway) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"bind_address": "192.0.2.1", "expose": True}, "can not be had: Cannot assign requested address"),
+        ({"image": "nobody.invalid/no/such:1"}, "is not on the machine, and gateway_pull is never"),
+        ({"family": "gnzsnz-ibcontroller"}, "is of gnzsnz-ibc, and its family is to be gnzsnz-ibcontroller"),
+    ],
+)
+def test_what_can_not_come_after_it_leaves_it_as_it_was(
+    role: Role, gateway: Container, words: dict[str, Any], told: str
+) -> None:
+    before = state(gateway)
+    status, said = role(password=OTHER, **words)
+    assert status == 2
+    assert told in said
+    assert state(gateway) == before
+
+
+def test_another_name_of_its_image_is_no_reason_to_log_in(role: Role, gateway: Container, engine: DockerClient) -> None:
+    before = state(gateway)
+    engine.images.get(IMAGE).tag(NAME, "other")
+    try:
+        status, said = role(image=f"{NAME}:other")
+    finally:
+        engine.images.remove(f"{NAME}:other")
+    assert status == 0, said
+    assert state(gateway) == before
+
+
+def test_a_changed_file_waits_for_the_cheapest_restart_that_reads_it(role: Role, gateway: Container) -> None:
+    soft, full = "a soft restart, which keeps the session", "a restart, which costs a login"
+    before = state(gateway)
+    for change, restart in (
+        ({"password": OTHER}, full),
+        ({"password": OTHER, "daily_restart": "21:00"}, soft),
+        ({}, full),  # both are as they were
+    ):
+        status, said = role("--diff", "-vvv", **change)
+        assert status == 0, said
+        assert f"config.ini changed; it counts after {restart}" in said
+        assert (OTHER in said, PASSWORD in said) == (False, False)
+        assert state(gateway)[:3] == before[:3]
+    assert state(gateway) == before
+
+
+def test_a_client_protects_it_until_it_is_proven_dead(role: Role, gateway: Container, broker: Broker) -> None:
+    before = state(gateway)
+    with connected(PORT):
+        status, said = role(open_files=9000)
+        assert status == 2
+        assert "would be made anew because of ulimits, but 1 client is connected. It costs a login" in said
+        assert state(gateway) == before
+        broker.hang(USER)
+        status, said = role("--check", open_files=9000)
+        assert status == 0, said
+        assert "would be made anew because of ulimits: that costs a login. Open orders could not be read" in said
+        assert state(gateway) == before
+        status, said = role(open_files=9000)
+    assert status == 0, said
+    assert "is made anew because of ulimits" in said
+
+
+def test_a_held_gateway_is_not_started(role: Role, gateway: Container) -> None:
+    gateway.stop(timeout=90)
+    (KEPT / "hold.json").write_text('{"reason": "IBKR has locked the account"}', encoding="utf-8")
+    try:
+        status, said = role()
+    finally:
+        (KEPT / "hold.json").unlink()
+    assert status == 2
+    assert "is held, so that nothing starts it (IBKR has locked the account)" in said
+    gateway.reload()
+    assert gateway.status == "exited"
+
+
+def test_what_is_absent_is_gone_but_for_its_settings(role: Role, gateway: Container, engine: DockerClient) -> None:
+    status, said = role(state="absent")
+    assert status == 0, said
+    assert f"its settings stay in {KEPT}/settings" in said
+    assert engine.containers.list(all=True, filters={"name": f"^{NAME}$"}) == []
+    assert not PRIVATE.exists()
+    assert [path.name for path in KEPT.iterdir()] == ["settings"]
+    for arguments in (["--check"], []):
+        status, said = role(*arguments, state="absent")
+        assert (status, re.findall(r"changed=(\d+)", said)) == (0, ["0"]), said
+    status, said = role("-e", "gateway_delete_settings=true", state="absent")
+    assert status == 0, said
+    assert not (KEPT / "settings").exists()
