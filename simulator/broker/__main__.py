@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socketserver
 import sys
@@ -100,9 +99,6 @@ class ControlServer(ThreadingHTTPServer):
 
 
 def main() -> None:
-    """Users may be given from the start, as JSON: books do not outlive their broker."""
-    for user in json.loads(os.environ.get("USERS", "[]")):
-        BOOK.add_user(**user)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for server in (
         GatewayServer(("0.0.0.0", GATEWAY_PORT), GatewayHandler),

@@ -54,7 +54,9 @@ class Row:
     user: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     meanwhile: Meanwhile | None = None
-    found_after: float = 0.0  # seconds that it is old by then: a start within two minutes looks like one by a restart policy
+    found_after: float = (
+        0.0  # seconds that it is old by then: a start within two minutes looks like one by a restart policy
+    )
     shows_within: float = 30.0  # seconds until the verdict is there, where silence has to last
 
     @property

@@ -9,8 +9,8 @@ HEAD = """# The fault matrix
 
 What `recover.yml` makes of faults, each on a container of its own, counted by the simulated broker. `make test-faults` writes this page;
 what is expected is in `tests/faults/matrix.py`. Logins are those that recover spends; where a gateway logs in again and again by itself,
-it is stopped, and its own attempts until then are not counted here. Nobody's connection was cut and no file of the settings was lost in
-any row. The seconds are those of the work, most of which is the wait for the gateway's own start; where nothing is done there are none.
+it is stopped, and its own attempts until then are not counted here. A row is as expected only where no client was cut off and no file of the
+settings was lost, too. The seconds are those of the work, most of them the wait for the gateway's own start; where nothing is done there are none.
 
 """
 

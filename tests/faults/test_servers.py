@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +12,6 @@ from typing import Any
 
 import docker
 import pytest
-import yaml
 
 import simulator.engine
 from simulator import servers
@@ -23,17 +19,18 @@ from simulator.broker.client import Broker
 from simulator.waiting import until
 from tests.faults.lab import CHECKOUT, Run, environment
 
-SCENARIO = CHECKOUT / "molecule" / "gateway"
-GATEWAYS = ("ib-gateway", "ib-gateway-paper")
-ACCOUNTS = {"ib-gateway": "U1234567", "ib-gateway-paper": "DU7654321"}
-#: No reset of IBKR's falls into the tests.
-_ALWAYS = {"recover_reset_windows": []}
+NAME = "bookworm"
+USERS = {"ib-gateway": ("anna", "U1234567"), "ib-gateway-paper": ("bert", "DU7654321")}
+GATEWAYS = tuple(USERS)
+_PASSWORD = "simulated-password"
+_PREPARE = CHECKOUT / "molecule" / "gateway" / "prepare.yml"
+_RELEASE = "3.24.1"
 _SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """The machine, and the broker on it: that one begins anew with the engine, and so does its ledger."""
+    """The machine, the files that lead to it, and the broker beside it."""
 
     docker: docker.DockerClient
     directory: Path
@@ -50,23 +47,14 @@ class Server:
         return _play(self.directory, CHECKOUT / "playbooks" / f"{playbook}.yml", variables)
 
     def recover(self, **settings: Any) -> Run:
-        return self.play("recover", **_ALWAYS, **settings, ansible_become=True)
-
-    def users(self) -> dict[str, str]:
-        given = yaml.safe_load((SCENARIO / "inventory" / "hosts.yml").read_text(encoding="utf-8"))
-        return {name: each["user"] for name, each in given["gateway_hosts"]["vars"]["gateway_secrets"].items()}
+        """As root from the first look on: its user was let in before the engine let that user in."""
+        return self.play("recover", recover_reset_windows=[], ansible_become=True, **settings)
 
     def logins(self) -> int:
-        return self.broker.count("login_attempt", kind="typed")
-
-    def logged_in(self, *gateways: str) -> None:
-        """Wait until these are."""
-        self.broker.wait_until_up(_SECONDS)
-        for gateway in gateways:
-            self.broker.wait_for("login_completed", self.users()[gateway], timeout=_SECONDS)
+        return sum(self.broker.count("login_attempt", user, kind="typed") for user, _account in USERS.values())
 
     def engine(self, *, live_restore: bool) -> None:
-        """Let containers outlive their engine, or not; the gateways are logged in afterwards."""
+        """Let containers outlive their engine, or not."""
         path = "/etc/docker/daemon.json"
         wanted = json.dumps({**json.loads(self.root(f"cat {path}")), "live-restore": live_restore})
         self.root(f"echo '{wanted}' > {path} && systemctl reload docker")
@@ -74,28 +62,45 @@ class Server:
         until(lambda: self.root(asked).strip() == str(live_restore).lower(), "the engine to take its settings", 30)
 
 
-def _play(directory: Path, playbook: Path, variables: dict[str, Any]) -> Run:
-    """With the inventory of the scenario that deploys the same gateways."""
-    settings = {
-        **environment(),
-        "MOLECULE_EPHEMERAL_DIRECTORY": str(directory),
-        "MOLECULE_PROJECT_DIRECTORY": str(CHECKOUT),
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory),
+def _inventory(directory: Path) -> dict[str, Any]:
+    return {
+        "gateway_hosts": {
+            "hosts": {NAME: None},
+            "vars": {
+                "ansible_ssh_common_args": f"-F {directory}/ssh_config",
+                "ansible_python_interpreter": "/usr/bin/python3",
+                "docker_engine_users": [servers.USER],
+                "docker_engine_daemon_config": {
+                    "default-cgroupns-mode": "private",
+                    "insecure-registries": ["registry.simulated:5000"],
+                },
+                "docker_engine_nofile": 10000,
+                "gateway_image": f"registry.simulated:5000/ibgw-ops-simulator:{_RELEASE}",
+                "gateway_network": "ibkr",
+                "gateway_java_heap_mb": 256,
+                "gateways": [
+                    {"name": name, "trading_mode": "paper" if account.startswith("D") else "live"}
+                    for name, (_user, account) in USERS.items()
+                ],
+                "gateway_secrets": {
+                    name: {"user": user, "password": _PASSWORD} for name, (user, _account) in USERS.items()
+                },
+                "users": [],
+            },
+        }
     }
+
+
+def _play(directory: Path, playbook: Path, variables: dict[str, Any]) -> Run:
     reports = directory / "reports"
     written = reports / f"{playbook.stem}.json"
     written.unlink(missing_ok=True)
+    given = {"recover_report_dir": str(reports), **variables}
+    executable = str(Path(sys.executable).with_name("ansible-playbook"))
     ended = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            str(playbook),
-            "-i",
-            str(SCENARIO / "inventory" / "hosts.yml"),
-            "-e",
-            json.dumps({"recover_report_dir": str(reports), **variables}),
-        ],
+        [executable, str(playbook), "-i", str(directory / "hosts.json"), "-e", json.dumps(given)],
         cwd=directory,
-        env=settings,
+        env={**environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -106,53 +111,26 @@ def _play(directory: Path, playbook: Path, variables: dict[str, Any]) -> Run:
     return Run(ended.returncode, ended.stdout + ended.stderr, {row["name"]: row for row in rows})
 
 
-@contextlib.contextmanager
-def _forwarded(directory: Path, port: int) -> Iterator[int]:
-    """A port of this machine behind which the server's own loopback is, also after the server was away."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        local = int(probe.getsockname()[1])
-    ssh = f"ssh -F {directory}/ssh_config -o ExitOnForwardFailure=yes -o ConnectTimeout=5 -o ServerAliveInterval=2"
-    again = f"while true; do {ssh} -o ControlPath=none -N -L 127.0.0.1:{local}:127.0.0.1:{port} bookworm; sleep 1; done"
-    tunnel = subprocess.Popen(["bash", "-c", again], start_new_session=True, stderr=subprocess.DEVNULL)
-    try:
-        yield local
-    finally:
-        os.killpg(tunnel.pid, 15)
-        tunnel.wait()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     engine = simulator.engine.client()
     directory = tmp_path_factory.mktemp("server")
-    servers.create(engine, directory, {"bookworm": "bookworm"})
     try:
-        prepared = _play(directory, SCENARIO / "prepare.yml", {})
-        assert prepared.status == 0, prepared.output
-        with _forwarded(directory, 8000) as port:
-            server = Server(engine, directory, Broker(f"http://127.0.0.1:{port}"))
-            _replace_broker(server)
-            deployed = server.play("deploy")
-            assert deployed.status == 0, deployed.output
-            server.logged_in(*GATEWAYS)
-            yield server
+        servers.create(engine, directory, {NAME: NAME}, [_RELEASE])
+        broker = servers.simulation(engine, directory).broker()
+        (directory / "hosts.json").write_text(json.dumps(_inventory(directory)), encoding="utf-8")
+        for user, account in USERS.values():
+            broker.add_user(user, _PASSWORD, account)
+        server = Server(engine, directory, broker)
+        for playbook in (_PREPARE, CHECKOUT / "playbooks" / "deploy.yml"):
+            run = _play(directory, playbook, {})
+            assert run.status == 0, run.output
+        for user, _account in USERS.values():
+            broker.wait_for("login_completed", user, timeout=_SECONDS)
+        yield server
     finally:
         servers.remove(engine, directory)
         engine.close()
-
-
-def _replace_broker(server: Server) -> None:
-    """By one that comes back with the engine and knows its users from the start."""
-    server.broker.wait_until_up(60)
-    users = [{key: user[key] for key in ("name", "password", "account")} for user in server.broker.users()]
-    (server.directory / "users.json").write_text(json.dumps(users), encoding="utf-8")
-    given = (server.directory / "users.json").read_text(encoding="utf-8").replace("'", "'\\''")
-    server.root(
-        "docker rm -f broker && docker run --detach --name broker --restart always --network ibkr"
-        f" --network-alias ibkr.simulated --publish 127.0.0.1:8000:8000 --env USERS='{given}' ibgw-ops-simulator:broker"
-    )
-    server.broker.wait_until_up(60)
 
 
 def steps(run: Run, gateway: str = GATEWAYS[0]) -> list[str]:
@@ -185,18 +163,21 @@ def test_an_engine_restarted_with_live_restore_costs_nothing(server: Server) -> 
 
 def test_an_engine_restarted_without_live_restore_costs_each_gateway_one_login(server: Server) -> None:
     server.engine(live_restore=False)
+    before = server.logins()
     server.root("systemctl restart docker")
     run = server.recover()
-    assert (statuses(run), steps(run)) == ({"healthy"}, []), run.output
-    assert server.logins() == len(GATEWAYS)
+    assert (statuses(run) <= {"healthy", "starting"}, steps(run)) == (True, []), run.output
+    _wait_until_served(server)
+    assert server.logins() == before + len(GATEWAYS)
 
 
 def test_an_engine_that_took_its_gateways_down_is_started_for_one_login_each(server: Server) -> None:
     server.engine(live_restore=False)
+    before = server.logins()
     server.root("systemctl stop docker.socket docker.service")
     run = server.recover()
     assert statuses(run) == {"healthy"}, run.output
-    assert server.logins() == len(GATEWAYS)
+    assert server.logins() == before + len(GATEWAYS)
 
 
 def test_a_machine_that_can_not_be_reached_is_left_alone(server: Server) -> None:
@@ -212,17 +193,27 @@ def test_a_machine_that_can_not_be_reached_is_left_alone(server: Server) -> None
 
 def test_a_hold_outlives_a_boot(server: Server) -> None:
     held, other = GATEWAYS
-    user = server.users()[held]
+    user = USERS[held][0]
     server.broker.change_user(user, password="changed", refused_as="login_failed", answer_delay=3.0)
+    refused = server.broker.count("login_refused", user)
     server.root(f"docker restart {held}")
-    server.broker.wait_for("login_refused", user, timeout=90, times=3)
+    server.broker.wait_for("login_refused", user, timeout=90, times=refused + 3)
     run = server.recover(recover_only=[held])
     assert steps(run, held) == ["stop_to_protect_account"], run.output
-    (container,) = server.docker.containers.list(filters={"label": f"{servers.LABEL}={server.directory}"})
-    container.restart(timeout=60)
-    server.logged_in(other)
+    refused, logins = server.broker.count("login_refused", user), server.logins()
+    servers.reboot(server.docker, server.directory, NAME)
+    until(lambda: server.logins() > logins, "the other gateway to log in again", _SECONDS)
+    _wait_until_served(server, other)
     run = server.recover()
     assert run.gateways[held]["after"]["code"] == "container.held", run.output
     assert steps(run, held) == []
     assert run.gateways[other]["after"]["status"] == "healthy"
-    assert server.broker.count("login_attempt", user) == 0
+    assert server.broker.count("login_refused", user) == refused
+
+
+def _wait_until_served(server: Server, *gateways: str) -> None:
+    def healthy() -> bool:
+        rows = server.recover(recover_dry_run=True).gateways
+        return all(rows[name]["before"]["status"] == "healthy" for name in gateways or GATEWAYS)
+
+    until(healthy, "the gateways to serve again", _SECONDS)

@@ -77,8 +77,11 @@ class Deployed:
         """Logins that the broker saw begin."""
         return self.broker.count("login_attempt", self.name)
 
+    def record_of(self, part: str) -> Path:
+        return RECORDS / self.name / f"{part}.json"
+
     def record(self, part: str) -> Any:
-        path = RECORDS / self.name / f"{part}.json"
+        path = self.record_of(part)
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def backups(self) -> list[Path]:
