@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,13 +14,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils import rebuild, report, verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered, seen_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils import rebuild
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import settings
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records, Situation
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
 
 #: What is asked of recovery's settings: a rebuild spends the same logins in the same hours.
 SETTINGS = ("recover_login_budget", "recover_reset_windows")
@@ -53,11 +48,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             }
         )
         orders, record = plain(arguments["orders"]), plain(arguments["record"])
-        situation = replace(
-            _situation(task_vars, arguments["name"], datetime.now(timezone.utc)),
-            orders=None if orders is None else tuple(orders),
-            records=read(Records, record),
-        )
+        machine, now = task_vars["inventory_hostname"], datetime.now(timezone.utc)
+        (situation,) = situations(machine, task_vars, record, now, [arguments["name"]])
+        situation = replace(situation, orders=None if orders is None else tuple(orders))
         try:
             given = {name: plain(self._templar.template(task_vars[name])) for name in SETTINGS if name in task_vars}
             allowed = settings.read({**_usual(), **given, "recover_ignore_clients": arguments["ignore_clients"]})
@@ -72,25 +65,3 @@ def _usual() -> dict[str, Any]:
     defaults = Path(__file__).parents[2] / "roles" / "recover" / "defaults" / "main.yml"
     usual = yaml.safe_load(defaults.read_text(encoding="utf-8"))
     return {name: usual[name] for name in SETTINGS}
-
-
-def _situation(variables: Mapping[str, Any], name: str, now: datetime) -> Situation:
-    """What the probes of this machine registered about one gateway."""
-    machine = variables["inventory_hostname"]
-    seen = seen_on(machine, variables, [name], now)
-    run = report.Run(machines=1, generated_at=stamp(now), controller=platform.node(), fail_on="never")
-    (row,) = report.build(verdict.verdicts_of_machine(seen), run)["gateways"]
-    answers = [
-        answer
-        for probe in ("handshake", "inside")
-        for answer in (registered(variables, probe).get("handshake") or {}).get("endpoints") or ()
-        if answer["gateway"] == name
-    ]
-    health = (registered(variables, "health").get("health") or {}).get("gateways") or ()
-    return Situation(
-        row,
-        now,
-        cases=tuple(case for gateway in seen.gateways for case in gateway.cases),
-        health=next((each for each in health if each["name"] == name), {}),
-        answers=tuple(answers),
-    )
