@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine, plan_removals
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
 
 VARIABLES = ("gateways", "gateway_secrets", *(f"gateway_{word}" for word in WORDS))
 
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         self.validate_argument_spec(argument_spec={})
         machine = task_vars["inventory_hostname"]
         try:
-            variables = _rendered(task_vars, VARIABLES, machine, self._templar.template)
+            variables = rendered(task_vars, VARIABLES, f"the machine {machine}", self._templar.template)
             plans, removals = plan_machine(machine, variables), plan_removals(machine, variables)
             _check_others(task_vars, machine)
         except Misuse as misuse:
@@ -47,21 +47,4 @@ def _check_others(task_vars: Mapping[str, Any], machine: str) -> None:
     machines = list(task_vars["ansible_play_hosts_all"])
     if machine == machines[0] and len(machines) > 1:
         hostvars = task_vars["hostvars"]
-        check_fleet({one: _rendered(hostvars[one], VARIABLES, one) for one in machines})
-
-
-def _rendered(
-    variables: Mapping[str, Any],
-    names: Iterable[str],
-    machine: str,
-    render: Callable[[Any], Any] = lambda value: value,
-) -> dict[str, Any]:
-    """The variables that are set, as plain values; hostvars come rendered, a task's own variables do not."""
-    values = {}
-    for name in names:
-        try:
-            if name in variables:
-                values[name] = plain(render(variables[name]))
-        except AnsibleError as error:
-            raise Misuse(f"{name} of the machine {machine} can not be read: {error}") from None
-    return values
+        check_fleet({one: rendered(hostvars[one], VARIABLES, f"the machine {one}") for one in machines})

@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
 
 SETTINGS = (
     "diagnose_fail_on",
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             argument_spec={"group": {"type": "str"}, "health": {"type": "str"}}
         )
         try:
-            settings = _rendered(task_vars, SETTINGS, "the settings", self._templar.template)
+            settings = rendered(task_vars, SETTINGS, "the settings", self._templar.template)
             return {**result, "changed": False, **preflight(settings, task_vars, **arguments)}
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
@@ -70,7 +70,7 @@ def preflight(
         return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]
     variables = {
-        machine: _rendered(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
+        machine: rendered(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
         for machine in _machines(task_vars, group)
     }
     warnings += [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
@@ -100,7 +100,7 @@ def _warned(warnings: list[str]) -> dict[str, list[str]]:
 
 def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
     """Check that machines of a run do not differ on what holds for all of it."""
-    given = [_rendered(hostvars[machine], ("diagnose_suppress",), f"the machine {machine}") for machine in machines]
+    given = [rendered(hostvars[machine], ("diagnose_suppress",), f"the machine {machine}") for machine in machines]
     differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
     if differing:
         raise Misuse(
@@ -112,7 +112,7 @@ def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
 def _described(machine: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """What the inventory says of a machine; nothing where that makes no sense, which matters only where it is asked."""
     try:
-        described = _rendered(variables, MACHINE_VARIABLES, f"the machine {machine}")
+        described = rendered(variables, MACHINE_VARIABLES, f"the machine {machine}")
         inventory.check_machine(machine, described)
     except Misuse:
         return {}
@@ -160,17 +160,3 @@ def _seen(health: Any) -> list[str] | None:
     if not found.get("available"):
         return None
     return [gateway["name"] for gateway in found.get("gateways") or () if gateway["exists"]]
-
-
-def _rendered(
-    variables: Mapping[str, Any], names: tuple[str, ...], whose: str, render: Callable[[Any], Any] = lambda value: value
-) -> dict[str, Any]:
-    """The variables that are set, as plain values without Ansible's lazy and tagged types; hostvars come rendered, others do not."""
-    values = {}
-    for name in names:
-        try:
-            if name in variables:
-                values[name] = plain(render(variables[name]))
-        except AnsibleError as error:
-            raise Misuse(f"{name} of {whose} can not be read: {error}") from None
-    return values

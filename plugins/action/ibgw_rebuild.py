@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import rebuild
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
 
@@ -52,7 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         (situation,) = situations(machine, task_vars, record, now, [arguments["name"]])
         situation = replace(situation, orders=None if orders is None else tuple(orders))
         try:
-            given = {name: plain(self._templar.template(task_vars[name])) for name in SETTINGS if name in task_vars}
+            given = rendered(task_vars, SETTINGS, "the settings", self._templar.template)
             allowed = settings.read({**_usual(), **given, "recover_ignore_clients": arguments["ignore_clients"]})
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None

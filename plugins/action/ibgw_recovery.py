@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
@@ -24,7 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     terminal_width,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import plan, report, settings, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Alike
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
@@ -70,7 +70,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             required_if=[("stage", "next", ["name"])],
         )
         try:
-            allowed = settings.read(self._settings(variables))
+            allowed = settings.read(rendered(variables, VARIABLES, "the settings", self._templar.template))
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
         asked = {**plain(arguments), "dry_run": allowed.dry_run or self._task.check_mode}
@@ -80,16 +80,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             return {**result, "changed": False, **stages[asked["stage"]](variables, asked, allowed, now)}
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
-
-    def _settings(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        given = {}
-        for name in VARIABLES:
-            try:
-                if name in variables:
-                    given[name] = plain(self._templar.template(variables[name]))
-            except AnsibleError as error:
-                raise Misuse(f"{name} can not be read: {error}") from None
-        return given
 
 
 def _check(

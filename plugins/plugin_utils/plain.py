@@ -5,9 +5,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
 
 def plain(value: Any) -> Any:
     """`value` without Ansible's lazy and tagged types."""
     return json.loads(json.dumps(value, default=str))
+
+
+def rendered(
+    variables: Mapping[str, Any], names: Iterable[str], whose: str, render: Callable[[Any], Any] = lambda value: value
+) -> dict[str, Any]:
+    """Those of the variables that are set; hostvars come rendered, a task's own do not. Raises `Misuse` that says `whose` one is."""
+    values = {}
+    for name in names:
+        try:
+            if name in variables:
+                values[name] = plain(render(variables[name]))
+        except AnsibleError as error:
+            raise Misuse(f"{name} of {whose} can not be read: {error}") from None
+    return values

@@ -48,7 +48,7 @@ def test_a_roles_defaults_and_argument_specs_agree(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_result_of_a_task_takes_the_place_of_a_roles_variable(role: str) -> None:
-    tasks = "".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "roles" / role / "tasks").glob("*.yml"))
+    tasks = "".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "roles" / role / "tasks").rglob("*.yml"))
     registered = set(re.findall(r"^\s+register: (\w+)$", tasks, re.MULTILINE))
     given = [path.relative_to(CHECKOUT / "roles" / role) for path in (CHECKOUT / "roles" / role).glob("[dv]*/main.yml")]
     taken = {name for path in given for name in of_role(role, str(path))}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import struct
@@ -114,12 +113,12 @@ def _wrong(name: str, value: Any, gateway: Described) -> str | None:
 
 def _wrong_key(key: str) -> str | None:
     try:
-        secret = _decoded(key)
-    except (binascii.Error, ValueError):
+        totp_code(key, at=0)
+    except ValueError:
         return (
             "is no base32 (the letters A to Z and the digits 2 to 7, without blanks), so that no code can be computed"
         )
-    return "is too short for a TOTP key; it has 16 characters or more" if len(secret) < 10 else None
+    return "is too short for a TOTP key; it has 16 characters or more" if len(_decoded(key)) < 10 else None
 
 
 def _decoded(key: str) -> bytes:

@@ -97,13 +97,6 @@ def remedy(ansible_playbook: Play, here: dict[str, Any], tmp_path: Path, address
     return remedy
 
 
-def test_wait_does_nothing(start: Start, remedy: Remedy) -> None:
-    paper = start().logged_in()
-    log = paper.log()
-    assert remedy("wait", paper).done
-    assert paper.log() == log
-
-
 def test_start_brings_back_what_was_killed(start: Start, remedy: Remedy) -> None:
     paper = start(restart_policy=ALWAYS).logged_in()
     paper.container.kill()
