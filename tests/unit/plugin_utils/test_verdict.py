@@ -679,7 +679,10 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
 
 @pytest.mark.parametrize(("gateways", "code"), [(1, "gateway.not_running"), (2, "relay.no_backend")])
 def test_a_half_that_has_ended_is_told_by_its_process_for_the_log_may_blame_the_other(gateways, code):
-    processes = [{"pid": 20, "role": "controller"}, *({"pid": 30 + each, "role": "gateway"} for each in range(gateways))]
+    processes = [
+        {"pid": 20, "role": "controller"},
+        *({"pid": 30 + each, "role": "gateway"} for each in range(gateways)),
+    ]
     both = merged(BOTH, {"gateway": {"processes": processes}})
     row = judged(**both, runs=[{"state": "ended"}, {"endpoint": "live"}], more_api=[LIVE_CLOSED])
     assert outcome(row) == ("down", code)
