@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.faults.matrix import MATRIX, SMOKE
 from tests.faults.table import Outcome, markdown
+from tests.unit.test_house import CHECKOUT
 
 MENDED = Outcome("relay killed", "relay.down", ["restart_relay"], [], "healthy", None, 0, 0, 0, 0, 12)
 
@@ -28,3 +31,9 @@ def test_faults_have_names_of_their_own() -> None:
 def test_each_remedy_of_the_matrix_has_one_row_in_every_run() -> None:
     assert {row.remedies for row in SMOKE} == {row.remedies for row in MATRIX if row.remedies}
     assert len(SMOKE) == len({row.remedies for row in SMOKE})
+
+
+def test_the_page_has_every_fault_of_the_matrix() -> None:
+    page = (CHECKOUT / "docs" / "faults.md").read_text(encoding="utf-8")
+    shown = [fault.removesuffix(" **(not as expected)**") for fault in re.findall(r"^\| (.+?) \|", page, re.MULTILINE)]
+    assert shown == ["fault", *(row.fault for row in MATRIX)], "make test-faults writes it"
