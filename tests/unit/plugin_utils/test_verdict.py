@@ -150,6 +150,32 @@ LEADING |= {
         },
         ("waiting", "twofa.pending"),
     ),
+    "nor are starts of what a signal had told to end, of which Docker reports no stop": (
+        {
+            **state("twofa_pending", 60),
+            "gateway": {
+                "events": [
+                    {"at": at(s), **event}
+                    for s in (700, 400, 90)
+                    for event in ({"action": "die", "exit_code": 143}, {"action": "start"})
+                ]
+            },
+        },
+        ("waiting", "twofa.pending"),
+    ),
+    "of what ended by itself they are": (
+        {
+            **state("jvm_starting", 60),
+            "gateway": {
+                "events": [
+                    {"at": at(s), **event}
+                    for s in (700, 400, 90)
+                    for event in ({"action": "die", "exit_code": 1}, {"action": "start"})
+                ]
+            },
+        },
+        ("down", "container.crash_loop"),
+    ),
     "a throttle leads also where the process has ended": (
         {**said("login.throttled", "ended"), "container": {**EXITED, "exit_code": 0}},
         ("down", "login.throttled"),
@@ -679,7 +705,10 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
 
 @pytest.mark.parametrize(("gateways", "code"), [(1, "gateway.not_running"), (2, "relay.no_backend")])
 def test_a_half_that_has_ended_is_told_by_its_process_for_the_log_may_blame_the_other(gateways, code):
-    processes = [{"pid": 20, "role": "controller"}, *({"pid": 30 + each, "role": "gateway"} for each in range(gateways))]
+    processes = [
+        {"pid": 20, "role": "controller"},
+        *({"pid": 30 + each, "role": "gateway"} for each in range(gateways)),
+    ]
     both = merged(BOTH, {"gateway": {"processes": processes}})
     row = judged(**both, runs=[{"state": "ended"}, {"endpoint": "live"}], more_api=[LIVE_CLOSED])
     assert outcome(row) == ("down", code)
