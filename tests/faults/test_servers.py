@@ -48,7 +48,7 @@ class Server:
 
     def recover(self, **settings: Any) -> Run:
         """As root from the first look on: its user was let in before the engine let that user in. No test uses up the next one's logins."""
-        given = {"recover_reset_windows": [], "recover_login_budget": 20, "ansible_become": True, **settings}
+        given = {"recover_reset_windows": [], "recover_login_budget": 8, "ansible_become": True, **settings}
         return self.play("recover", **given)
 
     def logins(self) -> int:

@@ -24,6 +24,9 @@ WORTH_A_START = (0, 76, 134, 139)
 #: Java's heap in MiB unless the image is told otherwise (gnzsnz common.sh:131-141).
 DEFAULT_HEAP = 768
 
+#: Exit codes of what was told to end, by a signal from outside: Docker reports a stop only where it sent that signal itself.
+ASKED_TO_END = (130, 143)
+
 START_ONCE = "Then start it once, with the phone at hand for a live account: docker start {name}"
 
 #: So many starts within so long are a loop.
@@ -186,7 +189,7 @@ def stopped(case: Case) -> Proof | None:
     killed = container.exit_code == 137
     told = case.says("container.stopped")
     stopping = told and case.running and case.run.state in ("shutting_down", "ended")
-    asked = container.exit_code in (130, 143) or told or stop is not None
+    asked = container.exit_code in ASKED_TO_END or told or stop is not None
     if killed or not asked or not (case.ended or case.saved_log or stopping):
         return None
     by = f" by {stop.by}" if stop and stop.by else ""
@@ -386,14 +389,15 @@ def crash_loop(case: Case) -> Proof | None:
 
 
 def _recent_starts(case: Case) -> int:
-    """Starts within the span of a loop, without those that follow a stop that somebody asked for."""
-    recent, stopped_before = 0, False
+    """Starts within the span of a loop, without those that follow an end that somebody asked for."""
+    recent, asked_before = 0, False
     for event in case.gateway.events:
         at = moment(event.at)
         if event.action == "start":
-            recent += not stopped_before and at is not None and case.now - at < LOOP_SPAN
-        if event.action in ("start", "stop"):
-            stopped_before = event.action == "stop"
+            recent += not asked_before and at is not None and case.now - at < LOOP_SPAN
+            asked_before = False
+        elif event.action == "stop" or (event.action == "die" and event.exit_code in ASKED_TO_END):
+            asked_before = True
     return recent
 
 

@@ -150,6 +150,32 @@ LEADING |= {
         },
         ("waiting", "twofa.pending"),
     ),
+    "nor are starts of what a signal had told to end, of which Docker reports no stop": (
+        {
+            **state("twofa_pending", 60),
+            "gateway": {
+                "events": [
+                    {"at": at(s), **event}
+                    for s in (700, 400, 90)
+                    for event in ({"action": "die", "exit_code": 143}, {"action": "start"})
+                ]
+            },
+        },
+        ("waiting", "twofa.pending"),
+    ),
+    "of what ended by itself they are": (
+        {
+            **state("jvm_starting", 60),
+            "gateway": {
+                "events": [
+                    {"at": at(s), **event}
+                    for s in (700, 400, 90)
+                    for event in ({"action": "die", "exit_code": 1}, {"action": "start"})
+                ]
+            },
+        },
+        ("down", "container.crash_loop"),
+    ),
     "a throttle leads also where the process has ended": (
         {**said("login.throttled", "ended"), "container": {**EXITED, "exit_code": 0}},
         ("down", "login.throttled"),
