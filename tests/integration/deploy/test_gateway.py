@@ -143,6 +143,8 @@ def test_a_second_run_changes_nothing(role: Role, gateway: Container) -> None:
         status, said = role(*arguments)
         assert (status, re.findall(r"changed=(\d+)", said)) == (0, ["0"]), said
     assert state(gateway) == before
+    spent = json.loads((KEPT / "logins.json").read_text(encoding="utf-8"))
+    assert {login["cause"] for login in spent} == {"deploy"}
 
 
 def test_a_port_that_another_has_leaves_it_as_it_was(role: Role, gateway: Container) -> None:
