@@ -57,7 +57,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
         obstacles = rebuild.obstacles(situation, allowed, arguments["owner"])
-        return {**result, "changed": False, "row": {key: situation.row[key] for key in KEPT}, "obstacles": obstacles}
+        return {
+            **result,
+            "changed": False,
+            "row": {key: situation.row[key] for key in KEPT},
+            "obstacles": obstacles,
+            "endangered": rebuild.endangered(situation, allowed),
+        }
 
 
 def _usual() -> dict[str, Any]:

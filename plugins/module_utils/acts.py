@@ -265,7 +265,11 @@ def _stop(gateway: Gateway, asked: Mapping[str, Any], check_mode: bool) -> Outco
 def _end(gateway: Gateway, grace: int, command_port: int | None) -> str:
     """Stop a container that runs; how that went."""
     java = gateway.processes("gateway")
-    how = _end_java(gateway, java, command_port) if java and gateway.family and gateway.family.ends_java_first else None
+    how = (
+        _end_java(gateway, gateway.family, java, command_port)
+        if java and gateway.family and gateway.family.ends_java_first
+        else None
+    )
     left = grace if how is None or gateway.processes("gateway") else min(grace, _NOTHING_LEFT)
     if how is None or not _until(lambda: not _runs(gateway), _ENDS):
         gateway.client.api.stop(gateway.id, timeout=left)
@@ -277,11 +281,10 @@ def _end(gateway: Gateway, grace: int, command_port: int | None) -> str:
     return how or "the engine stopped it, which is this image's orderly way"
 
 
-def _end_java(gateway: Gateway, java: Sequence[procfs.Process], command_port: int | None) -> str:
+def _end_java(gateway: Gateway, family: Family, java: Sequence[procfs.Process], command_port: int | None) -> str:
     """Let the Java machines close their sessions while their display still stands; how that went."""
-    assert gateway.family is not None
-    if gateway.family.restarts_java:
-        gateway.signal(gateway.processes(gateway.family.restarts_java), signal.SIGSTOP)
+    if family.restarts_java:
+        gateway.signal(gateway.processes(family.restarts_java), signal.SIGSTOP)
 
     def ended() -> bool:
         return not {one.pid for one in java} & {one.pid for one in gateway.processes("gateway")}

@@ -64,4 +64,8 @@ obstacles:
   returned: success
   type: list
   elements: str
+endangered:
+  description: Whether the next login harms the account, whichever container makes it.
+  returned: success
+  type: bool
 """

@@ -63,6 +63,12 @@ def obstacles(situation: Situation, settings: Settings, owner: str | None) -> li
     ]
 
 
+def endangered(situation: Situation, settings: Settings) -> bool:
+    """Whether the next login harms the account, of whichever container."""
+    check = guards.account(Question("start", situation, settings))
+    return check is not None and not check.passed
+
+
 @dataclass(frozen=True)
 class Step:
     """What follows in a trial: `look` again, `keep`, `roll_back`, `protect` (back, and not started) or `leave` both as they are."""

@@ -32,6 +32,9 @@ ALIKE_WITHIN = timedelta(minutes=15)
 #: How far the clocks of controller and machine may differ before windows and budgets mean nothing.
 CLOCKS_APART = timedelta(seconds=120)
 
+#: What the name of a container ends with that a rebuild has put aside (roles/rebuild/vars/main.yml).
+ASIDE = ".before"
+
 #: What the budget looks at.
 BUDGET_TIME = timedelta(hours=24)
 
@@ -127,6 +130,19 @@ def locked(question: Question) -> Check:
     if question.owner is None:
         return Check("locked", True, "nobody works on it")
     return _check("locked", live, "nobody else works on it", "the lock of this run is lost")
+
+
+def aside(question: Question) -> Check | None:
+    """What a rebuild keeps to go back to logs in as the same user as what took its place: only the rebuild starts it."""
+    name = question.situation.name.removesuffix(ASIDE)
+    if question.remedy not in BEGINS_A_SESSION or name == question.situation.name:
+        return None
+    return _check(
+        "aside",
+        name not in (record.name for record in question.situation.records.gateways),
+        f"there is no {name} in whose place it was",
+        f"a rebuild of {name} has put it aside: ansible-playbook ibgw.ops.rebuild ends that",
+    )
 
 
 def max_remedy(question: Question) -> Check:
@@ -318,6 +334,7 @@ GUARDS: tuple[Callable[[Question], Check | None], ...] = (
     held,
     paused,
     locked,
+    aside,
     max_remedy,
     account,
     person,

@@ -154,4 +154,5 @@ class Situation:
     @property
     def left_stopped(self) -> bool:
         """A run of ours stopped it to start it again, and was cut off in between: it left the restart policy in the record."""
-        return self.code == "container.stopped" and self.record is not None and self.record.policy is not None
+        ended = self.code in ("container.stopped", "container.killed")
+        return ended and self.record is not None and self.record.policy is not None

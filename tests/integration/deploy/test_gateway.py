@@ -231,13 +231,38 @@ def test_a_held_gateway_is_not_started(role: Role, gateway: Container) -> None:
     assert gateway.status == "exited"
 
 
+LOCK = {"owner": "ibgw.ops.recover on beta", "since": "2026-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z"}
+PAUSE = {"until": "2999-01-01T00:00:00Z", "by": "anna"}
+
+
+@pytest.mark.parametrize(
+    ("part", "record", "words"),
+    [("lock", LOCK, "ibgw.ops.recover on beta works on it"), ("pause", PAUSE, "is paused until 2999")],
+)
+@pytest.mark.parametrize("declared", ["present", "absent"])
+def test_nothing_is_done_while_another_works_on_it_or_it_is_paused(
+    role: Role, gateway: Container, part: str, record: dict[str, str], words: str, declared: str
+) -> None:
+    before, logins = state(gateway), (KEPT / "logins.json").read_bytes()
+    (KEPT / f"{part}.json").write_text(json.dumps(record), encoding="utf-8")
+    try:
+        status, said = role(open_files=9000, state=declared)
+        left = (KEPT / "lock.json").exists()
+    finally:
+        (KEPT / f"{part}.json").unlink()
+    assert (status, left) == (2, part == "lock"), said
+    assert words in said
+    assert state(gateway) == before
+    assert (KEPT / "logins.json").read_bytes() == logins
+
+
 def test_what_is_absent_is_gone_but_for_its_settings(role: Role, gateway: Container, engine: DockerClient) -> None:
     status, said = role(state="absent")
     assert status == 0, said
     assert f"its settings stay in {KEPT}/settings" in said
     assert engine.containers.list(all=True, filters={"name": f"^{NAME}$"}) == []
     assert not PRIVATE.exists()
-    assert [path.name for path in KEPT.iterdir()] == ["settings"]
+    assert {path.name for path in KEPT.iterdir()} == {"logins.json", "settings"}
     for arguments in (["--check"], []):
         status, said = role(*arguments, state="absent")
         assert (status, re.findall(r"changed=(\d+)", said)) == (0, ["0"]), said

@@ -14,6 +14,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.rebuild import (
     IBKR_HOLDS,
     NEEDS_PERSON,
     START_TIMES,
+    endangered,
     obstacles,
     trial,
 )
@@ -171,3 +172,8 @@ def test_clients_stand_against_nothing_when_told() -> None:
 
 def test_whoever_confirms_a_rebuild_is_ready_for_the_push() -> None:
     assert "person" not in against(said("twofa.timed_out", "ended"))
+
+
+@pytest.mark.parametrize(("code", "harms"), [("login.credentials_rejected", True), ("login.not_submitted", False)])
+def test_no_way_back_logs_in_where_that_harms_the_account(code: str, harms: bool) -> None:
+    assert endangered(situation(said(code)), Settings()) is harms

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -77,6 +78,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "locked: lost": ("start", {"kept": records(), "owner": OWNER}, {"kept": records(lock=OURS), "owner": OWNER}),
     "locked: unreadable": ("start", {"kept": UNREAD}, {}),
+    "aside": ("start", {"name": f"{NAME}.before"}, {"name": "another.before"}),
     "max_remedy": ("restart", {"settings": Settings(max_remedy="start")}, {"settings": Settings(max_remedy="restart")}),
     "max_remedy: engine": (
         "start_engine",
@@ -191,6 +193,7 @@ def test_guard(row: str, passes: bool) -> None:
     guard, (remedy, *rows) = row.partition(":")[0], ROWS[row]
     given = dict(rows[passes])
     one = situation(given.pop("changes", KILLED), **{key: given.pop(key) for key in OF_THE_SITUATION if key in given})
+    one = replace(one, row={**one.row, "name": given.pop("name", NAME)})
     check = ask(guard, remedy, one, **given)
     assert check is not None
     assert (check.guard, check.passed) == (guard, passes), check.reason

@@ -177,8 +177,14 @@ def test_without_the_lock_of_this_run_nothing_is_done() -> None:
     assert move(RELAY_DOWN, kept=records(lock={**OURS, "owner": "another"})).outcome == "refused"
 
 
-def test_what_a_run_of_ours_stopped_and_did_not_start_again_is_started() -> None:
-    stopped = {"container": {"status": "exited", "exit_code": 143, "finished_at": at(60)}, "api": NO_BACKEND}
+@pytest.mark.parametrize("exit_code", [143, 137])  # 137: the grace ran out, and the kill would be somebody's
+def test_what_a_run_of_ours_stopped_and_did_not_start_again_is_started(exit_code: int) -> None:
+    ended = {"status": "exited", "exit_code": exit_code, "finished_at": at(60)}
+    stopped = {
+        "container": ended,
+        "gateway": {"events": [{"action": "stop", "at": at(61), "by": None}]},
+        "api": NO_BACKEND,
+    }
     policy = {"restart_policy": "unless-stopped", "since": at(90)}
     assert move(stopped, kept=records(lock=OURS, policy=policy)).step.remedy == "start"
     assert move(stopped).outcome == "waiting_for_person"

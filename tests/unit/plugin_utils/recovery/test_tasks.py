@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import ACTS
+from jinja2 import Environment
 
 from tests.unit.test_house import CHECKOUT
 
@@ -26,9 +27,26 @@ def test_every_remedy_that_acts_is_one_file() -> None:
 def test_rule_6_and_7_what_is_known_and_spent_is_written_down_before_anything_is_done() -> None:
     _begin, written_down, act = of_file("act.yml")
     modules = [next(key for key in task if "." in key) for task in written_down["block"]]
-    assert modules.index("ansible.builtin.copy") < modules.index("ibgw.ops.ibgw_record")
+    assert "lock" in written_down["block"][0]["ibgw.ops.ibgw_record"]  # of two runs only one comes to count
+    assert modules.index("ansible.builtin.copy") < modules.index("ibgw.ops.ibgw_record", 1)
     assert "begun: false" in (TASKS / "act.yml").read_text(encoding="utf-8")
     assert act["when"] == "recover_outcome.begun | default(true)"
+
+
+def test_what_was_stopped_and_does_not_start_keeps_its_restart_policy_in_the_record() -> None:
+    work = next(task["block"] for task in of_file("remedies/restart.yml") if "block" in task)
+    (put_back,) = [task for task in work if task.get("ansible.builtin.import_tasks") == "restore_policy.yml"]
+    templar = Environment()
+    templar.tests["skipped"] = lambda result: result.get("skipped", False)
+
+    def happens(status: str, started: dict[str, Any]) -> object:
+        stopped = {"acted": {"done": status != "running", "after": {"status": status}}}
+        return templar.compile_expression(put_back["when"])(recover_stopped=stopped, recover_started=started)
+
+    assert happens("running", {"skipped": True})
+    assert not happens("exited", {"skipped": True})
+    assert happens("exited", {"acted": {"done": True}})
+    assert not happens("exited", {"acted": {"done": False}})
 
 
 def test_the_lock_is_given_back_whatever_happens() -> None:
