@@ -26,7 +26,7 @@ test-unit: env
 	$(BIN)/pytest -n 2 -q tests/unit
 
 test-integration: env
-	$(BIN)/pytest -n 4 --dist loadscope -q -m 'not servers' tests/integration
+	$(BIN)/pytest -n 4 --dist loadscope -q -m 'not servers and not long' tests/integration
 
 # One row of the fault matrix for each remedy; the whole writes its result to docs/faults.md (half an hour).
 test-smoke: env
@@ -34,6 +34,7 @@ test-smoke: env
 
 test-faults: env
 	$(BIN)/pytest -n 2 -q tests/faults --faults-table docs/faults.md
+	$(BIN)/pytest -q -m long tests/integration
 
 # Every Molecule scenario, one after the other; those on servers with systemd are not part of `make test`.
 test-molecule: env

@@ -133,6 +133,7 @@ def test_a_refused_password_is_tried_once_and_by_nobody_again(deploy: Deploy) ->
     assert gateway.logins() == 2
 
 
+@pytest.mark.long
 def test_a_push_is_asked_for_once_and_the_old_container_waits_with_it(deploy: Deploy) -> None:
     gateway = deploy(user={"second_factor": "push"}, trading_mode="live")
     before = gateway.id
@@ -169,6 +170,7 @@ def on_trial(gateway: Deployed) -> bool:
     return put_aside(gateway) and gateway.runs()
 
 
+@pytest.mark.long
 def test_what_was_cut_off_is_taken_up(deploy: Deploy) -> None:
     """A rebuild is killed at each of its steps, one after the other, and the next run ends what all of them began."""
     gateway = deploy()
@@ -185,6 +187,7 @@ def test_what_was_cut_off_is_taken_up(deploy: Deploy) -> None:
     assert gateway.logins() == 2
 
 
+@pytest.mark.long
 def test_a_way_back_that_was_cut_off_is_gone_to_its_end(deploy: Deploy, broken_image: str) -> None:
     gateway = deploy()
     before = gateway.id
