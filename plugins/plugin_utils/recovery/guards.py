@@ -220,7 +220,7 @@ def budget(question: Question) -> Check | None:
     if question.remedy not in LOGS_IN:
         return None
     situation, allowed = question.situation, question.settings.login_budget
-    cause = str(situation.code)
+    cause = situation.code or "none"  # a healthy gateway that is rebuilt
     records = _concerned(question)
     if not records:
         return Check("budget", False, f"the logins that were spent could not be read: {situation.records.reason}")

@@ -33,6 +33,7 @@ def situations(
     """
     declared = plain(variables.get("gateways") or [])
     named = [{"name": name} for name in only or () if name not in [entry["name"] for entry in declared]]
+    # A ChainMap writes to its first map only, and its stubs want all of them writable.
     seen = seen_on(machine, ChainMap({"gateways": [*declared, *named]}, variables), only, now)  # type: ignore[arg-type]
     run = report.Run(machines=1, generated_at=stamp(now), controller="", fail_on="never")
     rows = {row["name"]: row for row in report.build(verdict.verdicts_of_machine(seen, suppressions), run)["gateways"]}

@@ -90,7 +90,8 @@ class Situation:
     @property
     def code(self) -> str | None:
         """What leads."""
-        return self.row["code"]  # type: ignore[no-any-return]
+        leading: str | None = self.row["code"]
+        return leading
 
     @property
     def record(self) -> Record | None:

@@ -166,6 +166,14 @@ def test_what_stands_against_a_rebuild_is_said(changes: dict[str, Any], more: di
     assert why in against(changes, **more)
 
 
+@pytest.mark.parametrize(("times", "why"), [(1, ""), (2, "2 of 2 for none")])
+def test_rebuilds_of_a_healthy_gateway_have_a_budget_of_their_own(times: int, why: str) -> None:
+    spent = [{"at": at(-60), "remedy": "rebuild", "cause": "none"}] * times
+    said_of_it = against({}, kept=records(logins=spent))
+    assert why in said_of_it
+    assert bool(why) == ("are spent" in said_of_it)
+
+
 def test_clients_stand_against_nothing_when_told() -> None:
     assert against({"gateway": USED}, Settings(ignore_clients=True)) == ""
 
