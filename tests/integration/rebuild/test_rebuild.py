@@ -48,7 +48,7 @@ def policy(gateway: Deployed) -> str:
 
 def test_nothing_is_done_unless_it_is_confirmed_and_nobody_is_cut_off(deploy: Deploy) -> None:
     gateway = deploy()
-    before = gateway.id
+    before, counted = gateway.id, gateway.record("logins")
 
     told = gateway.rebuild(rebuild_confirm=False)
     assert_ended(
@@ -72,7 +72,7 @@ def test_nothing_is_done_unless_it_is_confirmed_and_nobody_is_cut_off(deploy: De
 
     assert gateway.id == before
     assert gateway.logins() == 1
-    assert gateway.record("logins") is None
+    assert gateway.record("logins") == counted
     assert gateway.record("lock") is None
     assert gateway.backups() == []
 
@@ -88,7 +88,7 @@ def test_a_new_container_takes_the_place_of_the_old_one(deploy: Deploy) -> None:
     assert gateway.runs()
     assert policy(gateway) == "unless-stopped"
     assert gateway.logins() == 2
-    assert gateway.record("logins") is not None
+    assert [login["remedy"] for login in gateway.record("logins")] == ["deploy", "rebuild"]
     assert gateway.record("rebuild") is None
     assert gateway.record("lock") is None
     assert (gateway.settings / "of-a-person").read_text(encoding="utf-8") == "kept"
