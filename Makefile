@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: env demo demo-down test test-unit test-integration test-smoke test-faults test-molecule lint sanity docs docs-example benchmark clean
+.PHONY: env demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark clean
 
 env: $(VENV)/.complete
 
@@ -20,21 +20,19 @@ demo: env
 demo-down: env
 	@$(BIN)/python -m simulator down
 
-test: lint test-unit sanity test-integration test-smoke
+test: lint test-unit sanity test-integration
 
 test-unit: env
 	$(BIN)/pytest -n 2 -q tests/unit
 
+# With one row of the fault matrix for each remedy.
 test-integration: env
-	$(BIN)/pytest -n 4 --dist loadscope -q -m 'not servers and not long' tests/integration
+	$(BIN)/pytest -n 4 --dist loadgroup -q -m 'not servers and not long' tests/integration
 
-# One row of the fault matrix for each remedy; the whole writes its result to docs/faults.md (half an hour).
-test-smoke: env
-	$(BIN)/pytest -n 2 -q -m smoke tests/faults
-
+# The whole matrix, which writes its result to docs/faults.md (half an hour), and whatever else takes minutes.
 test-faults: env
-	$(BIN)/pytest -n 2 -q tests/faults --faults-table docs/faults.md
-	$(BIN)/pytest -q -m long tests/integration
+	$(BIN)/pytest -n 2 -q tests/integration/faults --faults-table docs/faults.md
+	$(BIN)/pytest -q -m long tests/integration --ignore tests/integration/faults
 
 # Every Molecule scenario, one after the other; those on servers with systemd are not part of `make test`.
 test-molecule: env

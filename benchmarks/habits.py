@@ -25,8 +25,8 @@ from docker.models.containers import Container
 import simulator.engine
 from simulator.containers import Simulation
 from simulator.faults import serving
-from tests.faults.lab import RECORDS, Lab
-from tests.faults.matrix import MATRIX, Row
+from tests.integration.faults.lab import RECORDS, Lab
+from tests.integration.faults.matrix import MATRIX, Row
 
 WATCHED = 75.0
 _LOCK_AFTER = 10

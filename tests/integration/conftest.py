@@ -1,21 +1,29 @@
-"""What every integration test stands on: a real engine, and Ansible as a user runs it."""
+"""What every integration test stands on: a real engine, simulated gateways, gateways that are deployed, and Ansible as a user runs it."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
+from docker.models.containers import Container
 
 import simulator.engine
+from simulator.broker.client import Broker
+from simulator.conditions import PASSWORD
+from simulator.containers import Simulation
+from tests.integration import playbooks
+from tests.integration.deployed import Deploy, Deployed
+from tests.integration.gateways import Running, Start
+from tests.integration.playbooks import Play
 from tests.integration.proxy import EngineProxy
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 _ours = pytest.StashKey[bool]()
 
@@ -52,27 +60,65 @@ def proxy(address: str) -> Iterator[EngineProxy]:
         yield server
 
 
-Play = Callable[..., subprocess.CompletedProcess[str]]
+@pytest.fixture(scope="session")
+def simulation(engine: docker.DockerClient) -> Iterator[Simulation]:
+    """A broker and its network; gateways whose names begin with its own are taken away with all that the machine keeps of them."""
+    simulation = Simulation(engine, f"ibgw-test-{uuid.uuid4().hex[:8]}")
+    try:
+        simulation.start()
+        yield simulation
+    finally:
+        simulation.remove()
+        for kept in RECORDS.glob(f"{simulation.name}-*"):
+            shutil.rmtree(kept)
+
+
+@pytest.fixture(scope="session")
+def broker(simulation: Simulation) -> Broker:
+    """IBKR's side, and its ledger."""
+    return simulation.broker()
+
+
+@pytest.fixture(scope="module")
+def start(simulation: Simulation, broker: Broker) -> Iterator[Start]:
+    """Start a gateway with a user of its own: `start("live", user={traits}, password=…, environment={…})`."""
+    started: list[Container] = []
+
+    def start(
+        mode: str = "paper", *, user: dict[str, Any] | None = None, password: str = PASSWORD, **options: Any
+    ) -> Running:
+        name = f"{simulation.name}-{uuid.uuid4().hex[:6]}"
+        broker.add_user(name, PASSWORD, "DU1234567" if mode == "paper" else "U1234567", **(user or {}))
+        container = simulation.create_gateway(name, name, password, mode, **options)
+        started.append(container)
+        container.start()
+        return Running(container, name, broker)
+
+    yield start
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda container: container.remove(force=True, v=True), started))
+
+
+@pytest.fixture
+def deploy(simulation: Simulation, broker: Broker, tmp_path: Path) -> Iterator[Deploy]:
+    """Deploy a gateway with the collection and wait until it is logged in: `deploy(trading_mode="live", user={traits})`."""
+    made: list[Deployed] = []
+
+    def deploy(user: dict[str, Any] | None = None, **words: Any) -> Deployed:
+        gateway = Deployed(f"{simulation.name}-{uuid.uuid4().hex[:6]}", simulation, broker, tmp_path)
+        made.append(gateway)
+        gateway.deploy(user or {}, words)
+        return gateway
+
+    yield deploy
+    for gateway in made:
+        gateway.remove()
 
 
 @pytest.fixture
 def ansible_playbook(tmp_path: Path) -> Play:
-    """Run `ansible-playbook` with the arguments given, in an empty directory, as a user's shell would without a terminal."""
-
-    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), *map(str, arguments)]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-
-    return run
+    """Run a playbook in the test's directory: `ansible_playbook("diagnose", "-i", inventory, ANSIBLE_TIMEOUT="1")`."""
+    return lambda playbook, *arguments, **environment: playbooks.run(tmp_path, playbook, *arguments, **environment)
 
 
 @pytest.fixture

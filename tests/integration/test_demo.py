@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,10 @@ import pytest
 
 from simulator import client, fleet
 from simulator.containers import BROKER_IMAGE
-from tests.integration.conftest import CHECKOUT, Play
-from tests.integration.simulated.diagnosis import diagnose
+from tests.integration.diagnosis import diagnose
+from tests.integration.playbooks import CHECKOUT, HERE, Play, run, write_inventory
+
+pytestmark = pytest.mark.xdist_group("demo")
 
 PLAYBOOK = CHECKOUT / "playbooks" / "diagnose.yml"
 INVENTORY = CHECKOUT / "inventories" / "demo"
@@ -32,14 +31,10 @@ def demo(engine: docker.DockerClient) -> Iterator[fleet.Fleet]:
 @pytest.fixture(scope="module")
 def diagnosis(demo: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """What a user sees, and the report, of one run over the whole fleet right after it came up."""
-    reports = tmp_path_factory.mktemp("reports")
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(PLAYBOOK), "-i", str(INVENTORY)]
-    settings = {"diagnose_fail_on": "never", "diagnose_report_dir": str(reports)}
-    done = subprocess.run(
-        [*command, "-e", json.dumps(settings)], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, json.loads((reports / "report.json").read_text())
+    ended = run(tmp_path_factory.mktemp("demo"), PLAYBOOK, "-i", INVENTORY, "-e", "diagnose_fail_on=never")
+    assert ended.status == 0, ended.output
+    assert ended.report is not None
+    return ended.output, ended.report
 
 
 def row(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -140,46 +135,41 @@ def test_a_loop_is_judged_alike_at_every_moment(engine: docker.DockerClient, dem
 
 
 def test_a_missing_container_names_what_comes_near(demo: fleet.Fleet, ansible_playbook: Play, tmp_path: Path) -> None:
-    inventory = tmp_path / "hosts.yml"
-    inventory.write_text(machine(gateways=[{"name": "paper-okay"}]))
-    done = ansible_playbook(PLAYBOOK, "-i", inventory, "-e", '{"diagnose_undeclared": false}')
-    assert done.returncode == 2
-    assert "paper-ok" in row(report_in(tmp_path), "paper-okay")["summary"]
+    inventory = write_inventory(tmp_path, {"here": {**HERE, "gateways": [{"name": "paper-okay"}]}})
+    ended = ansible_playbook("diagnose", "-i", inventory)
+    assert ended.status == 2
+    assert "paper-ok" in ended.gateways["paper-okay"]["summary"]
 
 
-def test_one_gateway_alone(demo: fleet.Fleet, ansible_playbook: Play, tmp_path: Path) -> None:
-    done = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_only=paper-bypass")
-    assert done.returncode == 2, done.stdout
-    assert [row["name"] for row in report_in(tmp_path)["gateways"]] == ["paper-bypass"]
+def test_one_gateway_alone(demo: fleet.Fleet, ansible_playbook: Play) -> None:
+    ended = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_only=paper-bypass")
+    assert ended.status == 2, ended.output
+    assert list(ended.gateways) == ["paper-bypass"]
 
 
-def test_gateways_are_found_where_none_is_declared(demo: fleet.Fleet, ansible_playbook: Play, tmp_path: Path) -> None:
-    ansible_playbook(PLAYBOOK, "-i", CHECKOUT / "inventories" / "local", "-e", "diagnose_fail_on=never")
-    found = {row["name"] for row in report_in(tmp_path)["gateways"] if not row["declared"]}
+def test_gateways_are_found_where_none_is_declared(demo: fleet.Fleet, ansible_playbook: Play) -> None:
+    ended = ansible_playbook(PLAYBOOK, "-i", CHECKOUT / "inventories" / "local", "-e", "diagnose_fail_on=never")
+    found = {name for name, row in ended.gateways.items() if not row["declared"]}
     assert {gateway.name for gateway in fleet.FLEET} <= found
     assert not found & {"ibgw-demo-broker", "ibgw-demo-machine"}
 
 
 @pytest.mark.parametrize("name", ["live-2fa", "both"])
-def test_approving_the_push_makes_it_healthy(
-    demo: fleet.Fleet, ansible_playbook: Play, tmp_path: Path, name: str
-) -> None:
+def test_approving_the_push_makes_it_healthy(demo: fleet.Fleet, ansible_playbook: Play, name: str) -> None:
     demo.broker.approve(name)
     demo.logged_in(name)
-    done = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", f"diagnose_only={name}")
-    assert done.returncode == 0, done.stdout
-    assert row(report_in(tmp_path), name)["status"] == "healthy"
+    ended = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", f"diagnose_only={name}")
+    assert ended.status == 0, ended.output
+    assert ended.gateways[name]["status"] == "healthy"
 
 
-def test_a_diagnosis_costs_no_login_and_cuts_no_client(
-    demo: fleet.Fleet, ansible_playbook: Play, tmp_path: Path
-) -> None:
+def test_a_diagnosis_costs_no_login_and_cuts_no_client(demo: fleet.Fleet, ansible_playbook: Play) -> None:
     demo.logged_in("paper-starting")  # what it was about to do is not the diagnosis' doing
     before = demo.broker.ledger()
-    ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_depth=account")
+    ended = ansible_playbook(PLAYBOOK, "-i", INVENTORY, "-l", "demo", "-e", "diagnose_depth=account")
     since = [entry for entry in demo.broker.ledger() if entry not in before]
     assert [entry for entry in since if entry["user"] != "paper-loginloop"] == []  # that one logs in all the time
-    assert row(report_in(tmp_path), "paper-ok")["status"] == "healthy"
+    assert ended.gateways["paper-ok"]["status"] == "healthy"
     assert client.runs()
 
 
@@ -193,18 +183,3 @@ def test_a_name_that_is_taken_is_refused(engine: docker.DockerClient, demo: flee
         assert demo.simulation.gateways(), "the running fleet was touched"
     finally:
         stranger.remove()
-
-
-def machine(**variables: Any) -> str:
-    """An inventory with this machine, and nothing else."""
-    host = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        **variables,
-    }
-    return json.dumps({"gateway_hosts": {"hosts": {"here": host}}})
-
-
-def report_in(directory: Path) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads((directory / "reports" / "report.json").read_text())
-    return report

@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.integration.conftest import Play
+from tests.integration.playbooks import Play
 
 DEFAULTS = {"docker_host": "unix:///nonexistent/docker.sock", "probe_python": "/nonexistent/python3", "timeout": 7.5}
 
@@ -28,6 +28,6 @@ def test_defaults_of_the_group_reach_every_probe(ansible_playbook: Play, tmp_pat
     playbook = tmp_path / "probes.yml"
     playbook.write_text(json.dumps([PLAY]), encoding="utf-8")
     ended = ansible_playbook(playbook, "-vvv")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.status == 0, ended.output
     for option, value in DEFAULTS.items():
-        assert re.findall(rf'"{option}": (.+?),?$', ended.stdout, re.MULTILINE) == [json.dumps(value)] * 3
+        assert re.findall(rf'"{option}": (.+?),?$', ended.output, re.MULTILINE) == [json.dumps(value)] * 3

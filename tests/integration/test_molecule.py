@@ -13,7 +13,7 @@ import pytest
 
 import simulator.engine
 from simulator import servers
-from tests.integration.conftest import CHECKOUT
+from tests.integration.playbooks import CHECKOUT
 
 BIN = Path(sys.executable).parent
 

@@ -22,7 +22,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from packaging.requirements import Requirement
 
 from simulator.containers import Simulation
-from tests.integration.conftest import CHECKOUT
+from tests.integration.playbooks import CHECKOUT
+
+pytestmark = pytest.mark.xdist_group("package")
 
 ALLOWED = (
     "README.md",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.faults.matrix import MATRIX, SMOKE
-from tests.faults.table import Outcome, markdown
+from tests.integration.faults.matrix import FIRST_OF_REMEDY, MATRIX
+from tests.integration.faults.table import Outcome, markdown
 from tests.unit.test_house import CHECKOUT
 
 MENDED = Outcome("relay killed", "relay.down", ["restart_relay"], [], "healthy", None, 0, 0, 0, 0, 12)
@@ -29,8 +29,8 @@ def test_faults_have_names_of_their_own() -> None:
 
 
 def test_each_remedy_of_the_matrix_has_one_row_in_every_run() -> None:
-    assert {row.remedies for row in SMOKE} == {row.remedies for row in MATRIX if row.remedies}
-    assert len(SMOKE) == len({row.remedies for row in SMOKE})
+    assert {row.remedies for row in FIRST_OF_REMEDY} == {row.remedies for row in MATRIX if row.remedies}
+    assert len(FIRST_OF_REMEDY) == len({row.remedies for row in FIRST_OF_REMEDY})
 
 
 def test_the_page_has_every_fault_of_the_matrix() -> None:

@@ -12,8 +12,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +24,13 @@ from ib_async import IB
 
 from simulator.broker.client import Broker
 from simulator.containers import Simulation, build_image
-from tests.integration.conftest import Play
+from simulator.servers import free_port
+from tests.integration.playbooks import HERE, Play, write_inventory
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="the role's files belong to root and to the containers' users"
-)
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="the role's files belong to root and to the containers' users"),
+    pytest.mark.xdist_group("deploy"),
+]
 
 NAME = f"ibgw-ops-role-{os.getpid()}"
 USER, PASSWORD, OTHER = "rolepaper", "First-word-7", "Second-word-8"
@@ -45,12 +45,6 @@ PLAY = """
     - ansible.builtin.import_role:
         name: ibgw.ops.gateway
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -81,20 +75,15 @@ class Role:
         """The exit status, and what was said."""
         entry = {"name": NAME, "ports": {"paper": port}, "network": NAME, "java_heap_mb": 256, "pull": "never"}
         variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "gateway_python": sys.executable,
-            "gateway_become": False,
+            **HERE,
             "gateways": [{**entry, "image": IMAGE, **words}],
             "gateway_secrets": {NAME: {"user": USER, "password": password}},
         }
-        inventory, play = self._directory / "inventory.yml", self._directory / "play.yml"
-        inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"alpha": variables}}}), encoding="utf-8")
+        play = self._directory / "play.yml"
         play.write_text(PLAY, encoding="utf-8")
-        ended: subprocess.CompletedProcess[str] = self._run(
-            "-i", inventory, play, *arguments, ANSIBLE_PIPELINING="true"
-        )
-        return ended.returncode, ended.stdout + ended.stderr
+        inventory = write_inventory(self._directory, {"alpha": variables})
+        ended = self._run(play, "-i", inventory, *arguments, ANSIBLE_PIPELINING="true")
+        return ended.status, ended.output
 
 
 @pytest.fixture

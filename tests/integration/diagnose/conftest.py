@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.integration.conftest import CHECKOUT, Play
+from tests.integration.playbooks import CHECKOUT, Play, Run
 
 SCHEMA = json.loads((CHECKOUT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 
@@ -28,13 +27,8 @@ LOCAL = {
 }
 
 
-@dataclass(frozen=True)
-class Run:
+class Diagnosed(Run):
     """A finished diagnosis."""
-
-    status: int
-    output: str
-    report: dict[str, Any] | None
 
     @property
     def rows(self) -> dict[str, tuple[str, str]]:
@@ -48,17 +42,17 @@ class Run:
         return "Look at engine" in self.output
 
 
-Diagnose = Callable[..., Run]
+Diagnose = Callable[..., Diagnosed]
 
 
-def judged(ended: Run) -> None:
+def judged(ended: Diagnosed) -> None:
     """Every run that probed has a whole report, and a summary with each row."""
     jsonschema.Draft202012Validator(SCHEMA).validate(ended.report)
     for row in ended.rows:
         assert row in ended.output
 
 
-def refused(ended: Run, said: str) -> None:
+def refused(ended: Diagnosed, said: str) -> None:
     """What makes no sense: one sentence before anything is probed, and no report."""
     assert ended.status == 2, ended.output
     assert said in ended.output
@@ -71,19 +65,13 @@ def refused(ended: Run, said: str) -> None:
 def diagnose(ansible_playbook: Play, tmp_path: Path) -> Diagnose:
     """Diagnose an inventory: a mapping of machines, or a whole one; further arguments go to `ansible-playbook`."""
 
-    def run(machines: dict[str, Any] | None, *arguments: str, whole: bool = False, **environment: str) -> Run:
+    def run(machines: dict[str, Any] | None, *arguments: str, whole: bool = False, **environment: str) -> Diagnosed:
         given: list[str] = []
         if machines is not None:
             inventory = machines if whole else {"gateway_hosts": {"hosts": machines}}
             (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
             given = ["-i", str(tmp_path / "inventory.yml")]
-        ended = ansible_playbook("ibgw.ops.diagnose", *given, *arguments, **environment)
-        report = tmp_path / "reports" / "report.json"
-        return Run(
-            ended.returncode,
-            ended.stdout + ended.stderr,
-            json.loads(report.read_text(encoding="utf-8")) if report.exists() else None,
-        )
+        return Diagnosed(**vars(ansible_playbook("diagnose", *given, *arguments, **environment)))
 
     return run
 

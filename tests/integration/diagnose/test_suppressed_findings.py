@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.diagnose.conftest import LOCAL, Diagnose, Run, judged, refused
+from tests.integration.diagnose.conftest import LOCAL, Diagnose, Diagnosed, judged, refused
 
 DOWN = ("down", "engine.down")
 KNOWN = {"code": "engine.down@alpha", "reason": "being mended", "until": "2999-12-31"}
@@ -24,7 +24,7 @@ def suppress(*entries: Any) -> list[str]:
     return ["-e", json.dumps({"diagnose_suppress": entries})]
 
 
-def suppressed(ended: Run) -> dict[str, Any]:
+def suppressed(ended: Diagnosed) -> dict[str, Any]:
     """By row, what it is suppressed by."""
     assert ended.report is not None, ended.output
     judged(ended)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.conftest import CHECKOUT, Play
+from tests.integration.playbooks import CHECKOUT, Play
 
 INVENTORY = {"gateway_hosts": {"hosts": {"alpha": {"ansible_connection": "local"}}}}
 
@@ -31,9 +31,9 @@ def test_from_a_directory_of_wheels(ansible_playbook: Play, tmp_path: Path) -> N
 
     def enroll(*arguments: str) -> int:
         """How many tasks changed something, or would."""
-        ended = ansible_playbook("ibgw.ops.enroll", "-i", inventory, "-e", json.dumps(given), *arguments)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return int(re.search(r"alpha .*changed=(\d+)", ended.stdout)[1])
+        ended = ansible_playbook("enroll", "-i", inventory, "-e", json.dumps(given), *arguments)
+        assert ended.status == 0, ended.output
+        return int(re.search(r"alpha .*changed=(\d+)", ended.output)[1])
 
     assert enroll("--check") == 2
     assert not venv.exists()
@@ -49,6 +49,6 @@ def test_from_a_directory_of_wheels(ansible_playbook: Play, tmp_path: Path) -> N
 
 def test_empty_group_is_an_error(ansible_playbook: Play, tmp_path: Path) -> None:
     (tmp_path / "inventory.yml").write_text('{"gateway_hosts": {}}', encoding="utf-8")
-    ended = ansible_playbook("ibgw.ops.enroll", "-i", tmp_path / "inventory.yml")
-    assert ended.returncode == 2
-    assert "the group gateway_hosts of the inventory is empty" in ended.stdout + ended.stderr
+    ended = ansible_playbook("enroll", "-i", tmp_path / "inventory.yml")
+    assert ended.status == 2
+    assert "the group gateway_hosts of the inventory is empty" in ended.output

@@ -18,7 +18,7 @@ import pytest
 from docker.models.containers import Container
 
 import simulator.containers
-from tests.integration.conftest import CHECKOUT
+from tests.integration.playbooks import CHECKOUT
 
 _PEER = CHECKOUT / "tests" / "unit" / "module_utils" / "peer.py"
 _SERVE = """

@@ -17,8 +17,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils import netns
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
-from tests.integration.conftest import CHECKOUT
 from tests.integration.handshake.conftest import Start
+from tests.integration.playbooks import CHECKOUT
 from tests.integration.proxy import EngineProxy
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -15,9 +14,11 @@ import pytest
 from docker import DockerClient
 from ib_async import IB
 
+from simulator.conditions import PASSWORD
 from simulator.containers import Simulation, build_image
 from simulator.waiting import until
-from tests.integration.rebuild.conftest import PASSWORD, Deploy, Deployed
+from tests.integration.deployed import Deploy, Deployed
+from tests.integration.playbooks import Run
 
 #: The same image, but its start gives up.
 BROKEN = (
@@ -34,10 +35,10 @@ def broken_image(engine: DockerClient, simulation: Simulation) -> Iterator[str]:
     engine.images.remove(tag, force=True)
 
 
-def assert_ended(run: subprocess.CompletedProcess[str], status: int, *said: str) -> None:
-    assert run.returncode == status, run.stdout
-    missing = [text for text in said if text not in run.stdout]
-    assert not missing, f"{missing} is not said:\n{run.stdout}"
+def assert_ended(run: Run, status: int, *said: str) -> None:
+    assert run.status == status, run.output
+    missing = [text for text in said if text not in run.output]
+    assert not missing, f"{missing} is not said:\n{run.output}"
 
 
 def policy(gateway: Deployed) -> str:
@@ -94,7 +95,7 @@ def test_a_new_container_takes_the_place_of_the_old_one(deploy: Deploy) -> None:
     assert (gateway.settings / "of-a-person").read_text(encoding="utf-8") == "kept"
     (backup,) = gateway.backups()
     assert backup.stat().st_mode & 0o777 == 0o600
-    assert PASSWORD not in run.stdout
+    assert PASSWORD not in run.output
 
 
 def test_a_broken_image_gives_way_to_the_old_container(deploy: Deploy, broken_image: str) -> None:
@@ -109,7 +110,7 @@ def test_a_broken_image_gives_way_to_the_old_container(deploy: Deploy, broken_im
     assert gateway.aside() is None
     assert policy(gateway) == "unless-stopped"
     assert kept.read_text(encoding="utf-8") == "kept"
-    assert gateway.record("deployment") == deployment, run.stdout
+    assert gateway.record("deployment") == deployment, run.output
     assert gateway.record("rebuild") is None
     gateway.wait_until_logged_in(times=2)
     assert gateway.logins() == 2
@@ -207,7 +208,7 @@ def test_a_way_back_that_was_cut_off_is_gone_to_its_end(deploy: Deploy, broken_i
 
 def cut_off(gateway: Deployed, step: Callable[[Deployed], bool], **variables: object) -> None:
     """Kill a rebuild, with whatever it has started on the machine, as soon as it has got to a step; its lock has run out since."""
-    run = gateway.begin("ibgw.ops.rebuild", rebuild_confirm=True, **variables)
+    run = gateway.begin("rebuild", rebuild_confirm=True, **variables)
     try:
         until(lambda: step(gateway) or run.poll() is not None, f"a rebuild to be {step.__name__}", 240)
         reached = step(gateway)

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import acts
 from ansible_collections.ibgw.ops.plugins.modules import ibgw_container
 
-from tests.integration.simulated.conftest import COMMANDS_ON, PUSH, Running, Start
+from tests.integration.gateways import COMMANDS_ON, PUSH, Running, Start
 from tests.unit.modules.test_return import differing, documented
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to see and signal the processes of containers")

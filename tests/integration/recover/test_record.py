@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import record
 from docker.models.containers import Container
 
+from tests.integration.gateways import Start
 from tests.integration.recover.test_recover import Recover, attempts, recover
-from tests.integration.simulated.conftest import Start
 
 __all__ = ["recover"]
 

@@ -6,41 +6,32 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 
-from tests.integration.conftest import CHECKOUT, Play
-from tests.integration.simulated.conftest import PUSH, Running, Start
+from tests.integration.gateways import PUSH, Running, Start
+from tests.integration.playbooks import CHECKOUT, HERE, Play, Run, write_inventory
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="takes root to keep records and see the processes of containers"
 )
 
 SCHEMA = json.loads((CHECKOUT / "docs" / "recovery.schema.json").read_text(encoding="utf-8"))
-RECORDS = Path("/var/lib/ibgw")
 
 
-@dataclass(frozen=True)
-class Run:
+class Recovered(Run):
     """A finished run."""
-
-    status: int
-    output: str
-    report: dict[str, Any]
 
     def row(self, running: Running) -> dict[str, Any]:
         """What is reported of a gateway."""
-        (row,) = (row for row in self.report["gateways"] if row["name"] == running.user)
-        return dict(row)
+        return self.gateways[running.user]
 
     def told(self, running: Running) -> tuple[str, list[str], int]:
         """How it ended, what was done, and the logins that were spent."""
@@ -51,39 +42,21 @@ class Run:
         return [check["guard"] for check in self.row(running)["guards"] if check["passed"] is False]
 
 
-Recover = Callable[..., Run]
+Recover = Callable[..., Recovered]
 
 
 @pytest.fixture
-def recover(ansible_playbook: Play, tmp_path: Path) -> Iterator[Recover]:
+def recover(ansible_playbook: Play, address: str, tmp_path: Path) -> Recover:
     """Run recovery on these gateways of this machine; further arguments go to `ansible-playbook`."""
-    names: set[str] = set()
 
-    def run(*gateways: Running, arguments: tuple[str, ...] = (), **variables: Any) -> Run:
-        names.update(gateway.user for gateway in gateways)
-        machine = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-            "diagnose_probe_python": "{{ ansible_playbook_python }}",
-            "diagnose_undeclared": False,
-            "recover_become": False,
-            "recover_reset_windows": [],  # whenever the tests run
-            "gateways": [{"name": gateway.user} for gateway in gateways],
-            **variables,
-        }
-        inventory = tmp_path / "inventory.yml"
-        inventory.write_text(yaml.safe_dump({"gateway_hosts": {"hosts": {"alpha": machine}}}), encoding="utf-8")
-        path = tmp_path / "reports" / "recover.json"
-        path.unlink(missing_ok=True)
-        ended = ansible_playbook("ibgw.ops.recover", "-i", inventory, *arguments)
-        assert path.exists(), ended.stdout + ended.stderr
-        report = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.Draft202012Validator(SCHEMA).validate(report)
-        return Run(ended.returncode, ended.stdout + ended.stderr, report)
+    def run(*gateways: Running, arguments: tuple[str, ...] = (), **variables: Any) -> Recovered:
+        names = [{"name": gateway.user} for gateway in gateways]
+        machine = {**HERE, "diagnose_docker_host": address, "gateways": names, **variables}
+        ended = ansible_playbook("recover", "-i", write_inventory(tmp_path, {"alpha": machine}), *arguments)
+        jsonschema.Draft202012Validator(SCHEMA).validate(ended.report)
+        return Recovered(**vars(ended))
 
-    yield run
-    for name in names:
-        shutil.rmtree(RECORDS / name, ignore_errors=True)
+    return run
 
 
 def attempts(running: Running) -> int:
@@ -254,14 +227,12 @@ def leave_connections(running: Running) -> None:
     running.container.exec_run(["bash", "-c", script])
 
 
-def test_a_pause_is_set_and_ended(recover: Recover, start: Start, ansible_playbook: Play, tmp_path: Path) -> None:
+def test_a_pause_is_set_and_ended(recover: Recover, start: Start, ansible_playbook: Play) -> None:
     paper = start().logged_in()
     recover(paper, arguments=("--check",))
     for until, there in ((in_an_hour(), True), ("none", False)):
-        ended = ansible_playbook(
-            "ibgw.ops.recover", "-i", tmp_path / "inventory.yml", "-e", f"recover_pause_until={until}"
-        )
-        assert ended.returncode == 0, ended.stdout
+        ended = ansible_playbook("recover", "-i", "inventory.json", "-e", f"recover_pause_until={until}")
+        assert ended.status == 0, ended.output
         assert (RECORDS / paper.user / "pause.json").exists() is there
 
 
@@ -279,10 +250,7 @@ def test_a_pause_is_set_and_ended(recover: Recover, start: Start, ansible_playbo
 def test_settings_that_make_no_sense_end_before_anything_is_probed(
     ansible_playbook: Play, tmp_path: Path, variable: str, said: str
 ) -> None:
-    inventory = {"gateway_hosts": {"hosts": {"alpha": {"ansible_connection": "local"}}}}
-    (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    ended = ansible_playbook("ibgw.ops.recover", "-i", "inventory.yml", "-e", variable)
-    output = ended.stdout + ended.stderr
-    assert ended.returncode == 2
-    assert said in output
-    assert "Look at engine" not in output
+    ended = ansible_playbook("recover", "-i", write_inventory(tmp_path, {"alpha": HERE}), "-e", variable)
+    assert ended.status == 2
+    assert said in ended.output
+    assert "Look at engine" not in ended.output

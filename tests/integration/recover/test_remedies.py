@@ -6,20 +6,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.ibgw.ops.plugins.module_utils import record
 
-from simulator.containers import Simulation
-from tests.integration.conftest import CHECKOUT, Play
-from tests.integration.simulated.conftest import COMMANDS_ON, PUSH, Running, Start
+from tests.integration.gateways import Running, Start
+from tests.integration.playbooks import HERE, Play, write_inventory
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="takes root to keep records and to see processes of containers"
@@ -40,16 +36,9 @@ Remedy = Callable[..., Remedied]
 
 
 @pytest.fixture
-def here(address: str, simulation: Simulation) -> Iterator[dict[str, Any]]:
-    """This machine as a host of the inventory, whose records go when the test ends."""
-    yield {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "diagnose_docker_host": address,
-        "release_become": False,
-    }
-    for kept in record.RECORDS.glob(f"{simulation.name}-*"):
-        shutil.rmtree(kept)
+def inventory(address: str, tmp_path: Path) -> Path:
+    """This machine alone."""
+    return write_inventory(tmp_path, {"here": {**HERE, "diagnose_docker_host": address}})
 
 
 def kept(running: Running) -> dict[str, Any]:
@@ -67,16 +56,16 @@ def status(running: Running) -> str:
 
 
 @pytest.fixture
-def remedy(ansible_playbook: Play, here: dict[str, Any], tmp_path: Path, address: str) -> Remedy:
+def remedy(ansible_playbook: Play, inventory: Path, tmp_path: Path, address: str) -> Remedy:
     """Do one remedy, as the role does it for a gateway whose turn it is."""
 
-    def remedy(which: str, running: Running, code: str = "gateway.hung", command_server: int | None = None) -> Remedied:
+    def remedy(which: str, running: Running, code: str = "gateway.hung") -> Remedied:
         running.container.reload()
         step = {
             "name": running.container.name,
             "code": code,
             "reason": "a test wants it",
-            "command_server": command_server,
+            "command_server": None,
             "container": {"id": running.container.id, "restart_policy": policy(running)},
         }
         tasks = [
@@ -88,34 +77,12 @@ def remedy(ansible_playbook: Play, here: dict[str, Any], tmp_path: Path, address
         ]
         defaults = {"group/ibgw.ops.probes": {"docker_host": address}}
         play = {"hosts": "all", "gather_facts": False, "module_defaults": defaults, "tasks": tasks}
-        (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-        (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {"here": here}}}))
-        ended = ansible_playbook(tmp_path / "play.yml", "-i", tmp_path / "inventory.yml")
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        (tmp_path / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
+        ended = ansible_playbook(tmp_path / "play.yml", "-i", inventory)
+        assert ended.status == 0, ended.output
         return Remedied(**json.loads((tmp_path / "outcome").read_text()))
 
     return remedy
-
-
-def test_start_brings_back_what_was_killed(start: Start, remedy: Remedy) -> None:
-    paper = start(restart_policy=ALWAYS).logged_in()
-    paper.container.kill()
-    paper.wait_for_end()
-    outcome = remedy("start", paper, "container.killed")
-    assert outcome.done
-    assert outcome.said.startswith("started at 20")
-    assert (status(paper), policy(paper)) == ("running", "always")
-    paper.wait_for_line("Login has completed", times=2)
-
-
-def test_restart_closes_the_session_first_and_keeps_the_policy(start: Start, remedy: Remedy) -> None:
-    paper = start(restart_policy=ALWAYS).logged_in()
-    outcome = remedy("restart", paper)
-    assert outcome.done
-    assert outcome.said.startswith("its Java machine ended on SIGTERM; started at 20")
-    assert (status(paper), policy(paper), kept(paper)["policy"]) == ("running", "always", None)
-    paper.wait_for_line("Login has completed", times=2)
-    assert paper.broker.count("login_attempt", paper.user) == 2
 
 
 def test_restart_is_taken_up_again_where_it_was_cut_off(start: Start, remedy: Remedy) -> None:
@@ -149,24 +116,8 @@ def test_a_gateway_that_types_nothing_is_restarted_without_its_stale_file(start:
     assert "Re-starting session" not in paper.log()
 
 
-def test_soft_restart_asks_for_no_second_factor(start: Start, remedy: Remedy) -> None:
-    live = start("live", user=PUSH, controller_settings=COMMANDS_ON).logged_in()
-    assert remedy("soft_restart", live, command_server=int(COMMANDS_ON["CommandServerPort"])).done
-    live.wait_for_line("Login has completed", times=2)
-    assert live.broker.count("push_sent", live.user) == 1
-
-
-def test_restart_relay_touches_no_session(start: Start, remedy: Remedy) -> None:
-    paper = start().logged_in()
-    for process in (["-f", "run_socat.sh"], ["-x", "socat"]):
-        assert paper.container.exec_run(["pkill", *process]).exit_code == 0
-    outcome = remedy("restart_relay", paper, "relay.down")
-    assert (outcome.done, outcome.said) == (True, "the relay listens on 4004 again")
-    assert paper.broker.count("session_ended", paper.user) == 0
-
-
 def test_stop_to_protect_account_leaves_a_hold_and_release_clears_it(
-    start: Start, remedy: Remedy, ansible_playbook: Play, here: dict[str, Any], tmp_path: Path
+    start: Start, remedy: Remedy, ansible_playbook: Play, inventory: Path
 ) -> None:
     paper = start(restart_policy=ALWAYS).logged_in()
     name = str(paper.container.name)
@@ -178,13 +129,10 @@ def test_stop_to_protect_account_leaves_a_hold_and_release_clears_it(
     assert remedy("stop_to_protect_account", paper, "login.account_locked").done  # once more changes nothing
     assert kept(paper)["hold"] == hold
 
-    inventory = tmp_path / "fleet.yml"
-    inventory.write_text(yaml.safe_dump({"gateway_hosts": {"hosts": {"here": here}}}))
-
     def release(*arguments: str) -> str:
-        ended = ansible_playbook(CHECKOUT / "playbooks" / "release.yml", "-i", inventory, *arguments)
-        assert "Traceback" not in ended.stdout + ended.stderr
-        return f"{ended.returncode} {ended.stdout}"
+        ended = ansible_playbook("release", "-i", inventory, *arguments)
+        assert "Traceback" not in ended.output
+        return f"{ended.status} {ended.output}"
 
     told = release()
     assert told.startswith("2")

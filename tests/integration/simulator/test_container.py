@@ -6,7 +6,10 @@ import pytest
 from docker import DockerClient
 
 from simulator.containers import IMAGE, CanNotSimulate, Simulation
-from tests.integration.simulated.conftest import KnownLogs, Running, Start
+from tests.integration.gateways import Running, Start
+from tests.integration.simulator.conftest import KnownLogs
+
+pytestmark = pytest.mark.xdist_group("container")
 
 _STOPPED = [
     ".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,35 +12,27 @@ from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.health import probe
 from docker import DockerClient
 
-from tests.integration.conftest import CHECKOUT, Play
-from tests.integration.simulated.conftest import Running, Start
+from tests.integration.gateways import Running, Start
+from tests.integration.playbooks import HERE, Play, Run, write_inventory
 
 INSIDE = "Ask again from inside the containers whose published port did not serve"
 
-Diagnose = Callable[..., dict[str, Any]]
+Diagnose = Callable[..., Run]
 
 
 @pytest.fixture
-def diagnose(engine: DockerClient, ansible_playbook: Play, tmp_path: Path) -> Diagnose:
-    """The report's rows by name, of one run over these gateways, and what was printed under an empty name."""
+def diagnose(address: str, ansible_playbook: Play, tmp_path: Path) -> Diagnose:
+    """Diagnose these gateways in one run."""
     if os.geteuid() != 0:
         pytest.skip("takes root to enter a container's network")
 
-    def diagnose(*gateways: Running) -> dict[str, Any]:
-        here = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "diagnose_docker_host": address_of(engine),
-            "diagnose_undeclared": False,
-            "gateways": [{"name": each.container.name} for each in gateways],
-        }
-        inventory = tmp_path / "inventory.json"
-        inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"here": here}}}))
+    def diagnose(*gateways: Running) -> Run:
+        names = [{"name": each.user} for each in gateways]
+        inventory = write_inventory(tmp_path, {"here": {**HERE, "diagnose_docker_host": address, "gateways": names}})
         settings = ("-e", "diagnose_fail_on=never", "-e", "diagnose_api_timeout=4")
-        ended = ansible_playbook(CHECKOUT / "playbooks" / "diagnose.yml", "-i", inventory, *settings)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        report = json.loads((tmp_path / "reports" / "report.json").read_text())
-        return {"": ended.stdout, **{row["name"]: row for row in report["gateways"]}}
+        ended = ansible_playbook("diagnose", "-i", inventory, *settings)
+        assert ended.status == 0, ended.output
+        return ended
 
     return diagnose
 
@@ -78,7 +68,7 @@ def test_each_is_told_by_what_was_answered_inside(engine: DockerClient, start: S
     end_relay(astray)
     astray.container.exec_run(["socat", "TCP-LISTEN:4004,fork,reuseaddr", "TCP:127.0.0.1:9"], detach=True)
 
-    rows = diagnose(well, hung, no_relay, astray, hidden, waits)
+    rows = diagnose(well, hung, no_relay, astray, hidden, waits).gateways
 
     def outcome(gateway: Running) -> tuple[str, str | None]:
         return rows[gateway.user]["status"], rows[gateway.user]["code"]
@@ -104,7 +94,7 @@ def test_each_is_told_by_what_was_answered_inside(engine: DockerClient, start: S
 
 def test_a_healthy_gateway_is_not_entered(start: Start, diagnose: Diagnose) -> None:
     well = start().logged_in()
-    rows = diagnose(well)
-    assert rows[well.user]["status"] == "healthy"
-    (_before, after) = rows[""].split(INSIDE)
+    ended = diagnose(well)
+    assert ended.gateways[well.user]["status"] == "healthy"
+    (_before, after) = ended.output.split(INSIDE)
     assert after.split("TASK")[0].count("skipping") == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 HEAD = """# The fault matrix
 
 What `recover.yml` makes of faults, each on a container of its own, counted by the simulated broker. `make test-faults` writes this page;
-what is expected is in `tests/faults/matrix.py`. Logins are those that recover spends; where a gateway logs in again and again by itself,
+what is expected is in `tests/integration/faults/matrix.py`. Logins are those that recover spends; where a gateway logs in again and again by itself,
 it is stopped, and its own attempts until then are not counted here. A row is as expected only where no client was cut off and no file of the
 settings was lost, too. The seconds are those of the work, most of them the wait for the gateway's own start; where nothing is done there are none.
 

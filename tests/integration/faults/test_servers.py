@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,9 @@ import simulator.engine
 from simulator import servers
 from simulator.broker.client import Broker
 from simulator.waiting import until
-from tests.faults.lab import CHECKOUT, Run, environment
+from tests.integration.playbooks import CHECKOUT, Run, run
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("server")]
 
 NAME = "bookworm"
 USERS = {"ib-gateway": ("anna", "U1234567"), "ib-gateway-paper": ("bert", "DU7654321")}
@@ -44,7 +44,7 @@ class Server:
         return str(done.output.decode())
 
     def play(self, playbook: str, **variables: Any) -> Run:
-        return _play(self.directory, CHECKOUT / "playbooks" / f"{playbook}.yml", variables)
+        return _play(self.directory, playbook, variables)
 
     def recover(self, **settings: Any) -> Run:
         """As root from the first look on: its user was let in before the engine let that user in. No test uses up the next one's logins."""
@@ -92,24 +92,10 @@ def _inventory(directory: Path) -> dict[str, Any]:
     }
 
 
-def _play(directory: Path, playbook: Path, variables: dict[str, Any]) -> Run:
-    reports = directory / "reports"
-    written = reports / f"{playbook.stem}.json"
-    written.unlink(missing_ok=True)
-    given = {"recover_report_dir": str(reports), **variables}
-    executable = str(Path(sys.executable).with_name("ansible-playbook"))
-    ended = subprocess.run(
-        [executable, str(playbook), "-i", str(directory / "hosts.json"), "-e", json.dumps(given)],
-        cwd=directory,
-        env={**environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    rows = json.loads(written.read_text(encoding="utf-8"))["gateways"] if written.exists() else []
-    return Run(ended.returncode, ended.stdout + ended.stderr, {row["name"]: row for row in rows})
+def _play(directory: Path, playbook: str | Path, variables: dict[str, Any]) -> Run:
+    """With a connection of its own to the server, which nothing else shares."""
+    given = ["-i", "hosts.json", "-e", json.dumps(variables)]
+    return run(directory, playbook, *given, ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory))
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +109,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for user, account in USERS.values():
             broker.add_user(user, _PASSWORD, account)
         server = Server(engine, directory, broker)
-        for playbook in (_PREPARE, CHECKOUT / "playbooks" / "deploy.yml"):
-            run = _play(directory, playbook, {})
-            assert run.status == 0, run.output
+        for playbook in (_PREPARE, "deploy"):
+            ended = _play(directory, playbook, {})
+            assert ended.status == 0, ended.output
         for user, _account in USERS.values():
             broker.wait_for("login_completed", user, timeout=_SECONDS)
         yield server

@@ -12,8 +12,10 @@ from docker import DockerClient
 from ib_async import IB, LimitOrder, Stock
 
 from simulator.broker.client import Broker
-from tests.integration.simulated.conftest import Running, Start
-from tests.integration.simulated.diagnosis import diagnose
+from tests.integration.diagnosis import diagnose
+from tests.integration.gateways import Running, Start
+
+pytestmark = pytest.mark.xdist_group("api")
 
 
 def with_client(port: int, use: Callable[[IB], Awaitable[Any]], client_id: int = 7) -> Any:

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from tests.integration.simulated.conftest import PUSH, KnownLogs, Start
-from tests.integration.simulated.order import as_in_life
+from tests.integration.gateways import PUSH, Start
+from tests.integration.simulator.conftest import KnownLogs
+from tests.integration.simulator.order import as_in_life
 
 #: IBC asks the phone once more after this; shorter here than the 180 s that the image fixes.
 _SHORT = {"SecondFactorAuthenticationTimeout": "4"}

@@ -8,7 +8,7 @@ import pytest
 from docker import DockerClient
 
 from simulator.containers import published_port
-from tests.integration.simulated.conftest import COMMANDS_ON, PUSH, Running, Start
+from tests.integration.gateways import COMMANDS_ON, PUSH, Running, Start
 
 
 def test_off_unless_a_port_is_set(start: Start) -> None:

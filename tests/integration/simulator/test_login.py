@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.simulated.conftest import PUSH, Start
+from tests.integration.gateways import PUSH, Start
 
 
 def test_unanswered_push_is_asked_again_when_told_to(start: Start) -> None:

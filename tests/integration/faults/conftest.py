@@ -1,22 +1,20 @@
-"""A broker for each worker, a gateway for each row, and the table of what came out."""
+"""A gateway for each row, and the table of what came out."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
-import simulator.engine
+from simulator.broker.client import Broker
 from simulator.containers import Simulation
-from tests.faults.lab import RECORDS, Lab
-from tests.faults.matrix import MATRIX
-from tests.faults.table import Outcome, markdown
+from tests.integration.faults.lab import Lab
+from tests.integration.faults.matrix import MATRIX
+from tests.integration.faults.table import Outcome, markdown
 
 _outcomes: dict[str, Outcome] = {}
 
@@ -39,25 +37,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         path.write_text(markdown(_outcomes[row.fault] for row in MATRIX if row.fault in _outcomes), encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def simulation() -> Iterator[Simulation]:
+@pytest.fixture
+def lab(simulation: Simulation, broker: Broker, tmp_path: Path) -> Lab:
     if os.geteuid() != 0:
         pytest.skip("what recover keeps on the machine is root's")
-    engine: docker.DockerClient = simulator.engine.client()
-    simulation = Simulation(engine, f"ibgw-faults-{uuid.uuid4().hex[:6]}")
-    try:
-        simulation.start()
-        yield simulation
-    finally:
-        simulation.remove()
-        for record in RECORDS.glob(f"{simulation.name}-*"):
-            shutil.rmtree(record)
-        engine.close()
-
-
-@pytest.fixture
-def lab(simulation: Simulation, tmp_path: Path) -> Lab:
-    return Lab(simulation, simulation.broker(), tmp_path)
+    return Lab(simulation, broker, tmp_path)
 
 
 @pytest.fixture

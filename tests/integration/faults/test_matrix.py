@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.lab import Lab
-from tests.faults.matrix import MATRIX, SMOKE, Row
+from tests.integration.faults.lab import Lab
+from tests.integration.faults.matrix import FIRST_OF_REMEDY, MATRIX, Row
 
-ROWS = [pytest.param(row, id=row.slug, marks=[pytest.mark.smoke] if row in SMOKE else []) for row in MATRIX]
+ROWS = [pytest.param(row, id=row.slug, marks=[] if row in FIRST_OF_REMEDY else [pytest.mark.long]) for row in MATRIX]
 
 
 @pytest.mark.parametrize("row", ROWS)

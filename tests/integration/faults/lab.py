@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from docker.errors import NotFound
 from docker.models.containers import Container
 
@@ -21,16 +21,14 @@ from simulator.client import Connection
 from simulator.conditions import PASSWORD, Fleet
 from simulator.faults import SETTINGS, serving
 from simulator.waiting import until
-from tests.faults.matrix import Row
-from tests.integration.simulated.diagnosis import diagnose
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-RECORDS = Path("/var/lib/ibgw")
+from tests.integration import playbooks
+from tests.integration.diagnosis import diagnose
+from tests.integration.faults.matrix import Row
+from tests.integration.playbooks import HERE, Run, write_inventory
 
 _GATEWAY_USER = 1000
 _NOTE = "kept-by-its-operator"
 _USED_UP = ("autorestart", "COLDRESTART", "PAUSE")
-_RUN_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -43,15 +41,6 @@ class Spent:
 
     def since(self, earlier: Spent) -> Spent:
         return Spent(self.logins - earlier.logins, self.pushes - earlier.pushes, self.refused - earlier.refused)
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a playbook ended, what it printed, and the rows of its report by name."""
-
-    status: int
-    output: str
-    gateways: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -118,38 +107,19 @@ class Lab(Fleet):
         return self.play("recover", names, arguments, settings)
 
     def play(self, playbook: str, names: tuple[str, ...], arguments: tuple[str, ...], settings: dict[str, Any]) -> Run:
-        reports = self.directory / "reports"
-        shutil.rmtree(reports, ignore_errors=True)
-        ended = subprocess.run(
-            [*self.command(playbook, names), *arguments, "-e", json.dumps(settings)],
-            cwd=self.directory,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_RUN_SECONDS,
-            check=False,
-        )
-        written = reports / f"{_path(playbook).stem}.json"
-        rows = json.loads(written.read_text(encoding="utf-8"))["gateways"] if written.exists() else []
-        return Run(ended.returncode, ended.stdout + ended.stderr, {row["name"]: row for row in rows})
+        return playbooks.run(self.directory, playbook, *self._given(names, arguments, settings))
 
-    def command(self, playbook: str, names: tuple[str, ...]) -> list[str]:
-        """What an operator types; no reset of IBKR's falls into the tests."""
+    def begin(self, *names: str, **settings: Any) -> subprocess.Popen[str]:
+        """Begin `recover.yml` on these gateways."""
+        return playbooks.begin(self.directory, "ibgw.ops.recover", *self._given(names, (), settings))
+
+    def _given(self, names: tuple[str, ...], arguments: tuple[str, ...], settings: dict[str, Any]) -> list[str]:
         here = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
+            **HERE,
             "diagnose_docker_host": address_of(self.simulation.engine),
-            "diagnose_probe_python": sys.executable,
-            "diagnose_undeclared": False,
-            "recover_become": False,
-            "recover_reset_windows": [],
             "gateways": [{"name": name} for name in names],
         }
-        inventory = self.directory / f"{'-'.join(names)[:80]}.json"
-        inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"here": here}}}), encoding="utf-8")
-        executable = str(Path(sys.executable).with_name("ansible-playbook"))
-        return [executable, str(_path(playbook)), "-i", str(inventory)]
+        return ["-i", str(write_inventory(self.directory, {"here": here})), *arguments, "-e", json.dumps(settings)]
 
     def forget(self, *names: str) -> None:
         """Remove the gateways and what the machine keeps about them."""
@@ -157,13 +127,3 @@ class Lab(Fleet):
             if (container := self.container(name)) is not None:
                 container.remove(force=True, v=True)
             shutil.rmtree(RECORDS / name, ignore_errors=True)
-
-
-def environment() -> dict[str, str]:
-    """Of a playbook whose output is read by a test."""
-    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-
-
-def _path(playbook: str) -> Path:
-    """Of a playbook of the collection by its name, else of any."""
-    return Path(playbook) if playbook.endswith(".yml") else CHECKOUT / "playbooks" / f"{playbook}.yml"

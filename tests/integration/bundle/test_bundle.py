@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.integration.conftest import Play
-from tests.integration.simulated.conftest import PUSH, Running, Start
+from tests.integration.gateways import PUSH, Running, Start
+from tests.integration.playbooks import HERE, Play, Run, write_inventory
+
+pytestmark = pytest.mark.xdist_group("bundle")
 
 TOTP_KEY, TOKEN, LABEL, OPTION = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "token-of-a-hook", "secret-label", "secret-option"
 PASSWORD, ACCOUNT = "simulated-password", "U1234567"
@@ -38,22 +38,20 @@ def waiting(start: Start) -> Running:
     return gateway
 
 
-Pack = Callable[..., subprocess.CompletedProcess[str]]
+Pack = Callable[..., Run]
 
 
 @pytest.fixture
 def pack(ansible_playbook: Play, waiting: Running, address: str, tmp_path: Path) -> Pack:
     """Make a bundle of that gateway, and of a machine beside it that does not answer."""
-    here = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    gateways = [{"name": str(waiting.container.name), "trading_mode": "live"}]
-    alpha = {**here, "diagnose_docker_host": address, "diagnose_undeclared": False, "gateways": gateways}
+    gateways = [{"name": waiting.user, "trading_mode": "live"}]
+    alpha = {**HERE, "diagnose_docker_host": address, "gateways": gateways}
     beta = {"ansible_host": "127.0.0.1", "ansible_port": 1, "gateways": [{"name": "other"}]}
-    inventory = {"gateway_hosts": {"hosts": {"alpha": alpha, "beta": beta}}}
-    (tmp_path / "fleet.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    inventory = write_inventory(tmp_path, {"alpha": alpha, "beta": beta})
 
-    def pack(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def pack(*arguments: str) -> Run:
         (tmp_path / "tmp").mkdir(exist_ok=True)
-        return ansible_playbook("ibgw.ops.bundle", "-i", "fleet.yml", *arguments, TMPDIR=str(tmp_path / "tmp"))
+        return ansible_playbook("bundle", "-i", inventory, *arguments, TMPDIR=str(tmp_path / "tmp"))
 
     return pack
 
@@ -70,7 +68,7 @@ def test_whoever_gets_it_comes_to_the_same_verdict_and_finds_no_secret(
     pack: Pack, ansible_playbook: Play, waiting: Running, tmp_path: Path
 ) -> None:
     packed = pack()
-    assert packed.returncode == 0, packed.stdout + packed.stderr
+    assert packed.status == 0, packed.output
     path, files = unpacked(tmp_path / "bundles")
     name = waiting.container.name
     manifest = json.loads(files["manifest.json"])
@@ -89,10 +87,11 @@ def test_whoever_gets_it_comes_to_the_same_verdict_and_finds_no_secret(
     assert manifest["masked"]["account_id"] >= 1
     assert "Second Factor Authentication initiated" in files[f"logs/alpha/{name}.log"]
 
-    again = ansible_playbook("ibgw.ops.diagnose", "-e", f"diagnose_bundle={path}", "-e", "diagnose_fail_on=never")
-    assert again.returncode == 0, again.stdout + again.stderr
+    again = ansible_playbook("diagnose", "-e", f"diagnose_bundle={path}", "-e", "diagnose_fail_on=never")
+    assert again.status == 0, again.output
     first = json.loads(files["report.json"])
-    second = json.loads((tmp_path / "reports" / "report.json").read_text(encoding="utf-8"))
+    second = again.report
+    assert second is not None
     assert json.dumps(second["gateways"]) == json.dumps(first["gateways"])
     assert {row["id"]: row["code"] for row in second["gateways"]} == {
         f"alpha/{name}": "twofa.pending",
@@ -104,8 +103,8 @@ def test_whoever_gets_it_comes_to_the_same_verdict_and_finds_no_secret(
 def test_nothing_stays_behind_when_it_can_not_be_written(pack: Pack, tmp_path: Path) -> None:
     (tmp_path / "bundles").write_text("a file")
     packed = pack("-l", "alpha")
-    assert packed.returncode == 2
-    assert "bundle_dir names another directory" in packed.stdout + packed.stderr
+    assert packed.status == 2
+    assert "bundle_dir names another directory" in packed.output
     assert os.listdir(tmp_path / "tmp") == []
 
 
@@ -118,6 +117,6 @@ def test_nothing_stays_behind_when_it_can_not_be_written(pack: Pack, tmp_path: P
 )
 def test_what_makes_no_sense_is_refused(pack: Pack, tmp_path: Path, arguments: list[str], said: str) -> None:
     packed = pack("-l", "alpha", "-e", *arguments)
-    assert packed.returncode == 2
-    assert said in packed.stdout + packed.stderr
+    assert packed.status == 2
+    assert said in packed.output
     assert not (tmp_path / "bundles").exists()

@@ -8,8 +8,11 @@ from functools import partial
 
 import pytest
 
-from tests.integration.simulated.conftest import COMMANDS_ON, PUSH, KnownLogs, Running, Start
-from tests.integration.simulated.order import as_in_life
+from tests.integration.gateways import COMMANDS_ON, PUSH, Running, Start
+from tests.integration.simulator.conftest import KnownLogs
+from tests.integration.simulator.order import as_in_life
+
+pytestmark = pytest.mark.xdist_group("restart")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pytest
 from docker import DockerClient
 
 from simulator.waiting import until
-from tests.integration.simulated.conftest import Running, Start
-from tests.integration.simulated.diagnosis import Diagnosis, diagnose
+from tests.integration.diagnosis import Diagnosis, diagnose
+from tests.integration.gateways import Running, Start
 
 Diagnose = Callable[[Running], Diagnosis]
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
-import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 
 from simulator import faults
 from simulator.conditions import WRONG_PASSWORD
 from simulator.waiting import until
-from tests.faults.lab import RECORDS, Lab, Run, environment
-from tests.faults.matrix import REFUSED_SLOWLY, Row
+from tests.integration.faults.lab import Lab
+from tests.integration.faults.matrix import REFUSED_SLOWLY, Row
+from tests.integration.playbooks import Run
+
+pytestmark = pytest.mark.long
 
 KILLED = Row("container killed", faults.killed, "container.killed", ("start",), "healthy", logins=1)
 REFUSED = Row("re-login refused", faults.relogin_refused, "login.saved_session_refused", (), "down")
@@ -39,14 +40,6 @@ LOOPING = Row(
 def killed(lab: Lab, name: str) -> str:
     """A gateway that was killed, and that a start would mend."""
     return broken(lab, name, KILLED)
-
-
-@pytest.fixture
-def second(lab: Lab, name: str) -> Iterator[str]:
-    """A name for another gateway of the same machine."""
-    second = f"{name}-{uuid.uuid4().hex[:4]}"
-    yield second
-    lab.forget(second)
 
 
 def broken(lab: Lab, name: str, row: Row) -> str:
@@ -67,9 +60,8 @@ def logins(lab: Lab, name: str) -> int:
     return lab.spent(name).logins
 
 
-@pytest.mark.parametrize(("arguments", "settings"), [(("--check",), {}), ((), {"recover_dry_run": True})])
-def test_a_plan_does_nothing(lab: Lab, killed: str, arguments: tuple[str, ...], settings: dict[str, bool]) -> None:
-    run = lab.recover(killed, arguments=arguments, **settings)
+def test_a_dry_run_does_nothing(lab: Lab, killed: str) -> None:
+    run = lab.recover(killed, recover_dry_run=True)
     assert run.gateways[killed]["plan"]["remedy"] == "start", run.output
     assert run.gateways[killed]["outcome"] == "planned"
     assert remedies(run, killed) == []
@@ -140,16 +132,6 @@ def test_a_record_that_nobody_can_read_counts_as_the_worst(lab: Lab, killed: str
     assert logins(lab, killed) == 1
 
 
-def test_gateways_that_fail_alike_are_left_alone(lab: Lab, name: str, second: str) -> None:
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda each: broken(lab, each, REFUSED), (name, second)))
-    lab.verdict(name, REFUSED.verdict, 30)
-    run = lab.recover(name, second, recover_only=[name])
-    assert remedies(run, name) == [], run.output
-    assert "fleet" in refusals(run, name)
-    assert (logins(lab, name), logins(lab, second)) == (1, 1)
-
-
 def test_a_wrong_clock_spends_no_login(lab: Lab, killed: str, tmp_path: Path) -> None:
     """The machine's Python goes ten minutes ahead of the controller's."""
     (tmp_path / "sitecustomize.py").write_text(
@@ -175,23 +157,8 @@ def test_a_wrong_clock_spends_no_login(lab: Lab, killed: str, tmp_path: Path) ->
     assert logins(lab, killed) == 1
 
 
-def begin(lab: Lab, name: str, number: int = 0, **settings: object) -> subprocess.Popen[str]:
-    """A recover that is not waited for, with a directory for its report."""
-    reports = lab.directory / f"reports-{number}"
-    return subprocess.Popen(
-        [*lab.command("recover", (name,)), "-e", json.dumps({"recover_report_dir": str(reports), **settings})],
-        cwd=lab.directory,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def test_two_recovers_at_once_spend_one_login(lab: Lab, killed: str) -> None:
-    runs = [begin(lab, killed, number) for number in range(2)]
+    runs = [lab.begin(killed, recover_report_dir=str(lab.directory / f"reports-{number}")) for number in range(2)]
     said = [run.communicate(timeout=600)[0] for run in runs]
     assert logins(lab, killed) == 2, "\n".join(said)
     lab.verdict(killed, "", 30)
@@ -210,7 +177,7 @@ CUT_OFF_AT = (
 
 @pytest.mark.parametrize("task", CUT_OFF_AT)
 def test_cut_off_anywhere_and_run_again(lab: Lab, killed: str, task: str) -> None:
-    with begin(lab, killed, recover_lock_seconds=30) as run:
+    with lab.begin(killed, recover_lock_seconds=30) as run:
         assert run.stdout is not None
         seen = list(_until_task(run.stdout, task))
         os.killpg(run.pid, signal.SIGKILL)
@@ -234,7 +201,7 @@ CUT_OFF_WITHIN_RESTART = (
 @pytest.mark.parametrize("task", CUT_OFF_WITHIN_RESTART)
 def test_a_restart_that_was_cut_off_is_finished(lab: Lab, name: str, task: str) -> None:
     broken(lab, name, replace(REFUSED, cause=faults.relogin_refused_under_policy))
-    with begin(lab, name, recover_lock_seconds=30) as run:
+    with lab.begin(name, recover_lock_seconds=30) as run:
         assert run.stdout is not None
         seen = list(_until_task(run.stdout, task, after="Do it"))
         os.killpg(run.pid, signal.SIGKILL)

@@ -16,7 +16,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from docker import DockerClient
 
 from simulator.image.gateway.releases import RELEASES, Release
-from tests.integration.simulated.conftest import Running, Start
+from tests.integration.gateways import Running, Start
+
+pytestmark = pytest.mark.xdist_group("releases")
 
 _WRONG = {"password": "not-the-password"}
 
