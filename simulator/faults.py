@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from docker.models.containers import Container
 
@@ -26,9 +27,9 @@ _IMPATIENT_CLIENTS = 20
 SETTINGS = "/home/ibgateway/tws_settings"
 
 
-def healthy(fleet: Fleet, name: str, **options: object) -> Container:
+def healthy(fleet: Fleet, name: str, **options: Any) -> Container:
     """A gateway that is logged in and configured; a push of its user is approved."""
-    container = fleet.start(name, **options)  # type: ignore[arg-type]
+    container = fleet.start(name, **options)
     if options.get("mode") == "live":
         approve(fleet, name)
     else:

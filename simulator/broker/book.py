@@ -130,10 +130,6 @@ class Book:
         with self.change():
             self.known_users[name] = replace(self.user(name), **_checked(traits))
 
-    def remove_user(self, name: str) -> None:
-        with self.change():
-            self.known_users.pop(self.user(name).name)
-
     def users(self) -> list[dict[str, Any]]:
         with self.changed:
             return [asdict(user) for user in self.known_users.values()]
@@ -179,13 +175,6 @@ class Book:
             for session in displaced:
                 if session.send is not None:
                     session.send({"event": "competing"})
-
-    def log_out_elsewhere(self, user: str) -> None:
-        with self.change():
-            for session in [
-                session for session in self.open_sessions if session.user == user and session.kind != "gateway"
-            ]:
-                self.end(session, "logout")
 
     def require_relogin(self, user: str) -> None:
         with self.change():

@@ -29,17 +29,11 @@ class Broker:
     def change_user(self, name: str, **traits: Any) -> None:
         self._do("change_user", name=name, **traits)
 
-    def remove_user(self, name: str) -> None:
-        self._do("remove_user", name=name)
-
     def users(self) -> list[dict[str, Any]]:
         return list(self._do("users"))
 
     def lock(self, user: str) -> None:
         self.change_user(user, locked=True)
-
-    def unlock(self, user: str) -> None:
-        self.change_user(user, locked=False)
 
     def throttle(self, user: str, seconds: float) -> None:
         """Too many failed attempts: nobody may log in as `user` for that long."""
@@ -87,9 +81,6 @@ class Broker:
     def log_in_elsewhere(self, user: str, stubborn: bool = False) -> None:
         """A person takes the session from another machine; a stubborn one does so again when a gateway takes it back."""
         self._do("log_in_elsewhere", user=user, stubborn=stubborn)
-
-    def log_out_elsewhere(self, user: str) -> None:
-        self._do("log_out_elsewhere", user=user)
 
     def require_relogin(self, user: str) -> None:
         self._do("require_relogin", user=user)

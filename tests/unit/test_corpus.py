@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _STARTING = {
 }
 
 
+@cache
 def judged(path: Path, as_of: str | None = None) -> set[str]:
     """What the probe finds in the log, one finding per instance."""
     result = probe(None, str(path), "auto", as_of, 1 << 22, 50, None, 10.0)

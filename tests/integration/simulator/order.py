@@ -49,7 +49,8 @@ def events(log: str) -> list[str]:
     said = [text for line in log.splitlines() if (text := _event(_DOCKER_STAMP.sub("", line, count=1)))]
     ordered: list[str] = []
     for concurrent, run in groupby(said, key=lambda text: bool(_THREADS.match(text))):
-        ordered += sorted(run) if concurrent else list(run)  # noqa: B031  (each group is used once)
+        texts = list(run)
+        ordered += sorted(texts) if concurrent else texts
     return ordered
 
 

@@ -111,7 +111,7 @@ def test_one_user_on_two_machines_is_refused_by_the_first() -> None:
     }
     with pytest.raises(AnsibleActionFail, match="alpha/mine-gw and the gateway beta/other log in as the same user"):
         deployment({"beta": beta}, **GIVEN)
-    beta["gateways"][0]["state"] = "absent"  # type: ignore[index]
+    beta["gateways"][0]["state"] = "absent"
     assert deployment({"beta": beta}, **GIVEN)["gateways"]
 
 

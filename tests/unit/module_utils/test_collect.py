@@ -112,10 +112,10 @@ def collected(engine: Engine, log_bytes: int = 1 << 20) -> tuple[dict[str, Any],
     target = Target("ib-gateway", True, True, (), INSPECTED, Recognition(BY_NAME["gnzsnz-ibc"], "certain", ("test",)))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        told = collect._collect(collect.Look(engine, target, log_bytes, time.monotonic() + 60), "0", archive)  # type: ignore[arg-type]
+        told = collect._collect(collect.Look(engine, target, log_bytes, time.monotonic() + 60), "0", archive)
     packed.seek(0)
     with tarfile.open(fileobj=packed) as archive:
-        files = {entry.name: archive.extractfile(entry).read().decode() for entry in archive}  # type: ignore[union-attr]
+        files = {entry.name: archive.extractfile(entry).read().decode() for entry in archive}
     return told, files
 
 

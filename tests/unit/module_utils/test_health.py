@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, Misuse, fit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -58,6 +58,7 @@ def gateway(connections: int, variables: int, events: int) -> dict[str, Any]:
     }
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 3000), st.integers(0, 500), st.integers(0, 500))
 def test_a_gateway_fits_and_what_was_cut_is_counted(connections: int, variables: int, events: int) -> None:
     whole = gateway(connections, variables, events)

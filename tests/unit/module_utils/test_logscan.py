@@ -455,7 +455,7 @@ def of_container(
         "Config": {"Env": environment},
     }
     target = Target("gw", True, True, inspected=inspected)
-    return _container(engine, 1772625660.0, Bounds(max_bytes, 50), ends, target)  # type: ignore[arg-type]  # a stand-in engine
+    return _container(engine, 1772625660.0, Bounds(max_bytes, 50), ends, target)
 
 
 def test_a_log_is_read_back_no_further_than_needed() -> None:
@@ -533,7 +533,7 @@ def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
     config = {"Env": environment, "Labels": labels}
     inspected = {"Id": "1", "State": {"Running": True}, "HostConfig": {}, "Config": config}
     target = Target("gw", True, True, inspected=inspected, recognition=recognise(traits(config)))
-    gateway = _container(Engine(Log().logged_in().text.encode()), 1772625660.0, Bounds(1 << 22, 50), 1e12, target)  # type: ignore[arg-type]  # a stand-in engine
+    gateway = _container(Engine(Log().logged_in().text.encode()), 1772625660.0, Bounds(1 << 22, 50), 1e12, target)
     assert gateway["family"] == family
     assert gateway["available"] is read
     assert bool(gateway["instances"]) is read

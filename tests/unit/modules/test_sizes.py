@@ -94,12 +94,12 @@ def test_health(machine: health.Machine, tmp_path: Path, letter: str, record: st
     for kind in ("hold", "deployment"):
         (tmp_path / "gw" / f"{kind}.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     recognition = Recognition(FAMILY, "high", (letter * 600,) * 4)
-    seen = health._gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 150), recognition), machine)
+    seen = health._gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 50), recognition), machine)
 
     assert bytes_of(seen) <= RESULT_BYTES - health.MACHINE_BYTES
     assert seen["hold"]
     environment = seen["container"]["environment"]
-    assert len(environment) + seen["cut"]["container.environment"] == 152
+    assert len(environment) + seen["cut"]["container.environment"] == 52
     assert (environment["TRADING_MODE"], environment["TWS_USERID"]) == ("paper", "<set>")
     assert "gateway" in {process["role"] for process in seen["processes"]}
     assert "relay" in {port["role"] for port in seen["ports"]}
@@ -123,11 +123,11 @@ def test_health_tells_the_machine_in_what_the_gateways_leave() -> None:
 def test_logscan(tmp_path: Path, letter: str) -> None:
     long = letter * 600
     log = Log(version=f"3.24.1{letter * 300}").container().script()
-    log.jvm(**{f"Setting{number}{letter * 60}": long for number in range(200)})
+    log.jvm(**{f"Setting{number}{letter * 60}": long for number in range(100)})
     for number in range(100):
         log.window(f"{number}{long}").submitted().window("Second Factor Authentication").wait(30)
         log.ibc(f"Login attempt: {number}", f"detected dialog entitled: {long}; event=Opened")
-        log.raw(letter * 1_000_000 if number == 50 else long)
+        log.raw(letter * 300_000 if number == 50 else long)
     for number in range(100):
         log.ends(number % 256).start()
     path = tmp_path / "gateway.log"

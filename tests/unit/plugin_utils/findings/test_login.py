@@ -14,7 +14,7 @@ from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case, machine
 
 def leading(**changes: object) -> Found:
     """What leads for the one gateway of the machine."""
-    (row,) = verdict.verdicts_of_machine(machine(**changes))  # type: ignore[arg-type]
+    (row,) = verdict.verdicts_of_machine(machine(**changes))
     assert row.leading is not None
     return row.leading
 
