@@ -64,7 +64,7 @@ class RelayLog:
     def result(self) -> dict[str, Any]:
         """The counts."""
         at = self._last.at if self._last else None
-        last_at = iso(at.timestamp()) if at else None
+        last_at = None if at is None else iso(at)
         return {"refused": self._refused, "bind_errors": self._port_taken, "last_at": last_at}
 
 

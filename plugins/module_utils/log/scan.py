@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
@@ -134,7 +133,7 @@ class Service:
         self.relay = RelayLog()
         self.lines = 0
         self.written = 0
-        self.first_at: datetime | None = None
+        self.first_at: float | None = None
         self._events: deque[tuple[Event, Run]] = deque(maxlen=max_events)
         self._decisive = 0
 
@@ -161,7 +160,7 @@ class Service:
         """Everything that the contract asks for."""
         last_at, last = self.reader.last_moment
         now = last if moment is None or last_at is None or cut else max(moment, last or moment)
-        offset = last_at.timestamp() - last if last_at and last is not None else None
+        offset = last_at - last if last_at is not None and last is not None else None
         runs = [(run, standing(run, now)) for run in self.instances.runs]
         return {
             "name": quote(name),
@@ -281,5 +280,5 @@ def _setting(name: str, value: str, secrets: Iterable[str]) -> str:
     return quote(value, secrets, 120)
 
 
-def _iso(at: datetime | None) -> str | None:
-    return iso(at.astimezone(timezone.utc).timestamp()) if at else None
+def _iso(at: float | None) -> str | None:
+    return None if at is None else iso(at)
