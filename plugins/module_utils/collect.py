@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import LONGEST_LINE, lines
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, log_stream, no_log
@@ -268,9 +269,9 @@ def _secret_files(look: Look) -> list[str]:
 
 
 def _settings_files(look: Look) -> list[str]:
-    """The controller's settings in the container: one file, or with two gateways one for each (gnzsnz run.sh:144-181)."""
-    path = look.environment.get("IBC_INI", "")
-    return [path + suffix for suffix in ("", "_live", "_paper")] if path.startswith("/") else []
+    """The controller's settings in the container: one file, or with two gateways one for each; of whatever family it seems to be."""
+    paths = (look.environment.get(family.configuration or "", "") for family in FAMILIES)
+    return [path + mode for path in paths if path.startswith("/") for mode in ("", "_live", "_paper")]
 
 
 def _read(look: Look, path: str, limit: int) -> str | None:
