@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import LONGEST_LINE, lines
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, log_stream, no_log
+from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
     PLAIN_WORDS,
@@ -93,6 +93,7 @@ def probe(
     """Write log, inspect, events and settings of the gateways called `names` (default: all) to an archive in `directory`."""
     if not 0 < log_bytes <= LOG_BYTES:
         raise Misuse(f"log_bytes is {log_bytes}; allowed are 1 to {LOG_BYTES}")
+    engine.check_names(names or ())
     owner = _private(directory)
     path = os.path.join(directory, ARCHIVE)
     with closing(engine.connect(docker_host, timeout)) as client:
@@ -143,7 +144,7 @@ class Look:
         self.target = target
         self.log_bytes = log_bytes
         self.ends = ends
-        self.family: Family | None = target.recognition.family if target.recognition else None
+        self.family = target.family
         self.known: frozenset[str] = frozenset()
 
     @property
@@ -166,20 +167,13 @@ def _gateway(
     log_bytes: int,
 ) -> dict[str, Any]:
     """Add the files about one gateway to `archive` in the directory `place`; tells what they are and what is missing."""
-    if target.inspected is None:
-        return _nothing(
-            target, target.unavailable.reason if target.unavailable else "there is no such container any more"
-        )
     try:
+        target.found()
         # A client for each: redacting the logs of the others must not count against its time.
         with closing(engine.connect(docker_host, timeout)) as client:
             return _collect(Look(client, target, log_bytes, time.monotonic() + timeout), place, archive)
     except Unavailable as unavailable:
-        return _nothing(target, unavailable.reason)
-
-
-def _nothing(target: engine.Target, reason: str) -> dict[str, Any]:
-    return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": reason}]}
+        return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": unavailable.reason}]}
 
 
 def _collect(look: Look, place: str, archive: tarfile.TarFile) -> dict[str, Any]:
@@ -361,20 +355,16 @@ def _log(look: Look) -> Iterator[Part]:
     try:
         text, whole = _tail(look)
     except Exception as error:
-        raise no_log(look.target, error, engine.unavailable(error, engine.address_of(look.client))) from error
+        raise unreadable(look.client, look.target, error) from error
     redacted, masked = redacted_text(text, look.known | spellings(_given_away(text)))
     yield Part("log", redacted, masked, whole)
 
 
 def _tail(look: Look) -> tuple[bytes, bool]:
-    """The end of the log, and whether that is all of it; more lines are asked for until it is."""
-    tail = _FIRST_TAIL
-    while True:
-        window = Window(look.log_bytes)
-        text = b"".join(window.last_of(log_stream(look.client, look.inspected["Id"], tail, look.ends)))
-        if window.overflown or text.count(b"\n") < tail:
-            return text, not window.overflown
-        tail *= 4
+    """The end of the log, and whether that is all of it."""
+    for tail in tails(look.client, look.inspected["Id"], _FIRST_TAIL, look.log_bytes, look.ends):
+        text = b"".join(tail)
+    return text, tail.whole
 
 
 def _given_away(log: bytes) -> set[str]:

@@ -84,9 +84,7 @@ def probe(
     names: Sequence[str] | None, find: bool, docker_host: str | None, timeout: float, events_since: str
 ) -> dict[str, Any]:
     """The machine's gateways: those called `names`, and with `find`, or without names, every container recognised as one."""
-    for name in names or ():
-        if not engine.CONTAINER_NAME.fullmatch(name):
-            raise Misuse(f"{quote(name)!r} is no container's name; allowed are {engine.CONTAINER_NAMES}")
+    engine.check_names(names or ())
     period = _period(events_since)
     client = engine.connect(docker_host, timeout)
     targets = engine.gateway_containers(client, names or (), find or not names)

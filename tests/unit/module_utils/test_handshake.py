@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import handshake, inside
+from ansible_collections.ibgw.ops.plugins.module_utils import handshake
+from ansible_collections.ibgw.ops.plugins.module_utils.api import inside
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import CLIENT_IDS, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import (
@@ -419,7 +420,7 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
     ({"port": 4001, "mute_wait": -1}, "mute_wait is -1"),
     ({"port": 4001, "expect_mode": "both"}, "allowed are paper, live"),
     ({"port": 4001, "after_silence": -1}, "after_silence is -1"),
-    ({"port": 4001, "inside": "../etc"}, "inside is '../etc', no container's name"),
+    ({"port": 4001, "inside": "../etc"}, "'../etc' is no container's name"),
     (
         {"port": 4001, "inside": "gateway", "host": "alpha"},
         "host is 'alpha' together with inside; allowed is an address",
