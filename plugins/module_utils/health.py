@@ -10,7 +10,6 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -30,7 +29,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     fit,
     size,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS, load
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -367,18 +366,14 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
     path = RECORDS / name / f"{kind}.json"
     try:
-        with path.open("rb") as record:
-            text = record.read(_RECORD_BYTES + 1)
-        if len(text) > _RECORD_BYTES:
-            return {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}
-        found = _redacted(json.loads(text.decode("utf-8", errors="replace")))
+        found = _redacted(load(path, _RECORD_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:
         not_seen.append(quote(f"{kind}: {error}"))
         return None
     except (ValueError, RecursionError) as error:
-        return {"unreadable": quote(f"{path} is not JSON: {error}")}
+        return {"unreadable": quote(f"{path} can not be used: {error}")}
     if not isinstance(found, dict):
         return {"unreadable": f"{path} holds no record"}
     return found if size(found) <= _RECORD_BYTES else {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}

@@ -146,16 +146,21 @@ def read(name: str) -> dict[str, Any]:
     for part, form in PARTS.items():
         path = RECORDS / name / f"{part}.json"
         try:
-            with path.open("rb") as file:
-                text = file.read(_PART_BYTES + 1)
-            if len(text) > _PART_BYTES:
-                raise _NotUnderstood(f"it is longer than {_PART_BYTES} bytes")
-            found[part] = form(json.loads(text.decode("utf-8")))
+            found[part] = form(load(path, _PART_BYTES))
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError) as error:
             corrupt[part] = quote(f"{path} can not be used: {error}", limit=_TEXT)
     return {**found, "corrupt": corrupt}
+
+
+def load(path: Path, most: int) -> Any:
+    """What is in a file of `most` bytes; raises `OSError`, `RecursionError`, or `ValueError` where that is not understood."""
+    with path.open("rb") as file:
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise _NotUnderstood(f"it is longer than {most} bytes")
+    return json.loads(text.decode("utf-8"))
 
 
 def _recorded() -> list[str]:
