@@ -295,7 +295,7 @@ def _read(look: Look, path: str, limit: int) -> str | None:
 
 def _inspect(look: Look) -> Iterator[Part]:
     masked: Counter[str] = Counter()
-    told = _told(dict(look.inspected), look, masked)
+    told = _told(dict(look.inspected), look.known, masked)
     # As the probes tell them: by name where the name is known to be harmless, of all others only whether there is a value.
     told["Config"] = {
         **told.get("Config", {}),
@@ -306,13 +306,13 @@ def _inspect(look: Look) -> Iterator[Part]:
     yield Part("inspect.json", _json(told), masked)
 
 
-def _told(value: Any, look: Look, masked: Counter[str], key: str = "") -> Any:
+def _told(value: Any, known: Iterable[str], masked: Counter[str], key: str = "") -> Any:
     """What the engine says, however deep, without secrets."""
     if isinstance(value, Mapping):
         return {
-            _text(str(name), look, masked): _not_told(one, masked)
+            redacted_line(str(name), known, masked): _not_told(one, masked)
             if key in _ANYTHING or (isinstance(one, str) and is_secret(str(name)))
-            else _told(one, look, masked, str(name))
+            else _told(one, known, masked, str(name))
             for name, one in value.items()
             if (key, name) not in (("Config", "Env"), ("Config", "Labels"))
         }
@@ -320,17 +320,13 @@ def _told(value: Any, look: Look, masked: Counter[str], key: str = "") -> Any:
         words = [one if isinstance(one, str) else "" for one in value]
         hidden = hidden_words(words) if key in _COMMANDS else [False] * len(value)
         masked["option"] += sum(hidden)
-        return ["***" if secret else _told(one, look, masked) for one, secret in zip(value, hidden)]
-    return _text(value, look, masked) if isinstance(value, str) else value
+        return ["***" if secret else _told(one, known, masked) for one, secret in zip(value, hidden)]
+    return redacted_line(value, known, masked) if isinstance(value, str) else value
 
 
 def _not_told(value: Any, masked: Counter[str]) -> Any:
     masked["not_told"] += bool(value)
     return SET if value else value
-
-
-def _text(text: str, look: Look, masked: Counter[str]) -> str:
-    return redacted_line(text, look.known, masked)
 
 
 def _events(look: Look) -> Iterator[Part]:

@@ -164,11 +164,8 @@ def _same_machine(client: docker.DockerClient, told: Mapping[str, Any]) -> bool:
     """Whether the engine behind a local socket is this machine's: a socket may lead into a virtual machine."""
     system = os.uname()
     ours = (system.nodename, system.release, host.memory()["total"])
-    return _local(client) and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
-
-
-def _local(client: docker.DockerClient) -> bool:
-    return engine.address_of(client).startswith("unix://")
+    local = engine.address_of(client).startswith("unix://")
+    return local and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
 
 
 def _engine(client: docker.DockerClient, told: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
