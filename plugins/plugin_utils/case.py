@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (

@@ -18,12 +18,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask, quote
 
 if TYPE_CHECKING:
-    from ansible_collections.ibgw.ops.plugins.module_utils.account import Account
+    from ansible_collections.ibgw.ops.plugins.module_utils.api.account import Account
 
 #: What one connection may send before readiness; the start of the largest advisor account is far below.
 MAX_BYTES = 1 << 20
@@ -320,7 +320,7 @@ class Attempt:
 
     def _ask_account(self) -> None:
         # Only here: asyncio alone would double the time of the import.
-        from ansible_collections.ibgw.ops.plugins.module_utils import account
+        from ansible_collections.ibgw.ops.plugins.module_utils.api import account
 
         connection, self._socket = self._connection, None
         self.seen.closed_by = "us"
