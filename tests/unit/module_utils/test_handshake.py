@@ -97,22 +97,6 @@ short_order_id            protocol_error        api.start_incomplete      hello 
 garbage_after_version     protocol_error        api.start_incomplete      hello    2
 """
 
-KEYS = {
-    *("gateway", "endpoint", "host", "port", "inside", "address", "reached", "outcome", "problem", "detail", "phases"),
-    *("attempts", "first_failure", "client_id", "server_version", "server_time", "accounts", "account_count"),
-    *(
-        "account_mode",
-        "next_valid_id",
-        "notices",
-        "notice_count",
-        "first_bytes",
-        "closed_by",
-        "total_ms",
-        "account",
-        "cut",
-    ),
-}
-
 
 def ask(port: int, **arguments: Any) -> dict[str, Any]:
     """The one endpoint of a quick probe."""
@@ -120,7 +104,6 @@ def ask(port: int, **arguments: Any) -> dict[str, Any]:
     assert result["available"]
     assert len(result["endpoints"]) == 1
     endpoint: dict[str, Any] = result["endpoints"][0]
-    assert set(endpoint) == KEYS
     assert len(json.dumps(result)) < 8192
     return endpoint
 
@@ -370,7 +353,6 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
         ("alpha", "live", "ready", "config.account_mode_mismatch"),
         ("beta", None, "not_asked", None),
         ("gamma", None, "error", "probe.incomplete"),
-    ]
     assert all(set(each) == KEYS for each in result["endpoints"])
     assert result["endpoints"][2]["detail"] == "its accept queue is full"
     assert result["endpoints"][3]["detail"].startswith("inside gamma: ")
