@@ -353,7 +353,7 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
         ("alpha", "live", "ready", "config.account_mode_mismatch"),
         ("beta", None, "not_asked", None),
         ("gamma", None, "error", "probe.incomplete"),
-    assert all(set(each) == KEYS for each in result["endpoints"])
+    ]
     assert result["endpoints"][2]["detail"] == "its accept queue is full"
     assert result["endpoints"][3]["detail"].startswith("inside gamma: ")
     assert "unix:///nonexistent.sock" in result["endpoints"][3]["detail"]
