@@ -27,7 +27,7 @@ test-unit: env
 
 # With one row of the fault matrix for each remedy.
 test-integration: env
-	$(BIN)/pytest -n 4 --dist loadgroup -q -m 'not servers and not long' tests/integration
+	$(BIN)/pytest -n 4 -q -m 'not servers and not long' tests/integration
 
 # The whole matrix, which writes its result to docs/faults.md (half an hour), and whatever else takes minutes.
 test-faults: env

@@ -68,6 +68,18 @@ class Server:
         return Run(ended.returncode, output, int(recap[1]))
 
 
+def deploy(server: Server, *arguments: str, **variables: Any) -> Run:
+    """Deploy to the server, with variables that win over its inventory's."""
+    return server.play("ibgw.ops.deploy", *arguments, **variables)
+
+
+def deployed(server: Server, *arguments: str, **variables: Any) -> Run:
+    """Deploy to it, and well."""
+    run = deploy(server, *arguments, **variables)
+    assert run.status == 0, run.output
+    return run
+
+
 def _directory() -> str:
     return os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from conftest import Run, Server
+from conftest import Server, deploy, deployed
 
 PORT = 7497
 FILE = "/etc/docker/daemon.json"
@@ -36,16 +36,6 @@ import socket
 peer = socket.create_connection(("127.0.0.1", {PORT}))
 while peer.recv(100): pass
 """
-
-
-def deploy(server: Server, *arguments: str, **variables: Any) -> Run:
-    return server.play("ibgw.ops.deploy", *arguments, **variables)
-
-
-def deployed(server: Server, *arguments: str, **variables: Any) -> Run:
-    run = deploy(server, *arguments, **variables)
-    assert run.status == 0, run.output
-    return run
 
 
 def docker(server: Server, command: str, *arguments: str) -> str:

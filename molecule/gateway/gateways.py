@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from conftest import Run, Server
+from conftest import Server
 from ib_async import IB
 
 from simulator import engine, servers
@@ -23,16 +23,6 @@ from simulator.containers import Simulation
 from simulator.waiting import until
 
 LOGIN_SECONDS = 180
-
-
-def deploy(server: Server, *arguments: str, **variables: Any) -> Run:
-    return server.play("ibgw.ops.deploy", *arguments, **variables)
-
-
-def deployed(server: Server, *arguments: str, **variables: Any) -> Run:
-    run = deploy(server, *arguments, **variables)
-    assert run.status == 0, run.output
-    return run
 
 
 def diagnosed(server: Server, fail_on: str) -> tuple[int, list[dict[str, Any]]]:
@@ -85,13 +75,6 @@ def approve_pushes() -> None:
         broker().approve(push["user"])
 
 
-def free_port() -> int:
-    """A port that nobody has on this machine's loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answers(port: int) -> bool:
     """Whether somebody listens at a port of this machine's loopback."""
     with socket.socket() as probe:
@@ -101,7 +84,7 @@ def answers(port: int) -> bool:
 @contextmanager
 def forwarded(server: Server, port: int) -> Iterator[int]:
     """A port of this machine behind which the server's own loopback is."""
-    local = free_port()
+    local = servers.free_port()
     config = f"{os.environ['MOLECULE_EPHEMERAL_DIRECTORY']}/ssh_config"
     forward = f"127.0.0.1:{local}:127.0.0.1:{port}"
     options = ["-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]

@@ -8,8 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Server
-from gateways import account, broker, declared, deployed, diagnosed, inspected
+from conftest import Server, deployed
+from gateways import account, broker, declared, diagnosed, inspected
 
 from simulator.waiting import until
 

@@ -15,17 +15,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Server
+from conftest import Server, deploy, deployed
 from gateways import (
     LOGIN_SECONDS,
     account,
     answers,
     broker,
     client,
-    deploy,
-    deployed,
     diagnosed,
-    free_port,
     inspected,
     logins,
     process,
@@ -33,6 +30,7 @@ from gateways import (
 )
 
 from simulator import registry
+from simulator.servers import free_port
 from simulator.waiting import until
 
 pytestmark = pytest.mark.skipif(os.environ.get("SERVER") != "bookworm", reason="tested on bookworm")

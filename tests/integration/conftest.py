@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from docker.models.containers import Container
+from xdist.scheduler import LoadScopeScheduling
 
 import simulator.engine
 from simulator.broker.client import Broker
@@ -26,6 +27,24 @@ from tests.integration.playbooks import Play
 from tests.integration.proxy import EngineProxy
 
 _ours = pytest.StashKey[bool]()
+#: Modules whose tests share something dear: they stay with one worker, every other test goes to whoever is free.
+_SHARED = (
+    *("test_demo.py", "test_package.py", "bundle/test_bundle.py", "deploy/test_gateway.py", "faults/test_servers.py"),
+    *(f"simulator/test_{name}.py" for name in ("api", "container", "releases", "restart")),
+)
+
+
+class _BySharing(LoadScopeScheduling):
+    """What xdist's `loadgroup` is for, which does not hear of groups under pytest 9."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module.endswith(_SHARED) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _BySharing(config, log)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

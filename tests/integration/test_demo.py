@@ -14,8 +14,6 @@ from simulator.containers import BROKER_IMAGE
 from tests.integration.diagnosis import diagnose
 from tests.integration.playbooks import CHECKOUT, HERE, Play, run, write_inventory
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 PLAYBOOK = CHECKOUT / "playbooks" / "diagnose.yml"
 INVENTORY = CHECKOUT / "inventories" / "demo"
 

@@ -24,8 +24,6 @@ from packaging.requirements import Requirement
 from simulator.containers import Simulation
 from tests.integration.playbooks import CHECKOUT
 
-pytestmark = pytest.mark.xdist_group("package")
-
 ALLOWED = (
     "README.md",
     "CHANGELOG.md",

@@ -13,8 +13,6 @@ import pytest
 from tests.integration.gateways import PUSH, Running, Start
 from tests.integration.playbooks import HERE, Play, Run, write_inventory
 
-pytestmark = pytest.mark.xdist_group("bundle")
-
 TOTP_KEY, TOKEN, LABEL, OPTION = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "token-of-a-hook", "secret-label", "secret-option"
 PASSWORD, ACCOUNT = "simulated-password", "U1234567"
 

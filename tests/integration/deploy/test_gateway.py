@@ -27,10 +27,9 @@ from simulator.containers import Simulation, build_image
 from simulator.servers import free_port
 from tests.integration.playbooks import HERE, Play, write_inventory
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="the role's files belong to root and to the containers' users"),
-    pytest.mark.xdist_group("deploy"),
-]
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="the role's files belong to root and to the containers' users"
+)
 
 NAME = f"ibgw-ops-role-{os.getpid()}"
 USER, PASSWORD, OTHER = "rolepaper", "First-word-7", "Second-word-8"

@@ -17,7 +17,7 @@ from simulator.broker.client import Broker
 from simulator.waiting import until
 from tests.integration.playbooks import CHECKOUT, Run, run
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.long
 
 NAME = "bookworm"
 USERS = {"ib-gateway": ("anna", "U1234567"), "ib-gateway-paper": ("bert", "DU7654321")}

@@ -15,8 +15,6 @@ from simulator.broker.client import Broker
 from tests.integration.diagnosis import diagnose
 from tests.integration.gateways import Running, Start
 
-pytestmark = pytest.mark.xdist_group("api")
-
 
 def with_client(port: int, use: Callable[[IB], Awaitable[Any]], client_id: int = 7) -> Any:
     async def run() -> Any:

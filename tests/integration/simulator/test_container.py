@@ -9,8 +9,6 @@ from simulator.containers import IMAGE, CanNotSimulate, Simulation
 from tests.integration.gateways import Running, Start
 from tests.integration.simulator.conftest import KnownLogs
 
-pytestmark = pytest.mark.xdist_group("container")
-
 _STOPPED = [
     ".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.",
     ".> Stopping Xvfb.",

@@ -18,8 +18,6 @@ from docker import DockerClient
 from simulator.image.gateway.releases import RELEASES, Release
 from tests.integration.gateways import Running, Start
 
-pytestmark = pytest.mark.xdist_group("releases")
-
 _WRONG = {"password": "not-the-password"}
 
 Read = Callable[[Running], dict[str, Any]]

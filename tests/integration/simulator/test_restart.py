@@ -12,8 +12,6 @@ from tests.integration.gateways import COMMANDS_ON, PUSH, Running, Start
 from tests.integration.simulator.conftest import KnownLogs
 from tests.integration.simulator.order import as_in_life
 
-pytestmark = pytest.mark.xdist_group("restart")
-
 
 @dataclass(frozen=True)
 class Daily:
