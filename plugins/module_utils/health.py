@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, record, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
@@ -204,6 +204,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         "similar_names": [quote(name) for name in target.similar_names],
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
         "hold": recorded(target.name, "hold", not_seen),
+        "lock": record.read(target.name)["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
         "not_seen": not_seen,
         "cut": {},
@@ -369,8 +370,8 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
     path = RECORDS / name / f"{kind}.json"
     try:
-        with path.open("rb") as record:
-            text = record.read(_RECORD_BYTES + 1)
+        with path.open("rb") as file:
+            text = file.read(_RECORD_BYTES + 1)
         if len(text) > _RECORD_BYTES:
             return {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}
         found = _redacted(json.loads(text.decode("utf-8", errors="replace")))

@@ -195,6 +195,13 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Lock:
+    owner: str | None
+    since: str | None
+    until: str | None
+
+
+@dataclass(frozen=True)
 class GatewayHealth(Probed):
     name: str | None
     exists: bool | None
@@ -206,6 +213,7 @@ class GatewayHealth(Probed):
     sockets: Sockets
     events: tuple[Event, ...]
     hold: object
+    lock: Lock
     deployment: object
     cut: dict[str, int]
 
