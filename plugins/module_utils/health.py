@@ -61,6 +61,7 @@ _CUTTABLE = (
     ("sockets", "close_wait"),
     ("events",),
     ("deployment",),
+    ("rebuild",),
 )
 
 
@@ -206,6 +207,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         "hold": recorded(target.name, "hold", not_seen),
         "lock": record.read(target.name)["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
+        "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
         "cut": {},
     }

@@ -125,6 +125,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Container:
+    id: str | None
     image: str | None
     status: str | None
     started_at: str | None
@@ -202,6 +203,17 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class OldContainer:
+    id: str | None
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    began_at: str | None
+    old: OldContainer
+
+
+@dataclass(frozen=True)
 class GatewayHealth(Probed):
     name: str | None
     exists: bool | None
@@ -215,6 +227,7 @@ class GatewayHealth(Probed):
     hold: object
     lock: Lock
     deployment: object
+    rebuild: Rebuild | None
     cut: dict[str, int]
 
 

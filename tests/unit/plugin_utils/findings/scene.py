@@ -83,6 +83,7 @@ GATEWAY = {
     "hold": None,
     "lock": None,
     "deployment": None,
+    "rebuild": None,
 }
 
 LOG = {
