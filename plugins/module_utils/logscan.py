@@ -95,13 +95,10 @@ def _moment(as_of: str | None) -> float | None:
 def _file(path: str, asked: Asked) -> list[dict[str, Any]]:
     name = os.path.basename(path.rstrip("/")) or path
     try:
-        log = _open(path)
-        try:
+        with _open(path) as log:
             truncated = _skip_to_tail(log, asked.max_bytes)
             scan = Scan(asked.max_events, family=asked.family)
             scan.read(_chunks(log, truncated))
-        finally:
-            log.close()
         return scan.results(name, asked.moment, truncated)
     except OSError as error:
         reason = f"the log {path} could not be read: {error.strerror or error}"
