@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
@@ -277,7 +278,9 @@ def _endpoint(run: Run) -> str | None:
 
 
 def _exit(run: Run | None) -> dict[str, Any] | None:
-    return None if run is None or run.code is None else {"code": run.code, "meaning": exit_meaning(run.code)}
+    if run is None or run.code is None:
+        return None
+    return {"code": run.code, "meaning": exit_meaning(run.code) or container.exit_meaning(run.code, None)}
 
 
 def _previous(run: Run | None) -> dict[str, Any] | None:
