@@ -40,6 +40,11 @@ class Deployed:
         """Where it is published: its own, and none that the machine gives away by itself."""
         return 20000 + int(self.name[-6:], 16) % 10000
 
+    @property
+    def role(self) -> Path:
+        """The playbook that deploys it: the role alone, for what runs the tests has an engine already."""
+        return self.directory / "role.yml"
+
     def deploy(self, user: dict[str, Any], words: dict[str, Any]) -> None:
         """Deploy it, its user with these traits, its entry of the inventory with these words, and wait for its login."""
         mode = words.get("trading_mode", "paper")
@@ -55,12 +60,11 @@ class Deployed:
             "rebuild_look_every": 2,
         }
         write_inventory(self.directory, {"here": machine})
-        role = self.directory / "deploy.yml"  # a whole machine may not be what runs the tests
-        role.write_text(
+        self.role.write_text(
             json.dumps([{"hosts": "gateway_hosts", "gather_facts": False, "roles": ["ibgw.ops.gateway"]}]),
             encoding="utf-8",
         )
-        run = self.play(role)
+        run = self.play(self.role)
         assert run.status == 0, run.output
         if mode == "live" and user.get("second_factor") == "push":
             self.broker.wait_for("push_sent", self.name, timeout=60)
@@ -71,9 +75,9 @@ class Deployed:
         """Run a playbook; variables win over the inventory's."""
         return playbooks.run(self.directory, playbook, *self._given(arguments, variables))
 
-    def begin(self, playbook: str, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
-        """Begin a playbook of the collection."""
-        return playbooks.begin(self.directory, f"ibgw.ops.{playbook}", *self._given(arguments, variables))
+    def begin(self, playbook: str | Path, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
+        """The same, not waited for."""
+        return playbooks.begin(self.directory, playbook, *self._given(arguments, variables))
 
     def rebuild(self, *arguments: str, **variables: Any) -> Run:
         return self.play("rebuild", *arguments, **{"rebuild_confirm": True, **variables})

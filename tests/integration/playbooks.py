@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,12 @@ def write_inventory(directory: Path, machines: Mapping[str, Any]) -> Path:
     return path
 
 
-def begin(directory: Path, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
-    """Begin `ansible-playbook` in that directory, without a terminal, with sentences on one line, and apart from the test's own processes."""
+def begin(directory: Path, playbook: str | Path, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    """Begin a playbook of the collection by its name, or one that is a file: without a terminal, and apart from the test's own processes."""
+    executable = str(Path(sys.executable).with_name("ansible-playbook"))
+    named = str(playbook) if str(playbook).endswith(".yml") else f"ibgw.ops.{playbook}"
     return subprocess.Popen(
-        [str(Path(sys.executable).with_name("ansible-playbook")), *map(str, arguments)],
+        [executable, named, *map(str, arguments)],
         cwd=directory,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", **environment},
         stdin=subprocess.DEVNULL,
@@ -73,17 +76,34 @@ def begin(directory: Path, *arguments: str | Path, **environment: str) -> subpro
 
 
 def run(directory: Path, playbook: str | Path, *arguments: str | Path, **environment: str) -> Run:
-    """Run a playbook of the collection by its name, or one that is a file; the report is that of this run."""
-    name = Path(playbook).stem if isinstance(playbook, Path) else playbook
+    """Run a playbook to its end; the report is that of this run."""
+    name = Path(playbook).stem
     report = directory / "reports" / f"{_REPORTS.get(name, name)}.json"
     report.unlink(missing_ok=True)
-    process = begin(
-        directory, playbook if isinstance(playbook, Path) else f"ibgw.ops.{playbook}", *arguments, **environment
-    )
+    process = begin(directory, playbook, *arguments, **environment)
     try:
         output, _none = process.communicate(timeout=_SECONDS)
-    except BaseException:
-        os.killpg(process.pid, 9)
-        process.wait()
-        raise
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     return Run(process.returncode, output, json.loads(report.read_text(encoding="utf-8")) if report.exists() else None)
+
+
+def kill_at(process: subprocess.Popen[str], task: str, after: str = "") -> None:
+    """Let a playbook run until that task has begun; where `after` is given, only once that one has. Then nothing more of it happens."""
+    with process:
+        assert process.stdout is not None
+        seen = list(_until_task(process.stdout, task, after))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert any(task in line for line in seen), "".join(seen)
+
+
+def _until_task(lines: Iterable[str], task: str, after: str) -> Iterator[str]:
+    """What is printed until that task begins."""
+    passed = not after
+    for line in lines:
+        yield line
+        begins = line.startswith("TASK [")
+        if begins and passed and task in line:
+            return
+        passed = passed or (begins and after in line)

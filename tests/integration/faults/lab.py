@@ -24,7 +24,7 @@ from simulator.waiting import until
 from tests.integration import playbooks
 from tests.integration.diagnosis import diagnose
 from tests.integration.faults.matrix import Row
-from tests.integration.playbooks import HERE, Run, write_inventory
+from tests.integration.playbooks import HERE, Run, kill_at, write_inventory
 
 _GATEWAY_USER = 1000
 _NOTE = "kept-by-its-operator"
@@ -109,9 +109,13 @@ class Lab(Fleet):
     def play(self, playbook: str, names: tuple[str, ...], arguments: tuple[str, ...], settings: dict[str, Any]) -> Run:
         return playbooks.run(self.directory, playbook, *self._given(names, arguments, settings))
 
-    def begin(self, *names: str, **settings: Any) -> subprocess.Popen[str]:
-        """Begin `recover.yml` on these gateways."""
-        return playbooks.begin(self.directory, "ibgw.ops.recover", *self._given(names, (), settings))
+    def begin(self, playbook: str, name: str, **settings: Any) -> subprocess.Popen[str]:
+        """Run a playbook on a gateway, and do not wait for it."""
+        return playbooks.begin(self.directory, playbook, *self._given((name,), (), settings))
+
+    def cut_off(self, playbook: str, name: str, task: str, after: str = "", **settings: Any) -> None:
+        """Run a playbook until that task has begun; where `after` is given, only once that one has. Then nothing more of it happens."""
+        kill_at(self.begin(playbook, name, **settings), task, after)
 
     def _given(self, names: tuple[str, ...], arguments: tuple[str, ...], settings: dict[str, Any]) -> list[str]:
         here = {
