@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs, wire
-from ansible_collections.ibgw.ops.plugins.module_utils.attempt import Observation
+from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Observation
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, fit
@@ -91,7 +92,7 @@ def test_health(machine: health.Machine, tmp_path: Path, letter: str, record: st
         "nested": {"deep": [{"reason": letter * 50} for _ in range(12)]},
         "keys": {f"{letter * 20}{number}": number for number in range(8)},
     }[record]
-    for kind in ("hold", "deployment"):
+    for kind in ("hold", "deployment", "rebuild"):
         (tmp_path / "gw" / f"{kind}.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     recognition = Recognition(FAMILY, "high", (letter * 600,) * 4)
     seen = health._gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 150), recognition), machine)
