@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Traits,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, heap_with_unit, true_false
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import RELAY
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
@@ -196,6 +197,7 @@ FAMILY = Family(
             "gateway": {"IBC_TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings"},
             "tws": {"IBC_TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000"},
         },
+        desktop=GNZSNZ_IBC.build.desktop,
         scratch=("/home/ibgateway/ibcontroller/run",),  # the agent's sockets, KI:docker-compose.yml
         caveats=(
             "it is not restarted by Docker, not at a boot either, because that would repeat a refused login; deploy starts it",
