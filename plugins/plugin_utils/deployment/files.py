@@ -144,12 +144,17 @@ def generated(gateway: Described, secret: str) -> str:
     return f"{PRIVATE_DIR}/{gateway.name}.{secret}"
 
 
+def record(gateway: Described) -> str:
+    """The file that tells of its deployment."""
+    return f"{RECORDS}/{gateway.name}/deployment.json"
+
+
 def removed(gateway: Described) -> list[str]:
     """What holds its secrets, or tells of its deployment, and goes with it."""
     return [
         f"{PRIVATE_DIR}/{gateway.name}",
         generated(gateway, "vnc_password"),
-        f"{RECORDS}/{gateway.name}/deployment.json",
+        record(gateway),
     ]
 
 
