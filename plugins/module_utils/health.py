@@ -29,7 +29,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     fit,
     size,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS, load
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -265,8 +264,8 @@ def _user(
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
     if seen.remapped:
         return None
-    if name.isdigit():
-        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdigit() else [0]))
+    if name.isdecimal():
+        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdecimal() else [0]))
     return procfs.Credentials(family.user[0], frozenset([family.user[1]])) if family else None
 
 
@@ -364,12 +363,14 @@ def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequ
 
 def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
-    path = RECORDS / name / f"{kind}.json"
+    path = record.RECORDS / name / f"{kind}.json"
     try:
-        found = _redacted(load(path, _RECORD_BYTES))
+        found = _redacted(record.load(path, _RECORD_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:
+        if os.path.lexists(path):
+            return {"unreadable": quote(str(error))}
         not_seen.append(quote(f"{kind}: {error}"))
         return None
     except (ValueError, RecursionError) as error:
