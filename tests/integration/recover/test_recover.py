@@ -99,16 +99,6 @@ def test_a_killed_gateway_is_started_once_and_proven(recover: Recover, start: St
     assert attempts(paper) == spent + 1
 
 
-def test_a_dead_relay_is_mended_without_a_login(recover: Recover, start: Start) -> None:
-    paper = start().logged_in()
-    spent = attempts(paper)
-    for process in ("-f run_socat", "-x socat"):
-        paper.container.exec_run(["pkill", *process.split()])
-    ended = recover(paper)
-    assert ended.told(paper) == ("healthy", ["restart_relay"], 0), ended.output
-    assert (ended.status, attempts(paper)) == (0, spent)
-
-
 GUARDED: dict[str, tuple[str, Any]] = {
     "held": ("hold", {"code": None, "reason": "moves", "by": "anna", "at": "2026-01-01T00:00:00Z"}),
     "paused": ("pause", {"until": "IN AN HOUR", "by": "anna"}),
