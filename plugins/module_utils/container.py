@@ -133,7 +133,6 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
         "action": quote(event.get("Action") or ""),
         "exit_code": int(exit_code) if exit_code.isdigit() else None,
         "signal": int(number) if number.isdigit() else None,
-        "by": None,
     }
 
 

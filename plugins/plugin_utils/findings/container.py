@@ -233,14 +233,13 @@ def stopped(case: Case) -> Proof | None:
     asked = container.exit_code in ASKED_TO_END or told or stop is not None
     if killed or not asked or not (case.ended or case.saved_log or stopping):
         return None
-    by = f" by {stop.by}" if stop and stop.by else ""
     code = f", exit code {container.exit_code}" if case.ended else ""
     meaning = f": {container.exit_meaning}" if case.ended and container.exit_meaning else ""
     quotes = case.container_quotes() if container.status else ()
     if stop:
-        quotes += (case.quote("health", f"docker event: {stop.action}{by}", stop.at),)
+        quotes += (case.quote("health", f"docker event: {stop.action}", stop.at),)
     return Proof(
-        f"{'being ' if stopping else ''}stopped{by or ' from outside'}{code}{meaning}",
+        f"{'being ' if stopping else ''}stopped from outside{code}{meaning}",
         quotes + (case.log_quotes(1) if told else ()),
         since=case.run.since if stopping else container.finished_at,
     )
@@ -350,7 +349,7 @@ def killed(case: Case) -> Proof | None:
     silent = case.says("login.auth_silent")
     reason = "somebody stopped it; the kill came when the grace ran out" if asked else None
     reason = "IBKR had not answered its login: a held session would silence the next one, too" if silent else reason
-    by = f"docker event: stop by {stop.by or 'somebody'}; the grace ran out" if stop else ""
+    by = "docker event: stop; the grace ran out" if stop else ""
     return Proof(
         "killed (exit code 137), not for memory; IBKR may still hold the session",
         case.container_quotes(by) + (case.log_quotes(1) if told else ()),
