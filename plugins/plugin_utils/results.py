@@ -194,6 +194,13 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Lock:
+    owner: str | None
+    since: str | None
+    until: str | None
+
+
+@dataclass(frozen=True)
 class OldContainer:
     id: str | None
 
@@ -216,6 +223,7 @@ class GatewayHealth(Probed):
     sockets: Sockets
     events: tuple[Event, ...]
     hold: object
+    lock: Lock
     deployment: object
     rebuild: Rebuild | None
     cut: dict[str, int]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import obstacle, orders_readable, orders_unread
@@ -127,7 +128,12 @@ def locked(question: Question) -> Check:
     lock, until = record.lock, moment(record.lock.until) if record.lock else None
     live = lock is not None and (until is None or until > question.situation.machine_now)
     if lock and live and lock.owner != question.owner:
-        return Check("locked", False, f"{lock.owner} works on it since {lock.since}, until {lock.until} at most")
+        works = f"{lock.owner} works on it since {lock.since}, until {lock.until} at most"
+        return Check(
+            "locked",
+            False,
+            f"{works}; if that run was killed, its lock can go: rm {RECORDS / str(record.name) / 'lock.json'}",
+        )
     if question.owner is None:
         return Check("locked", True, "nobody works on it")
     return _check("locked", live, "nobody else works on it", "the lock of this run is lost")

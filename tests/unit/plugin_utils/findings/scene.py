@@ -80,6 +80,7 @@ GATEWAY = {
     },
     "events": [],
     "hold": None,
+    "lock": None,
     "deployment": None,
     "rebuild": None,
 }
