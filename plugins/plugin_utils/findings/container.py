@@ -176,7 +176,8 @@ def rebuild_unfinished(case: Case) -> Proof | None:
         return None
     since = moment(begun.began_at)
     summary = f"a rebuild that was begun {f'at {since:%Y-%m-%d %H:%M} UTC ' if since else ''}has not ended"
-    quotes = (case.quote("health", f"a rebuild is recorded on {case.machine}; old container {begun.old.id}"),)
+    recorded = case.quote("health", f"a rebuild is recorded on {case.machine}; old container {begun.old.id}")
+    quotes = (recorded, *case.lock_quotes())
     at_work = case.gateway.exists is False or (container.id == begun.old.id and not case.running)
     if not at_work:
         return Proof(summary, quotes, severity="note", remedy="none")
