@@ -265,8 +265,8 @@ def _user(
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
     if seen.remapped:
         return None
-    if name.isdigit():
-        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdigit() else [0]))
+    if name.isdecimal():
+        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdecimal() else [0]))
     return procfs.Credentials(family.user[0], frozenset([family.user[1]])) if family else None
 
 
@@ -370,6 +370,8 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     except FileNotFoundError:
         return None
     except OSError as error:
+        if os.path.lexists(path):
+            return {"unreadable": quote(str(error))}
         not_seen.append(quote(f"{kind}: {error}"))
         return None
     except (ValueError, RecursionError) as error:

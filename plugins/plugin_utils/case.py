@@ -311,11 +311,10 @@ def moment(text: str | None) -> datetime | None:
     """An ISO 8601 time of a module result, in UTC; None for anything else and for Docker's zero time."""
     try:
         parsed = datetime.fromisoformat(text or "")
-    except ValueError:
+        at = parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None
-    if parsed.year <= 1:
-        return None
-    return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+    return None if parsed.year <= 1 else at
 
 
 def stamp(at: datetime) -> str:

@@ -34,8 +34,8 @@ ALIKE_WITHIN = timedelta(minutes=15)
 #: How far the clocks of controller and machine may differ before windows and budgets mean nothing.
 CLOCKS_APART = timedelta(seconds=120)
 
-#: What the name of a container ends with that a rebuild has put aside (roles/rebuild/vars/main.yml).
-ASIDE = ".before"
+#: What the name of a container ends with that was put aside, and whose work that is (roles/rebuild and roles/gateway, vars/main.yml).
+ASIDE = {"before": "rebuild", "replaced": "deploy"}
 
 #: What the budget looks at.
 BUDGET_TIME = timedelta(hours=24)
@@ -140,15 +140,15 @@ def locked(question: Question) -> Check:
 
 
 def aside(question: Question) -> Check | None:
-    """What a rebuild keeps to go back to logs in as the same user as what took its place: only the rebuild starts it."""
-    name = question.situation.name.removesuffix(ASIDE)
-    if question.remedy not in BEGINS_A_SESSION or name == question.situation.name:
+    """What is kept to go back to logs in as the same user as what took its place: only who put it aside starts it."""
+    name, _dot, suffix = question.situation.name.rpartition(".")
+    if question.remedy not in BEGINS_A_SESSION or suffix not in ASIDE:
         return None
     return _check(
         "aside",
         name not in (record.name for record in question.situation.records.gateways),
         f"there is no {name} in whose place it was",
-        f"a rebuild of {name} has put it aside: ansible-playbook ibgw.ops.rebuild ends that",
+        f"a {ASIDE[suffix]} of {name} has put it aside: ansible-playbook ibgw.ops.{ASIDE[suffix]} ends that",
     )
 
 
