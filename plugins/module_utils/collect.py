@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader
-from ansible_collections.ibgw.ops.plugins.module_utils.loglines import LONGEST_LINE, lines
+from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import LONGEST_LINE, lines
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, log_stream, no_log
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import (

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Union
 
-from ansible_collections.ibgw.ops.plugins.module_utils import wire
-from ansible_collections.ibgw.ops.plugins.module_utils.attempt import Attempt, Observation, Route
+from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Attempt, Observation, Route
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, RESULT_BYTES, Misuse, Unavailable, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask_account, quote
 
@@ -148,7 +148,7 @@ def probe(
     made = _made_inside(targets, limits, docker_host)
     spent = time.monotonic() - begun
     if depth == "account":
-        from ansible_collections.ibgw.ops.plugins.module_utils import account
+        from ansible_collections.ibgw.ops.plugins.module_utils.api import account
 
         with suppress(Unavailable):  # each endpoint says so itself; here only the time of the import counts
             account.load_client()

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.container import secrets as container_secrets
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import NOTHING_READ, Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, spellings
-from ansible_collections.ibgw.ops.plugins.module_utils.scan import NOTHING_READ, Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
 if TYPE_CHECKING:

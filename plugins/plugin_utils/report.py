@@ -16,14 +16,13 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     STATUSES,
     URGENCY,
     Found,
     Proof,
-    Quote,
     Verdict,
     findings,
 )

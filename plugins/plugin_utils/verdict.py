@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, PROGRESS, Case, stamp
@@ -26,7 +26,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Verdict,
     findings,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
+
+if TYPE_CHECKING:
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 NO_GATEWAY = "no gateway was found on this machine, and the inventory declares none"
 DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or take the machine out of the group."

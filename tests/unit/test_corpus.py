@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
-from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
 
 from tests.corpus import CORPUS, MISSING, cases
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone, tzinfo
 from functools import lru_cache
 
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import CLOSED, OPENED, SEEN, Event
-from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
 EXIT_CODES: Mapping[int, tuple[str, str]] = {

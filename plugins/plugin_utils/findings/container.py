@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, LOGGED_IN, Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,

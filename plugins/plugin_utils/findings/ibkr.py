@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.attempt import FARM_DOWN, IBKR_BACK, IBKR_LOST
+from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import FARM_DOWN, IBKR_BACK, IBKR_LOST
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding

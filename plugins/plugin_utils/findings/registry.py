@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
     from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: Dependency order: a broken layer explains those after it.
@@ -65,15 +65,6 @@ MUTE_API = ("api.silent", "api.closes_on_hello", "api.start_refused", "api.start
 
 #: How Docker tells that the process ended, whatever ended it.
 PROCESS_ENDED = ("container.failed", "container.killed", "container.crash_loop")
-
-
-@dataclass(frozen=True)
-class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words."""
-
-    source: str
-    quote: str
-    at: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Bounds, Window, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
-from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs, wire
-from ansible_collections.ibgw.ops.plugins.module_utils.attempt import Observation
+from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Observation
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, fit

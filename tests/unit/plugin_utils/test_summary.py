@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Quote, Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import EXIT_CODES, Reader, exit_code, exit_meaning
-from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 
 STAMP = "2026-03-04 12:00:00:123 IBC: "
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK, SEEN, Event, Run, elapsed, number
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run, elapsed, number
 
 # Dialogs that no release answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
 _BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})

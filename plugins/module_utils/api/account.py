@@ -17,8 +17,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import Notice
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable, missing_library
-from ansible_collections.ibgw.ops.plugins.module_utils.wire import Notice
 
 #: What the account phase may receive; a thousand positions are about 200 KiB.
 _MAX_BYTES = 4 << 20

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.scan import Scan
-from ansible_collections.ibgw.ops.plugins.module_utils.standing import Standing, standing
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
+from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Standing, standing
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 
 

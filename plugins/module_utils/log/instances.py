@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import CLOSED, OPENED, RANK, Event, Run, continued
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Event, Run, continued
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})

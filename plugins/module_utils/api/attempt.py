@@ -18,12 +18,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask, quote
 
 if TYPE_CHECKING:
-    from ansible_collections.ibgw.ops.plugins.module_utils.account import Account
+    from ansible_collections.ibgw.ops.plugins.module_utils.api.account import Account
 
 #: What one connection may send before readiness; the start of the largest advisor account is far below.
 MAX_BYTES = 1 << 20
@@ -36,10 +36,6 @@ _DEFINITE = {
     2139: "disclaimer_pending",
     10141: "disclaimer_pending",
 }
-
-#: Codes that tell of the links to IBKR: lost, back, and for each kind of data farm broken and well again (IBKR message codes).
-IBKR_LOST, IBKR_BACK = (1100, 2110), (1101, 1102)
-FARM_DOWN = {2103: 2104, 2105: 2106, 2157: 2158}
 
 #: After readiness: how long silence must last, and how long to listen at most, for the notices about the links to IBKR.
 #: The gateway sends them in one go with the order id and the accounts.
@@ -105,13 +101,13 @@ class Observation:
         down: set[str] = set()
         for notice, _at in self.notices:
             farm = notice.text.partition(":")[2].strip()
-            if notice.code in IBKR_LOST:
+            if notice.code in wire.IBKR_LOST:
                 down.add("ibkr")
-            elif notice.code in IBKR_BACK:
+            elif notice.code in wire.IBKR_BACK:
                 down.discard("ibkr")
-            elif notice.code in FARM_DOWN:
+            elif notice.code in wire.FARM_DOWN:
                 down.add(f"farm {farm}")
-            elif notice.code in FARM_DOWN.values():
+            elif notice.code in wire.FARM_DOWN.values():
                 down.discard(f"farm {farm}")
         return down
 
@@ -320,7 +316,7 @@ class Attempt:
 
     def _ask_account(self) -> None:
         # Only here: asyncio alone would double the time of the import.
-        from ansible_collections.ibgw.ops.plugins.module_utils import account
+        from ansible_collections.ibgw.ops.plugins.module_utils.api import account
 
         connection, self._socket = self._connection, None
         self.seen.closed_by = "us"

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import wire
+from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import Event, Run
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 RELAY_EVENTS = frozenset({"relay_started", "relay_refused", "relay_port_taken", "api_client"})

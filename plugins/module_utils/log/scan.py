@@ -13,13 +13,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
-from ansible_collections.ibgw.ops.plugins.module_utils.instances import Instances
-from ansible_collections.ibgw.ops.plugins.module_utils.lifecycle import RANK, SEEN, Event, Run
-from ansible_collections.ibgw.ops.plugins.module_utils.loglines import Line, lines
+from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
+from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, lines
+from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run
+from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Standing, standing
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Unavailable, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote
-from ansible_collections.ibgw.ops.plugins.module_utils.relaylog import RELAY_EVENTS, RelayLog
-from ansible_collections.ibgw.ops.plugins.module_utils.standing import Standing, standing
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 #: The keys of the result of one gateway that could not be read.
