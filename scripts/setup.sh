@@ -12,7 +12,7 @@ die() { echo "make: $1" >&2; exit 1; }
 patiently() { # command...: its last line every ten seconds; all that it says goes to the log
     started=$(date +%s)
     while sleep 10 >/dev/null 2>&1 9<&-; do
-        echo "  after $(($(date +%s) - started)) s: $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-90)"
+        echo "  $(($(date +%s) - started)) s ... $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-90)"
     done &
     ticker=$!
     "$@" >"$log" 2>&1 && result=0 || result=$?
