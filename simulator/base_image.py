@@ -42,6 +42,7 @@ def _fetch(engine: DockerClient, release: str, base: str) -> None:
     try:
         engine.images.pull(base)
     except APIError as error:
+        print(f"The engine can not pull {base}: making it from Debian's packages (a minute) ...", flush=True)
         _import(engine, release, base, str(error.explanation or error))
     engine.images.get(base).tag(_FETCHED, tag=base.partition(":")[2])
 

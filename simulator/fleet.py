@@ -143,10 +143,17 @@ def up(engine: DockerClient) -> Fleet:
         fleet.broker.add_user(gateway.name, PASSWORD, **{"account": f"DU{4000000 + 111111 * number}", **gateway.user})
     _say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (one to two minutes) ...")
     settled = [gateway for gateway in FLEET if gateway.cause is not conditions.just_started]
-    with ThreadPoolExecutor(len(FLEET)) as pool:
+    patient = True
+    pool = ThreadPoolExecutor(len(FLEET))
+    try:
         caused = [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]
         for done in [pool.submit(machine.up, simulation), *caused]:
             done.result()
+    except KeyboardInterrupt:
+        patient = False
+        raise
+    finally:
+        pool.shutdown(wait=patient, cancel_futures=True)
     for gateway in FLEET:
         if gateway not in settled:
             gateway.cause(fleet, gateway.name)
