@@ -18,6 +18,7 @@ description:
     With an engine on another machine they are null, and C(not_seen) says so.
 extends_documentation_fragment:
   - ibgw.ops.probe
+  - ibgw.ops.probe.looks
   - ibgw.ops.probe.engine
 options:
   names:
@@ -328,6 +329,9 @@ health:
         deployment:
           description: What was recorded on the machine when it was deployed, or null.
           type: dict
+        rebuild:
+          description: What was recorded on the machine when a rebuild of it began that has not ended, or null.
+          type: dict
         not_seen:
           description: What could not be looked at of this gateway, and why.
           type: list
@@ -377,6 +381,7 @@ health:
         events: null
         hold: null
         deployment: null
+        rebuild: null
         not_seen: []
         cut: {}
 """
