@@ -310,6 +310,7 @@ def _build_unless_current(
         if engine.images.get(tag).labels.get(_CONTENT_LABEL) == content:
             return
     base_image.ensure(engine, "bookworm")
+    print(f"  {tag}", flush=True)  # what one waits for
     try:
         engine.images.build(
             fileobj=io.BytesIO(context),

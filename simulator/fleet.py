@@ -146,7 +146,7 @@ def up(engine: DockerClient) -> Fleet:
     patient = True
     pool = ThreadPoolExecutor(len(FLEET))
     try:
-        caused = [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]
+        caused = [pool.submit(_cause, fleet, gateway) for gateway in settled]
         for done in [pool.submit(machine.up, simulation), *caused]:
             done.result()
     except KeyboardInterrupt:
@@ -156,7 +156,7 @@ def up(engine: DockerClient) -> Fleet:
         pool.shutdown(wait=patient, cancel_futures=True)
     for gateway in FLEET:
         if gateway not in settled:
-            gateway.cause(fleet, gateway.name)
+            _cause(fleet, gateway)
     return fleet
 
 
@@ -171,6 +171,11 @@ def running(engine: DockerClient) -> Fleet:
     """The fleet that was started earlier."""
     simulation = Simulation(engine, NAME)
     return Fleet(simulation, simulation.broker())
+
+
+def _cause(fleet: Fleet, gateway: Gateway) -> None:
+    gateway.cause(fleet, gateway.name)
+    _say(f"  {gateway.name}: {gateway.condition}")
 
 
 def _say(what: str) -> None:
