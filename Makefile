@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Ansible does not start under a locale that is not installed, such as one that came along over SSH, nor under C.
+export LC_ALL := C.UTF-8
 
 .PHONY: env tools demo demo-down test test-unit test-integration test-smoke test-faults test-molecule lint sanity docs docs-example benchmark clean
 
