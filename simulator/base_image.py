@@ -12,6 +12,8 @@ from pathlib import Path
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+
 #: A second name for a base, given only where it was fetched here.
 _FETCHED = "ibgw-ops-simulator-base"
 
@@ -30,6 +32,11 @@ def ensure(engine: DockerClient, release: str) -> str:
         except ImageNotFound:
             _fetch(engine, release, base)
     return base
+
+
+def proxies() -> dict[str, str]:
+    """The proxies of this environment, for the packages that a build fetches; Docker takes them as arguments of any build."""
+    return {name: os.environ[name] for each in _PROXIES for name in (each, each.upper()) if name in os.environ}
 
 
 def fetched(engine: DockerClient) -> list[str]:

@@ -317,7 +317,7 @@ def _build_unless_current(
             custom_context=True,
             target=target,
             tag=tag,
-            buildargs=dict(arguments or {}),
+            buildargs={**base_image.proxies(), **(arguments or {})},
             labels={_CONTENT_LABEL: content},
             rm=True,
             forcerm=True,
