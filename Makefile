@@ -72,5 +72,7 @@ docs-example: tools
 benchmark: tools
 	$(BIN)/python -m benchmarks.habits
 
+# What runs is found again by what stands in .cache.
 clean:
-	rm -rf $(VENV) .cache
+	@! ls .cache/dockerd.pid .cache/demo-* 2>/dev/null | grep -q . || { echo "make clean: what was started for the demo is still there; make demo-down removes it first" >&2; exit 1; }
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible
