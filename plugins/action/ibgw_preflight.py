@@ -79,7 +79,7 @@ def preflight(
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
         suppression.check_hosts(suppressions, *_declared_and_finding(everywhere))
     declared, finding = _declared_and_finding(variables)
-    only = inventory.selection(settings.get("diagnose_only"))
+    only = inventory.selection("diagnose_only", settings.get("diagnose_only"))
     plan = inventory.plan(declared, finding, only)
     if health:
         inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
