@@ -45,6 +45,7 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy -p simulator
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/antsibull-changelog lint

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, STATUSES, Finding, findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    ACTS,
+    LAYERS,
+    RECOVER,
+    STATUSES,
+    Finding,
+    findings,
+)
 
 from scripts import role_readme
 
@@ -157,6 +164,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _page(finding: Finding) -> str:
     steps = "\n".join(f"{number}. {_named(step)}" for number, step in enumerate(finding.fix, 1))
     explained_by = _explained_by(finding)
+    command = RECOVER if finding.remedy in ACTS else finding.next_command
     parts = [
         GENERATED,
         f"# {finding.code}",
@@ -164,7 +172,7 @@ def _page(finding: Finding) -> str:
         finding.meaning,
         f"- {_status(finding)}\n- {_remedy(finding)}",
         f"## What to do\n\n{steps}",
-        f"Next command:\n\n```\n{_named(finding.next_command)}\n```" if finding.next_command else "",
+        f"Next command:\n\n```\n{_named(command)}\n```" if command else "",
         f"## Explains\n\nSeen together with these, it is their cause: {_links(finding.explains)}."
         if finding.explains
         else "",
@@ -215,7 +223,7 @@ def _links(codes: Iterable[str]) -> str:
 
 
 def _named(text: str) -> str:
-    return text.replace("{name}", "NAME").replace("{machine}", "MACHINE")
+    return text.replace("{recreate}", "docker compose up -d").replace("{name}", "NAME").replace("{machine}", "MACHINE")
 
 
 def write() -> None:

@@ -61,6 +61,7 @@ _CUTTABLE = (
     ("sockets", "close_wait"),
     ("events",),
     ("deployment",),
+    ("rebuild",),
 )
 
 
@@ -205,6 +206,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
         "hold": recorded(target.name, "hold", not_seen),
         "deployment": recorded(target.name, "deployment", not_seen),
+        "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
         "cut": {},
     }

@@ -328,6 +328,9 @@ health:
         deployment:
           description: What was recorded on the machine when it was deployed, or null.
           type: dict
+        rebuild:
+          description: What was recorded on the machine when a rebuild of it began that has not ended, or null.
+          type: dict
         not_seen:
           description: What could not be looked at of this gateway, and why.
           type: list
@@ -377,6 +380,7 @@ health:
         events: null
         hold: null
         deployment: null
+        rebuild: null
         not_seen: []
         cut: {}
 """

@@ -12,7 +12,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Fa
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Endpoint,
     GatewayHealth,
@@ -47,6 +46,15 @@ UNANSWERED_LIMIT = 5
 
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
 SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words."""
+
+    source: str
+    quote: str
+    at: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventor
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, read
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: What a task that brought no result says of itself.
@@ -85,8 +86,18 @@ def seen_on(machine: str, variables: Mapping[str, Any], only: list[str] | None, 
     health = results["health"].get("health")
     if health:
         # A name that was only searched for is nothing to report where it is not.
-        health["gateways"] = [each for each in health["gateways"] if each["exists"] or each["name"] in declared]
+        there = [each for each in health["gateways"] if each["exists"] or each["name"] in declared]
+        kept = _kept_by_rebuilds(there)
+        health["gateways"] = [
+            each for each in there if each["name"] in declared or (each.get("container") or {}).get("id") not in kept
+        ]
     return evidence.machine(machine, {"gateways": gateways}, results, only, now)
+
+
+def _kept_by_rebuilds(gateways: Iterable[Mapping[str, Any]]) -> set[str | None]:
+    """The ids of containers that a rebuild keeps until what took their place has proved itself: no gateways of their own."""
+    seen = (read(GatewayHealth, each) for each in gateways)
+    return {one.rebuild.old.id for one in seen if one.rebuild and one.rebuild.old.id != one.container.id}
 
 
 def log_verdict(path: str, result: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime) -> Verdict:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,14 +17,16 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    ACTS,
+    DIAGNOSE,
+    RECOVER,
     STATUSES,
     URGENCY,
     Found,
     Proof,
-    Quote,
     Verdict,
     findings,
 )
@@ -41,6 +44,9 @@ FAILING = {
 
 #: Gateways named in the sentence that fails a run.
 NAMED = 5
+
+# A command of Ansible up to where its inventories stand.
+_ANSIBLE = re.compile(r"\bansible(-playbook ibgw\.ops\.\w+| \S+(?= -))")
 
 #: Most bytes of JSON for one gateway in the artifact: AWX keeps it with every job, and that of a hundred stays under 64 KiB.
 ARTIFACT_BYTES = 640
@@ -228,8 +234,8 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "layer": leading.finding.layer if leading else None,
         "title": leading.finding.title if leading else None,
         "summary": verdict.summary,
-        "fix": list(leading.proof.fix) if leading else [],
-        "next_command": _next_command(verdict, run.inventories),
+        "fix": [_typed(step, run.inventories) for step in leading.proof.fix] if leading else [],
+        "next_command": None if verdict.status == "healthy" else _typed(_next(verdict), run.inventories),
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
         "suppressed": _suppressed(leading),
@@ -237,12 +243,12 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "docs_url": f"{run.documentation}/{page}" if run.documentation and page else None,
         "deadline": leading.proof.deadline if leading else None,
         "checked_at": verdict.checked_at,
-        "findings": [_finding(found) for found in verdict.found],
+        "findings": [_finding(found, run.inventories) for found in verdict.found],
         "facts": dict(verdict.facts),
     }
 
 
-def _finding(found: Found) -> dict[str, Any]:
+def _finding(found: Found, inventories: Sequence[str]) -> dict[str, Any]:
     return {
         "code": found.finding.code,
         "layer": found.finding.layer,
@@ -251,29 +257,26 @@ def _finding(found: Found) -> dict[str, Any]:
         "endpoint": found.endpoint,
         "summary": found.proof.summary,
         "evidence": [asdict(quoted) for quoted in found.proof.evidence],
-        "fix": list(found.proof.fix),
+        "fix": [_typed(step, inventories) for step in found.proof.fix],
         "remedy": found.remedy,
         "consequence_of": found.consequence_of,
         "suppressed": _suppressed(found),
     }
 
 
-def _next_command(verdict: Verdict, inventories: Sequence[str]) -> str | None:
-    """What to type next, so that Ansible finds the same machines."""
-    command = _command(verdict)
-    if command is None or not command.startswith("ansible"):
-        return command
-    return command + "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
+def _typed(text: str, inventories: Sequence[str]) -> str:
+    """`text` with its commands as one types them, so that Ansible finds the same machines."""
+    given = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
+    return _ANSIBLE.sub(lambda command: command[0] + given, text)
 
 
-def _command(verdict: Verdict) -> str | None:
-    """What the leading finding says to do next, else to look again at this gateway alone."""
-    if verdict.status == "healthy":
-        return None
+def _next(verdict: Verdict) -> str:
+    """The command that carries out the remedy, else what the leading finding says to type next, else to look again."""
+    machine, name = ("<machine>", "<container>") if verdict.saved_log else (verdict.host, verdict.name)
+    if verdict.leading and verdict.leading.remedy in ACTS:
+        return RECOVER.format(machine=machine, name=name)
     if verdict.leading and verdict.leading.proof.next_command:
         return verdict.leading.proof.next_command
-    if verdict.saved_log:
-        return "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
-    whole = verdict.name == verdict.host or (verdict.leading and verdict.leading.finding.layer in ("host", "engine"))
-    only = "" if whole else f" -e diagnose_only={verdict.name}"
-    return f"ansible-playbook ibgw.ops.diagnose -l {verdict.host}{only}"
+    if name == machine or (verdict.leading and verdict.leading.finding.layer in ("host", "engine")):
+        return f"ansible-playbook ibgw.ops.diagnose -l {machine}"
+    return DIAGNOSE.format(machine=machine, name=name)

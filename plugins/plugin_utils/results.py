@@ -125,6 +125,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Container:
+    id: str | None
     image: str | None
     status: str | None
     started_at: str | None
@@ -195,6 +196,17 @@ class Event:
 
 
 @dataclass(frozen=True)
+class OldContainer:
+    id: str | None
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    began_at: str | None
+    old: OldContainer
+
+
+@dataclass(frozen=True)
 class GatewayHealth(Probed):
     name: str | None
     exists: bool | None
@@ -207,6 +219,7 @@ class GatewayHealth(Probed):
     events: tuple[Event, ...]
     hold: object
     deployment: object
+    rebuild: Rebuild | None
     cut: dict[str, int]
 
 

@@ -137,7 +137,8 @@ def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> _
     commands = dict.fromkeys(printable(row["next_command"]) for row in rows if row["next_command"])
     # Never wrapped: a command is there to be copied.
     following = [Line(f"  Next  {command}" if at == 0 else f"        {command}") for at, command in enumerate(commands)]
-    docs = [Line(f"  Docs  {printable(rows[0]['docs'])}")] if rows[0]["docs"] else []
+    page = rows[0]["docs_url"] or rows[0]["docs"]
+    docs = [Line(f"  Docs  {printable(page)}")] if page else []
     safe = SAFE[rows[0]["remedy"]].partition(",")[0]
     return _Block(
         status, code, safe, ids, [*wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
@@ -252,6 +253,9 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"next forced login {_when(facts['next_forced_login'])}"
     if not row["declared"]:
         yield "not declared in the inventory"
+    for found in row["findings"]:
+        if found["code"] == "container.rebuild_unfinished":
+            yield found["summary"]
 
 
 def _when(stamp: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, PROGRESS, Case, stamp
@@ -16,7 +16,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, lo
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import REFUSALS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    BEGINS_A_SESSION,
+    DIAGNOSE,
     LAYERS,
+    REBUILD,
     STATUSES,
     URGENCY,
     EndpointVerdict,
@@ -26,19 +29,21 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Verdict,
     findings,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
+
+if TYPE_CHECKING:
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 NO_GATEWAY = "no gateway was found on this machine, and the inventory declares none"
 DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or take the machine out of the group."
+
+#: At this depth no gateway is proven healthy.
+ASK_ON = "Ask on: diagnose_depth=tcp asks for an open port only, and that proves nothing but the relay behind it."
 
 #: Consequences whose remedy goes before that of their cause: a loop, and a stop whose grace ran out.
 FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
 
 #: States of a run in which the controller tries by itself.
 ATTEMPTING = (*PROGRESS, "auto_restarting", "cold_restarting")
-
-#: Remedies that cost a login.
-LOGS_IN = ("soft_restart", "start", "restart", "recreate")
 
 #: Layers whose findings say how a login stands.
 OF_THE_LOGIN = ("login", "twofa")
@@ -113,9 +118,9 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if leading.suppressed:
         reason = f"suppressed: {leading.suppressed.reason}"
         return replace(leading, proof=replace(leading.proof, remedy="none", remedy_reason=reason, next_command=None))
-    if case.prompt_open and leading.remedy in (*LOGS_IN, "stop_to_protect_account"):
+    if case.prompt_open and leading.remedy in (*BEGINS_A_SESSION, "stop_to_protect_account"):
         return _approved_first(leading)
-    if leading.remedy not in LOGS_IN:
+    if leading.remedy not in BEGINS_A_SESSION:
         return leading
     for each in found:
         if _forbids_a_login(each):
@@ -142,16 +147,16 @@ def _warned(leading: Found, found: Iterable[Found]) -> Found:
 def _forbids_a_login(found: Found) -> bool:
     """A new login would fail like the last one, throw somebody out, or cut off one that is under way."""
     if found.finding.layer in OF_THE_LOGIN:
-        return found.severity in ("down", "waiting", "starting") and found.remedy not in LOGS_IN
+        return found.severity in ("down", "waiting", "starting") and found.remedy not in BEGINS_A_SESSION
     return found.finding.code in FORBID_A_START and found.remedy in ("ask_person", "stop_to_protect_account")
 
 
 def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
     """`leading` with what is to be known of the other gateway in the container."""
     ends_it = leading.remedy in ENDS_THE_CONTAINER
-    if leading.remedy in LOGS_IN and any(one.case.state in ASKING for one in judgements):
+    if leading.remedy in BEGINS_A_SESSION and any(one.case.state in ASKING for one in judgements):
         return _approved_first(leading)
-    if leading.remedy in LOGS_IN:
+    if leading.remedy in BEGINS_A_SESSION:
         for each in (found for judged in judgements for found in judged.found):
             if _forbids_a_login(each):
                 return _instead(leading, "ask_person", _of_the_other(each), each.proof.fix)
@@ -192,9 +197,10 @@ def _found(rule: Finding, proof: Proof, case: Case) -> Found:
 
     # A saved log does not tell from which container it is.
     name, machine = ("<container>", "<machine>") if case.saved_log else (case.name, case.machine)
+    recreate = REBUILD if case.gateway.deployment else "docker compose up -d"
 
     def named(text: str) -> str:
-        return text.replace("{name}", name).replace("{machine}", machine)
+        return text.replace("{recreate}", recreate).replace("{name}", name).replace("{machine}", machine)
 
     command = proof.next_command or rule.next_command
     completed = replace(
@@ -259,7 +265,10 @@ def _inconclusive(case: Case) -> Found:
         outcome = case.api.outcome or ("not asked" if published else "not asked, for no API port is published")
         missing.append(f"the API answer is: {outcome.replace('_', ' ')}")
     summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
-    return _found(findings()["probe.incomplete"], Proof(summary, case.api_quotes() + case.log_quotes(1)), case)
+    proof = Proof(summary, case.api_quotes() + case.log_quotes(1))
+    if case.api.outcome == "connected":
+        proof = replace(proof, fix=(ASK_ON,), next_command=f"{DIAGNOSE} -e diagnose_depth=api")
+    return _found(findings()["probe.incomplete"], proof, case)
 
 
 def _healthy_summary(case: Case) -> str:

@@ -37,10 +37,6 @@ _DEFINITE = {
     10141: "disclaimer_pending",
 }
 
-#: Codes that tell of the links to IBKR: lost, back, and for each kind of data farm broken and well again (IBKR message codes).
-IBKR_LOST, IBKR_BACK = (1100, 2110), (1101, 1102)
-FARM_DOWN = {2103: 2104, 2105: 2106, 2157: 2158}
-
 #: After readiness: how long silence must last, and how long to listen at most, for the notices about the links to IBKR.
 #: The gateway sends them in one go with the order id and the accounts.
 _LINK_QUIET = 0.02
@@ -105,13 +101,13 @@ class Observation:
         down: set[str] = set()
         for notice, _at in self.notices:
             farm = notice.text.partition(":")[2].strip()
-            if notice.code in IBKR_LOST:
+            if notice.code in wire.IBKR_LOST:
                 down.add("ibkr")
-            elif notice.code in IBKR_BACK:
+            elif notice.code in wire.IBKR_BACK:
                 down.discard("ibkr")
-            elif notice.code in FARM_DOWN:
+            elif notice.code in wire.FARM_DOWN:
                 down.add(f"farm {farm}")
-            elif notice.code in FARM_DOWN.values():
+            elif notice.code in wire.FARM_DOWN.values():
                 down.discard(f"farm {farm}")
         return down
 

@@ -23,6 +23,10 @@ NEWEST = 225
 #: Longest frame that is read. The official client allows 0xFFFFFF (ibapi const.py:6); no start-up message comes near.
 MAX_FRAME = 0xFFFFF
 
+#: Notices that tell of the links to IBKR: lost, back, and for each kind of data farm broken and well again (IBKR message codes).
+IBKR_LOST, IBKR_BACK = (1100, 2110), (1101, 1102)
+FARM_DOWN = {2103: 2104, 2105: 2106, 2157: 2158}
+
 _RAW_ID_FROM = 201
 _PROTOBUF_FROM = 213
 _PROTOBUF_OFFSET = 200  # on the wire a protobuf message has its id plus this; ids up to it are followed by text

@@ -23,6 +23,7 @@ def _when_repeated(case: Case, code: str, proof: Proof | None) -> Proof | None:
     return Proof(
         proof.summary,
         proof.evidence,
+        ("Have ibgw.ops.recover restart it softly, which keeps the session.",),
         remedy="soft_restart",
         remedy_reason="it failed twice; a soft restart keeps the session",
     )
@@ -238,7 +239,6 @@ def start_refused(case: Case) -> Proof | None:
         "If it stays, restart once when clients may be cut: docker restart -t 90 {name} (a full login).",
     ),
     remedy_reason="a restart costs a login; a second look is free",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
     symptom=True,
 )
 def start_incomplete(case: Case) -> Proof | None:

@@ -12,14 +12,18 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
+    CREATE_ANEW,
     MUTE_API,
     PROCESS_ENDED,
+    START_BY_HAND,
     Proof,
     finding,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Mount
 
 MODES = ("paper", "live", "both")
+
+CREATE_AT_A_GOOD_TIME = CREATE_ANEW.replace(":", ", at a time when a full login fits:")
 
 #: Names of variables that hold a secret by value; a `_FILE` variant holds only a path.
 SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
@@ -62,7 +66,7 @@ def _as_set(case: Case, name: str) -> str:
     ),
     fix=(
         "Set TRADING_MODE to paper, live or both where the container is defined (compose file, env file).",
-        "Create the container anew from that definition: docker compose up -d. A restart keeps the old environment.",
+        CREATE_ANEW,
     ),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
@@ -89,7 +93,7 @@ def trading_mode_invalid(case: Case) -> Proof | None:
     meaning="The image takes a secret from a variable or from the file that the _FILE variable names. It ends at once when both are set.",
     fix=(
         "Keep the _FILE variant and remove the plain variable where the container is defined: a file does not show in docker inspect.",
-        "Create the container anew from that definition: docker compose up -d",
+        CREATE_ANEW,
     ),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps both variables",
@@ -118,7 +122,7 @@ def credentials_conflict(case: Case) -> Proof | None:
     fix=(
         "Look at it from inside: docker inspect --format '{{json .Mounts}}' {name}, then ls -l the source on {machine}.",
         "It must be a file, readable by uid 1000, with one line and no carriage return (file says CRLF otherwise: dos2unix).",
-        "Then start the container once: docker start {name}",
+        START_BY_HAND,
     ),
     explains=(*DID_NOT_START, "config.credentials_missing"),
     remedy_reason="a restart reads the same file",
@@ -143,7 +147,7 @@ def secret_unreadable(case: Case) -> Proof | None:
     fix=(
         "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)",
         "Set TWS_USERID, and TWS_PASSWORD or TWS_PASSWORD_FILE, where the container is defined.",
-        "Create the container anew from that definition: docker compose up -d",
+        CREATE_ANEW,
     ),
     explains=("login.not_submitted", "login.not_typed", "login.in_progress", "gateway.starting", *DID_NOT_START),
     remedy_reason="a restart has the same empty value",
@@ -173,7 +177,7 @@ def credentials_missing(case: Case) -> Proof | None:
     ),
     fix=(
         "Set JAVA_HEAP_SIZE to a number only, for example 1024.",
-        "Create the container anew from that definition: docker compose up -d",
+        CREATE_ANEW,
     ),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
@@ -203,7 +207,7 @@ def heap_invalid(case: Case) -> Proof | None:
     ),
     fix=(
         "The evidence names the setting. Correct it where the container is defined (times: 11:59 PM, with one blank and no quotes).",
-        "Create the container anew from that definition: docker compose up -d",
+        CREATE_ANEW,
     ),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
@@ -256,7 +260,7 @@ def file_missing(case: Case) -> Proof | None:
     fix=(
         "Find the directory: docker inspect --format '{{json .Mounts}}' {name}, and TWS_SETTINGS_PATH in the container's environment.",
         "On {machine}, give it to the gateway's user: chown -R 1000:1000 <source of the mount>; its parent must exist.",
-        "Then start the container once: docker start {name}",
+        START_BY_HAND,
     ),
     explains=(*DID_NOT_START, "login.looping"),
     remedy_reason="a restart can not write either",
@@ -291,7 +295,7 @@ def _settings_mount(case: Case) -> Mount | None:
 
 def _make_writable(mount: Mount) -> str:
     if mount.read_only:
-        return f"Where the container is defined, mount {mount.target} without read-only (:ro), and create it anew: docker compose up -d"
+        return f"Where the container is defined, mount {mount.target} without read-only (:ro), and create it anew: {{recreate}}"
     return (
         "On {machine}, give it to the gateway's user, whose uid is 1000: sudo chown -R 1000:1000"
         f" {shlex.quote(quote(mount.source or ''))}"
@@ -302,7 +306,7 @@ def _start_after(case: Case) -> str:
     """A container that Docker starts again needs nobody for it, but may ask somebody for a second factor."""
     if case.gateway.container.status == "restarting":
         return "Docker then starts it by itself within a minute, and it logs in: for a live account have the phone at hand."
-    return "Then start it once, with the phone at hand for a live account: docker start {name}"
+    return START_BY_HAND
 
 
 @finding(
@@ -370,7 +374,7 @@ def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
     ),
     fix=(
         "Change the port mapping where the container is defined, for example 127.0.0.1:4002:4004 for paper, 127.0.0.1:4001:4003 for live.",
-        "Create the container anew from that definition (docker compose up -d). It costs a full login: choose the time.",
+        CREATE_AT_A_GOOD_TIME,
         "Containers in the same Docker network use {name}:4004 (paper) or {name}:4003 (live).",
     ),
     explains=("api.unreachable", *CLOSED_PORT, *MUTE_API),
@@ -405,7 +409,7 @@ def port_bypasses_relay(case: Case) -> Proof | None:
     ),
     fix=(
         "Publish the relay's port of the mode in use: 4003 for live, 4004 for paper. Or correct TRADING_MODE.",
-        "Create the container anew from that definition: docker compose up -d. It costs a full login.",
+        CREATE_AT_A_GOOD_TIME,
     ),
     explains=CLOSED_PORT,
     remedy_reason="a port mapping changes only with a new container",
@@ -443,7 +447,7 @@ def mode_port_mismatch(case: Case) -> Proof | None:
     ),
     fix=(
         "Publish the relay's port where the container is defined: 127.0.0.1:4001:4003 for live, 127.0.0.1:4002:4004 for paper.",
-        "Create the container anew from that definition (docker compose up -d). It costs a full login: choose the time.",
+        CREATE_AT_A_GOOD_TIME,
         "If its clients are containers in the same network, nothing is wrong: suppress this finding (diagnose_suppress).",
     ),
     remedy_reason="a port mapping changes only with a new container",

@@ -12,6 +12,12 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     CLOSED_PORT,
     MUTE_API,
     PROCESS_ENDED,
+    REBUILD,
+    RELEASE,
+    RELEASE_IT,
+    START_BY_HAND,
+    START_IT,
+    STOP_IT,
     Proof,
     finding,
 )
@@ -27,7 +33,9 @@ DEFAULT_HEAP = 768
 #: Exit codes of what was told to end, by a signal from outside: Docker reports a stop only where it sent that signal itself.
 ASKED_TO_END = (130, 143)
 
-START_ONCE = "Then start it once, with the phone at hand for a live account: docker start {name}"
+WHO_KILLED_IT = "See who did it: docker events --since 24h --until 0s --filter container={name}"
+TIME_TO_STOP = "Give it time to stop next time: docker stop -t 90 {name}, or stop_grace_period: 90s in compose."
+FREE_THE_SESSION = "If the login hangs, log in with IBKR Mobile as that user to free the session, and wait."
 
 #: So many starts within so long are a loop.
 LOOP_STARTS = 3
@@ -89,7 +97,7 @@ def _each_turn_is_a_login(case: Case) -> bool:
     fix=(
         "See what is there: docker ps --all",
         "If the name is misspelt, correct it in the inventory under gateways.",
-        "If the container was removed, create it again the way it was made (docker compose up -d, or your own playbook).",
+        "If the container was removed, create it again the way it was made (docker compose up -d, ibgw.ops.deploy, or your own playbook).",
     ),
     remedy_reason="no record on the machine says how this container was made",
     next_command="docker ps --all",
@@ -102,6 +110,7 @@ def missing(case: Case) -> Proof | None:
     return Proof(
         f"no container is named {case.name}" + (f"; near: {near}" if near else ""),
         (case.quote("health", f"no container {case.name}; names that come near: {near or 'none'}"),),
+        ("With the phone at hand for a live account, have ibgw.ops.recover create it again.",) if recorded else (),
         remedy="recreate" if recorded else None,
         remedy_reason="its deployment is recorded on the machine" if recorded else None,
     )
@@ -118,7 +127,7 @@ def missing(case: Case) -> Proof | None:
     ),
     fix=(
         "Read the hold in the evidence: it names the cause. Mend that first (credentials, a locked account).",
-        "Only then clear the hold and start the gateway.",
+        RELEASE_IT,
     ),
     explains=(
         "container.missing",
@@ -129,7 +138,7 @@ def missing(case: Case) -> Proof | None:
         "login.looping",
     ),
     remedy_reason="only a person clears a hold",
-    next_command="docker logs --tail 100 {name}",
+    next_command=f"{RELEASE} --check",
 )
 def held(case: Case) -> Proof | None:
     if not case.gateway.hold or case.running:
@@ -137,6 +146,38 @@ def held(case: Case) -> Proof | None:
     return Proof(
         "a hold is recorded: stopped to protect the account", (case.quote("health", f"hold: {case.gateway.hold}"),)
     )
+
+
+@finding(
+    "container.rebuild_unfinished",
+    severity="down",
+    remedy="ask_person",
+    title="A rebuild of the gateway has not ended",
+    meaning=(
+        "ibgw.ops.rebuild stopped the gateway's container to make it anew, and has not come to its end: it still works, or was cut off."
+        " The old container and a backup of its settings are kept until then. While the new one runs, this is a note."
+    ),
+    fix=(
+        "If the rebuild still runs, let it end.",
+        "Else take it up again; with rebuild_roll_back=true it goes back to the old container: "
+        + REBUILD
+        + " -e rebuild_confirm=true",
+    ),
+    explains=("container.missing", "container.stopped", *PROCESS_ENDED, *CLOSED_PORT),
+    remedy_reason="whoever began it has to say whether it goes on or back",
+    next_command=REBUILD,
+)
+def rebuild_unfinished(case: Case) -> Proof | None:
+    begun, container = case.gateway.rebuild, case.gateway.container
+    if begun is None:
+        return None
+    since = moment(begun.began_at)
+    summary = f"a rebuild that was begun {f'at {since:%Y-%m-%d %H:%M} UTC ' if since else ''}has not ended"
+    quotes = (case.quote("health", f"a rebuild is recorded on {case.machine}; old container {begun.old.id}"),)
+    at_work = case.gateway.exists is False or (container.id == begun.old.id and not case.running)
+    if not at_work:
+        return Proof(summary, quotes, severity="note", remedy="none")
+    return Proof(f"{summary}, and the gateway is stopped for it", quotes)
 
 
 @finding(
@@ -178,7 +219,7 @@ def never_started(case: Case) -> Proof | None:
     ),
     fix=(
         "Find out who stopped it and why: docker events --since 24h --until 0s --filter container={name}",
-        "When it may run again, have the phone at hand for a live account, then: docker start {name}",
+        START_BY_HAND.replace("Then", "When it may run again,"),
     ),
     explains=("relay.down", "gateway.not_running", *CLOSED_PORT),
     remedy_reason="whoever stopped it had a reason",
@@ -235,7 +276,7 @@ def paused(case: Case) -> Proof | None:
     fix=(
         "Compare the limit in the evidence with the heap. Raise the container's memory limit to about twice the heap, or lower the heap.",
         "If the machine itself is short: free -m; docker stats --no-stream",
-        START_ONCE,
+        START_BY_HAND,
     ),
     explains=(
         "container.killed",
@@ -274,7 +315,7 @@ def out_of_memory(case: Case) -> Proof | None:
     return Proof(
         f"killed by the kernel for memory: {who} was used up",
         case.container_quotes(f"{limit}; {size}"),
-        (mend, START_ONCE),
+        (mend, START_BY_HAND),
         since=container.finished_at,
         next_command=update if by_limit else None,
     )
@@ -291,13 +332,14 @@ def out_of_memory(case: Case) -> Proof | None:
         " wait, or find an existing session."
     ),
     fix=(
-        "See who did it: docker events --since 24h --until 0s --filter container={name}",
-        "Give it time to stop next time: docker stop -t 90 {name}, or stop_grace_period: 90s in compose.",
-        "Start it once: docker start {name}. If the login hangs, log in with IBKR Mobile as that user to free the session, and wait.",
+        WHO_KILLED_IT,
+        TIME_TO_STOP,
+        START_IT,
+        FREE_THE_SESSION,
     ),
     explains=("gateway.not_running", *CLOSED_PORT),
     remedy_reason="nothing in the container is broken; IBKR may hold the old session for a while",
-    next_command="docker start {name}",
+    next_command=WHO_KILLED_IT.partition(": ")[2],
 )
 def killed(case: Case) -> Proof | None:
     container, stop = case.gateway.container, _stop_event(case)
@@ -312,10 +354,10 @@ def killed(case: Case) -> Proof | None:
     return Proof(
         "killed (exit code 137), not for memory; IBKR may still hold the session",
         case.container_quotes(by) + (case.log_quotes(1) if told else ()),
+        (WHO_KILLED_IT, TIME_TO_STOP, START_BY_HAND, FREE_THE_SESSION) if reason else (),
         remedy="ask_person" if reason else None,
         remedy_reason=reason,
         since=container.finished_at,
-        next_command="docker events --since 24h --until 0s --filter container={name}" if reason else None,
     )
 
 
@@ -346,6 +388,7 @@ def failed(case: Case) -> Proof | None:
         f"ended by itself with exit code {container.exit_code}"
         + (f": {container.exit_meaning}" if container.exit_meaning else ""),
         case.container_quotes(container.error or ""),
+        ("Read the end of its log: docker logs --tail 100 {name}", START_IT) if worth else (),
         remedy="start" if worth else None,
         remedy_reason="this exit code does not stand for a lasting cause"
         if worth
@@ -383,6 +426,7 @@ def crash_loop(case: Case) -> Proof | None:
     return Proof(
         f"restarting in a loop: {turns}",
         case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately"),
+        (STOP_IT, "Read why it ends, and mend that: docker logs --tail 200 {name}", RELEASE_IT) if costly else (),
         remedy="stop_to_protect_account" if costly else None,
         remedy_reason="each turn is a login attempt" if costly else None,
     )

@@ -49,7 +49,7 @@ def missing(case: Case) -> Proof | None:
         "Was the engine's address given (diagnose_docker_host, DOCKER_HOST)? Then see first whether it is right: the evidence has it.",
         "See why it stopped: systemctl status docker; journalctl -u docker -n 100",
         "Before starting it, think of the logins: each gateway with a restart policy will log in, live ones with a second factor.",
-        "Start it: systemctl start docker",
+        "Start it within the gateways' budgets of logins: ansible-playbook ibgw.ops.recover -l {machine}",
     ),
     remedy_reason="every gateway that starts with the engine costs a login",
     next_command="systemctl status docker",

@@ -11,8 +11,12 @@ from datetime import timedelta
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
+    CREATE_ANEW,
+    LOOK_AGAIN,
     MUTE_API,
     PROCESS_ENDED,
+    RESTART_IT,
+    START_IT,
     Proof,
     finding,
 )
@@ -69,7 +73,7 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     fix=(
         "See whether a volume hides it: docker inspect --format '{{json .Mounts}}' {name}. Keep settings in TWS_SETTINGS_PATH instead.",
         "Else use another build of the image, pinned by digest: tags were rebuilt after broken releases.",
-        "Create the container anew: docker compose up -d",
+        CREATE_ANEW,
     ),
     explains=NOT_UP,
     remedy_reason="a restart does not bring what is missing",
@@ -89,7 +93,7 @@ def install_broken(case: Case) -> Proof | None:
         " the usual cause; a new start clears it. Where the directory for its socket can not be written, only a person can mend it."
     ),
     fix=(
-        "Restart the container once: docker restart -t 90 {name} (a full login).",
+        RESTART_IT,
         "If it comes back: do not persist /tmp, and make /tmp/.X11-unix writable; with host networking give each container its own display.",
     ),
     explains=(*NOT_UP, "gateway.crashed"),
@@ -107,7 +111,7 @@ def display_missing(case: Case) -> Proof | None:
         evidence=(case.quote("log", unwritable[-1].quote or "", unwritable[-1].at), *proof.evidence),
         fix=(
             "Make /tmp/.X11-unix writable for the gateway's user in the container: no read-only mount on it, no volume on /tmp.",
-            "Create the container anew from that definition: docker compose up -d",
+            CREATE_ANEW,
         ),
         remedy="ask_person",
         remedy_reason="a restart can not write there either",
@@ -211,7 +215,7 @@ def login_window_unknown(case: Case) -> Proof | None:
         " gave up. Nothing in the configuration explains it; one new start is worth its login."
     ),
     fix=(
-        "Start it again once: docker restart -t 90 {name} (a full login).",
+        RESTART_IT,
         "If it crashes again at the same place, use a newer release of the image.",
     ),
     explains=NOT_UP,
@@ -261,8 +265,8 @@ def silences_inside(case: Case) -> int:
     ),
     fix=(
         STOP_CLIENTS,
-        "Where the command server is on and a daily restart is configured, a soft restart keeps the session (send RESTART to it).",
-        "Else restart once, with time to close in order: docker restart -t 90 {name} (a full login).",
+        RESTART_IT,
+        "With the command server on and a daily restart configured, that is a soft one, which keeps the session.",
     ),
     explains=("api.unreachable", "clients.half_closed", "relay.no_backend", "api.not_listening", *MUTE_API),
     remedy_reason="only a new process frees its API",
@@ -280,17 +284,11 @@ def hung(case: Case) -> Proof | None:
     if under_way or not (seen and unanswered) and (awaited or silences < 2):
         return None
     soft = soft_restart_possible(case)
-    port = case.setting("CommandServerPort", "")
-    mend = (
-        f"Restart it softly, which keeps the session: send RESTART to its command server, port {port} inside the container."
-        if soft
-        else "Restart once, with the phone at hand for a live account (a full login): docker restart -t 90 {name}"
-    )
     summary = seen[0] if seen else f"silent {silences} times when asked from inside the container"
     proof = Proof(
         f"accepts connections and serves none: {summary}",
         tuple(case.quote("health", words) for words in seen) + case.api_quotes(),
-        (STOP_CLIENTS, mend),
+        (STOP_CLIENTS, "Have ibgw.ops.recover restart it softly, which keeps the session." if soft else RESTART_IT),
         remedy="soft_restart" if soft else None,
         remedy_reason="a soft restart keeps the session" if soft else None,
     )
@@ -298,7 +296,10 @@ def hung(case: Case) -> Proof | None:
         return proof
     return replace(
         proof,
-        fix=(STOP_CLIENTS, f"Wait until IBKR can be reached again: its link is lost, and a login needs it. {mend}"),
+        fix=(
+            STOP_CLIENTS,
+            "Wait until IBKR can be reached again, then diagnose again: its link is lost, and a login needs it.",
+        ),
         remedy="ask_person",
         remedy_reason="the link to IBKR is lost, so a new login would not get through",
     )
@@ -314,12 +315,12 @@ def hung(case: Case) -> Proof | None:
         " (AUTO_RESTART_TIME) a gateway ends every day. Starting it is a full login, for a live account with a second factor."
     ),
     fix=(
-        "With the phone at hand for a live account: docker start {name}",
+        START_IT,
         "To keep it up, set AUTO_RESTART_TIME (11:59 PM) instead of AUTO_LOGOFF_TIME; it then needs one full login a week.",
     ),
     explains=("container.failed", *CLOSED_PORT),
     remedy_reason="it ended in order and can log in again",
-    next_command="docker start {name}",
+    next_command="docker logs --tail 100 {name}",
 )
 def stopped_by_schedule(case: Case) -> Proof | None:
     due = bool(case.setting("AutoLogoffTime", "AUTO_LOGOFF_TIME") or case.setting("ClosedownAt", ""))
@@ -335,12 +336,8 @@ def stopped_by_schedule(case: Case) -> Proof | None:
         return proof
     return replace(  # of two gateways in one container (gnzsnz run.sh:193-194)
         proof,
-        fix=(
-            "The container still runs, so docker start does nothing. With the phone at hand for a live account, restart it:"
-            " docker restart -t 90 {name}",
-        ),
+        fix=(RESTART_IT,),
         remedy="restart",
-        next_command="docker logs --tail 100 {name}",
     )
 
 
@@ -355,7 +352,7 @@ def stopped_by_schedule(case: Case) -> Proof | None:
     ),
     fix=(
         "Read why it ended: docker logs --tail 100 {name}",
-        "Restart the container once: docker restart -t 90 {name} (a full login).",
+        RESTART_IT,
     ),
     explains=CLOSED_PORT,
     remedy_reason="nothing in the container will start it",
@@ -394,10 +391,9 @@ def _one_of_two_ended(case: Case) -> bool:
         "The gateway restarts itself at its daily time and resumes its saved session, without a second factor. It takes one to two"
         " minutes. Interfering costs the session."
     ),
-    fix=("Wait two minutes, then diagnose again.",),
+    fix=(LOOK_AGAIN,),
     explains=("gateway.starting", "login.in_progress", *CLOSED_PORT, *MUTE_API),
     remedy_reason="it comes back by itself; interfering would cost the session",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def restarting_by_schedule(case: Case) -> Proof | None:
     resuming = case.run.run_kind == "saved_session" and case.run.state in PROGRESS
@@ -420,10 +416,9 @@ def restarting_by_schedule(case: Case) -> Proof | None:
         "It was started moments ago, within what its family normally needs, and nothing has failed yet. Its API port opens only after the"
         " login; a relay in front accepts connections before that."
     ),
-    fix=("Wait two minutes, then diagnose again.",),
+    fix=(LOOK_AGAIN,),
     explains=("login.in_progress", *CLOSED_PORT, *MUTE_API),
     remedy_reason="it is on its way",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def starting(case: Case) -> Proof | None:
     if not case.alive or case.serving or case.run.problem not in (None, "gateway.starting"):

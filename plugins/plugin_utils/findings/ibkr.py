@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import FARM_DOWN, IBKR_BACK, IBKR_LOST
+from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import FARM_DOWN, IBKR_BACK, IBKR_LOST
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
@@ -28,7 +28,6 @@ LINKED = (*IBKR_BACK, *FARM_DOWN.values())
     ),
     explains=("ibkr.data_farm_down", "ibkr.account_silent", "container.unhealthy"),
     remedy_reason="the gateway reconnects by itself and keeps the session",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def disconnected(case: Case) -> Proof | None:
     # Account values can come out of the gateway's memory: that they came does not bring the link back.

@@ -13,8 +13,12 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
+    LOOK_AGAIN,
     MUTE_API,
     PROCESS_ENDED,
+    RELEASE_IT,
+    RESTART_IT,
+    STOP_IT,
     Proof,
     finding,
 )
@@ -42,9 +46,8 @@ UNDER_WAY = ("login_window", "submitted", "connecting", "authenticating", "loadi
 #: So many attempts within an hour, none of which led to a session, are a loop (IBC: the second turn is one already).
 LOOP_ATTEMPTS = 3
 
-#: What ends attempts that go on by themselves, and the first step where they do.
-STOP = "docker update --restart=no {name} && docker stop -t 90 {name}"
-STOP_IT = f"Stop it now: {STOP}"
+#: What ends attempts that go on by themselves where a person has to say whether they should.
+STOP_BY_HAND = "docker update --restart=no {name} && docker stop -t 90 {name}"
 
 #: How to find out whether credentials work, without another attempt of the gateway.
 TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
@@ -52,6 +55,12 @@ CORRECT = (
     "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the"
     " container anew."
 )
+
+CHANGE_ACCOUNT = (
+    "Log in to the Client Portal as this user: finish pending tasks, and check that the account type may use the API"
+    " (IBKR Lite may not)."
+)
+END_OF_LOCK = "Ask IBKR, or log in to the Client Portal as this user once, to see when and how the lock ends."
 
 #: What a log says when the same user is logged in somewhere else.
 OTHER_SESSION = (
@@ -105,16 +114,16 @@ def _answered_by_restart(case: Case) -> bool:
     return recent and not parked and case.run.problem in REFUSALS
 
 
-def protecting(case: Case, proof: Proof, afterwards: tuple[str, ...] = ()) -> Proof:
+def protecting(case: Case, proof: Proof, *mend: str) -> Proof:
     """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person.
 
-    `afterwards` are the steps that mend it once it is stopped, where those of the registration do not begin with the stop.
+    `mend` are the steps between the stop and the release.
     """
     again = tries_again(case)
     if again is None:
         return proof
-    fix = (STOP_IT, *afterwards) if afterwards else ()
-    return replace(proof, fix=fix, remedy="stop_to_protect_account", remedy_reason=again, next_command=STOP)
+    fix = (STOP_IT, *mend, RELEASE_IT)
+    return replace(proof, fix=fix, remedy="stop_to_protect_account", remedy_reason=again)
 
 
 def _attempts(case: Case) -> str:
@@ -141,7 +150,7 @@ def _proof(case: Case, summary: str) -> Proof:
     title="The account may not use the API",
     meaning="IBKR says that this account or user has no access to the API or to this platform. No restart changes that.",
     fix=(
-        "Log in to the Client Portal as this user: finish pending tasks, and check that the account type may use the API (IBKR Lite may not).",
+        CHANGE_ACCOUNT,
         "Then restart the container once: docker restart -t 90 {name}",
     ),
     explains=("login.looping", *NO_LOGIN),
@@ -151,12 +160,7 @@ def _proof(case: Case, summary: str) -> Proof:
 def api_not_permitted(case: Case) -> Proof | None:
     if not case.says("login.api_not_permitted"):
         return None
-    proof = _proof(case, "IBKR says that the account may not use the API")
-    return protecting(
-        case,
-        proof,
-        ("Log in to the Client Portal as this user: finish pending tasks, and check that it may use the API.",),
-    )
+    return protecting(case, _proof(case, "IBKR says that the account may not use the API"), CHANGE_ACCOUNT)
 
 
 @finding(
@@ -169,8 +173,8 @@ def api_not_permitted(case: Case) -> Proof | None:
         " each further attempt makes it longer."
     ),
     fix=(
-        "Make sure that nothing tries again: docker update --restart=no {name} && docker stop -t 90 {name}",
-        "Ask IBKR, or log in to the Client Portal as this user once, to see when and how the lock ends.",
+        f"Make sure that nothing tries again: {STOP_BY_HAND}",
+        END_OF_LOCK,
         "Start the gateway only after a login by hand has worked.",
     ),
     explains=("login.credentials_rejected", "login.throttled", "login.looping", *NO_LOGIN),
@@ -180,7 +184,8 @@ def api_not_permitted(case: Case) -> Proof | None:
 def account_locked(case: Case) -> Proof | None:
     if not case.says("login.account_locked"):
         return None
-    return protecting(case, _proof(case, "IBKR has locked or restricted this user"))
+    proof = _proof(case, "IBKR has locked or restricted this user")
+    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.")
 
 
 @finding(
@@ -207,10 +212,8 @@ def credentials_rejected(case: Case) -> Proof | None:
         return None
     proof = _proof(case, f"IBKR refused the user name or password that were typed{_attempts(case)}")
     # A window that only says "Login failed" can also be a server that dropped the login (facts: IBC, section 11).
-    by_hand = (
-        "If the login by hand works, IBKR dropped the gateway's: wait an hour, then start it once: docker start {name}"
-    )
-    return protecting(case, proof, (TRY_BY_HAND, by_hand, f"Else: {CORRECT[0].lower()}{CORRECT[1:]}"))
+    by_hand = "If the login by hand works, IBKR dropped the gateway's: wait an hour, and release it."
+    return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {CORRECT[0].lower()}{CORRECT[1:]}")
 
 
 @finding(
@@ -226,12 +229,12 @@ def credentials_rejected(case: Case) -> Proof | None:
     ),
     fix=(
         "Do not change the password.",
-        "With the phone at hand for a live account, restart once: docker restart -t 90 {name}",
+        RESTART_IT,
         "If it happens every week: plan the full login for a waking hour on Sunday (TWS_COLD_RESTART, or stop and start).",
     ),
     explains=("ibkr.disconnected", "gateway.restarting_by_schedule", *NO_LOGIN),
     remedy_reason="the credentials are fine; one new start types them",
-    next_command="docker restart -t 90 {name}",
+    next_command="docker logs --tail 100 {name}",
 )
 def saved_session_refused(case: Case) -> Proof | None:
     if not case.says("login.saved_session_refused"):
@@ -249,7 +252,6 @@ def saved_session_refused(case: Case) -> Proof | None:
         remedy="none",
         remedy_reason="a restart would throw out the other session of this user",
         since=proof.since,
-        next_command="docker logs --tail 100 {name}",
     )
 
 
@@ -271,7 +273,7 @@ def _other_login_seen(case: Case) -> bool:
     ),
     fix=(
         "Find the file: docker exec {name} find / -name autorestart -type f 2>/dev/null",
-        "Remove that one file, then restart once: docker restart -t 90 {name} (a full login).",
+        RESTART_IT.replace("restart it once", "remove that one file and restart it once"),
     ),
     explains=NO_LOGIN,
     remedy_reason="without the stale file a new start types the credentials",
@@ -294,7 +296,7 @@ def not_typed(case: Case) -> Proof | None:
     ),
     fix=(
         "Look at the window (VNC) if you can: a message may stand in front of it.",
-        "Restart once: docker restart -t 90 {name} (a full login).",
+        RESTART_IT,
     ),
     explains=NO_LOGIN,
     remedy_reason="the controller has no time-out for this",
@@ -329,7 +331,7 @@ def taken_over(case: Case) -> Proof | None:
         return None
     by_itself = case.gateway.container.status == "restarting" or (case.alive and case.continues_failure)
     again = (
-        f"It logs in again by itself, which ends that session. If it must not end: {STOP}"
+        f"It logs in again by itself, which ends that session. If it must not end: {STOP_BY_HAND}"
         if by_itself
         else f"When that session may end (for a live account with the phone at hand): {_once_more(case)}"
     )
@@ -411,7 +413,7 @@ def throttled(case: Case) -> Proof | None:
     steps = (f"{patience}; make sure that nothing else logs in as this user.", FIND_OUT_WHY)
     ready = "Then start it once, with the phone at hand for a live account"
     proof = replace(proof, summary=summary, fix=(*steps, f"{ready}: {_once_more(case)}"), deadline=case.run.deadline)
-    return protecting(case, proof, (*steps, f"{ready}: docker start {{name}}"))
+    return protecting(case, proof, *steps)
 
 
 @finding(
@@ -506,11 +508,7 @@ def dialog_blocking(case: Case) -> Proof | None:
         " container's restart count may stay 0: what counts is the attempts in the log. Attempts lock the account, and a live one"
         " sends a push each time."
     ),
-    fix=(
-        "Stop it now: docker update --restart=no {name} && docker stop -t 90 {name}",
-        "Read why the attempts fail: docker logs --tail 300 {name}",
-        "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
-    ),
+    fix=(STOP_IT, "Read why the attempts fail, and mend that: docker logs --tail 300 {name}", RELEASE_IT),
     explains=NO_LOGIN,
     remedy_reason="each turn counts towards a lock of the account",
     next_command="docker logs --tail 300 {name}",
@@ -536,10 +534,9 @@ def looping(case: Case) -> Proof | None:
         "The controller is typing the credentials, or has sent them, within the time that this normally takes, and nothing has failed."
         " The API port opens after the login."
     ),
-    fix=("Wait two minutes, then diagnose again.",),
+    fix=(LOOK_AGAIN,),
     explains=(*CLOSED_PORT, *MUTE_API),
     remedy_reason="it is on its way",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def in_progress(case: Case) -> Proof | None:
     if case.state not in UNDER_WAY or case.serving or case.run.problem not in (None, "login.in_progress"):

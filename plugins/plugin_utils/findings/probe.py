@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case, Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.host import denial
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Quote, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
 #: What mends a task that Ansible could not run, by words of its message. Each is one that ansible-core 2.19 says.
 TASK_CURES = (

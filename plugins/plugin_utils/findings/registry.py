@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
     from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: Dependency order: a broken layer explains those after it.
@@ -57,6 +57,30 @@ REMEDIES = (
     "stop_to_protect_account",
 )
 
+#: Those that `recover` carries out, each behind its guards.
+ACTS = REMEDIES[3:]
+
+#: Those that cost a login.
+LOGS_IN = ("start", "restart", "recreate", "start_engine")
+
+#: Those that begin a new session or resume one, so that what stands against a login stands against them.
+BEGINS_A_SESSION = ("soft_restart", *LOGS_IN)
+
+#: Commands of this collection; the report adds the inventories of its run.
+DIAGNOSE = "ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}"
+RECOVER = "ansible-playbook ibgw.ops.recover -e recover_only={machine}/{name}"
+RELEASE = "ansible-playbook ibgw.ops.release -e release_only={machine}/{name}"
+REBUILD = "ansible-playbook ibgw.ops.rebuild -e rebuild_only={machine}/{name}"
+
+#: Steps that many findings share. What `recover` does, it does with guards that a command by hand would pass by.
+START_IT = "With the phone at hand for a live account, have ibgw.ops.recover start it once."
+RESTART_IT = "With the phone at hand for a live account, have ibgw.ops.recover restart it once."
+STOP_IT = "Have ibgw.ops.recover stop it now: it stays stopped, and held, until a person releases it."
+RELEASE_IT = f"Then, with the phone at hand for a live account, release and start it: {RELEASE}"
+START_BY_HAND = "Then start it once, with the phone at hand for a live account: docker start {name}"
+CREATE_ANEW = "Create the container anew from that definition: {recreate}"
+LOOK_AGAIN = "Wait two minutes, then diagnose again."
+
 #: How a gateway whose API port is not open looks from outside.
 CLOSED_PORT = ("relay.no_backend", "api.not_listening", "container.unhealthy")
 
@@ -65,15 +89,6 @@ MUTE_API = ("api.silent", "api.closes_on_hello", "api.start_refused", "api.start
 
 #: How Docker tells that the process ended, whatever ended it.
 PROCESS_ENDED = ("container.failed", "container.killed", "container.crash_loop")
-
-
-@dataclass(frozen=True)
-class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words."""
-
-    source: str
-    quote: str
-    at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,8 @@ class Finding:
 
     `title` is the condition as one assertion, `meaning` the page's text, `fix` the steps that mend it, `explains` the codes
     that are mere consequences of it. A `symptom` is only how deeper trouble looks from outside: whatever names it explains it,
-    also where that is less grave. In `fix` and `next_command`, `{name}` stands for the container and `{machine}` for its machine.
+    also where that is less grave. `next_command` helps to find out more; where a remedy acts, the command is that of `recover` instead.
+    In both and in `fix`, `{name}` stands for the container, `{machine}` for its machine, and `{recreate}` for what makes it anew.
     """
 
     code: str

@@ -9,6 +9,9 @@ from datetime import timedelta
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import CLOSED_PORT, MUTE_API, Proof, finding
 
+START_RELAY = "Have ibgw.ops.recover start the relay again: that costs no login."
+NO_RESTART = "Do not restart the container for this: it costs a full login."
+
 #: A relay that can not bind tries again every 5 s (gnzsnz run_socat.sh:9-14); older failures are over.
 RECENT = timedelta(minutes=2)
 
@@ -63,9 +66,8 @@ def port_taken(case: Case) -> Proof | None:
     ),
     fix=(
         "See what runs: docker top {name}",
-        "Start the relay's loop again, in the background and with the ports of this endpoint:"
-        " docker exec -d -e API_PORT=4002 -e SOCAT_PORT=4004 {name} /home/ibgateway/scripts/run_socat.sh (live: 4001 and 4003).",
-        "Do not restart the container for this: it costs a full login.",
+        START_RELAY,
+        NO_RESTART,
     ),
     explains=("api.unreachable", "api.not_tws", *CLOSED_PORT, *MUTE_API),
     remedy_reason="the gateway itself listens; only the relay is missing, and it costs no login",
@@ -86,11 +88,6 @@ def down(case: Case) -> Proof | None:
         return None
     relays = [process for process in case.gateway.processes if process.role == "relay"]
     own = gateway[0].port if gateway else case.inside.port
-    relayed_by: dict[int | None, int] = dict(zip(case.own_ports("gateway"), case.own_ports("relay"), strict=False))
-    start_again = (
-        "Start the relay's loop again, in the background:"
-        f" docker exec -d -e API_PORT={own} -e SOCAT_PORT={relayed_by.get(own)} {{name}} {RELAY_LOOP}"
-    )
     looped = case.family is None or case.family.build.start.startswith(RELAY_LOOP.rpartition("/")[0])
     return Proof(
         f"the gateway listens on {own}, nothing on the relay's port",
@@ -103,8 +100,8 @@ def down(case: Case) -> Proof | None:
         ),
         (
             "See what runs: docker top {name}",
-            start_again if looped else "This image starts its relay once, and has no loop that could be started again.",
-            "Do not restart the container for this: it costs a full login.",
+            START_RELAY if looped else "This image starts its relay once, and has no loop that could be started again.",
+            NO_RESTART,
         ),
         remedy=None if looped else "ask_person",
     )
@@ -116,9 +113,9 @@ def _passes_nothing_on(case: Case) -> Proof:
         f"the gateway's own port {case.inside.port} is ready, and the relay on {relay.port} passes nothing on to it",
         case.api_quotes(),
         (
-            "End the relay, its loop starts it again within 5 s: docker exec {name} pkill -x socat (cuts the clients behind it).",
+            START_RELAY,
             "If that changes nothing, see where the relay leads: docker top {name} | grep socat",
-            "Do not restart the container for this: it costs a full login.",
+            NO_RESTART,
         ),
     )
 

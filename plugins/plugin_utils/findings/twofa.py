@@ -12,14 +12,22 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
     moment,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import STOP, protecting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
+    CREATE_ANEW,
     MUTE_API,
     PROCESS_ENDED,
+    RECOVER,
+    RELEASE_IT,
+    RESTART_IT,
+    START_BY_HAND,
+    STOP_IT,
     Proof,
     finding,
 )
+
+MAKE_IT_SEND = "Wait an hour. Log in once with IBKR Mobile as this user, and approve it."
 
 #: What a login that waits for its second factor shows.
 NOT_APPROVED = (
@@ -62,7 +70,7 @@ def _afterwards(case: Case) -> str:
     ),
     fix=(
         "Set TWOFA_DEVICE to the entry exactly as it stands in the list, for example: IB Key",
-        "Create the container anew: docker compose up -d (a full login, with the phone at hand).",
+        CREATE_ANEW,
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks the same question",
@@ -108,11 +116,7 @@ def code_required(case: Case) -> Proof | None:
         "The second factor's window closes within a second or two, again and again. IBKR does so after several unanswered pushes, or"
         " while the session slot is held. The controller takes it for an approval and tries once more."
     ),
-    fix=(
-        "Stop what repeats it: docker update --restart=no {name} && docker stop -t 90 {name}",
-        "Wait an hour. Log in once with IBKR Mobile as this user, and approve it.",
-        "With the phone at hand, start it once: docker start {name}",
-    ),
+    fix=("Stop it, so that nothing repeats it: docker stop -t 90 {name}", MAKE_IT_SEND, START_BY_HAND),
     explains=("twofa.pending", "twofa.login_incomplete", *NOT_APPROVED),
     remedy_reason="more attempts only keep IBKR from sending one",
     next_command="docker logs --tail 100 {name}",
@@ -120,9 +124,8 @@ def code_required(case: Case) -> Proof | None:
 def not_sent(case: Case) -> Proof | None:
     if not case.says("twofa.not_sent"):
         return None
-    return protecting(
-        case, Proof("the prompt closes within seconds: IBKR sends no push", case.log_quotes(), since=case.run.since)
-    )
+    proof = Proof("the prompt closes within seconds: IBKR sends no push", case.log_quotes(), since=case.run.since)
+    return protecting(case, proof, MAKE_IT_SEND)
 
 
 @finding(
@@ -135,7 +138,8 @@ def not_sent(case: Case) -> Proof | None:
         " the API stays closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that."
     ),
     fix=(
-        "Get the person with the phone. Then, and only then, restart once and have it approved: docker restart -t 90 {name}",
+        "Get the person with the phone. Then, and only then, have it restarted, and approve:"
+        f" {RECOVER} -e recover_person_ready=true",
         "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
@@ -159,7 +163,7 @@ def timed_out(case: Case) -> Proof | None:
         " approval."
     ),
     fix=(
-        "With the phone at hand, restart once: docker restart -t 90 {name}",
+        RESTART_IT,
         "If it happens again, raise TWOFA_EXIT_INTERVAL (seconds, 60 unless set) and look at the screen for a window in front.",
     ),
     explains=NOT_APPROVED,
@@ -193,7 +197,6 @@ def login_incomplete(case: Case) -> Proof | None:
     ),
     explains=(*NOT_APPROVED, "login.auth_silent"),
     remedy_reason="only a person can approve; a restart would kill this push and send another",
-    next_command="ansible-playbook ibgw.ops.diagnose -e diagnose_only={machine}/{name}",
 )
 def pending(case: Case) -> Proof | None:
     if case.state != "twofa_pending" or case.serving or case.run.problem in VOID_PROMPT:
@@ -233,9 +236,9 @@ def retrying(case: Case) -> Proof | None:
     return Proof(
         f"nobody approved; it asks again by itself, unanswered prompts so far: {prompts}",
         case.log_quotes(),
+        (STOP_IT, RELEASE_IT) if nobody else (),
         remedy="stop_to_protect_account" if nobody else None,
         remedy_reason=f"{prompts} prompts went unanswered; IBKR counts them as failed logins" if nobody else None,
         since=case.run.since,
         deadline=case.run.deadline,
-        next_command=STOP if nobody else None,
     )

@@ -16,7 +16,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import obstacle, orders_readable, orders_unread
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import BEGINS_A_SESSION, CUTS, LOGS_IN, permitted
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import BEGINS_A_SESSION, LOGS_IN
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import CUTS, permitted
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Login, Record, Situation
 

@@ -6,22 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import REMEDIES, findings
+
+#: What is no rung: no step of a gateway's own, no step at all, and what only a person does.
+BESIDE = ("start_engine", "stop_to_protect_account", "ask_person")
 
 #: What may be done, cheapest first.
-LADDER = ("none", "wait", "restart_relay", "soft_restart", "start", "restart", "recreate")
-
-#: What stands beside it: no step of a gateway's own, and no step at all.
-BESIDE = ("start_engine", "stop_to_protect_account")
-
-#: Remedies that do something.
-ACTS = (*LADDER[2:], *BESIDE)
-
-#: Those that cost a login.
-LOGS_IN = ("start", "restart", "recreate", "start_engine")
-
-#: Those that begin a new session or resume one, so that what stands against a login stands against them.
-BEGINS_A_SESSION = ("soft_restart", *LOGS_IN)
+LADDER = tuple(remedy for remedy in REMEDIES if remedy not in BESIDE)
 
 #: Those that cut off whoever uses a gateway.
 CUTS = ("restart_relay", "soft_restart", "restart", "recreate", "stop_to_protect_account")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment, stamp
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import URGENCY
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import ACTS, LOGS_IN, URGENCY
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import (
     Alike,
     Check,
@@ -23,7 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import (
     agreed,
     answers,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import ACTS, LOGS_IN, next_remedy
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import next_remedy
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Situation
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import ACTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Check
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import ACTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import Move, Step
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import (
     COLOURS,

@@ -92,7 +92,7 @@ def test_health(machine: health.Machine, tmp_path: Path, letter: str, record: st
         "nested": {"deep": [{"reason": letter * 50} for _ in range(12)]},
         "keys": {f"{letter * 20}{number}": number for number in range(8)},
     }[record]
-    for kind in ("hold", "deployment"):
+    for kind in ("hold", "deployment", "rebuild"):
         (tmp_path / "gw" / f"{kind}.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     recognition = Recognition(FAMILY, "high", (letter * 600,) * 4)
     seen = health._gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 150), recognition), machine)

@@ -37,3 +37,12 @@ def test_one_that_is_still_there_is_diagnosed_as_one_that_nobody_declares() -> N
     variables = {"gateways": [{"name": "gw", "state": "absent"}], "diagnose_health": health(gw=True)}
     (verdict,) = machine_verdicts("alpha", variables, None, (), NOW)
     assert (verdict.name, verdict.declared) == ("gw", False)
+
+
+def test_a_container_that_a_rebuild_keeps_is_no_gateway_that_nobody_declares() -> None:
+    begun = {"began_at": "20260301T115000Z", "old": {"id": "old"}}
+    seen = health(**{"gw": True, "gw.before": True, "other.before": True})
+    for each, one in zip(seen["health"]["gateways"], ("new", "old", "others"), strict=True):
+        each.update(container={"id": one, "status": "exited"}, rebuild=begun if each["name"] == "gw" else None)
+    verdicts = machine_verdicts("alpha", {"gateways": [{"name": "gw"}], "diagnose_health": seen}, None, (), NOW)
+    assert [each.name for each in verdicts] == ["gw", "other.before"]

@@ -98,7 +98,18 @@ def test_row_says_what_leads() -> None:
     assert (row["code"], row["layer"], row["remedy"]) == ("relay.down", "relay", "restart_relay")
     assert row["fix"] == ["Start the relay."]
     assert row["docs"] == "docs/findings/relay.down.md"
-    assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=gw"
+    assert row["next_command"] == "ansible-playbook ibgw.ops.recover -e recover_only=alpha/gw"
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_what_recover_carries_out_is_offered_as_its_command(remedy: str) -> None:
+    """Whatever the finding itself has to look at: a command by hand would pass by every guard."""
+    leading = found(remedy=remedy, next_command="docker logs gw")
+    (row,) = report_of(verdict(leading=leading))["gateways"]
+    by_recover = remedy not in ("none", "wait", "ask_person")
+    assert row["next_command"] == (
+        "ansible-playbook ibgw.ops.recover -e recover_only=alpha/gw" if by_recover else "docker logs gw"
+    )
 
 
 def test_row_carries_what_a_ticket_opens_with() -> None:
@@ -108,8 +119,14 @@ def test_row_carries_what_a_ticket_opens_with() -> None:
 
 
 def test_a_saved_log_names_no_file_as_a_gateway() -> None:
-    (row,) = report_of(verdict("some.log", leading=found(), saved_log=True))["gateways"]
-    assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>"
+    rows = report_of(
+        verdict("some.log", leading=found(), saved_log=True),
+        verdict("other.log", leading=found(remedy="wait"), saved_log=True),
+    )["gateways"]
+    assert {row["next_command"] for row in rows} == {
+        "ansible-playbook ibgw.ops.recover -e recover_only=<machine>/<container>",
+        "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>",
+    }
 
 
 def test_healthy_row_asks_for_nothing() -> None:
@@ -218,12 +235,13 @@ def test_of_equal_status_the_account_in_danger_is_first_then_the_next_deadline_t
 
 
 def test_what_concerns_the_machine_is_looked_at_again_on_the_machine() -> None:
-    rows = report_of(verdict(leading=found("engine.down")), verdict("other", leading=found("container.failed")))[
-        "gateways"
-    ]
+    rows = report_of(
+        verdict(leading=found("engine.down", remedy="ask_person")),
+        verdict("other", leading=found("container.failed", remedy="ask_person")),
+    )["gateways"]
     assert {row["next_command"] for row in rows} == {
         "ansible-playbook ibgw.ops.diagnose -l alpha",
-        "ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=other",
+        "ansible-playbook ibgw.ops.diagnose -e diagnose_only=alpha/other",
     }
 
 
@@ -271,7 +289,12 @@ def test_report_that_can_not_be_written_raises_for_the_caller_to_tell(tmp_path: 
 
 
 def test_commands_to_type_next_find_the_same_machines() -> None:
-    whole = report_of(verdict(leading=found("twofa.pending", "waiting")), inventories=["my fleet"])
-    command = whole["gateways"][0]["next_command"]
-    assert command.startswith("ansible-playbook")
-    assert command.endswith(" -i 'my fleet'")
+    steps = (
+        "Look there: ansible alpha -m ansible.builtin.ping",
+        "Set ansible_become, and Ansible gets in. Then: docker top gw",
+    )
+    leading = found("twofa.pending", "waiting", fix=steps)
+    (row,) = report_of(verdict(leading=leading), inventories=["my fleet", "a"])["gateways"]
+    assert row["next_command"] == "ansible-playbook ibgw.ops.recover -i 'my fleet' -i a -e recover_only=alpha/gw"
+    assert row["fix"] == row["findings"][0]["fix"]
+    assert row["fix"] == ["Look there: ansible alpha -i 'my fleet' -i a -m ansible.builtin.ping", steps[1]]

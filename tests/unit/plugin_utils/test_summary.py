@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Quote, Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
@@ -42,6 +43,11 @@ def test_a_healthy_gateway_takes_one_line() -> None:
     ]
 
 
+def test_a_healthy_gateway_says_that_its_rebuild_has_not_ended() -> None:
+    note = found("container.rebuild_unfinished", "note", summary="a rebuild has not ended")
+    assert "in 12 ms, a rebuild has not ended" in text(verdict("fine", found=(note,)), width=120)
+
+
 def test_a_broken_gateway_has_all_that_is_needed_to_act() -> None:
     assert text(BROKEN).splitlines() == [
         "",
@@ -51,11 +57,16 @@ def test_a_broken_gateway_has_all_that_is_needed_to_act() -> None:
         "    | health 2026-03-01 12:00:00 UTC: 4002 listens, 4004 does not",
         "  Fix   Start the relay.",
         "  Safe  restart the relay: the gateway itself listens",
-        "  Next  ansible-playbook ibgw.ops.diagnose -l alpha -e diagnose_only=broken",
+        "  Next  ansible-playbook ibgw.ops.recover -e recover_only=alpha/broken",
         "  Docs  docs/findings/relay.down.md",
         "",
         "1 gateway on 1 machine: 1 down.",
     ]
+
+
+def test_the_page_is_named_where_everybody_finds_it() -> None:
+    built = report_of(BROKEN, documentation="https://docs.example")
+    assert "  Docs  https://docs.example/findings/relay.down.md" in [line.text for line in summary.lines(built)]
 
 
 def test_what_is_safe_is_said_also_without_a_reason() -> None:
@@ -111,7 +122,8 @@ def test_a_very_wide_terminal_is_not_filled_to_its_end() -> None:
 
 def test_a_command_stays_whole_for_copying() -> None:
     command = "ansible-playbook ibgw.ops.diagnose " + "-e x=y " * 30 + "end"
-    assert f"  Next  {command}" in text(verdict(leading=found(next_command=command))).splitlines()
+    asked = found(remedy="ask_person", next_command=command)
+    assert f"  Next  {command}" in text(verdict(leading=asked)).splitlines()
 
 
 def test_a_command_at_the_end_of_a_step_stays_whole_too() -> None:
@@ -198,7 +210,10 @@ def test_suppressions_without_effect_are_told() -> None:
 
 def dark(name: str, host: str = "alpha") -> Verdict:
     return verdict(
-        name, host, leading=found("host.unreachable", "unknown", fix=("Mend the network.",)), facts={"started_at": None}
+        name,
+        host,
+        leading=found("host.unreachable", "unknown", remedy="none", fix=("Mend the network.",)),
+        facts={"started_at": None},
     )
 
 
@@ -228,7 +243,7 @@ MANY = [*FEW, *(dark(f"gw{at}") for at in range(9))]
 
 def test_many_blocks_are_followed_by_an_index_the_gravest_last() -> None:
     assert text(*MANY).splitlines()[-5:-1] == [
-        "UNKNOWN  alpha/gw0 and 8 more  host.unreachable  restart the relay",
+        "UNKNOWN  alpha/gw0 and 8 more  host.unreachable  nothing",
         "WAITING  alpha/asks            twofa.pending     restart the relay",
         "DOWN     alpha/broken          relay.down        restart the relay",
         "",

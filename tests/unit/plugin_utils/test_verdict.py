@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -516,21 +516,10 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     assert answered.leading.remedy == "ask_person"
     nobody = judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading
     assert nobody.remedy == "stop_to_protect_account"
-    assert "docker stop -t 90" in nobody.proof.next_command
+    assert nobody.proof.fix[0] == STOP_IT
     fifth = judged(**state("twofa_pending", 3, problem="twofa.retrying"), log={"history": {"unanswered_prompts": 5}})
     assert outcome(fifth) == ("waiting", "twofa.retrying")
     assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
-
-
-def test_the_relays_command_has_the_ports_of_its_endpoint():
-    live = {
-        "declared": {"trading_mode": "live"},
-        "gateway": {"sockets": {"listening": [{"port": 4001}]}, "ports": [LIVE_PORT]},
-        "container": {"environment": {"TRADING_MODE": "live"}},
-        "log": {"settings": {"TradingMode": "live"}},
-    }
-    row = judged(**live, **met("api.not_listening", "refused"))
-    assert f"-e API_PORT=4001 -e SOCAT_PORT=4003 {NAME} " in " ".join(row.leading.proof.fix)
 
 
 def test_a_lesser_fault_does_not_hide_that_nobody_asked():
@@ -1037,3 +1026,17 @@ def test_a_task_that_failed_is_never_a_reason_to_act():
 def test_the_case_alone_is_enough_for_a_rule():
     assert verdict.judge(case()).status == "healthy"
     assert verdict.judge(case(container=FAILED)).status == "down"
+
+
+def test_an_open_port_alone_proves_no_health_and_says_how_to_ask_on():
+    row = judged(api={"outcome": "connected", "reached": "open", "accounts": [], "account_mode": None})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "diagnose_depth=tcp" in row.leading.proof.fix[0]
+    assert row.leading.proof.next_command.endswith(f"-e diagnose_only=alpha/{NAME} -e diagnose_depth=api")
+
+
+def test_a_container_of_this_collection_is_made_anew_by_its_own_playbook():
+    wrong = ROWS["config.heap_invalid"][0]
+    assert "docker compose up -d" in " ".join(judged(**wrong).leading.proof.fix)
+    deployed = judged(**merged(wrong, {"gateway": {"deployment": {"schema": 1}}}))
+    assert f"ansible-playbook ibgw.ops.rebuild -e rebuild_only=alpha/{NAME}" in " ".join(deployed.leading.proof.fix)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.relay import START_RELAY
 
 from tests.unit.plugin_utils.findings.rows import (
     CLOSES,
@@ -131,7 +132,7 @@ def test_a_claim_that_was_refuted_inside_is_not_made():
 def test_a_relay_that_passes_nothing_on_is_ended_and_the_container_is_not():
     row = judged(OUTSIDE_CLOSED, {"relay_inside": CLOSES, "inside": {}})
     assert row.leading.remedy == "restart_relay"
-    assert f"docker exec {NAME} pkill -x socat" in row.leading.proof.fix[0]
+    assert row.leading.proof.fix[0] == START_RELAY
     assert "docker restart" not in " ".join(row.leading.proof.fix)
 
 

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import report
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     EndpointVerdict,
     Finding,
     Found,
     Proof,
-    Quote,
     Verdict,
 )
 

@@ -124,6 +124,13 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_paths_that_the_architecture_names_exist() -> None:
+    text = (docs.DOCS / "architecture.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:plugins|roles|tests|simulator|molecule)/[^` ]*)`", text)
+    assert len(paths) > 20
+    assert [path for path in paths if not (docs.CHECKOUT / path).exists()] == []
+
+
 @pytest.mark.parametrize("page", GUIDE, ids=by_name)
 def test_the_variables_that_are_named_exist(page: Path) -> None:
     named = set(re.findall(rf"\b(?:{'|'.join(ROLES)})_\w+\b", page.read_text(encoding="utf-8")))

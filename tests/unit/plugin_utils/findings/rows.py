@@ -20,6 +20,10 @@ FAILED = {**EXITED, "exit_code": 1}
 FRESH = {"started_at": at(20)}
 
 
+#: What a rebuild of the scene's container records when it begins.
+REBUILD = {"began_at": "20260301T115000Z", "old": {"id": "c0ffee"}}
+
+
 def unavailable(problem: str) -> Changes:
     """The result of a health probe that could not look."""
     return {
@@ -91,6 +95,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     ),
     "container.held": (
         {"gateway": {"hold": {"code": "login.credentials_rejected"}}, "container": STOPPED},
+        {"container": STOPPED},
+    ),
+    "container.rebuild_unfinished": (
+        {"gateway": {"rebuild": REBUILD}, "container": STOPPED},
         {"container": STOPPED},
     ),
     "container.never_started": ({"container": {"status": "created", "error": "port is taken"}}, {"container": STOPPED}),

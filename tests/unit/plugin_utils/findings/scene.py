@@ -82,6 +82,7 @@ GATEWAY = {
     "events": [],
     "hold": None,
     "deployment": None,
+    "rebuild": None,
 }
 
 LOG = {

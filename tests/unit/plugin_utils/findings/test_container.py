@@ -6,10 +6,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 
-from tests.unit.plugin_utils.findings.rows import EXITED
-from tests.unit.plugin_utils.findings.scene import at, case
+from tests.unit.plugin_utils.findings.rows import EXITED, FAILED, REBUILD, STOPPED
+from tests.unit.plugin_utils.findings.scene import at, case, merged
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    {
+        "its container is gone": ({"gateway": {"exists": False, "container": None}}, None),
+        "the old one is stopped": ({"container": STOPPED}, None),
+        "the old one is not stopped yet": ({}, "note"),
+        "the new one runs": ({"container": {"id": "f00d"}}, "note"),
+        "the new one has ended by itself": ({"container": {**FAILED, "id": "f00d"}}, "note"),
+    }.values(),
+)
+def test_a_rebuild_that_has_not_ended_leads_only_while_the_gateway_is_stopped_for_it(
+    changes: dict[str, Any], severity: str | None
+) -> None:
+    begun = case(**merged({"gateway": {"rebuild": REBUILD}}, changes))
+    proof = findings()["container.rebuild_unfinished"].prove(begun)
+    assert proof is not None
+    assert proof.severity == severity
 
 
 def killed_for_memory(**container: Any) -> Proof:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, Found
 
 from tests.unit.plugin_utils.findings.rows import EXITED, said
 from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case, machine
@@ -31,9 +31,8 @@ AGAIN = {"problem": "login.credentials_rejected", "got_as_far_as": "authenticati
 def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     again = leading(**said(code, "cold_restarting", previous={**AGAIN, "problem": code}))
     assert again.remedy == "stop_to_protect_account"
-    assert "docker stop -t 90 ib-gateway" in again.proof.fix[0]
-    assert "docker update --restart=no ib-gateway" in again.proof.fix[0]
-    assert again.proof.next_command == "docker update --restart=no ib-gateway && docker stop -t 90 ib-gateway"
+    assert again.proof.fix[0] == STOP_IT
+    assert again.proof.fix[-1].endswith(": ansible-playbook ibgw.ops.release -e release_only=alpha/ib-gateway")
     for window in ("Unrecognized Username or Password", "Login Error"):
         parked = leading(**said(code, "login_window", open_windows=[window]))
         assert parked.remedy != "stop_to_protect_account"

@@ -7,7 +7,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS, REMEDIES, SEVERITIES, findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    ACTS,
+    LAYERS,
+    REMEDIES,
+    SEVERITIES,
+    findings,
+)
 
 from tests.unit.plugin_utils.findings.rows import FROM_INSIDE, ROWS
 from tests.unit.plugin_utils.findings.scene import NAME, case
@@ -37,12 +43,17 @@ def test_what_is_asked_inside_proves_it(code, proof, neighbour):
 
 
 @pytest.mark.parametrize("code", ROWS)
-def test_next_command_costs_no_login_unless_the_remedy_does(code):
+def test_what_recover_does_is_not_told_to_be_done_by_hand(code):
     finding = findings()[code]
     proof = finding.prove(case(**ROWS[code][0]))
-    command = proof.next_command or finding.next_command or ""
-    if (proof.remedy or finding.remedy) not in ("start", "restart", "recreate"):
-        assert not re.search(r"docker (start|restart|run|rm)|compose up", command)
+    by_hand = r"docker (start|restart|stop|run|rm|update)|compose up|run_socat"
+    assert not re.search(by_hand.replace("|update", ""), proof.next_command or finding.next_command or "")
+    for remedy, fix in (
+        (finding.remedy, finding.fix),
+        (proof.remedy or finding.remedy, proof.fix or finding.fix),
+    ):
+        if remedy in ACTS and code != "container.killed":  # which says how to stop it next time
+            assert not re.search(by_hand, " ".join(fix))
 
 
 @pytest.mark.parametrize("code", ROWS)

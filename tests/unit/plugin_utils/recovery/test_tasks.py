@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import ACTS
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import ACTS
 from jinja2 import Environment
 
 from tests.unit.test_house import CHECKOUT
