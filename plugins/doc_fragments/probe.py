@@ -1,12 +1,12 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation that the probes share, and that the modules share which act on a machine."""
+"""What the documentation of the modules has in common that run on a machine."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options, attributes and notes of every probe; `ACTS` those of a module that acts, `ENGINE` the options of one that asks the engine."""
+    """The option of all of them; `LOOKS` is for a probe, `ACTS` for one that acts, `ENGINE` for one that asks the engine."""
 
     DOCUMENTATION = r"""
 options:
@@ -16,16 +16,10 @@ options:
       - The C(enroll.yml) playbook installs it.
     type: path
     default: /opt/ibgw/probe/bin/python3
+"""
+
+    LOOKS = r"""
 attributes:
-  action_group:
-    support: full
-    description:
-      - Give what all of them take once, with C(group/ibgw.ops.probes) in C(module_defaults) - C(docker_host), C(probe_python) and
-        C(timeout).
-      - C(timeout) is what a whole machine may take in M(ibgw.ops.ibgw_health) and M(ibgw.ops.ibgw_logscan), what one endpoint may
-        take in M(ibgw.ops.ibgw_handshake), and what the engine may take for one gateway in M(ibgw.ops.ibgw_collect).
-    membership:
-      - ibgw.ops.probes
   check_mode:
     support: full
     description: Only looks, so check mode makes no difference.
@@ -41,27 +35,7 @@ notes:
   - User names and account ids are masked before they leave the target; passwords, keys and codes are never kept.
 """
 
-    ENGINE = r"""
-options:
-  docker_host:
-    description:
-      - Address of the Docker engine, for example V(unix:///var/run/docker.sock) or V(tcp://127.0.0.1:2375).
-      - The default is C(DOCKER_HOST) of the environment, then the local socket.
-    type: str
-  timeout:
-    description: Seconds that the whole machine may take.
-    type: float
-    default: 10
-"""
-
     ACTS = r"""
-options:
-  probe_python:
-    description:
-      - Interpreter to start the module again with when its own lacks a library.
-      - The C(enroll.yml) playbook installs it.
-    type: path
-    default: /opt/ibgw/probe/bin/python3
 attributes:
   check_mode:
     support: full
@@ -76,4 +50,28 @@ notes:
   - What can not be done is a result with C(done=false) and a sentence in C(said), or, where nothing could be looked at,
     with C(available=false), a finding code in C(problem), a C(reason) and a C(fix).
   - The module fails only for arguments that make no sense.
+"""
+
+    ENGINE = r"""
+options:
+  docker_host:
+    description:
+      - Address of the Docker engine, for example V(unix:///var/run/docker.sock) or V(tcp://127.0.0.1:2375).
+      - The default is C(DOCKER_HOST) of the environment, then the local socket.
+    type: str
+  timeout:
+    description: Seconds that the whole machine may take.
+    type: float
+    default: 10
+attributes:
+  action_group:
+    support: full
+    description:
+      - Give what all of them take once, with C(group/ibgw.ops.probes) in C(module_defaults) - C(docker_host), C(probe_python) and
+        C(timeout).
+      - C(timeout) is what a whole machine may take in M(ibgw.ops.ibgw_health) and M(ibgw.ops.ibgw_logscan), what one endpoint may
+        take in M(ibgw.ops.ibgw_handshake), and what the engine may take for one gateway in M(ibgw.ops.ibgw_collect) and
+        M(ibgw.ops.ibgw_container).
+    membership:
+      - ibgw.ops.probes
 """

@@ -132,14 +132,11 @@ def probe(
 ) -> dict[str, Any]:
     """Do the one thing that was asked for to the container `name`, if it has the id that was seen before."""
     asked = {kind: value for kind, value in acts.items() if value is not None and value is not False}
-    if not engine.CONTAINER_NAME.fullmatch(name):
-        raise Misuse(f"{quote(name)!r} is no container's name; allowed are {engine.CONTAINER_NAMES}")
     if len(asked) != 1:
         raise Misuse(f"{len(asked)} acts were asked for; allowed is one of {', '.join(sorted(ACTS))}")
     ((kind, value),) = asked.items()
     act, patience = ACTS[kind]
-    if kind == "rename" and not engine.CONTAINER_NAME.fullmatch(value):
-        raise Misuse(f"{quote(value)!r} is no container's name; allowed are {engine.CONTAINER_NAMES}")
+    engine.check_names([name, value] if kind == "rename" else [name])
     if kind == "restart_policy" and not POLICY.fullmatch(value):
         raise Misuse(f"{quote(value)!r} is no restart policy; allowed are no, always, unless-stopped and on-failure:N")
     (target,) = engine.gateway_containers(engine.connect(docker_host, timeout), [name], find=False)
@@ -148,7 +145,7 @@ def probe(
         return {**AVAILABLE, **NOTHING, "done": False, "said": refused, "changed": False}
     # It answered in its time; an act takes its own.
     client = engine.connect(docker_host, min(timeout + 2 * patience(value), engine.LONGEST))
-    gateway = Gateway(client, target.inspected, target.recognition.family if target.recognition else None)
+    gateway = Gateway(client, target.inspected, target.family)
     before = _state(gateway)
     outcome = _do(gateway, act, value, check_mode)
     with suppress(Exception):  # what was done counts, not that the engine can not be asked any more
@@ -169,8 +166,7 @@ def _refused(target: engine.Target, seen: str | None) -> str | None:
     if target.unavailable:
         raise target.unavailable
     if target.inspected is None:
-        near = f"; there is {', '.join(target.similar_names)}" if target.similar_names else ""
-        return f"there is no container {target.name}{near}"
+        return target.missing
     if seen and target.inspected["Id"] != seen:
         return f"{target.name} is another container by now ({target.inspected['Id'][:12]}, not {seen[:12]}): diagnose again"
     return None

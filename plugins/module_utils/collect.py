@@ -25,10 +25,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import LONGEST_LINE, lines
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Window, log_stream, no_log
+from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
     PLAIN_WORDS,
@@ -92,6 +93,7 @@ def probe(
     """Write log, inspect, events and settings of the gateways called `names` (default: all) to an archive in `directory`."""
     if not 0 < log_bytes <= LOG_BYTES:
         raise Misuse(f"log_bytes is {log_bytes}; allowed are 1 to {LOG_BYTES}")
+    engine.check_names(names or ())
     owner = _private(directory)
     path = os.path.join(directory, ARCHIVE)
     with closing(engine.connect(docker_host, timeout)) as client:
@@ -142,7 +144,7 @@ class Look:
         self.target = target
         self.log_bytes = log_bytes
         self.ends = ends
-        self.family: Family | None = target.recognition.family if target.recognition else None
+        self.family = target.family
         self.known: frozenset[str] = frozenset()
 
     @property
@@ -165,20 +167,13 @@ def _gateway(
     log_bytes: int,
 ) -> dict[str, Any]:
     """Add the files about one gateway to `archive` in the directory `place`; tells what they are and what is missing."""
-    if target.inspected is None:
-        return _nothing(
-            target, target.unavailable.reason if target.unavailable else "there is no such container any more"
-        )
     try:
+        target.found()
         # A client for each: redacting the logs of the others must not count against its time.
         with closing(engine.connect(docker_host, timeout)) as client:
             return _collect(Look(client, target, log_bytes, time.monotonic() + timeout), place, archive)
     except Unavailable as unavailable:
-        return _nothing(target, unavailable.reason)
-
-
-def _nothing(target: engine.Target, reason: str) -> dict[str, Any]:
-    return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": reason}]}
+        return {"name": target.name, "files": [], "missing": [{"what": "all", "reason": unavailable.reason}]}
 
 
 def _collect(look: Look, place: str, archive: tarfile.TarFile) -> dict[str, Any]:
@@ -268,9 +263,9 @@ def _secret_files(look: Look) -> list[str]:
 
 
 def _settings_files(look: Look) -> list[str]:
-    """The controller's settings in the container: one file, or with two gateways one for each (gnzsnz run.sh:144-181)."""
-    path = look.environment.get("IBC_INI", "")
-    return [path + suffix for suffix in ("", "_live", "_paper")] if path.startswith("/") else []
+    """The controller's settings in the container: one file, or with two gateways one for each; of whatever family it seems to be."""
+    paths = (look.environment.get(family.configuration or "", "") for family in FAMILIES)
+    return [path + mode for path in paths if path.startswith("/") for mode in ("", "_live", "_paper")]
 
 
 def _read(look: Look, path: str, limit: int) -> str | None:
@@ -300,7 +295,7 @@ def _read(look: Look, path: str, limit: int) -> str | None:
 
 def _inspect(look: Look) -> Iterator[Part]:
     masked: Counter[str] = Counter()
-    told = _told(dict(look.inspected), look, masked)
+    told = _told(dict(look.inspected), look.known, masked)
     # As the probes tell them: by name where the name is known to be harmless, of all others only whether there is a value.
     told["Config"] = {
         **told.get("Config", {}),
@@ -311,13 +306,13 @@ def _inspect(look: Look) -> Iterator[Part]:
     yield Part("inspect.json", _json(told), masked)
 
 
-def _told(value: Any, look: Look, masked: Counter[str], key: str = "") -> Any:
+def _told(value: Any, known: Iterable[str], masked: Counter[str], key: str = "") -> Any:
     """What the engine says, however deep, without secrets."""
     if isinstance(value, Mapping):
         return {
-            _text(str(name), look, masked): _not_told(one, masked)
+            redacted_line(str(name), known, masked): _not_told(one, masked)
             if key in _ANYTHING or (isinstance(one, str) and is_secret(str(name)))
-            else _told(one, look, masked, str(name))
+            else _told(one, known, masked, str(name))
             for name, one in value.items()
             if (key, name) not in (("Config", "Env"), ("Config", "Labels"))
         }
@@ -325,17 +320,13 @@ def _told(value: Any, look: Look, masked: Counter[str], key: str = "") -> Any:
         words = [one if isinstance(one, str) else "" for one in value]
         hidden = hidden_words(words) if key in _COMMANDS else [False] * len(value)
         masked["option"] += sum(hidden)
-        return ["***" if secret else _told(one, look, masked) for one, secret in zip(value, hidden)]
-    return _text(value, look, masked) if isinstance(value, str) else value
+        return ["***" if secret else _told(one, known, masked) for one, secret in zip(value, hidden)]
+    return redacted_line(value, known, masked) if isinstance(value, str) else value
 
 
 def _not_told(value: Any, masked: Counter[str]) -> Any:
     masked["not_told"] += bool(value)
     return SET if value else value
-
-
-def _text(text: str, look: Look, masked: Counter[str]) -> str:
-    return redacted_line(text, look.known, masked)
 
 
 def _events(look: Look) -> Iterator[Part]:
@@ -360,20 +351,16 @@ def _log(look: Look) -> Iterator[Part]:
     try:
         text, whole = _tail(look)
     except Exception as error:
-        raise no_log(look.target, error, engine.unavailable(error, engine.address_of(look.client))) from error
+        raise unreadable(look.client, look.target, error) from error
     redacted, masked = redacted_text(text, look.known | spellings(_given_away(text)))
     yield Part("log", redacted, masked, whole)
 
 
 def _tail(look: Look) -> tuple[bytes, bool]:
-    """The end of the log, and whether that is all of it; more lines are asked for until it is."""
-    tail = _FIRST_TAIL
-    while True:
-        window = Window(look.log_bytes)
-        text = b"".join(window.last_of(log_stream(look.client, look.inspected["Id"], tail, look.ends)))
-        if window.overflown or text.count(b"\n") < tail:
-            return text, not window.overflown
-        tail *= 4
+    """The end of the log, and whether that is all of it."""
+    for tail in tails(look.client, look.inspected["Id"], _FIRST_TAIL, look.log_bytes, look.ends):
+        text = b"".join(tail)
+    return text, tail.whole
 
 
 def _given_away(log: bytes) -> set[str]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Traits, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable, missing_library
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -64,6 +64,32 @@ class Target:
     inspected: Mapping[str, Any] | None = None
     recognition: Recognition | None = None
     unavailable: Unavailable | None = None
+
+    @property
+    def family(self) -> Family | None:
+        """Its image family, if that is known."""
+        return self.recognition.family if self.recognition else None
+
+    @property
+    def missing(self) -> str:
+        """The sentence about it when there is none."""
+        near = f"; there is {', '.join(self.similar_names)}" if self.similar_names else ""
+        return f"there is no container called {self.name}{near}"
+
+    def found(self) -> Mapping[str, Any]:
+        """What the engine says of it; raises `Unavailable` where there is none, or asking failed."""
+        if self.unavailable:
+            raise self.unavailable
+        if self.inspected is None:
+            raise Unavailable("container.missing", self.missing, "correct the name, or create the container")
+        return self.inspected
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise `Misuse` for a name that no container can have."""
+    for name in names:
+        if not CONTAINER_NAME.fullmatch(name):
+            raise Misuse(f"{quote(name)!r} is no container's name; allowed are {CONTAINER_NAMES}")
 
 
 def connect(docker_host: str | None, timeout: float) -> docker.DockerClient:

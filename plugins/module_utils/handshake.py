@@ -230,7 +230,7 @@ def _made_inside(targets: Sequence[_Endpoint], limits: _Limits, docker_host: str
     if not names:
         return [None] * len(targets)
     # Only here: who connects from outside needs no engine.
-    from ansible_collections.ibgw.ops.plugins.module_utils import inside
+    from ansible_collections.ibgw.ops.plugins.module_utils.api import inside
 
     try:
         found = inside.find(names, docker_host, limits.timeout * _WAY_INSIDE)

@@ -10,7 +10,6 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -30,7 +29,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     fit,
     size,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS, load
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -85,9 +84,7 @@ def probe(
     names: Sequence[str] | None, find: bool, docker_host: str | None, timeout: float, events_since: str
 ) -> dict[str, Any]:
     """The machine's gateways: those called `names`, and with `find`, or without names, every container recognised as one."""
-    for name in names or ():
-        if not engine.CONTAINER_NAME.fullmatch(name):
-            raise Misuse(f"{quote(name)!r} is no container's name; allowed are {engine.CONTAINER_NAMES}")
+    engine.check_names(names or ())
     period = _period(events_since)
     client = engine.connect(docker_host, timeout)
     targets = engine.gateway_containers(client, names or (), find or not names)
@@ -168,11 +165,8 @@ def _same_machine(client: docker.DockerClient, told: Mapping[str, Any]) -> bool:
     """Whether the engine behind a local socket is this machine's: a socket may lead into a virtual machine."""
     system = os.uname()
     ours = (system.nodename, system.release, host.memory()["total"])
-    return _local(client) and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
-
-
-def _local(client: docker.DockerClient) -> bool:
-    return engine.address_of(client).startswith("unix://")
+    local = engine.address_of(client).startswith("unix://")
+    return local and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
 
 
 def _engine(client: docker.DockerClient, told: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
@@ -371,18 +365,14 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
     path = RECORDS / name / f"{kind}.json"
     try:
-        with path.open("rb") as record:
-            text = record.read(_RECORD_BYTES + 1)
-        if len(text) > _RECORD_BYTES:
-            return {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}
-        found = _redacted(json.loads(text.decode("utf-8", errors="replace")))
+        found = _redacted(load(path, _RECORD_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:
         not_seen.append(quote(f"{kind}: {error}"))
         return None
     except (ValueError, RecursionError) as error:
-        return {"unreadable": quote(f"{path} is not JSON: {error}")}
+        return {"unreadable": quote(f"{path} can not be used: {error}")}
     if not isinstance(found, dict):
         return {"unreadable": f"{path} holds no record"}
     return found if size(found) <= _RECORD_BYTES else {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME, CONTAINER_NAMES
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME, check_names
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
@@ -131,9 +131,7 @@ def probe(
     asked = {
         kind: value for kind, value in changes.items() if value is not None and (kind, value) != ("release", False)
     }
-    for name in names or ():
-        if not CONTAINER_NAME.fullmatch(name):
-            raise Misuse(f"{quote(name)!r} is no container's name; allowed are {CONTAINER_NAMES}")
+    check_names(names or ())
     if len(asked) > 1:
         raise Misuse(f"{' and '.join(sorted(asked))} were asked for at once; allowed is one change in a call")
     if asked and len(names or ()) != 1:
@@ -157,16 +155,21 @@ def read(name: str) -> dict[str, Any]:
     for part, form in PARTS.items():
         path = RECORDS / name / f"{part}.json"
         try:
-            with path.open("rb") as file:
-                text = file.read(_PART_BYTES + 1)
-            if len(text) > _PART_BYTES:
-                raise _NotUnderstood(f"it is longer than {_PART_BYTES} bytes")
-            found[part] = form(json.loads(text.decode("utf-8")))
+            found[part] = form(load(path, _PART_BYTES))
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError) as error:
             corrupt[part] = quote(f"{path} can not be used: {error}", limit=_TEXT)
     return {**found, "corrupt": corrupt}
+
+
+def load(path: Path, most: int) -> Any:
+    """What is in a file of `most` bytes; raises `OSError`, `RecursionError`, or `ValueError` where that is not understood."""
+    with path.open("rb") as file:
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise _NotUnderstood(f"it is longer than {most} bytes")
+    return json.loads(text.decode("utf-8"))
 
 
 def _recorded() -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d+))?(?:Z|([+-]\d\d):?(\d\d))")
 
 
 def iso(seconds: float) -> str:
@@ -19,15 +19,18 @@ def iso(seconds: float) -> str:
 
 
 def epoch(text: object) -> float | None:
-    """Seconds since the epoch of a time in RFC 3339; None for an engine's zero time (year 1) and for what is none."""
+    """Seconds since the epoch of a time as RFC 3339 has it, or journald; None for an engine's zero time (year 1) and for what is none."""
     found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
     if found is None or found[1].startswith("0001-"):
         return None
+    moment, fraction, hours, minutes = found.groups()
     try:
-        moment = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00")).astimezone(timezone.utc)
+        seconds = (
+            datetime.fromisoformat(f"{moment}{hours or '+00'}:{minutes or '00'}").astimezone(timezone.utc).timestamp()
+        )
     except (ValueError, OverflowError):
         return None
-    return moment.timestamp() + float(found[2] or 0)
+    return seconds + float(f"0.{fraction or 0}")
 
 
 def utc(text: object) -> str | None:

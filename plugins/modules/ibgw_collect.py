@@ -17,6 +17,7 @@ description:
     log itself. These values are taken out wherever they stand.
 extends_documentation_fragment:
   - ibgw.ops.probe
+  - ibgw.ops.probe.looks
   - ibgw.ops.probe.engine
 options:
   names:

@@ -17,14 +17,9 @@ description:
   - It decides nothing. Whether a login may be spent, clients be cut off or a hold be broken is up to whoever calls it;
     the C(recover.yml) playbook looks before.
 extends_documentation_fragment:
+  - ibgw.ops.probe
   - ibgw.ops.probe.acts
   - ibgw.ops.probe.engine
-attributes:
-  action_group:
-    support: full
-    description: Give C(docker_host), C(probe_python) and C(timeout) once, with C(group/ibgw.ops.probes) in C(module_defaults).
-    membership:
-      - ibgw.ops.probes
 options:
   name:
     description: The container's name.
@@ -35,8 +30,6 @@ options:
     type: str
   timeout:
     description: Seconds that the engine may take to answer. What an act itself waits for comes on top.
-    type: float
-    default: 10
   start:
     description: Start it. One that runs already is left alone.
     type: bool

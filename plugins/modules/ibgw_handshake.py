@@ -140,6 +140,8 @@ options:
     default: false
 extends_documentation_fragment:
   - ibgw.ops.probe
+  - ibgw.ops.probe.looks
+  - ibgw.ops.probe.engine
 seealso:
   - module: ibgw.ops.ibgw_health
   - module: ibgw.ops.ibgw_logscan

@@ -18,6 +18,7 @@ description:
     With an engine on another machine they are null, and C(not_seen) says so.
 extends_documentation_fragment:
   - ibgw.ops.probe
+  - ibgw.ops.probe.looks
   - ibgw.ops.probe.engine
 options:
   names:

@@ -16,6 +16,7 @@ description:
   - Reads only; a container's log is read back from its end and only as far as it takes to understand the newest run and the one before.
 extends_documentation_fragment:
   - ibgw.ops.probe
+  - ibgw.ops.probe.looks
   - ibgw.ops.probe.engine
 options:
   names:

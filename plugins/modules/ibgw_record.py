@@ -19,6 +19,7 @@ description:
     understood. Whoever reads it has to take it for the worst.
   - It holds no secrets.
 extends_documentation_fragment:
+  - ibgw.ops.probe
   - ibgw.ops.probe.acts
 options:
   names:

@@ -10,7 +10,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Build,
@@ -34,15 +33,10 @@ def _marks(traits: Traits) -> tuple[str, ...]:
     return (*baked, *(["its command runs /start.sh"] if started else []))
 
 
-def _generation(_environment: Mapping[str, str]) -> str | None:
-    return None  # its variables name the version of IBC, not the gateway's
-
-
 FAMILY = Family(
     name="extrange",
     controller="ibc",
     marks=_marks,
-    generation=_generation,
     ports={  # E:start.sh:24-52
         4001: Port("gateway", "live", "gateway"),
         4002: Port("gateway", "paper", "gateway"),

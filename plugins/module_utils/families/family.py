@@ -111,8 +111,6 @@ class Family:
     controller: str
     #: The marks of this family that the traits carry, one sentence each; empty when it is another family.
     marks: Callable[[Traits], tuple[str, ...]]
-    #: Which generation of the family it is, by its environment.
-    generation: Callable[[Mapping[str, str]], str | None]
     ports: Mapping[int, Port]
     #: The first pattern that a process's command line matches gives its role.
     processes: tuple[tuple[re.Pattern[str], str], ...]
@@ -131,6 +129,12 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
+    #: Variables with the version of its gateway, the first that is set.
+    versions: tuple[str, ...] = ()
+    #: A variable and its value with which it runs both trading modes, whatever else it is told.
+    both_by: tuple[str, str] | None = None
+    #: The variable that says where its controller's configuration is; where both modes run, each file has its mode at the end.
+    configuration: str | None = None
     #: The role of what would start the Java machine again while the container is stopped.
     restarts_java: str | None = None
     relay: Relay | None = None
@@ -140,6 +144,10 @@ class Family:
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
         return next((role for pattern, role in self.processes if pattern.search(command_line)), "other")
+
+    def generation(self, environment: Mapping[str, str]) -> str | None:
+        """The version of the gateway by the container's own word."""
+        return next((environment[name] for name in self.versions if environment.get(name)), None)
 
     @property
     def configured(self) -> bool:
@@ -153,6 +161,8 @@ class Family:
 
     def trading_mode(self, environment: Mapping[str, str]) -> str | None:
         """The trading mode that a container's environment asks for, in the inventory's words."""
+        if self.both_by and environment.get(self.both_by[0]) == self.both_by[1]:
+            return "both"
         setting = self.words["trading_mode"]
         if not isinstance(setting, Setting):
             return None

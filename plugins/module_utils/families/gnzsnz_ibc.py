@@ -10,7 +10,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     PRIVATE,
@@ -30,12 +29,6 @@ _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 # With a configuration of one's own the start script generates neither config.ini nor jts.ini (G:common.sh:6-38); the file is
 # looked for where IBC_INI says, in mode both with _live and _paper at its end (G:run.sh:144-181).
 _CONFIGURED = {"CUSTOM_CONFIG": "yes", "IBC_INI": f"{PRIVATE}/config.ini"}
-
-#: The loop of these images, and of those that grew out of them.
-RELAY = Relay(
-    'API_PORT={gateway} SOCAT_PORT={relay} TRADING_MODE={endpoint} exec "$SCRIPT_PATH/run_socat.sh"',
-    loop=re.compile(r"/run_socat\.sh\b"),  # G:run_socat.sh:9-14
-)
 
 # Values, not names: other images use the same names with paths of their own.
 _PATHS = (
@@ -59,16 +52,13 @@ def _marks(traits: Traits) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _generation(environment: Mapping[str, str]) -> str | None:
-    # The label image.version is broken in this image, G:stable/Dockerfile:111
-    return environment.get("IB_GATEWAY_VERSION") or environment.get("TWS_MAJOR_VRSN") or None
-
-
 FAMILY = Family(
     name="gnzsnz-ibc",
     controller="ibc",
     marks=_marks,
-    generation=_generation,
+    versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
+    both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
+    configuration="IBC_INI",  # G:run.sh:144-181
     ports={  # G:common.sh:94-120
         4001: Port("gateway", "live", "gateway"),
         4002: Port("gateway", "paper", "gateway"),
@@ -227,6 +217,9 @@ FAMILY = Family(
             "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000", **_CONFIGURED},
         },
     ),
-    relay=RELAY,
+    relay=Relay(
+        'API_PORT={gateway} SOCAT_PORT={relay} TRADING_MODE={endpoint} exec "$SCRIPT_PATH/run_socat.sh"',
+        loop=re.compile(r"/run_socat\.sh\b"),  # G:run_socat.sh:9-14
+    ),
     settings='"${TWS_SETTINGS_PATH:-$TWS_PATH}"',  # G:run.sh:72-91
 )

@@ -10,18 +10,16 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Build,
     Family,
     Lacking,
-    Port,
     Setting,
     Traits,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, heap_with_unit, true_false
-from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import RELAY
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 _DECLARATIVE = "ibcontroller has it in its own ibkr_settings.toml only"  # K: declarative settings
@@ -40,33 +38,16 @@ def _marks(traits: Traits) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _generation(environment: Mapping[str, str]) -> str | None:
-    return environment.get("IBC_TWS_VERSION") or None
-
-
 FAMILY = Family(
     name="gnzsnz-ibcontroller",
     controller="ibcontroller",
     marks=_marks,
-    generation=_generation,
-    ports={  # KI:common.sh, as in the images before it
-        4001: Port("gateway", "live", "gateway"),
-        4002: Port("gateway", "paper", "gateway"),
-        4003: Port("relay", "live", "gateway"),
-        4004: Port("relay", "paper", "gateway"),
-        7496: Port("gateway", "live", "tws"),
-        7497: Port("gateway", "paper", "tws"),
-        7498: Port("relay", "live", "tws"),
-        7499: Port("relay", "paper", "tws"),
-        5900: Port("vnc", program="gateway"),
-        3389: Port("vnc", program="tws"),
-    },
+    versions=("IBC_TWS_VERSION",),
+    ports=GNZSNZ_IBC.ports,  # KI:common.sh, as in the images before it
     processes=(
         (re.compile(r"^(\S*/)?java\b.*\b(ibgateway|twslaunch|jts)", re.IGNORECASE), "gateway"),
-        (re.compile(r"^(\S*/)?socat\b.*\bTCP-LISTEN\b|/run_socat\.sh\b"), "relay"),
-        (re.compile(r"\bibcontroller\b|/run(_tws)?\.sh\b|/start_session\.sh\b"), "controller"),
-        (re.compile(r"^(\S*/)?(Xvfb|Xorg)\b"), "display"),
-        (re.compile(r"^(\S*/)?(x11vnc|xrdp)\b"), "vnc"),
+        (re.compile(r"\bibcontroller\b"), "controller"),
+        *GNZSNZ_IBC.processes,
     ),
     user=(1000, 1000),
     start_seconds=120,
@@ -202,5 +183,5 @@ FAMILY = Family(
             "a session-keeping restart on demand does not exist with ibcontroller",
         ),
     ),
-    relay=RELAY,
+    relay=GNZSNZ_IBC.relay,
 )

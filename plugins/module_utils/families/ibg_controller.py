@@ -10,7 +10,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Build,
@@ -21,7 +20,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_afternoon, yes_no
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
-from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import RELAY
 
 _HEALTH_CHECK = "/home/ibgateway/scripts/healthcheck.sh"
 _DEVICES = {"push": "IB Key", "totp": "Mobile Authenticator app"}  # C: TWOFA_DEVICE and its default since 0.7
@@ -39,15 +37,11 @@ def _marks(traits: Traits) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _generation(environment: Mapping[str, str]) -> str | None:
-    return environment.get("IB_GATEWAY_VERSION") or environment.get("TWS_MAJOR_VRSN") or None
-
-
 FAMILY = Family(
     name="ibg-controller",
     controller="ibg-controller",
     marks=_marks,
-    generation=_generation,
+    versions=GNZSNZ_IBC.versions,
     ports={  # as the image that it is built on
         number: port for number, port in GNZSNZ_IBC.ports.items() if port.program == "gateway"
     },
@@ -145,5 +139,5 @@ FAMILY = Family(
             "a tool that restarts unhealthy containers defeats its protection against throttled logins",
         ),
     ),
-    relay=RELAY,
+    relay=GNZSNZ_IBC.relay,
 )

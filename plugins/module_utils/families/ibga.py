@@ -10,7 +10,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Build,
@@ -35,15 +34,10 @@ def _marks(traits: Traits) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _generation(_environment: Mapping[str, str]) -> str | None:
-    return None  # the program is downloaded into its volume; nothing outside tells which
-
-
 FAMILY = Family(
     name="ibga",
     controller="ibga",
     marks=_marks,
-    generation=_generation,
     ports={9000: Port("gateway"), 4000: Port("relay"), 5800: Port("vnc"), 5900: Port("vnc")},  # A:scripts/_env.sh:4-5
     processes=(
         (re.compile(r"^(\S*/)?java\b"), "gateway"),

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone, tzinfo
 from functools import lru_cache
 
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event
 
@@ -350,8 +351,9 @@ class Reader:
         self._speaking = "login_error" if kind == "login_error_begun" else ""
         if kind == "controller_version":
             self.version = values["v"]
-        mode = _MODES.get(values.get("mode") or "")
-        return Event(kind, line.number, *self.last_moment, text, values.get("v") or "", mode)
+        mode, value = _MODES.get(values.get("mode") or ""), values.get("v") or ""
+        problem = refusal(value) if kind == "dialog_text" else None
+        return Event(kind, line.number, *self.last_moment, text, value, mode, problem=problem)
 
     def _window(self, line: Line, message: str) -> Event | None:
         found = _TITLED.fullmatch(message)
@@ -374,7 +376,7 @@ class Reader:
             self._speaking = ""
         if not (self._speaking and text):
             return None
-        return Event(self._speaking, line.number, *self.last_moment, line.text, value=text)
+        return Event(self._speaking, line.number, *self.last_moment, line.text, problem=refusal(text))
 
     def _raw(self, line: Line, text: str) -> Event | None:
         if line.stamp:
@@ -386,10 +388,10 @@ class Reader:
             self._property(found[1], found[2])
         if text == "IBC Settings:":  # B:DefaultSettings.java:55
             self._section, self._seen = {}, True
-            return Event("settings_begun", line.number, *_kept(line), text)
+            return Event("settings_begun", line.number, line.at, line.at, text)
         if text == "End IBC Settings" and self._section is not None:
             settings, self._section = self._section, None
-            return Event("settings", line.number, *_kept(line), text, settings=settings)
+            return Event("settings", line.number, line.at, line.at, text, settings=settings)
         found_rule = _match(_SCRIPT_RULES, text)
         if found_rule is None:
             return self._said(line, text)
@@ -411,7 +413,7 @@ class Reader:
             kind = "heap_malformed"
         self._seen = self._seen or not _ANYBODYS.fullmatch(text)
         return Event(
-            kind, line.number, *_kept(line), text, value, _MODES.get(values.get("mode") or ""), problem=problem
+            kind, line.number, line.at, line.at, text, value, _MODES.get(values.get("mode") or ""), problem=problem
         )
 
     def _property(self, name: str, value: str) -> None:
@@ -423,26 +425,18 @@ class Reader:
             self.secrets.update({value} - {"***", ""})
 
     @property
-    def last_moment(self) -> tuple[datetime | None, float | None]:
-        """When the last line with a time was written: in UTC where that is known, and in seconds on the log's own clock."""
+    def last_moment(self) -> tuple[float | None, float | None]:
+        """When the last line with a time was written: since the epoch where that is known, and on the log's own clock."""
         if self._last is None:
             return None, None
         line, stamp = self._last
-        if line.at:
-            return _kept(line)
+        if line.at is not None:
+            return line.at, line.at
         try:
-            own = datetime.fromisoformat(stamp)
-            if self._zone:
-                at = own.replace(tzinfo=self._zone).astimezone(timezone.utc)
-                return at, at.timestamp()
-            return None, own.replace(tzinfo=timezone.utc).timestamp()
+            own = datetime.fromisoformat(stamp).replace(tzinfo=self._zone or timezone.utc).timestamp()
         except (ValueError, OverflowError):
             return None, None
-
-
-def _kept(line: Line) -> tuple[datetime | None, float | None]:
-    at = line.at
-    return at, at.timestamp() if at else None
+        return own if self._zone else None, own
 
 
 #: Lines that other programs print too: alone they do not make it a log of this controller.

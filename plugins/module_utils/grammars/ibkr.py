@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""IBKR's own words: what the gateway shows when a login is refused, whichever controller writes it down.
+"""IBKR's own words: what the gateway shows in its dialogs, whichever controller writes it down.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -8,6 +8,12 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+
+#: Titles of dialogs that no controller answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
+BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
+
+#: Titles of dialogs that a controller answers at once, unless its settings forbid it.
+ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway"})
 
 # The first that matches says it; wordings from facts of IBAutomater (WindowEventListener.java), IBC issues 236 and 344.
 _REFUSALS = tuple(

@@ -19,9 +19,11 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from itertools import chain
 from typing import NamedTuple
+
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import without_control
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
 #: Longer lines are cut: no controller prints one that says more in what follows.
 LONGEST_LINE = 4096
@@ -44,9 +46,9 @@ class Line:
     cut: bool = False
 
     @property
-    def at(self) -> datetime | None:
-        """The time that the log's keeper wrote down, in UTC."""
-        return _moment(self.stamp) if self.stamp else None
+    def at(self) -> float | None:
+        """The time that the log's keeper wrote down, in seconds since the epoch."""
+        return epoch(self.stamp)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
@@ -131,8 +133,6 @@ def _entries(texts: Iterable[str]) -> Iterator[Entry]:
 
 # The raw Docker API puts eight bytes before a piece of output: stream, three zeros, length (Docker Engine API, attach).
 _FRAME = re.compile(r"[\x00-\x02]\x00{3}.{4}", re.DOTALL)
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _HTML = re.compile(r"&(?:gt|lt|amp|quot|#\d{1,5}|#x[0-9A-Fa-f]{1,4});")
 
 _ISO = r"(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d))"
@@ -204,10 +204,8 @@ class _Form:
 def _clean(text: str) -> str:
     if text[1:4] == "\0\0\0":
         text = _FRAME.sub("", text, count=1)
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
     if not text.isprintable():
-        text = _CONTROL.sub("", text)
+        text = without_control(text)
     return html.unescape(text) if "&" in text and _HTML.search(text) else text
 
 
@@ -219,23 +217,6 @@ def _json_entry(text: str) -> tuple[str, str | None, bool]:
         return text, None, True
     when = entry.get("time")
     return _clean(kept.rstrip("\r\n")), when if isinstance(when, str) else None, kept.endswith("\n")
-
-
-def _moment(iso: str) -> datetime | None:
-    found = _MOMENT.fullmatch(iso)
-    if found is None:
-        return None
-    day, fraction, sign, hours, minutes = found.groups()
-    try:
-        moment = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        moment += timedelta(seconds=float(f"0.{fraction or 0}"))
-        return moment + offset if sign == "-" else moment - offset
-    except (ValueError, OverflowError):
-        return None
-
-
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))")
 
 
 def _agree(texts: list[str], prefix: re.Pattern[str]) -> bool:

@@ -10,10 +10,10 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
@@ -46,16 +46,16 @@ class RelayLog:
         elif event.kind == "api_client":
             self._refusals.clear()  # somebody was let in
 
-    def problem(self, run: Run, now: float | None) -> tuple[str, Sequence[Event]] | None:
-        """The finding about the relay of `run`'s endpoint that goes on at `now`, with its proof."""
-        bindings = [event for event in self._bindings if _serves(event, run)]
+    def problem(self, run: Run, now: float | None, ports: Mapping[int, Port]) -> tuple[str, Sequence[Event]] | None:
+        """The finding about the relay of `run`'s endpoint that goes on at `now`, with its proof; `ports` are the container's."""
+        bindings = [event for event in self._bindings if _serves(event, run, ports)]
         if len(bindings) > 1 and _goes_on(bindings, now):
             return "relay.port_taken", bindings[-2:]
         since = run.since.clock if run.since and run.state == "logged_in" else None
         if since is None:
             return None
         refusals = [
-            event for event in self._refusals if _serves(event, run) and (event.clock or 0.0) > since + _OPENING
+            event for event in self._refusals if _serves(event, run, ports) and (event.clock or 0.0) > since + _OPENING
         ]
         if len(refusals) > 2 and _goes_on(refusals, now):
             return "api.not_listening", refusals[-2:]
@@ -64,12 +64,12 @@ class RelayLog:
     def result(self) -> dict[str, Any]:
         """The counts."""
         at = self._last.at if self._last else None
-        last_at = iso(at.timestamp()) if at else None
+        last_at = None if at is None else iso(at)
         return {"refused": self._refused, "bind_errors": self._port_taken, "last_at": last_at}
 
 
-def _serves(event: Event, run: Run) -> bool:
-    port = FAMILY.ports.get(int(event.value))
+def _serves(event: Event, run: Run, ports: Mapping[int, Port]) -> bool:
+    port = ports.get(int(event.value))
     return not (port and port.endpoint and run.mode) or port.endpoint == run.mode
 
 

@@ -13,9 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal
 
 OPENED, SEEN, CLOSED = "opened", "seen", "closed"
 
@@ -26,7 +23,8 @@ class Event:
 
     kind: str
     line: int
-    at: datetime | None
+    #: Seconds since the epoch.
+    at: float | None
     #: Seconds on the log's own clock: for durations, also where the zone is unknown.
     clock: float | None
     text: str
@@ -36,7 +34,7 @@ class Event:
     title: str | None = None
     change: str | None = None
     dialog: bool = False
-    #: The finding that a process's end proves when nothing before it did.
+    #: The finding that it proves: a dialog by what it says, a process's end when nothing before it did.
     problem: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -66,6 +64,7 @@ RANK = {
 
 _LOGGED_IN = ("logged_in", "connection_lost")
 _OVER = ("shutting_down", "auto_restarting", "cold_restarting", "ended")
+_REFUSALS = ("login.saved_session_refused", "login.credentials_rejected")
 
 # A run that ended for one of these is not continued by the next: nothing had failed at the login.
 _NOT_FAILED = frozenset({None, "container.stopped", "gateway.stopped_by_schedule", "ibkr.disconnected"})
@@ -140,7 +139,6 @@ class Run:
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
-        self.restart_announced = False
         self.last: Event | None = first
 
     @property
@@ -387,25 +385,24 @@ def _refused(run: Run, event: Event) -> None:
 
 
 def _refusal_closed(run: Run, event: Event) -> None:
-    if run.problem in ("login.saved_session_refused", "login.credentials_rejected") and run.state not in _OVER:
+    if run.problem in _REFUSALS and run.state not in _OVER:
         run.recover()
         run.enter("login_window", event)
 
 
 def _dialog_text(run: Run, event: Event) -> None:
-    problem = refusal(event.value)
-    if problem is None or run.state in _LOGGED_IN or run.state in _OVER:
+    if event.problem is None or run.state in (*_LOGGED_IN, *_OVER):
         return
-    if problem == "login.credentials_rejected":
+    if event.problem == "login.credentials_rejected":
         _refused(run, event)
         return
-    if run.problem in ("login.saved_session_refused", "login.credentials_rejected"):
+    if run.problem in _REFUSALS:
         run.recover()  # what the dialog says is more than that it came
-    run.fail(problem, event)
+    run.fail(event.problem, event)
 
 
 def _login_error(run: Run, event: Event) -> None:
-    if refusal(event.value):
+    if event.problem:
         _dialog_text(run, event)
     else:
         _refused(run, event)
@@ -511,12 +508,7 @@ def _autorestart_found(run: Run, event: Event) -> None:
 
 
 def _cold_restart_announced(run: Run, event: Event) -> None:
-    run.restart_announced = True
     run.enter("cold_restarting", event)
-
-
-def _restart_announced(run: Run, _event: Event) -> None:
-    run.restart_announced = True
 
 
 def _script_ended(run: Run, event: Event) -> None:
@@ -578,7 +570,6 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "jvm_ended": _jvm_ended,
     "autorestart_found": _autorestart_found,
     "cold_restart_announced": _cold_restart_announced,
-    "restart_announced": _restart_announced,
     "script_ended": _script_ended,
     "paused": _paused,
 }

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
 from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, lines
@@ -76,15 +77,21 @@ _CUTTABLE = ([("events",)], [("settings",)])
 
 
 class Scan:
-    """One pass over a log, which can hold several services; `known` are values that must not be quoted."""
+    """One pass over a log, which can hold several services; `known` are values that must not be quoted, `family` is the image's if known."""
 
-    def __init__(self, max_events: int, known: frozenset[str] = frozenset()) -> None:
+    def __init__(self, max_events: int, known: frozenset[str] = frozenset(), family: Family | None = None) -> None:
         self._known = known
+        self._family = family
         self.lines = 0
         self.bytes_read = 0
         self._max_events = max_events
         self.services: dict[str | None, Service] = {}
         self._cut = False
+
+    @property
+    def family(self) -> Family | None:
+        """The image family of what writes the log."""
+        return next((service.family for service in self.services.values()), self._family)
 
     def understood(self, both: bool) -> bool:
         """Whether the newest run and the one before are in what was read; of two instances, since the container's start."""
@@ -96,7 +103,7 @@ class Scan:
             self.lines += 1
             service = self.services.get(line.service)
             if service is None:
-                service = self.services[line.service] = Service(self._max_events, self._known)
+                service = self.services[line.service] = Service(self._max_events, self._known, self._family)
             service.read(line)
             self._cut = line.cut
 
@@ -127,16 +134,22 @@ def _unknown_log(name: str, services: Iterable[Service]) -> Unavailable:
 class Service:
     """What the lines of one container of a log tell."""
 
-    def __init__(self, max_events: int, known: frozenset[str]) -> None:
+    def __init__(self, max_events: int, known: frozenset[str], family: Family | None) -> None:
         self._known = known
+        self._family = family
         self.reader = Reader()
         self.instances = Instances()
         self.relay = RelayLog()
         self.lines = 0
         self.written = 0
-        self.first_at: datetime | None = None
+        self.first_at: float | None = None
         self._events: deque[tuple[Event, Run]] = deque(maxlen=max_events)
         self._decisive = 0
+
+    @property
+    def family(self) -> Family | None:
+        """The image family, as it was given, or as the log shows it."""
+        return self._family or BY_NAME.get(self.reader.family or "")
 
     def read(self, line: Line) -> None:
         """Take in `line`."""
@@ -161,12 +174,12 @@ class Service:
         """Everything that the contract asks for."""
         last_at, last = self.reader.last_moment
         now = last if moment is None or last_at is None or cut else max(moment, last or moment)
-        offset = last_at.timestamp() - last if last_at and last is not None else None
+        offset = last_at - last if last_at is not None and last is not None else None
         runs = [(run, standing(run, now)) for run in self.instances.runs]
         return {
             "name": quote(name),
             **AVAILABLE,
-            "family": self.reader.family,
+            "family": self.family.name if self.family else None,
             "controller": {"name": self.reader.name, "version": self._quote(self.reader.version)},
             "gateway_version": self._quote(self.reader.gateway_version),
             "time_zone": self._quote(self.reader.time_zone),
@@ -208,7 +221,7 @@ class Service:
     def _instance(self, run: Run, at: Standing, now: float | None, offset: float | None) -> dict[str, Any]:
         problem, evidence = at.problem, [self._line(event) for event in at.evidence]
         if problem is None:
-            relayed = self.relay.problem(run, now)
+            relayed = self.relay.problem(run, now, self.family.ports if self.family else {})
             if relayed:
                 problem, evidence = relayed[0], [self._line(event) for event in relayed[1]]
         ended = run if run.code is not None else run.previous
@@ -281,5 +294,5 @@ def _setting(name: str, value: str, secrets: Iterable[str]) -> str:
     return quote(value, secrets, 120)
 
 
-def _iso(at: datetime | None) -> str | None:
-    return iso(at.astimezone(timezone.utc).timestamp()) if at else None
+def _iso(at: float | None) -> str | None:
+    return None if at is None else iso(at)

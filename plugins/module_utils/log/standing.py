@@ -9,12 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import ANSWERED, BLOCKING
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run, elapsed, number
-
-# Dialogs that no release answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
-_BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
-# Dialogs that the controller answers at once, unless its settings forbid it.
-_ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def blocking_window(run: Run, now: float | None) -> Event | None:
     """The dialog that keeps clients out of a gateway that is logged in, if there is one."""
     for title, event in run.windows.items():
         open_for = elapsed(event, now)
-        if title in _BLOCKING or (title in _ANSWERED and open_for is not None and open_for >= 5.0):
+        if title in BLOCKING or (title in ANSWERED and open_for is not None and open_for >= 5.0):
             return event
     return None
 

@@ -86,7 +86,7 @@ def test_a_container_that_can_not_be_entered_says_why_and_hides_no_other(start: 
     stopped.container.kill()
     names = [gateway.name + "s", stopped.name, gateway.name]
     seen = ask(endpoints=[{"port": gateway.ports["healthy"], "inside": name} for name in names])
-    assert f"there is no container of that name (there is {gateway.name}" in refused(seen[0])
+    assert f"there is no container called {names[0]}; there is {gateway.name}" in refused(seen[0])
     assert "it does not run (exited)" in refused(seen[1])
     assert seen[2]["outcome"] == "ready"
 

@@ -231,4 +231,4 @@ def test_another_container_of_the_name_is_left_alone(start: Start, address: str)
 
 def test_a_container_that_is_not_there_is_said(address: str) -> None:
     refused = acts.probe("nobody-made-this", None, address, 20.0, False, start=True)
-    assert (refused["done"], refused["said"]) == (False, "there is no container nobody-made-this")
+    assert (refused["done"], refused["said"]) == (False, "there is no container called nobody-made-this")

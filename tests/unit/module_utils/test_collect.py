@@ -107,15 +107,16 @@ class Engine:
         yield {"time": 1767225600, "Action": "start", "Actor": {"ID": "c0ffee", "Attributes": {"note": LABEL}}}
 
 
-def collected(engine: Engine, log_bytes: int = 1 << 20) -> tuple[dict[str, Any], dict[str, str]]:
+def collected(engine: Any, log_bytes: int = 1 << 20) -> tuple[dict[str, Any], dict[str, str]]:
     """What is told of the container, and the files about it."""
     target = Target("ib-gateway", True, True, (), INSPECTED, Recognition(BY_NAME["gnzsnz-ibc"], "certain", ("test",)))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        told = collect._collect(collect.Look(engine, target, log_bytes, time.monotonic() + 60), "0", archive)  # type: ignore[arg-type]
+        told = collect._collect(collect.Look(engine, target, log_bytes, time.monotonic() + 60), "0", archive)
     packed.seek(0)
     with tarfile.open(fileobj=packed) as archive:
-        files = {entry.name: archive.extractfile(entry).read().decode() for entry in archive}  # type: ignore[union-attr]
+        held = {entry.name: archive.extractfile(entry) for entry in archive}
+        files = {name: file.read().decode() for name, file in held.items() if file}
     return told, files
 
 

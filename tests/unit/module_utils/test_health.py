@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, Misuse, fit
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
 
 @pytest.mark.parametrize(
@@ -35,48 +31,6 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_asked(
     with pytest.raises(Misuse) as refused:
         health.probe(**{**given, **arguments})
     assert said in str(refused.value)
-
-
-def gateway(connections: int, variables: int, events: int) -> dict[str, Any]:
-    return {
-        "name": "ib-gateway",
-        "container": {
-            "environment": {f"VARIABLE_{number}": "<set>" for number in range(variables)},
-            "labels": {},
-            "mounts": [],
-        },
-        "ports": [],
-        "processes": [],
-        "sockets": {
-            "listening": [],
-            "established": [{"port": 4004, "peer": f"10.0.0.{number}:50000"} for number in range(connections)],
-            "close_wait": {},
-        },
-        "events": [{"at": f"{number:04}", "action": "die"} for number in range(events)],
-        "deployment": None,
-        "cut": {},
-    }
-
-
-@given(st.integers(0, 3000), st.integers(0, 500), st.integers(0, 500))
-def test_a_gateway_fits_and_what_was_cut_is_counted(connections: int, variables: int, events: int) -> None:
-    whole = gateway(connections, variables, events)
-    seen = fit(copy.deepcopy(whole), health._CUTTABLE)
-
-    assert len(json.dumps(seen)) <= RESULT_BYTES
-    assert len(seen["sockets"]["established"]) + seen["cut"].get("sockets.established", 0) == connections
-    assert len(seen["container"]["environment"]) + seen["cut"].get("container.environment", 0) == variables
-    assert len(seen["events"]) + seen["cut"].get("events", 0) == events
-
-
-def test_the_newest_events_are_kept() -> None:
-    seen = fit(gateway(0, 0, 1000), health._CUTTABLE)
-    assert seen["events"][-1]["at"] == "0999"
-
-
-def test_a_gateway_that_is_not_there_fits_too() -> None:
-    missing = {"name": "gone", "container": None, "ports": None, "sockets": None, "cut": {}, "note": "x" * 9000}
-    assert len(json.dumps(fit(missing, health._CUTTABLE))) <= RESULT_BYTES
 
 
 @pytest.mark.parametrize(

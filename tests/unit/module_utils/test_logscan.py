@@ -8,14 +8,16 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
-from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Bounds, Window, _container, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import Tail
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Asked, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 from hypothesis import given, settings
@@ -177,6 +179,7 @@ def test_services_of_a_compose_log_are_told_apart(saved: Saved) -> None:
         ({"path": "x.log", "family": "none"}, "family 'none' is not known"),
         ({"path": "x.log", "max_bytes": -1}, "max_bytes"),
         ({"names": [], "docker_host": "nowhere"}, "docker_host 'nowhere'"),
+        ({"names": ["../etc"]}, "'../etc' is no container's name"),
     ],
 )
 def test_arguments_that_make_no_sense_get_one_sentence(arguments: dict[str, Any], sentence: str) -> None:
@@ -235,10 +238,10 @@ def test_a_long_log_is_read_from_its_end(saved: Saved) -> None:
     assert not scanned(path, max_bytes=0)["window"]["truncated"]
 
 
-def test_a_window_keeps_the_end_from_the_start_of_a_line() -> None:
-    window = Window(10)
-    assert b"".join(window.last_of([b"aaaa\nbbbb\n", b"cc", b"cc\ndd"])) == b"dd"
-    assert window.overflown
+def test_a_tail_keeps_the_end_from_the_start_of_a_line() -> None:
+    tail = Tail([b"aaaa\nbbbb\n", b"cc", b"cc\ndd"], lines=100, limit=10)
+    assert b"".join(tail) == b"dd"
+    assert tail.overflown
 
 
 # Whatever a log says
@@ -426,10 +429,13 @@ class Engine:
 
     def __init__(self, log: bytes, error: Exception | None = None) -> None:
         self.api = self
-        self.base_url = "unix:///x"
+        self.base_url = "http+docker://localhost"  # the SDK's placeholder for a local socket
         self.asked: list[object] = []
         self._log = log
         self._error = error
+
+    def get_adapter(self, _url: str) -> object:
+        return SimpleNamespace(socket_path="/run/some.sock")
 
     def logs(self, _container: str, tail: int | str, follow: bool, **_: object) -> Iterator[bytes]:
         assert not follow
@@ -441,7 +447,7 @@ class Engine:
 
 
 def of_container(
-    engine: Engine,
+    engine: Any,
     max_bytes: int = 1 << 22,
     ends: float = 1e12,
     running: bool = True,
@@ -454,8 +460,8 @@ def of_container(
         "HostConfig": {"LogConfig": {"Type": "syslog"}},
         "Config": {"Env": environment},
     }
-    target = Target("gw", True, True, inspected=inspected)
-    return _container(engine, 1772625660.0, Bounds(max_bytes, 50), ends, target)  # type: ignore[arg-type]  # a stand-in engine
+    target = Target("gw", True, True, inspected=inspected, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "low", ()))
+    return _container(engine, Asked(None, 1772625660.0, max_bytes, 50), ends, target)
 
 
 def test_a_log_is_read_back_no_further_than_needed() -> None:
@@ -504,8 +510,9 @@ def test_silence_in_a_container_that_has_ended_ends_with_it() -> None:
         (Engine(b"", ValueError("configured logging driver does not support reading")), {}, "logging driver syslog"),
         (Engine(Log().submitted().text.encode()), {"ends": 0.0}, "the time for this machine was over"),
         (Engine(b"2026-03-04T12:00:00Z something else\n"), {}, "tells nothing"),
+        (Engine(b"", ConnectionRefusedError("refused")), {}, "unix:///run/some.sock"),
     ],
-    ids=["a driver that keeps nothing", "out of time", "not a gateway"],
+    ids=["a driver that keeps nothing", "out of time", "not a gateway", "an engine that went away"],
 )
 def test_a_container_whose_log_can_not_be_read_says_why(engine: Engine, arguments: dict[str, Any], words: str) -> None:
     gateway = of_container(engine, **arguments)
@@ -533,7 +540,8 @@ def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
     config = {"Env": environment, "Labels": labels}
     inspected = {"Id": "1", "State": {"Running": True}, "HostConfig": {}, "Config": config}
     target = Target("gw", True, True, inspected=inspected, recognition=recognise(traits(config)))
-    gateway = _container(Engine(Log().logged_in().text.encode()), 1772625660.0, Bounds(1 << 22, 50), 1e12, target)  # type: ignore[arg-type]  # a stand-in engine
+    engine: Any = Engine(Log().logged_in().text.encode())
+    gateway = _container(engine, Asked(None, 1772625660.0, 1 << 22, 50), 1e12, target)
     assert gateway["family"] == family
     assert gateway["available"] is read
     assert bool(gateway["instances"]) is read

@@ -174,6 +174,8 @@ def test_every_family_answers_every_word(family: Any) -> None:
     [
         ("gnzsnz-ibc", {"TRADING_MODE": "both"}, "both"),
         ("gnzsnz-ibc", {"TRADING_MODE": "Paper"}, None),
+        ("gnzsnz-ibc", {"TRADING_MODE": "paper", "DUAL_MODE": "yes"}, "both"),
+        ("gnzsnz-ibc", {"TRADING_MODE": "paper", "DUAL_MODE": "no"}, "paper"),
         ("gnzsnz-ibcontroller", {"IBC_TRADING_MODE": "live"}, "live"),
         ("gnzsnz-ibcontroller", {"TRADING_MODE": "live"}, None),  # ignored there
         ("ibga", {"IB_LOGINTYPE": "Paper Trading"}, "paper"),

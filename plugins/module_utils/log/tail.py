@@ -1,0 +1,86 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The end of a container's log, as far back as somebody needs it. The engine gives lines, not bytes: more are asked for until it is enough.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ansible_collections.ibgw.ops.plugins.module_utils import engine
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
+
+if TYPE_CHECKING:
+    import docker
+
+
+class Tail:
+    """The last `lines` lines of a log, and of those `limit` bytes at most, from the start of a line."""
+
+    def __init__(self, stream: Iterable[bytes], lines: int, limit: int) -> None:
+        #: Whether that is all of the log, and whether there was more than `limit` bytes; known when it has been read.
+        self.whole = self.overflown = False
+        self._stream = stream
+        self._lines = lines
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[bytes]:
+        kept: deque[bytes] = deque()
+        size = lines = 0
+        for chunk in self._stream:
+            lines += chunk.count(b"\n")
+            kept.append(chunk[-self._limit :])
+            self.overflown = self.overflown or len(chunk) > self._limit
+            size += len(kept[-1])
+            while size > self._limit and len(kept) > 1:
+                size -= len(kept.popleft())
+                self.overflown = True
+        self.whole = lines < self._lines and not self.overflown
+        while self.overflown and kept:
+            _half, newline, rest = kept.popleft().partition(b"\n")
+            if newline:
+                kept.appendleft(rest)
+                break
+        while kept:
+            yield kept.popleft()
+
+
+def tails(client: docker.DockerClient, container: str, lines: int, limit: int, ends: float) -> Iterator[Tail]:
+    """Ever longer tails of a container's log, to be read one after the other: the first of `lines` lines, the last with all that may be read."""
+    while True:
+        tail = Tail(whole_log(client, container, ends, lines), lines, limit)
+        yield tail
+        if tail.whole or tail.overflown:
+            return
+        lines *= 4
+
+
+def whole_log(client: docker.DockerClient, container: str, ends: float, lines: int | None = None) -> Iterator[bytes]:
+    """A container's log, or its last `lines` lines, stamped by the engine; raises `Unavailable` when time is over at `ends`."""
+    # `follow` must be said: the SDK follows what it streams, and would wait for lines to come.
+    stream = client.api.logs(
+        container, stdout=True, stderr=True, stream=True, follow=False, timestamps=True, tail=lines or "all"
+    )
+    for chunk in stream:
+        if time.monotonic() > ends:
+            reason = "the time for this machine was over before its logs were read"
+            raise Unavailable(
+                "probe.incomplete", reason, "give it more time (timeout), or ask for less (names, max_bytes)"
+            )
+        yield chunk
+
+
+def unreadable(client: docker.DockerClient, target: engine.Target, error: Exception) -> Unavailable:
+    """Why a container's log can not be read, by the exception that reading it ended with."""
+    driver = (((target.inspected or {}).get("HostConfig") or {}).get("LogConfig") or {}).get("Type")
+    if driver == "none" or "does not support reading" in str(error):
+        reason = f"the log of {target.name} can not be read: its logging driver {driver} keeps nothing on this machine"
+        fix = "recreate the container with the logging driver local or json-file, or scan the log where the driver sends it (path)"
+        return Unavailable("probe.incomplete", reason, fix)
+    told = engine.unavailable(error, engine.address_of(client))
+    return Unavailable(told.problem, f"the log of {target.name}: {told.reason}", told.fix)
