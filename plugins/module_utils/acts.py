@@ -46,16 +46,16 @@ UNITS = tuple(
 _LOOK_AGAIN, _CLOSES, _ENDS, _ANSWERS = 0.2, 30.0, 3.0, 10.0
 
 # The engine's grace where nothing is left that has to be closed, and something could start Java again: a start script hears no stop
-# before it is through (G:run.sh:192).
+# before it is through (gnzsnz run.sh:192).
 _NOTHING_LEFT = 1
 
 # No unit is longer.
 _UNIT_BYTES = 64 * 1024
 
-# In the log of the container where its user may write there, which is not so where the first process is root's (G:Dockerfile.tws).
+# In the log of the container where its user may write there, which is not so where the first process is root's (gnzsnz Dockerfile.tws).
 _IN_ITS_LOG = "[ -w /proc/1/fd/1 ] && exec >/proc/1/fd/1 2>&1; "
 
-# In mode both each half has a directory of its own beside it (G:run.sh:148-181).
+# In mode both each half has a directory of its own beside it (gnzsnz run.sh:148-181).
 _STALE = (
     "for file in {directory}/*/autorestart {directory}_*/*/autorestart; do"
     ' rm "$file" 2>/dev/null && echo "$file"; done; true'
@@ -384,7 +384,7 @@ def _dead_relays(gateway: Gateway, ports: Mapping[int, Port]) -> Iterator[tuple[
 
 def _mend_relay(gateway: Gateway, start: Relay, relay: int, behind: int, seconds: int) -> bool:
     """Whether the relay listens again, brought back by its loop, or started where there is none."""
-    # What is left of it keeps the port from the next one, for it listens without SO_REUSEADDR (G:run_socat.sh:11).
+    # What is left of it keeps the port from the next one, for it listens without SO_REUSEADDR (gnzsnz run_socat.sh:11).
     holding = re.compile(rf"\bTCP-LISTEN:{relay}\b")
     gateway.signal((one for one in gateway.processes("relay") if holding.search(one.command_line)), signal.SIGTERM)
     endpoint = gateway.family.ports[behind].endpoint if gateway.family else None

@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import engine
 from ansible_collections.ibgw.ops.plugins.module_utils.container import secrets as container_secrets
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
-from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import NOTHING_READ, Scan
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan, nothing_read
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable, whole_log
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, spellings
@@ -95,13 +95,10 @@ def _moment(as_of: str | None) -> float | None:
 def _file(path: str, asked: Asked) -> list[dict[str, Any]]:
     name = os.path.basename(path.rstrip("/")) or path
     try:
-        log = _open(path)
-        try:
+        with _open(path) as log:
             truncated = _skip_to_tail(log, asked.max_bytes)
             scan = Scan(asked.max_events, family=asked.family)
             scan.read(_chunks(log, truncated))
-        finally:
-            log.close()
         return scan.results(name, asked.moment, truncated)
     except OSError as error:
         reason = f"the log {path} could not be read: {error.strerror or error}"
@@ -161,7 +158,7 @@ def _container(client: docker.DockerClient, asked: Asked, ends: float, target: e
             raise Unavailable("probe.incomplete", reason, fix)
         scan, truncated = _read_back(client, container, asked, ends, family)
         if not scan.lines:
-            return {"name": target.name, **AVAILABLE, **NOTHING_READ, "family": family.name if family else None}
+            return nothing_read(target.name, family)
         state = container.get("State") or {}
         stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
         now = time.time() if asked.moment is None else asked.moment
@@ -190,6 +187,5 @@ def _read_back(
     return scan, not tail.whole
 
 
-def _unreadable(name: str, unavailable: Unavailable, family: Family | None = None) -> dict[str, Any]:
-    told = {"family": family.name if family else None}
-    return {"name": quote(name), **unavailable.as_result(), **NOTHING_READ, **told}
+def _unreadable(name: str, unavailable: Unavailable, family: Family | None) -> dict[str, Any]:
+    return {**nothing_read(name, family), **unavailable.as_result()}

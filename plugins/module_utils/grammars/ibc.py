@@ -38,14 +38,10 @@ EXIT_CODES: Mapping[int, tuple[str, str]] = {
     99999: ("SCHEDULING_FAILURE", "IBC could not schedule a task"),
 }
 
-#: What the JVM or the system ends with.
-_PROCESS_CODES: Mapping[int, str] = {
+#: What the gateway's own end and Java's mean.
+_JAVA_CODES: Mapping[int, str] = {
     0: "the gateway closed by itself: a restart or logoff was due, or somebody asked for it",
     1: "Java did not start, or lost its X server",
-    134: "the JVM aborted",
-    137: "killed: out of memory, or not stopped in time",
-    139: "the JVM crashed",
-    143: "stopped from outside",
 }
 
 #: The finding that an exit code proves when nothing before it did.
@@ -80,9 +76,9 @@ def exit_code(status: int) -> int:
 
 
 def exit_meaning(code: int) -> str | None:
-    """What an exit code means: IBC's own (1112), the same modulo 256 (88), or the JVM's."""
+    """What an exit code means: IBC's own (1112), the same modulo 256 (88), or Java's; None for one that any process can end with."""
     known = EXIT_CODES.get(exit_code(code))
-    return known[1] if known else _PROCESS_CODES.get(code)
+    return known[1] if known else _JAVA_CODES.get(code)
 
 
 # Markers. A pattern must match the whole text; group `v` is the event's value, group `mode` the trading mode that it proves.

@@ -50,7 +50,7 @@ _EXPECTED = {
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
 }
 
-# The controller's code that says in which state a run was when it ended: without a login window (B:SessionManager.java:63-73).
+# The controller's code that says in which state a run was when it ended: without a login window (IBC SessionManager.java:63-73).
 _ENDED_WITH = {"1112": frozenset({"gateway_starting", "shutting_down"})}
 
 # What a JVM that has not begun its session writes.

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
@@ -22,40 +23,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Stand
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Unavailable, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
-
-#: The keys of the result of one gateway that could not be read.
-NOTHING_READ: Mapping[str, Any] = {
-    "family": None,
-    "controller": {"name": None, "version": None},
-    "gateway_version": None,
-    "time_zone": None,
-    "settings": {},
-    "window": {
-        "first_at": None,
-        "last_at": None,
-        "bytes_read": 0,
-        "lines": 0,
-        "truncated": False,
-        "run_start_seen": False,
-        "silent_seconds": None,
-    },
-    "instances": [],
-    "history": {
-        "runs": 0,
-        "login_attempts": 0,
-        "login_attempts_last_hour": 0,
-        "twofa_prompts": 0,
-        "unanswered_prompts": 0,
-        "logins_completed": 0,
-        "last_login_at": None,
-        "last_full_login_at": None,
-        "controller_restarts": 0,
-        "by_exit_code": {},
-    },
-    "relay": {"refused": 0, "bind_errors": 0, "last_at": None},
-    "events": [],
-    "cut": {"events": 0, "settings": 0},
-}
 
 # Steps of a normal start that decide nothing.
 _MINOR = frozenset(
@@ -131,6 +98,11 @@ def _unknown_log(name: str, services: Iterable[Service]) -> Unavailable:
     return Unavailable("probe.incomplete", f"the log {name} tells nothing: {what}", fix)
 
 
+def nothing_read(name: str, family: Family | None) -> dict[str, Any]:
+    """The result of a log of which nothing was read."""
+    return Service(0, frozenset(), family).result(name, None, {"bytes_read": 0, "truncated": False}, cut=False)
+
+
 class Service:
     """What the lines of one container of a log tell."""
 
@@ -180,7 +152,10 @@ class Service:
             "name": quote(name),
             **AVAILABLE,
             "family": self.family.name if self.family else None,
-            "controller": {"name": self.reader.name, "version": self._quote(self.reader.version)},
+            "controller": {
+                "name": self.reader.name if self.reader.recognised else None,
+                "version": self._quote(self.reader.version),
+            },
             "gateway_version": self._quote(self.reader.gateway_version),
             "time_zone": self._quote(self.reader.time_zone),
             "settings": self._settings(),
@@ -277,7 +252,9 @@ def _endpoint(run: Run) -> str | None:
 
 
 def _exit(run: Run | None) -> dict[str, Any] | None:
-    return None if run is None or run.code is None else {"code": run.code, "meaning": exit_meaning(run.code)}
+    if run is None or run.code is None:
+        return None
+    return {"code": run.code, "meaning": exit_meaning(run.code) or container.exit_meaning(run.code, None)}
 
 
 def _previous(run: Run | None) -> dict[str, Any] | None:

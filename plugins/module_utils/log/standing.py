@@ -104,7 +104,7 @@ def _silence(run: Run, now: float | None) -> str | None:
         return None
     resumed = run.attempt == "saved_session"
     if run.state == "gateway_starting":
-        if resumed:  # no time-out of the controller's own applies (B:SessionManager.java:60-73)
+        if resumed:  # no time-out of the controller's own applies (IBC SessionManager.java:60-73)
             return "login.not_typed" if silent > 300.0 else None
         shown_for = elapsed(run.gateway_frame, now) or 0.0
         patience = number(run.settings.get("LoginDialogDisplayTimeout"), 60.0) + 30.0

@@ -101,6 +101,13 @@ def test_the_run_before_is_told_where_this_one_continues_it(saved: Saved) -> Non
 
 
 @pytest.mark.parametrize(
+    ("code", "words"), [(0, "closed by itself"), (88, "login window"), (143, "SIGTERM"), (42, "not known")]
+)
+def test_an_exit_code_is_told_with_its_meaning(saved: Saved, code: int, words: str) -> None:
+    assert words in instance(scanned(saved(Log().start().ends(code).text.encode())))["last_exit"]["meaning"]
+
+
+@pytest.mark.parametrize(
     ("refusals", "silence", "problem"),
     [(6, 3, "api.not_listening"), (6, 120, None), (1, 3, None)],
     ids=["goes on", "clients are served again, which prints nothing", "once"],
