@@ -29,7 +29,8 @@ done
     || install_package "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" "a virtual environment"
 command -v ssh >/dev/null || install_package openssh-client "Ansible's way to other machines"
 
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+# One whose making was cut off has a Python and no pip.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv "$venv"
 echo "Installing Python packages into $venv (about a minute the first time) ..."
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$checkout/requirements-dev.txt" >"$log" 2>&1 \
     || { tail -n 5 "$log" >&2; die "pip could not install requirements-dev.txt (see above)."; }

@@ -4,18 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine, plan_removals
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
 
-VARIABLES = ("gateways", "gateway_secrets", *(f"gateway_{word}" for word in WORDS))
+VARIABLES = ("gateways", *(f"gateway_{word}" for word in WORDS))
+
+#: The collection with which the roles make containers; ansible-core does not bring it.
+MAKES_CONTAINERS = "community.docker"
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -32,19 +39,46 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         self.validate_argument_spec(argument_spec={})
         machine = task_vars["inventory_hostname"]
         try:
-            variables = rendered(task_vars, VARIABLES, f"the machine {machine}", self._templar.template)
-            plans, removals = plan_machine(machine, variables), plan_removals(machine, variables)
-            _check_others(task_vars, machine)
+            given = _given(machine, task_vars, self._templar.template)
+            plans, removals = plan_machine(machine, given), plan_removals(machine, given)
+            self._check_others(task_vars, machine)
+            if plans or removals:
+                _check_controller()
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
         warnings = [warning for plan in plans for warning in plan["warnings"]]
         warned = {"warnings": warnings} if warnings else {}
         return {**result, "changed": False, "gateways": plans, "absent": removals, **warned}
 
+    def _check_others(self, task_vars: Mapping[str, Any], machine: str) -> None:
+        """What several machines together get wrong is said once, by the first of them."""
+        machines = list(task_vars["ansible_play_hosts_all"])
+        if machine != machines[0] or len(machines) == 1:
+            return
+        fleet = {}
+        for one in machines:
+            variables = task_vars["hostvars"].raw_get(one)
+            with suppress(Misuse):  # it says so itself
+                fleet[one] = _given(one, variables, Templar(self._loader, variables).template)
+        check_fleet(fleet)
 
-def _check_others(task_vars: Mapping[str, Any], machine: str) -> None:
-    """What several machines together get wrong is said once, by the first of them."""
-    machines = list(task_vars["ansible_play_hosts_all"])
-    if machine == machines[0] and len(machines) > 1:
-        hostvars = task_vars["hostvars"]
-        check_fleet({one: rendered(hostvars[one], VARIABLES, f"the machine {one}") for one in machines})
+
+def _given(machine: str, variables: Mapping[str, Any], render: Callable[[Any], Any]) -> dict[str, Any]:
+    """What a machine's variables say of its gateways; the secrets of those that are to go may be forgotten already."""
+    whose = f"the machine {machine}"
+    given = rendered(variables, VARIABLES, whose, render)
+    inventory.check_machine(machine, given)
+    secrets = variables.get("gateway_secrets")
+    if isinstance(secrets, Mapping):
+        secrets = {name: secrets[name] for name in inventory.declared(given) if name in secrets}
+    return {**given, **rendered({"gateway_secrets": secrets}, ["gateway_secrets"], whose, render)}
+
+
+def _check_controller() -> None:
+    try:
+        import_module(f"ansible_collections.{MAKES_CONTAINERS}")
+    except ImportError:
+        raise Misuse(
+            f"the collection {MAKES_CONTAINERS}, which makes containers, is missing on the controller; install it:"
+            f" ansible-galaxy collection install {MAKES_CONTAINERS}"
+        ) from None

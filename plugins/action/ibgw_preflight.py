@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
 
 SETTINGS = (
@@ -29,6 +31,7 @@ SETTINGS = (
     "diagnose_log_as_of",
     "diagnose_bundle",
 )
+DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir")
 MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
 
@@ -48,7 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             argument_spec={"group": {"type": "str"}, "health": {"type": "str"}}
         )
         try:
-            settings = rendered(task_vars, SETTINGS, "the settings", self._templar.template)
+            settings = rendered(task_vars, (*SETTINGS, *DIRECTORIES), "the settings", self._templar.template)
             return {**result, "changed": False, **preflight(settings, task_vars, **arguments)}
         except Misuse as misuse:
             raise AnsibleActionFail(printable(str(misuse))) from None
@@ -59,6 +62,7 @@ def preflight(
 ) -> dict[str, Any]:
     """Check everything, then plan; `health` names the variable with what the machines turned out to have."""
     inventory.check_settings(settings)
+    _check_directories(settings)
     suppressions = suppression.read(settings.get("diagnose_suppress"))
     suppress = [each.as_dict() for each in suppressions]
     warnings = suppression.warnings(suppressions, stamp(datetime.now(timezone.utc)))
@@ -91,6 +95,15 @@ def preflight(
         "suppress": suppress,
         **_warned([] if health else warnings),
     }
+
+
+def _check_directories(settings: Mapping[str, Any]) -> None:
+    """Check where on the controller a run is to write; one that can not be written to is told when it is."""
+    for name in DIRECTORIES:
+        given = settings.get(name)
+        if given is not None and not isinstance(given, str):
+            raise Misuse(f"{name} is {quote(repr(given), limit=80)}; it must be a directory on the controller")
+        path_of(name, given or ".")
 
 
 def _warned(warnings: list[str]) -> dict[str, list[str]]:
@@ -147,9 +160,9 @@ def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:
 
 def _file(setting: str, given: str, wanted: str) -> Path:
     """A file on the controller that a setting names."""
-    path = Path(given).expanduser().absolute()
-    if not path.is_file():
-        problem = "is not a file" if path.exists() else "does not exist"
+    path = path_of(setting, given)
+    if not os.path.isfile(path):  # unlike pathlib's, it raises for none
+        problem = "is not a file" if os.path.exists(path) else "does not exist"
         raise Misuse(f"{setting} is {given!r}, which {problem} on the controller; it must be {wanted}")
     return path
 

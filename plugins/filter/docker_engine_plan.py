@@ -62,6 +62,8 @@ _value:
     - C(text) of the file, and whether it C(differs) from what is there and holds a C(secret); C(live_restore) as it sets it.
     - C(waiting), the keys that take effect only when the engine is started anew, also of earlier changes, and the C(note) that
       keeps them. C(pid) of the engine, 0 where none runs.
+    - C(unread), the keys that the engine takes over when it reads the file again, also of a run that was cut off before that, and C(begun),
+      the note that keeps them and C(waiting) until it has.
   type: dict
 """
 
@@ -90,7 +92,14 @@ def docker_engine_plan(
         )
     except Refused as refused:
         return {"problem": str(refused)}
-    return {"problem": "", **asdict(made), "waiting": list(made.waiting), "note": made.note}
+    return {
+        "problem": "",
+        **asdict(made),
+        "waiting": list(made.waiting),
+        "unread": list(made.unread),
+        "note": made.note,
+        "begun": made.begun,
+    }
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

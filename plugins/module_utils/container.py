@@ -28,6 +28,9 @@ _TELLING_LABELS = ("com.docker.compose.", "org.opencontainers.image.")
 # Variables that no family knows, by a name that says that they are secret.
 _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|code|user|login")
 
+# An exit code or a signal; labels of the container can stand in their place.
+_CODE = re.compile(r"[0-9]{1,3}")
+
 # Docker's default grace; the engine names none when the container sets none.
 _DEFAULT_STOP_TIMEOUT = 10
 
@@ -131,8 +134,8 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": iso(event["time"]),
         "action": quote(event.get("Action") or ""),
-        "exit_code": int(exit_code) if exit_code.isdigit() else None,
-        "signal": int(number) if number.isdigit() else None,
+        "exit_code": int(exit_code) if _CODE.fullmatch(exit_code) else None,
+        "signal": int(number) if _CODE.fullmatch(number) else None,
         "by": None,
     }
 

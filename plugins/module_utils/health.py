@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, record, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
@@ -199,6 +199,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         "similar_names": [quote(name) for name in target.similar_names],
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
         "hold": recorded(target.name, "hold", not_seen),
+        "lock": record.read(target.name)["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
         "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
@@ -264,8 +265,8 @@ def _user(
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
     if seen.remapped:
         return None
-    if name.isdigit():
-        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdigit() else [0]))
+    if name.isdecimal():
+        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdecimal() else [0]))
     return procfs.Credentials(family.user[0], frozenset([family.user[1]])) if family else None
 
 
@@ -369,6 +370,8 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     except FileNotFoundError:
         return None
     except OSError as error:
+        if os.path.lexists(path):
+            return {"unreadable": quote(str(error))}
         not_seen.append(quote(f"{kind}: {error}"))
         return None
     except (ValueError, RecursionError) as error:

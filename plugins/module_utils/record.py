@@ -141,7 +141,7 @@ def probe(
     result: dict[str, Any] = {**AVAILABLE, **NOTHING, "now": iso(now), "ahead": ahead, "changed": False}
     if asked and names:
         ((kind, value),) = asked.items()
-        change = _change(kind, value, now, rearm_after)
+        change = _change(names[0], kind, value, now, rearm_after)
         outcome, result["changed"] = _apply(names[0], _careful(kind, change), now, check_mode)
         result.update(done=outcome.done, said=outcome.said)
     result["gateways"] = [{"name": name, **read(name)} for name in (names or _recorded())]
@@ -242,7 +242,7 @@ def _unwritable(path: Path, error: OSError) -> Unavailable:
 _ABOUT = {"unlock": "lock", "login": "logins", "release": "hold"}
 
 
-def _change(kind: str, value: Any, now: float, rearm_after: Any) -> Change:
+def _change(name: str, kind: str, value: Any, now: float, rearm_after: Any) -> Change:
     """The function that makes a change; raises `Misuse` for values that make no sense."""
     if kind == "lock" and not 0 < value["seconds"] <= LONGEST_LOCK:
         raise Misuse(f"a lock for {value['seconds']} seconds makes no sense; allowed are 1 to {LONGEST_LOCK}")
@@ -252,7 +252,7 @@ def _change(kind: str, value: Any, now: float, rearm_after: Any) -> Change:
         allowed = "a time to come, such as 2026-01-31T12:00:00Z, or nothing to end the pause"
         raise Misuse(f"a pause until {quote(value['until'])!r} makes no sense; allowed is {allowed}")
     changes: dict[str, Change] = {
-        "lock": partial(_lock, value),
+        "lock": partial(_lock, name, value),
         "unlock": partial(_unlock, value),
         "login": partial(_login, value),
         "hold": partial(_hold, value),
@@ -276,7 +276,7 @@ def _careful(kind: str, change: Change) -> Change:
     return careful
 
 
-def _lock(asked: Mapping[str, Any], record: Mapping[str, Any], now: float) -> Outcome:
+def _lock(name: str, asked: Mapping[str, Any], record: Mapping[str, Any], now: float) -> Outcome:
     owner, held = quote(asked["owner"], limit=_TEXT), record["lock"]
     lock = {"owner": owner, "since": iso(now), "until": iso(now + asked["seconds"])}
     if held is None:
@@ -284,7 +284,10 @@ def _lock(asked: Mapping[str, Any], record: Mapping[str, Any], now: float) -> Ou
     if held["owner"] == owner:
         return Outcome(True, None, {"lock": {**lock, "since": held["since"]}})
     if (epoch(held["until"]) or 0) > now:
-        return Outcome(False, f"{held['owner']} works on it since {held['since']}, until {held['until']} at most", {})
+        works = f"{held['owner']} works on it since {held['since']}, until {held['until']} at most"
+        return Outcome(
+            False, f"{works}; if that run was killed, its lock can go: rm {RECORDS / name / 'lock.json'}", {}
+        )
     return Outcome(True, f"taken over from {held['owner']}, whose lock ran out at {held['until']}", {"lock": lock})
 
 

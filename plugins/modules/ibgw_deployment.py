@@ -108,6 +108,9 @@ gateways:
     login:
       description: What a start of its container costs, as part of a sentence.
       type: str
+    record_path:
+      description: The file of the machine in which it keeps the C(record).
+      type: str
     record:
       description: What the machine keeps of the deployment.
       type: dict

@@ -326,6 +326,11 @@ health:
         hold:
           description: The hold that is recorded on the machine for this gateway, or null.
           type: dict
+        lock:
+          description:
+            - The lock that is recorded on the machine, or null. Its C(owner) is the run that works on the gateway C(since) then and C(until) then at
+              most, or that was cut off and left it behind.
+          type: dict
         deployment:
           description: What was recorded on the machine when it was deployed, or null.
           type: dict
@@ -380,6 +385,7 @@ health:
         sockets: null
         events: null
         hold: null
+        lock: null
         deployment: null
         rebuild: null
         not_seen: []

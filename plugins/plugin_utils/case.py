@@ -259,7 +259,21 @@ class Case:
             words += f", exit code {container.exit_code}"
             words += f" ({container.exit_meaning})" if container.exit_meaning else ""
         at = container.finished_at if self.ended else container.started_at
-        return (self.quote("health", words, at), *(self.quote("health", text) for text in extra if text))
+        quotes = (self.quote("health", words, at), *(self.quote("health", text) for text in extra if text))
+        return quotes if self.running else quotes + self.lock_quotes()
+
+    def lock_quotes(self) -> tuple[Quote, ...]:
+        """The run that has the lock on the gateway: what it found, or left behind, may be that run's doing."""
+        lock = self.gateway.lock
+        if not lock.owner:
+            return ()
+        over = (moment(lock.until) or self.now) <= self.now
+        words = (
+            "was cut off before its end: run it again"
+            if over
+            else f"works on it, until {lock.until} at most, or was cut off"
+        )
+        return (self.quote("health", f"lock: {lock.owner} {words}", lock.since),)
 
     def api_quotes(self) -> tuple[Quote, ...]:
         """What the API probe met, one quote for each place that it asked from and at."""
@@ -296,11 +310,10 @@ def moment(text: str | None) -> datetime | None:
     """An ISO 8601 time of a module result, in UTC; None for anything else and for Docker's zero time."""
     try:
         parsed = datetime.fromisoformat(text or "")
-    except ValueError:
+        at = parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None
-    if parsed.year <= 1:
-        return None
-    return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+    return None if parsed.year <= 1 else at
 
 
 def stamp(at: datetime) -> str:

@@ -14,6 +14,11 @@ import yaml
 from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+
+#: Bytes in the name of a file (limits.h, NAME_MAX).
+LONGEST_NAME = 255
 
 display = Display()
 
@@ -38,6 +43,21 @@ def about_the_collection() -> dict[str, Any]:
     elif (root / "galaxy.yml").exists():
         about = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))
     return about
+
+
+def path_of(setting: str, given: str) -> Path:
+    """Where on the controller a setting points; raises `Misuse` for what no file can be called."""
+    try:
+        path = Path(given).expanduser().absolute()
+        if "\0" in str(path) or any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts):
+            raise ValueError("a name in it is too long, or has a NUL")
+        str(path).encode()
+    except (RuntimeError, ValueError) as error:
+        reason = "it is not valid UTF-8" if isinstance(error, UnicodeError) else str(error)
+        raise Misuse(
+            f"{setting} is {quote(repr(given), limit=80)}, which is no path on the controller: {reason}"
+        ) from None
+    return path
 
 
 def terminal_width() -> int:

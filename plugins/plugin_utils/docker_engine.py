@@ -102,6 +102,8 @@ class Plan:
     live_restore: bool
     #: What takes effect only when the engine is started anew: of this change, and of earlier ones that still wait.
     waiting: tuple[str, ...]
+    #: What the engine has to read again: of this change, and of one whose run was cut off before it told the engine.
+    unread: tuple[str, ...]
     #: The engine's process, 0 where none runs.
     pid: int
     #: Whether the text holds what must not be shown.
@@ -110,7 +112,15 @@ class Plan:
     @property
     def note(self) -> str:
         """What is to be remembered of the changes that wait; it is void once the engine's process is another."""
-        return json.dumps({"pid": self.pid, "keys": self.waiting}) + "\n"
+        return self._note(self.waiting)
+
+    @property
+    def begun(self) -> str:
+        """The note from before the file is written until the engine was told: a run that is cut off between leaves it to the next."""
+        return self._note((*self.waiting, *self.unread))
+
+    def _note(self, keys: Sequence[str]) -> str:
+        return json.dumps({"pid": self.pid, "keys": keys}) + "\n"
 
 
 def plan(
@@ -131,13 +141,16 @@ def plan(
     _check_command_line(after, unit if "LoadState=loaded" in unit else _STOCK_UNIT, environment)
     pid = _pid(unit)
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    late = {key for key in changed if key not in RELOADED} | set(_noted(waiting, pid))
+    # What is in neither was refused before it was written.
+    noted = {key for key in _noted(waiting, pid) if key in before or key in after}
+    pending = noted.union(changed) if pid else set()
     text = json.dumps(after, indent=2, ensure_ascii=False) + "\n" if changed or current is None else current
     return Plan(
         text=text,
         differs=text != current,
         live_restore=bool(after.get("live-restore")),
-        waiting=tuple(sorted(late)) if pid else (),
+        waiting=tuple(sorted(pending - RELOADED)),
+        unread=tuple(sorted(pending & RELOADED)),
         pid=pid,
         secret=any(mask(line) != line for line in [*text.splitlines(), *(current or "").splitlines()]),
     )

@@ -196,6 +196,13 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Lock:
+    owner: str | None
+    since: str | None
+    until: str | None
+
+
+@dataclass(frozen=True)
 class OldContainer:
     id: str | None
 
@@ -218,6 +225,7 @@ class GatewayHealth(Probed):
     sockets: Sockets
     events: tuple[Event, ...]
     hold: object
+    lock: Lock
     deployment: object
     rebuild: Rebuild | None
     cut: dict[str, int]

@@ -9,10 +9,10 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, URGENCY
 
 #: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set. Of the 256, which
@@ -260,11 +260,8 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
 
 def _when(stamp: str) -> str:
     """A moment of the report for a person, to the second."""
-    try:
-        moment = datetime.fromisoformat(stamp).astimezone(timezone.utc)
-    except ValueError:
-        return stamp
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    at = moment(stamp)
+    return stamp if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _fleet(report: Mapping[str, Any]) -> str:

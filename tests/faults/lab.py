@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,27 @@ class Lab(Fleet):
         rows = json.loads(written.read_text(encoding="utf-8"))["gateways"] if written.exists() else []
         return Run(ended.returncode, ended.stdout + ended.stderr, {row["name"]: row for row in rows})
 
+    def begin(self, playbook: str, name: str, **settings: Any) -> subprocess.Popen[str]:
+        """Run a playbook on a gateway, and do not wait for it."""
+        return subprocess.Popen(
+            [*self.command(playbook, (name,)), "-e", json.dumps(settings)],
+            cwd=self.directory,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def cut_off(self, playbook: str, name: str, task: str, after: str = "", **settings: Any) -> None:
+        """Run a playbook until that task has begun; where `after` is given, only once that one has. Then nothing more of it happens."""
+        with self.begin(playbook, name, **settings) as run:
+            assert run.stdout is not None
+            seen = list(_until_task(run.stdout, task, after))
+            os.killpg(run.pid, signal.SIGKILL)
+        assert any(task in line for line in seen), "".join(seen)
+
     def command(self, playbook: str, names: tuple[str, ...]) -> list[str]:
         """What an operator types; no reset of IBKR's falls into the tests."""
         here = {
@@ -162,6 +184,17 @@ class Lab(Fleet):
 def environment() -> dict[str, str]:
     """Of a playbook whose output is read by a test."""
     return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+
+
+def _until_task(lines: Iterable[str], task: str, after: str) -> Iterator[str]:
+    """What is printed until that task begins."""
+    passed = not after
+    for line in lines:
+        yield line
+        begins = line.startswith("TASK [")
+        if begins and passed and task in line:
+            return
+        passed = passed or (begins and after in line)
 
 
 def _path(playbook: str) -> Path:

@@ -14,7 +14,7 @@ import yaml
 from simulator.conditions import PASSWORD
 from simulator.containers import build_image
 from simulator.servers import free_port
-from tests.faults.lab import Lab
+from tests.faults.lab import RECORDS, Lab
 
 PRIVATE = Path("/etc/ibgw/gateways")
 
@@ -66,3 +66,17 @@ def test_a_container_that_was_removed_is_not_made_again_without_its_secrets(
     assert told["steps"] == [], run.output
     assert "deployed" in [check["guard"] for check in told["guards"] if check["passed"] is False], run.output
     assert lab.spent(name).logins == 1
+
+
+def test_what_a_deployment_stopped_and_did_not_make_is_started_again(
+    lab: Lab, name: str, deployed: dict[str, Any]
+) -> None:
+    changed = {**deployed, "gateway_time_zone": "Europe/Berlin"}
+    lab.cut_off(str(lab.directory / "deploy.yml"), name, "Leave what could not be stopped in order", **changed)
+    (RECORDS / name / "lock.json").unlink()
+    run = lab.recover(name, **deployed)
+    assert run.gateways[name]["before"]["code"] == "container.stopped", run.output
+    assert run.gateways[name]["after"]["status"] == "healthy", run.output
+    policy = lab.simulation.engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"]
+    assert policy == "unless-stopped"
+    assert lab.spent(name).logins == 2

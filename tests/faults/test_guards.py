@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import textwrap
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -20,7 +17,7 @@ import pytest
 from simulator import faults
 from simulator.conditions import WRONG_PASSWORD
 from simulator.waiting import until
-from tests.faults.lab import RECORDS, Lab, Run, environment
+from tests.faults.lab import RECORDS, Lab, Run
 from tests.faults.matrix import REFUSED_SLOWLY, Row
 
 KILLED = Row("container killed", faults.killed, "container.killed", ("start",), "healthy", logins=1)
@@ -175,23 +172,8 @@ def test_a_wrong_clock_spends_no_login(lab: Lab, killed: str, tmp_path: Path) ->
     assert logins(lab, killed) == 1
 
 
-def begin(lab: Lab, name: str, number: int = 0, **settings: object) -> subprocess.Popen[str]:
-    """A recover that is not waited for, with a directory for its report."""
-    reports = lab.directory / f"reports-{number}"
-    return subprocess.Popen(
-        [*lab.command("recover", (name,)), "-e", json.dumps({"recover_report_dir": str(reports), **settings})],
-        cwd=lab.directory,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def test_two_recovers_at_once_spend_one_login(lab: Lab, killed: str) -> None:
-    runs = [begin(lab, killed, number) for number in range(2)]
+    runs = [lab.begin("recover", killed, recover_report_dir=f"reports-{number}") for number in range(2)]
     said = [run.communicate(timeout=600)[0] for run in runs]
     assert logins(lab, killed) == 2, "\n".join(said)
     lab.verdict(killed, "", 30)
@@ -210,11 +192,7 @@ CUT_OFF_AT = (
 
 @pytest.mark.parametrize("task", CUT_OFF_AT)
 def test_cut_off_anywhere_and_run_again(lab: Lab, killed: str, task: str) -> None:
-    with begin(lab, killed, recover_lock_seconds=30) as run:
-        assert run.stdout is not None
-        seen = list(_until_task(run.stdout, task))
-        os.killpg(run.pid, signal.SIGKILL)
-    assert any(task in line for line in seen), "".join(seen)
+    lab.cut_off("recover", killed, task, recover_lock_seconds=30)
     until(lambda: _lock_is_over(killed), "the lock of the run that was cut off to end", 60)
     again = lab.recover(killed)
     assert again.gateways[killed]["after"]["status"] == "healthy", again.output
@@ -234,28 +212,13 @@ CUT_OFF_WITHIN_RESTART = (
 @pytest.mark.parametrize("task", CUT_OFF_WITHIN_RESTART)
 def test_a_restart_that_was_cut_off_is_finished(lab: Lab, name: str, task: str) -> None:
     broken(lab, name, replace(REFUSED, cause=faults.relogin_refused_under_policy))
-    with begin(lab, name, recover_lock_seconds=30) as run:
-        assert run.stdout is not None
-        seen = list(_until_task(run.stdout, task, after="Do it"))
-        os.killpg(run.pid, signal.SIGKILL)
-    assert any(task in line for line in seen), "".join(seen)
+    lab.cut_off("recover", name, task, after="Do it", recover_lock_seconds=30)
     until(lambda: _lock_is_over(name), "the lock of the run that was cut off to end", 120)
     again = lab.recover(name)
     assert again.gateways[name]["after"]["status"] == "healthy", again.output
     assert logins(lab, name) == 2
     policy = lab.simulation.engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"]
     assert policy == "unless-stopped"
-
-
-def _until_task(lines: Iterable[str], task: str, after: str = "") -> Iterator[str]:
-    """What is printed until that task begins; where `after` is given, only once that one has."""
-    passed = not after
-    for line in lines:
-        yield line
-        begins = line.startswith("TASK [")
-        if begins and passed and task in line:
-            return
-        passed = passed or (begins and after in line)
 
 
 def _lock_is_over(name: str) -> bool:

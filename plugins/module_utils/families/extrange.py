@@ -20,9 +20,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Setting,
     Traits,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, without_backslash, yes_no
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SECRETS, SETTINGS
+
+_PREFIX = "IBC_"  # E:README.md:98-115
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
@@ -57,7 +59,7 @@ FAMILY = Family(
     variables={  # E:README.md:98-115
         "USERNAME": "user",
         "PASSWORD": "secret",
-        **{f"IBC_{key}": kind for key, kind in SECRETS.items()},
+        **{f"{_PREFIX}{key}": kind for key, kind in SECRETS.items()},
         **dict.fromkeys(
             (
                 "GATEWAY_OR_TWS",
@@ -66,7 +68,7 @@ FAMILY = Family(
                 "TZ",
                 "IBC_VERSION",
                 "INSTALL_FILENAME",
-                *(f"IBC_{key}" for key in SETTINGS if key not in SECRETS),
+                *(f"{_PREFIX}{key}" for key in SETTINGS if key not in SECRETS),
             ),
             "plain",
         ),
@@ -109,7 +111,7 @@ FAMILY = Family(
         ),
         "master_client_id": Setting(("IBC_OverrideTwsMasterClientID",)),
         "java_heap_mb": Lacking("it has no such setting"),
-        "controller_settings": Setting(),
+        "controller_settings": Setting(form=without_backslash),  # E:README.md:98-115
     },
     build=Build(
         images={"gateway": "ghcr.io/extrange/ibkr:stable", "tws": "ghcr.io/extrange/ibkr:stable"},
@@ -126,6 +128,7 @@ FAMILY = Family(
             }
             for program in ("gateway", "tws")
         },
+        prefix=_PREFIX,
         caveats=(
             "it prints the password in its log at every start and holds it in the arguments of a process; gnzsnz-ibc does not",
             "its screen has no password: every container of its network reaches it",

@@ -87,6 +87,12 @@ class Build:
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Directories in memory that it needs.
     scratch: tuple[str, ...] = ()
+    #: What its desktop needs of the engine, by program, in the words of `community.docker.docker_container`.
+    desktop: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: What stands before a key of the controller's configuration in the name of its variable, where each key has one.
+    prefix: str | None = None
+    #: Variables that a configuration of one's own makes ineffective and that no word stands for, each with its key there.
+    ineffective: Mapping[str, str] = field(default_factory=dict)
     #: Whether the image's own health check tells a login, so that it is kept.
     tells_login: bool = False
     #: What its operator should know, one sentence each.

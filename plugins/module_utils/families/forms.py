@@ -31,6 +31,20 @@ def clock_afternoon(clock: str) -> str:
     return clock_12h(clock)
 
 
+def without_backslash(text: str) -> str:
+    """As it is, where a shell would take a backslash away."""
+    if "\\" in text:
+        raise ValueError("it has a backslash in it")
+    return text
+
+
+def unexpanded(text: str) -> str:
+    """As it is, where a shell types it through a word without quotes."""
+    if set(text) & set(" *?["):
+        raise ValueError("its shell would expand a blank and any of * ? [")
+    return text
+
+
 def heap_with_unit(megabytes: int) -> str:
     """``768`` as ``768m``: without a unit it would be bytes."""
     return f"{megabytes}m"

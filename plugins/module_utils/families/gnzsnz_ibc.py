@@ -216,6 +216,13 @@ FAMILY = Family(
             # Without PUID and PGID the TWS image does not start its program (gnzsnz issue 110).
             "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000", **_CONFIGURED},
         },
+        desktop={"tws": {"shm_size": "1G", "security_opts": ["seccomp=unconfined"]}},  # G:tws-docker-compose.yml
+        ineffective={  # G:stable/config/ibc/config.ini.tmpl
+            "ALLOW_BLIND_TRADING": "AllowBlindTrading",
+            "BYPASS_WARNING": "BypassOrderPrecautions",
+            "SAVE_TWS_SETTINGS": "SaveTwsSettingsAt",
+            "TWOFA_EXIT_INTERVAL": "SecondFactorAuthenticationExitInterval",
+        },
     ),
     relay=Relay(
         'API_PORT={gateway} SOCAT_PORT={relay} TRADING_MODE={endpoint} exec "$SCRIPT_PATH/run_socat.sh"',

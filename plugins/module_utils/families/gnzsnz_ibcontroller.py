@@ -177,6 +177,7 @@ FAMILY = Family(
             "gateway": {"IBC_TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings"},
             "tws": {"IBC_TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000"},
         },
+        desktop=GNZSNZ_IBC.build.desktop,
         scratch=("/home/ibgateway/ibcontroller/run",),  # the agent's sockets, KI:docker-compose.yml
         caveats=(
             "it is not restarted by Docker, not at a boot either, because that would repeat a refused login; deploy starts it",

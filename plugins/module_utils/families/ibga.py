@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Setting,
     Traits,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, unexpanded, yes_no
 
 _MANAGER = "/opt/ibga/manager.sh"
 
@@ -82,8 +82,8 @@ FAMILY = Family(
     exit_codes={0: "the program could not be installed"},  # A:scripts/manager.sh:33-51
     exit_problems={},
     words={
-        "user": Setting(("IB_USERNAME",)),
-        "password": Setting(("IB_PASSWORD",)),
+        "user": Setting(("IB_USERNAME",), form=unexpanded),  # A:_run_ibg.sh:57-72
+        "password": Setting(("IB_PASSWORD",), form=unexpanded),
         "paper_user": Lacking("it runs one trading mode"),
         "paper_password": Lacking("it runs one trading mode"),
         "totp_key": Setting(("TOTP_KEY",)),

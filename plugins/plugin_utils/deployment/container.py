@@ -64,8 +64,7 @@ def container(
     sourced: bool,
 ) -> dict[str, Any]:
     """The container; `sourced` tells that some of its variables are in a file that its start has to read."""
-    # TWS comes with a whole desktop where it is looked at by RDP (gnzsnz tws-docker-compose.yml).
-    words, desktop = gateway.words, gateway.words["program"] == "tws" and 3389 in family.ports
+    words = gateway.words
     return {
         "name": gateway.name,
         "image": image(gateway, family),
@@ -77,8 +76,9 @@ def container(
         "networks": [{"name": words["network"]}] if words["network"] else [],
         "ulimits": [f"nofile:{words['open_files']}:{words['open_files']}"],
         "memory": f"{words['memory_mb'] or 2 * heaps(gateway)}M",
-        "shm_size": "1G" if desktop else None,
-        "security_opts": ["seccomp=unconfined"] if desktop else [],
+        "shm_size": None,
+        "security_opts": [],
+        **family.build.desktop.get(words["program"], {}),
         "stop_timeout": STOP_TIMEOUT,
         "restart_policy": family.build.restart_policy,
         "labels": {"ibgw.ops.family": family.name, "ibgw.ops.trading_mode": words["trading_mode"]},

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import PRIVATE, Family, Lacking, Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SETTINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import endpoints
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import needed, secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.translation import able
@@ -17,16 +18,13 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary imp
 #: Private files of the gateways: only root gets through, also where somebody on the machine has a gateway's user id.
 PRIVATE_DIR = "/etc/ibgw/gateways"
 
-#: Their settings and records (`RECORDS` of the health probe).
-DATA_DIR = "/var/lib/ibgw"
-
 #: The command server's port of each instance where there are two: its usual one and the next (IBC config.ini:825).
 COMMAND_PORTS = {"live": 7462, "paper": 7463}
 
 
 def settings_dir(gateway: Described) -> str:
     """The directory on the machine that keeps what has to last."""
-    return str(gateway.words["settings_dir"]) or f"{DATA_DIR}/{gateway.name}/settings"
+    return str(gateway.words["settings_dir"]) or f"{RECORDS}/{gateway.name}/settings"
 
 
 def _suffixes(gateway: Described) -> dict[str, str]:
@@ -146,12 +144,17 @@ def generated(gateway: Described, secret: str) -> str:
     return f"{PRIVATE_DIR}/{gateway.name}.{secret}"
 
 
+def record(gateway: Described) -> str:
+    """The file that tells of its deployment."""
+    return f"{RECORDS}/{gateway.name}/deployment.json"
+
+
 def removed(gateway: Described) -> list[str]:
     """What holds its secrets, or tells of its deployment, and goes with it."""
     return [
         f"{PRIVATE_DIR}/{gateway.name}",
         generated(gateway, "vnc_password"),
-        f"{DATA_DIR}/{gateway.name}/deployment.json",
+        record(gateway),
     ]
 
 
@@ -192,7 +195,7 @@ def directories(
         [settings_dir(gateway), *(one["source"] for one in mounts), *(_parent(one["path"]) for one in seeded)]
     )
     return [
-        {"path": f"{DATA_DIR}/{gateway.name}", **root, "mode": "0755"},
+        {"path": f"{RECORDS}/{gateway.name}", **root, "mode": "0755"},
         {"path": PRIVATE_DIR, **root, "mode": "0700"},
         {"path": f"{PRIVATE_DIR}/{gateway.name}", **own, "mode": "0500"},
         *({"path": path, **own, "mode": "0700"} for path in kept),

@@ -81,7 +81,7 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
     lasting = files.lasting(gateway, family)
     private = files.files(gateway, family, translation.configuration)
     seeds = files.seeds(gateway, family, lasting)
-    command_ports = _command_ports(private, translation)
+    command_ports = _command_ports(private, translation.environment, family)
     return {
         "name": gateway.name,
         "family": family.name,
@@ -105,6 +105,7 @@ def _plan(gateway: Described, translation: Translation, given: Mapping[str, Any]
         "screen": _screen(gateway, family, given),
         "soft_restart": bool(command_ports and gateway.words["daily_restart"]),  # IBC userguide.md:892-914
         "login": _login(gateway),
+        "record_path": files.record(gateway),
         "record": {**_record(gateway, family), "command_ports": command_ports},
         "warnings": [*translation.warnings, *_warnings(gateway, family)],
     }
@@ -135,10 +136,10 @@ def _screen(gateway: Described, family: Family, given: Mapping[str, Any]) -> dic
     }
 
 
-def _command_ports(private: Sequence[Mapping[str, Any]], translation: Translation) -> list[int]:
+def _command_ports(private: Sequence[Mapping[str, Any]], environment: Mapping[str, str], family: Family) -> list[int]:
     """Where IBC's command server listens on the container's loopback, for each instance."""
     told = [one["settings"].get("CommandServerPort") for one in private]
-    return [int(port) for port in (*told, translation.environment.get("IBC_CommandServerPort")) if port]
+    return [int(port) for port in (*told, environment.get(f"{family.build.prefix}CommandServerPort")) if port]
 
 
 def _login(gateway: Described) -> str:

@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import struct
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -105,28 +102,22 @@ def _wrong(name: str, value: Any, gateway: Described) -> str | None:
         return _wrong_key(value)
     if name == "vnc_password" and gateway.words["program"] == "gateway" and len(value) > VNC_LENGTH:
         return f"is longer than {VNC_LENGTH} characters, of which VNC ignores the rest; shorten it"
-    # ibga _run_ibg.sh:57-72 types it through an unquoted word of the shell
-    if gateway.words["family"] == "ibga" and name in ("user", "password") and set(value) & set(" *?["):
-        return "has a blank or one of * ? [ in it, which ibga's shell would expand; change it at IBKR, or use another family"
+    family = BY_NAME[gateway.words["family"]]
+    setting = family.words[name]
+    try:
+        if isinstance(setting, Setting):
+            setting.form(value)
+    except ValueError as reason:
+        return f"can not be given to {family.name}: {reason}; change it at IBKR, or use another family"
     return None
 
 
 def _wrong_key(key: str) -> str | None:
+    digits = key.rstrip("=")
     try:
-        totp_code(key, at=0)
+        decoded = base64.b32decode(digits + "=" * (-len(digits) % 8))
     except ValueError:
         return (
             "is no base32 (the letters A to Z and the digits 2 to 7, without blanks), so that no code can be computed"
         )
-    return "is too short for a TOTP key; it has 16 characters or more" if len(_decoded(key)) < 10 else None
-
-
-def _decoded(key: str) -> bytes:
-    return base64.b32decode(key.rstrip("=") + "=" * (-len(key.rstrip("=")) % 8))
-
-
-def totp_code(key: str, at: float) -> str:
-    """The code of six digits that `key` gives at a moment (RFC 6238)."""
-    digest = hmac.new(_decoded(key), struct.pack(">Q", int(at) // 30), hashlib.sha1).digest()
-    offset = digest[-1] & 15
-    return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
+    return "is too short for a TOTP key; it has 16 characters or more" if len(decoded) < 10 else None

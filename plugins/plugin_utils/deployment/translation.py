@@ -25,15 +25,6 @@ OWN_KEYS = {
     "OverrideTwsApiPort": "relay and probes know the image's own port",
 }
 
-#: Variables of the gnzsnz image that a configuration of one's own makes ineffective, and that no word stands for
-#: (gnzsnz config.ini.tmpl).
-CONFIGURED_VARIABLES = {
-    "ALLOW_BLIND_TRADING": "AllowBlindTrading",
-    "BYPASS_WARNING": "BypassOrderPrecautions",
-    "SAVE_TWS_SETTINGS": "SaveTwsSettingsAt",
-    "TWOFA_EXIT_INTERVAL": "SecondFactorAuthenticationExitInterval",
-}
-
 
 @dataclass(frozen=True)
 class Translation:
@@ -126,10 +117,10 @@ def _controller_settings(gateway: Described, family: Family) -> tuple[dict[str, 
     given: Mapping[str, str] = gateway.words["controller_settings"]
     if not given:
         return {}, {}
-    lacking = family.words["controller_settings"]
-    if isinstance(lacking, Lacking):
+    setting = family.words["controller_settings"]
+    if isinstance(setting, Lacking):
         raise Misuse(
-            f"controller_settings of {gateway} are given, but {family.name} has none: {lacking.reason};"
+            f"controller_settings of {gateway} are given, but {family.name} has none: {setting.reason};"
             f" {able('controller_settings')} can"
         )
     for key in given:
@@ -141,11 +132,13 @@ def _controller_settings(gateway: Described, family: Family) -> tuple[dict[str, 
         word = _word_of_key(key)
         if word or key in OWN_KEYS:
             raise _setting_refused(gateway, key, f"the word {word} sets it" if word else OWN_KEYS[key])
-        if "\\" in given[key] and not family.configured:  # extrange README.md:98-115
-            raise _setting_refused(gateway, key, f"{family.name} takes no backslash")
-    if family.configured:
+        try:
+            setting.form(given[key])
+        except ValueError as reason:
+            raise _setting_refused(gateway, key, f"{family.name} can not take that: {reason}") from None
+    if family.build.prefix is None:
         return {}, dict(given)
-    return {f"IBC_{key}": value for key, value in given.items()}, {}
+    return {f"{family.build.prefix}{key}": value for key, value in given.items()}, {}
 
 
 def _setting_refused(gateway: Described, key: str, why: str) -> Misuse:
@@ -160,7 +153,7 @@ def _word_of_key(key: str) -> str | None:
 def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list[str]]:
     """Raw variables, which pass where nothing else stands for them."""
     warnings = []
-    for name, _value in gateway.words["variables"].items():
+    for name in gateway.words["variables"]:
         word = _word_of(family, name)
         if name.endswith("_FILE") and name in family.variables or family.variables.get(name, "plain") == "secret":
             raise _variable_refused(
@@ -170,8 +163,8 @@ def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list
             raise _variable_refused(gateway, name, _instead(word))
         if name in family.build.environment[gateway.words["program"]]:
             raise _variable_refused(gateway, name, "the role sets it itself")
-        if family.configured and name in CONFIGURED_VARIABLES:
-            key = CONFIGURED_VARIABLES[name]
+        if name in family.build.ineffective:
+            key = family.build.ineffective[name]
             raise _variable_refused(
                 gateway,
                 name,

@@ -109,7 +109,10 @@ def missing(case: Case) -> Proof | None:
     recorded = case.gateway.deployment is not None
     return Proof(
         f"no container is named {case.name}" + (f"; near: {near}" if near else ""),
-        (case.quote("health", f"no container {case.name}; names that come near: {near or 'none'}"),),
+        (
+            case.quote("health", f"no container {case.name}; names that come near: {near or 'none'}"),
+            *case.lock_quotes(),
+        ),
         ("With the phone at hand for a live account, have ibgw.ops.recover create it again.",) if recorded else (),
         remedy="recreate" if recorded else None,
         remedy_reason="its deployment is recorded on the machine" if recorded else None,

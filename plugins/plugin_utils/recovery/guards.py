@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.clients import obstacle, orders_readable, orders_unread
@@ -33,8 +34,8 @@ ALIKE_WITHIN = timedelta(minutes=15)
 #: How far the clocks of controller and machine may differ before windows and budgets mean nothing.
 CLOCKS_APART = timedelta(seconds=120)
 
-#: What the name of a container ends with that a rebuild has put aside (roles/rebuild/vars/main.yml).
-ASIDE = ".before"
+#: What the name of a container ends with that was put aside, and whose work that is (roles/rebuild and roles/gateway, vars/main.yml).
+ASIDE = {"before": "rebuild", "replaced": "deploy"}
 
 #: What the budget looks at.
 BUDGET_TIME = timedelta(hours=24)
@@ -127,22 +128,27 @@ def locked(question: Question) -> Check:
     lock, until = record.lock, moment(record.lock.until) if record.lock else None
     live = lock is not None and (until is None or until > question.situation.machine_now)
     if lock and live and lock.owner != question.owner:
-        return Check("locked", False, f"{lock.owner} works on it since {lock.since}, until {lock.until} at most")
+        works = f"{lock.owner} works on it since {lock.since}, until {lock.until} at most"
+        return Check(
+            "locked",
+            False,
+            f"{works}; if that run was killed, its lock can go: rm {RECORDS / str(record.name) / 'lock.json'}",
+        )
     if question.owner is None:
         return Check("locked", True, "nobody works on it")
     return _check("locked", live, "nobody else works on it", "the lock of this run is lost")
 
 
 def aside(question: Question) -> Check | None:
-    """What a rebuild keeps to go back to logs in as the same user as what took its place: only the rebuild starts it."""
-    name = question.situation.name.removesuffix(ASIDE)
-    if question.remedy not in BEGINS_A_SESSION or name == question.situation.name:
+    """What is kept to go back to logs in as the same user as what took its place: only who put it aside starts it."""
+    name, _dot, suffix = question.situation.name.rpartition(".")
+    if question.remedy not in BEGINS_A_SESSION or suffix not in ASIDE:
         return None
     return _check(
         "aside",
         name not in (record.name for record in question.situation.records.gateways),
         f"there is no {name} in whose place it was",
-        f"a rebuild of {name} has put it aside: ansible-playbook ibgw.ops.rebuild ends that",
+        f"a {ASIDE[suffix]} of {name} has put it aside: ansible-playbook ibgw.ops.{ASIDE[suffix]} ends that",
     )
 
 

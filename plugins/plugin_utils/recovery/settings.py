@@ -83,6 +83,9 @@ def read(variables: Mapping[str, Any]) -> Settings:
         raise Misuse(
             f"recover_pause_until is {_show(pause_until)}; it must be a moment with its zone like 2026-03-01T12:00:00Z, or none"
         )
+    hold = given.get("hold") or ""
+    if not isinstance(hold, str):
+        raise Misuse(f"recover_hold is {_show(hold)}; it must be the reason, in words")
     checked: dict[str, Any] = {
         **{name: _switch(name, given[name]) for name in SWITCHES if name in given},
         **{name: _number(name, given[name]) for name in NUMBERS if name in given},
@@ -92,7 +95,7 @@ def read(variables: Mapping[str, Any]) -> Settings:
         max_remedy=max_remedy,
         reset_windows=_windows(given["reset_windows"]) if "reset_windows" in given else RESET_WINDOWS,
         pause_until=pause_until,
-        hold=str(given.get("hold") or ""),
+        hold=hold,
         **checked,
     )
 

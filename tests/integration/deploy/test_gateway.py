@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ PLAY = """
   tasks:
     - ansible.builtin.import_role:
         name: ibgw.ops.gateway
+        rolespec_validate: false
 """
 
 
@@ -60,8 +62,8 @@ def broker(engine: DockerClient) -> Iterator[Broker]:
     broker.add_user(USER, PASSWORD, "DU7654321")
     engine.images.get(build_image(engine)).tag(IMAGE)
     yield broker
-    for container in engine.containers.list(all=True, filters={"name": f"^{NAME}$"}):
-        container.remove(force=True, v=True)
+    for container in with_its_name(engine).values():
+        engine.containers.get(container).remove(force=True, v=True)
     simulation.remove()
     engine.images.remove(IMAGE)
     shutil.rmtree(PRIVATE, ignore_errors=True)
@@ -77,7 +79,9 @@ class Role:
     def __init__(self, run: Play, directory: Path) -> None:
         self._run, self._directory = run, directory
 
-    def __call__(self, *arguments: str, password: str = PASSWORD, port: int = PORT, **words: Any) -> tuple[int, str]:
+    def __call__(
+        self, *arguments: str, password: str = PASSWORD, port: int = PORT, secrets: Any = None, **words: Any
+    ) -> tuple[int, str]:
         """The exit status, and what was said."""
         entry = {"name": NAME, "ports": {"paper": port}, "network": NAME, "java_heap_mb": 256, "pull": "never"}
         variables = {
@@ -86,7 +90,7 @@ class Role:
             "gateway_python": sys.executable,
             "gateway_become": False,
             "gateways": [{**entry, "image": IMAGE, **words}],
-            "gateway_secrets": {NAME: {"user": USER, "password": password}},
+            "gateway_secrets": {NAME: {"user": USER, "password": password}} | (secrets or {}),
         }
         inventory, play = self._directory / "inventory.yml", self._directory / "play.yml"
         inventory.write_text(json.dumps({"gateway_hosts": {"hosts": {"alpha": variables}}}), encoding="utf-8")
@@ -118,6 +122,11 @@ def state(gateway: Container) -> tuple[Any, ...]:
     gateway.reload()
     files = sorted((path.name, path.read_bytes()) for path in PRIVATE.iterdir())
     return gateway.id, gateway.attrs["State"]["StartedAt"], gateway.attrs["State"]["Running"], files
+
+
+def with_its_name(engine: DockerClient) -> dict[str, str]:
+    """Its container, and one that was put aside: names and ids."""
+    return {one.name: one.id for one in engine.containers.list(all=True, filters={"name": rf"^{NAME}($|\.)"})}
 
 
 @contextmanager
@@ -201,6 +210,44 @@ def test_a_changed_file_waits_for_the_cheapest_restart_that_reads_it(role: Role,
     assert state(gateway) == before
 
 
+@pytest.fixture
+def unable(engine: DockerClient) -> Iterator[str]:
+    """An image whose containers the engine can make and not start."""
+    name = f"{NAME}:unable"
+    engine.images.build(fileobj=BytesIO(f'FROM {IMAGE}\nENTRYPOINT ["/nowhere"]'.encode()), tag=name, rm=True)
+    yield name
+    engine.images.remove(name, force=True)
+
+
+def test_the_one_before_comes_back_where_the_new_one_can_not_be_started(
+    role: Role, gateway: Container, broker: Broker, engine: DockerClient, unable: str
+) -> None:
+    before, logins = state(gateway), len(json.loads((KEPT / "logins.json").read_bytes()))
+    broker_logins, policy = broker.count("login_completed", USER), gateway.attrs["HostConfig"]["RestartPolicy"]
+    status, said = role(image=unable)
+    assert status == 2
+    assert "The container before is back and started, which costs a login" in said
+    assert "/nowhere" in said
+    after = state(gateway)
+    assert (after[0], after[2:]) == (before[0], before[2:])
+    assert (gateway.name, gateway.attrs["HostConfig"]["RestartPolicy"]) == (NAME, policy)
+    assert with_its_name(engine) == {NAME: gateway.id}
+    broker.wait_for("login_completed", USER, times=broker_logins + 1)
+    assert len(json.loads((KEPT / "logins.json").read_bytes())) == logins + 2
+
+
+def test_what_a_run_that_was_cut_off_had_put_aside_is_taken_back(
+    role: Role, gateway: Container, engine: DockerClient
+) -> None:
+    before = gateway.id
+    gateway.stop(timeout=90)
+    gateway.rename(f"{NAME}.replaced")
+    status, said = role()
+    assert status == 0, said
+    assert with_its_name(engine) == {NAME: before}
+    assert engine.containers.get(NAME).status == "running"
+
+
 def test_a_client_protects_it_until_it_is_proven_dead(role: Role, gateway: Container, broker: Broker) -> None:
     before = state(gateway)
     with connected(PORT):
@@ -257,10 +304,10 @@ def test_nothing_is_done_while_another_works_on_it_or_it_is_paused(
 
 
 def test_what_is_absent_is_gone_but_for_its_settings(role: Role, gateway: Container, engine: DockerClient) -> None:
-    status, said = role(state="absent")
+    status, said = role(state="absent", secrets={NAME: {"user": "{{ forgotten }}"}})
     assert status == 0, said
     assert f"its settings stay in {KEPT}/settings" in said
-    assert engine.containers.list(all=True, filters={"name": f"^{NAME}$"}) == []
+    assert with_its_name(engine) == {}
     assert not PRIVATE.exists()
     assert {path.name for path in KEPT.iterdir()} == {"logins.json", "settings"}
     for arguments in (["--check"], []):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def test_from_a_directory_of_wheels(ansible_playbook: Play, tmp_path: Path) -> N
         [venv / "bin" / "python3", "-m", "pip", "uninstall", "--quiet", "--yes", "docker"], check=True, timeout=60
     )
     assert enroll() == 1
+
+    # Cut off while the environment was made: pip comes file by file, its record last.
+    (site,) = venv.glob("lib/python3*/site-packages")
+    (unfinished,) = site.glob("pip-*.dist-info")
+    shutil.rmtree(unfinished)
+    shutil.rmtree(site / "pip" / "_internal")
+    assert enroll() == 1
+    assert enroll() == 0
 
 
 def test_empty_group_is_an_error(ansible_playbook: Play, tmp_path: Path) -> None:

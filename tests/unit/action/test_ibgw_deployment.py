@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.template import Templar, trust_as_template
-from ansible_collections.ibgw.ops.plugins.action.ibgw_deployment import ActionModule
+from ansible_collections.ibgw.ops.plugins.action import ibgw_deployment
 
 #: It connects to nothing; only its base class looks for a directory.
 NO_CONNECTION = SimpleNamespace(_shell=SimpleNamespace(tmpdir=""))
@@ -27,15 +27,11 @@ class Told:
     text: str
 
 
-class Rendered(dict[str, Any]):
-    """Variables that are rendered when they are asked for."""
+class HostVars(dict[str, dict[str, Any]]):
+    """The variables of all machines, as they are given."""
 
-    def __init__(self, templar: Templar, given: dict[str, Any]) -> None:
-        super().__init__(given)
-        self._templar = templar
-
-    def __getitem__(self, name: str) -> Any:
-        return self._templar.template(super().__getitem__(name))
+    def raw_get(self, machine: str) -> dict[str, Any]:
+        return self[machine]
 
 
 def trusted(value: Any) -> Any:
@@ -53,11 +49,9 @@ def deployment(hostvars: dict[str, dict[str, Any]] | None = None, **variables: A
     """The result for the machine alpha; `hostvars` are those of the other machines."""
     own = {"inventory_hostname": "alpha", **trusted(variables)}
     loader = DataLoader()
-    machines = {"alpha": own, **(hostvars or {})}
-    # The hostvars of Ansible come rendered, a task's own variables do not.
-    rendered = {name: Rendered(Templar(loader, given), given) for name, given in machines.items()}
-    task_vars = {**own, "ansible_play_hosts_all": list(machines), "hostvars": rendered}
-    made: ActionModule = ActionModule(Task(), NO_CONNECTION, PlayContext(), loader, Templar(loader, task_vars))
+    machines = HostVars({"alpha": own, **trusted(hostvars or {})})
+    task_vars = {**own, "ansible_play_hosts_all": list(machines), "hostvars": machines}
+    made = ibgw_deployment.ActionModule(Task(), NO_CONNECTION, PlayContext(), loader, Templar(loader, task_vars))
     result: dict[str, Any] = made.run(None, task_vars)
     return result
 
@@ -119,6 +113,28 @@ def test_what_is_to_go_is_told_beside_what_comes() -> None:
     result = deployment(**{**GIVEN, "gateways": [*GIVEN["gateways"], {"name": "old-{{ prefix }}", "state": "absent"}]})
     assert [one["name"] for one in result["gateways"]] == ["mine-gw"]
     assert [one["name"] for one in result["absent"]] == ["old-mine"]
+
+
+def test_the_secrets_of_what_is_to_go_are_not_needed() -> None:
+    """A vault that has forgotten them must not keep the gateway."""
+    gone = {"name": "gone", "state": "absent"}
+    secrets = {**GIVEN["gateway_secrets"], "gone": {"user": "{{ forgotten }}"}}
+    beta = {"inventory_hostname": "beta", "gateways": [gone], "gateway_secrets": {"gone": {"user": "{{ forgotten }}"}}}
+    given = {**GIVEN, "gateways": [*GIVEN["gateways"], gone], "gateway_secrets": secrets}
+    result = deployment({"beta": beta}, **given)
+    assert ([one["name"] for one in result["gateways"]], [one["name"] for one in result["absent"]]) == (
+        ["mine-gw"],
+        ["gone"],
+    )
+
+
+def test_a_controller_that_can_make_no_containers_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ibgw_deployment, "MAKES_CONTAINERS", "no.such")
+    with pytest.raises(
+        AnsibleActionFail, match="the collection no.such.* is missing on the controller; install it: ansible-galaxy"
+    ):
+        deployment(**GIVEN)
+    assert deployment(gateways=[])["gateways"] == []
 
 
 def test_warnings_are_shown_as_ansibles() -> None:

@@ -180,3 +180,11 @@ def test_events_are_those_of_the_container_with_code_and_signal() -> None:
         ("die", 143, None, None),
     ]
     assert seen[0]["at"] == "2023-11-14T22:13:20Z"
+
+
+@pytest.mark.parametrize("odd", ["²", "9" * 5000, "-1", "", "{{ 7 }}"])
+def test_labels_that_pose_as_code_or_signal_of_an_event_cost_no_more_than_that(odd: str) -> None:
+    """The engine puts a container's labels among the attributes of its events (moby daemon/events.go, copyAttributes)."""
+    told = {"exitCode": odd, "signal": odd}
+    (seen,) = container.events([{"Action": "start", "time": 1, "Actor": {"ID": "a", "Attributes": told}}], "a")
+    assert (seen["exit_code"], seen["signal"]) == (None, None)

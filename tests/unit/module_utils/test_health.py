@@ -69,6 +69,15 @@ def test_a_hold_that_can_not_be_understood_is_still_a_hold(
         assert seen == hold
 
 
+@pytest.mark.parametrize("kind", ["directory", "loop"])
+def test_what_stands_in_the_place_of_a_hold_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(health, "RECORDS", tmp_path)
+    hold = tmp_path / "ib-gateway" / "hold.json"
+    hold.parent.mkdir()
+    hold.mkdir() if kind == "directory" else hold.symlink_to(hold)
+    assert list(health.recorded("ib-gateway", "hold", []) or ()) == ["unreadable"]
+
+
 def _waiting(*states: tuple[int, str, int]) -> list[procfs.Socket]:
     return [procfs.Socket(state, "127.0.0.1", port, "172.17.0.1:5000", queued) for port, state, queued in states]
 

@@ -86,7 +86,10 @@ def test_a_lock_is_taken_renewed_refused_and_given_back(clock: Clock) -> None:
     }
     refused = lock("second")
     assert (refused["done"], refused["changed"]) == (False, False)
-    assert refused["said"] == "first works on it since 2027-01-15T08:00:00Z, until 2027-01-15T08:25:00Z at most"
+    assert refused["said"] == (
+        "first works on it since 2027-01-15T08:00:00Z, until 2027-01-15T08:25:00Z at most;"
+        f" if that run was killed, its lock can go: rm {record.RECORDS / NAME / 'lock.json'}"
+    )
     assert not change(unlock="second")["done"]
     assert change(unlock="first")["changed"]
     assert lock("second")["done"]

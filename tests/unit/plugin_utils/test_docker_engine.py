@@ -163,6 +163,20 @@ def test_what_waits_is_remembered_as_long_as_the_engine_is_the_same() -> None:
     assert plan(written, SETTINGS, again, unit(pid=8), waiting=note).waiting == ()
 
 
+def test_what_a_run_that_was_cut_off_did_not_tell_the_engine_is_told_by_the_next() -> None:
+    extra = {"log-opts": {"max-size": "1m"}, "labels": ["rack=8"]}
+    begun = plan(IN_EFFECT, SETTINGS, extra, unit(pid=7))
+    again = plan(begun.text, SETTINGS, extra, unit(pid=7), waiting=begun.begun)
+    assert (again.differs, again.waiting, again.unread) == (False, ("log-opts",), ("labels",))
+    ended = plan(begun.text, SETTINGS, extra, unit(pid=7), waiting=begun.note)
+    assert (ended.waiting, ended.unread) == (("log-opts",), ())
+
+
+def test_what_was_refused_before_it_was_written_does_not_wait() -> None:
+    refused = plan(IN_EFFECT, SETTINGS, {"lgo-level": "debug"}, unit(pid=7)).begun
+    assert plan(IN_EFFECT, SETTINGS, {}, unit(pid=7), waiting=refused).waiting == ()
+
+
 @pytest.mark.parametrize(
     ("current", "secret"),
     [

@@ -270,5 +270,10 @@ def test_hostile_text_can_not_break_the_terminal(hostile: str) -> None:
     assert all(line.text.isprintable() for line in lines)
 
 
+@pytest.mark.parametrize("odd", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "soon"])
+def test_a_time_that_is_none_is_shown_as_it_is(odd: str) -> None:
+    assert f"logged in since {odd}" in text(verdict(facts={"logged_in_since": odd}), width=120)
+
+
 def test_nothing_found() -> None:
     assert text().strip() == "0 gateways on 0 machines: nothing found."

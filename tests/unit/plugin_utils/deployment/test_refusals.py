@@ -232,7 +232,13 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
         {},
         {"vnc_password": "12345678"},
     ),
-    "blank on ibga": ({"family": "ibga"}, {"password": "a b"}, "ibga's shell", {"family": "ibga"}, {"password": "a-b"}),
+    "blank on ibga": (
+        {"family": "ibga"},
+        {"password": "a b"},
+        "can not be given to ibga: its shell would expand",
+        {"family": "ibga"},
+        {"password": "a-b"},
+    ),
 }
 
 

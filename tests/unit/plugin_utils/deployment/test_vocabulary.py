@@ -82,7 +82,7 @@ def rendered(file: dict[str, Any], private: dict[str, str]) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"ibgw.ops.java_property": java_property, "quote": shlex.quote}
-    return environment.get_template(f"{file['form']}.j2").render(file=file, gateway_private=private)
+    return environment.get_template(f"{file['form']}.j2").render(file=file, gateway_secret_values=private)
 
 
 def properties(text: str) -> dict[str, str]:

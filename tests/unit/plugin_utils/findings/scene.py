@@ -81,6 +81,7 @@ GATEWAY = {
     },
     "events": [],
     "hold": None,
+    "lock": None,
     "deployment": None,
     "rebuild": None,
 }

@@ -87,3 +87,25 @@ def test_a_start_that_goes_well_or_was_asked_for_continues_no_shortage() -> None
     assert policy_restarts("oom", "137", api={"outcome": "ready"}) is None
     assert policy_restarts("oom", "137", run={"state": "twofa_pending"}) is None
     assert policy_restarts("oom", "137", run={"state": "logged_in"}) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("container.stopped", {"container": STOPPED}),
+        ("container.missing", {"gateway": {"exists": False, "container": None}}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        (at(60), "lock: deploy from here was cut off before its end: run it again"),
+        (at(-60), f"lock: deploy from here works on it, until {at(-60)} at most, or was cut off"),
+        (None, None),
+    ],
+)
+def test_whose_doing_it_may_be_is_told(code: str, changes: dict[str, Any], until: str | None, said: str | None) -> None:
+    lock = {"owner": "deploy from here", "since": at(600), "until": until} if until else None
+    proof = findings()[code].prove(case(**merged(changes, {"gateway": {"lock": lock}})))
+    assert proof is not None
+    assert [each.quote for each in proof.evidence if each.quote.startswith("lock")] == ([said] if said else [])

@@ -70,3 +70,8 @@ def test_a_lost_link_says_since_when() -> None:
     lost = {"run": {"state": "connection_lost", "since": "2026-03-01T11:48:00+00:00", "problem": "ibkr.disconnected"}}
     assert "since 11:48:00 UTC (12:00 min)" in proof("ibkr.disconnected", lost).summary
     assert "since" not in proof("ibkr.disconnected", ROWS["ibkr.disconnected"][0]).summary
+
+
+def test_a_container_of_no_known_family_may_run_its_gateway_under_any_name() -> None:
+    stranger = merged(ROWS["gateway.not_running"][0], {"gateway": {"family": None}})
+    assert findings()["gateway.not_running"].prove(case(**stranger)) is None

@@ -79,6 +79,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "locked: lost": ("start", {"kept": records(), "owner": OWNER}, {"kept": records(lock=OURS), "owner": OWNER}),
     "locked: unreadable": ("start", {"kept": UNREAD}, {}),
     "aside": ("start", {"name": f"{NAME}.before"}, {"name": "another.before"}),
+    "aside: by deploy": ("start", {"name": f"{NAME}.replaced"}, {"name": "another.replaced"}),
     "max_remedy": ("restart", {"settings": Settings(max_remedy="start")}, {"settings": Settings(max_remedy="restart")}),
     "max_remedy: engine": (
         "start_engine",

@@ -1,0 +1,48 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files and directories of the controller are checked before anything is probed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.action.ibgw_preflight import preflight
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+
+ALPHA: dict[str, Any] = {"alpha": {"gateways": [{"name": "gw"}]}}
+INVENTORY = {"hostvars": ALPHA, "groups": {"all": ["alpha"]}, "ansible_play_hosts_all": ["alpha"]}
+
+
+def checked(**settings: Any) -> dict[str, Any]:
+    """The plan for one machine with one gateway."""
+    return preflight(settings, INVENTORY, None, None)
+
+
+@pytest.mark.parametrize("name", ["diagnose_report_dir", "recover_report_dir", "bundle_dir"])
+@pytest.mark.parametrize(
+    "given", [["reports"], {"path": "reports"}, 7, True, "~nobody-of-that-name/x", "a\0b", "x" * 256]
+)
+def test_what_can_be_no_directory_is_refused(name: str, given: Any) -> None:
+    with pytest.raises(Misuse, match=f"^{name} is "):
+        checked(**{name: given})
+
+
+@pytest.mark.parametrize("given", [None, "", "reports", "/proc/no/such", __file__])
+def test_a_directory_that_may_not_be_writable_is_for_the_writer_to_tell(given: Any) -> None:
+    assert list(checked(diagnose_report_dir=given)["machines"]) == ["alpha"]
+
+
+@pytest.mark.parametrize("setting", ["diagnose_log_path", "diagnose_bundle"])
+@pytest.mark.parametrize("given", ["~nobody-of-that-name/x", "x" * 256, "gateway\udcff.log", "a\0b", "/no/such", "/"])
+def test_a_file_that_can_not_be_there_is_refused(setting: str, given: str) -> None:
+    with pytest.raises(Misuse, match=f"^{setting} is ") as caught:
+        checked(**{setting: given})
+    assert str(caught.value).isprintable()
+
+
+def test_a_saved_log_may_be_called_anything_that_a_file_can(tmp_path: Path) -> None:
+    log = tmp_path / "a b{{ x }}\x1b[31mä.log"
+    log.write_text("")
+    assert checked(diagnose_log_path=str(log))["log"] == str(log)
