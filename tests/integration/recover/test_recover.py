@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -244,3 +245,19 @@ def test_settings_that_make_no_sense_end_before_anything_is_probed(
     assert ended.status == 2
     assert said in ended.output
     assert "Look at engine" not in ended.output
+
+
+def test_a_pause_does_not_end_at_a_machine_that_can_not_be_reached(ansible_playbook: Play, tmp_path: Path) -> None:
+    names = ("ibgw-test-paused-1", "ibgw-test-paused-2")
+    machines = {
+        "alpha": {"ansible_host": "127.0.0.1", "ansible_port": 1, "gateways": [{"name": "unseen"}]},
+        **{f"beta-{name}": {**HERE, "gateways": [{"name": name}]} for name in names},
+    }
+    inventory = write_inventory(tmp_path, machines)
+    try:
+        ended = ansible_playbook("recover", "-i", inventory, "-e", f"recover_pause_until={in_an_hour()}")
+        assert ended.status != 0, ended.output
+        assert all((RECORDS / name / "pause.json").exists() for name in names), ended.output
+    finally:
+        for name in names:
+            shutil.rmtree(RECORDS / name, ignore_errors=True)
