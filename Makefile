@@ -1,18 +1,20 @@
-# Everything a contributor runs. `make env` once (the others call it), then `make demo` or `make test`.
+# Everything that one runs in a clone: `make demo`, `make test`. Each prepares what it needs.
 
 VENV := .venv
 BIN := $(VENV)/bin
 ANSIBLE_PLAYBOOK := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Ansible does not start under a locale that is not installed, such as one that came along over SSH, nor under C.
+export LC_ALL := C.UTF-8
 
-.PHONY: env demo demo-down test test-unit test-integration test-smoke test-faults test-molecule lint sanity docs docs-example benchmark clean
-
-env: $(VENV)/.complete
+.PHONY: env tools demo demo-down test test-unit test-integration test-smoke test-faults test-molecule lint sanity docs docs-example benchmark clean
 
 # The collection is linked into its own environment, so every Ansible command there finds it from any directory.
-$(VENV)/.complete: requirements-dev.txt scripts/setup.sh
-	@scripts/setup.sh $(VENV)
-	@touch $@
+env:
+	@scripts/setup.sh $(VENV) requirements.txt
+
+tools:
+	@scripts/setup.sh $(VENV) requirements.txt requirements-dev.txt
 
 demo: env
 	@$(BIN)/python -m simulator demo
@@ -22,25 +24,25 @@ demo-down: env
 
 test: lint test-unit sanity test-integration test-smoke
 
-test-unit: env
+test-unit: tools
 	$(BIN)/pytest -n 2 -q tests/unit
 
-test-integration: env
+test-integration: tools
 	$(BIN)/pytest -n 4 --dist loadscope -q -m 'not servers and not long' tests/integration
 
 # One row of the fault matrix for each remedy; the whole writes its result to docs/faults.md (half an hour).
-test-smoke: env
+test-smoke: tools
 	$(BIN)/pytest -n 2 -q -m smoke tests/faults
 
-test-faults: env
+test-faults: tools
 	$(BIN)/pytest -n 2 -q tests/faults --faults-table docs/faults.md
 	$(BIN)/pytest -q -m long tests/integration
 
 # Every Molecule scenario, one after the other; those on servers with systemd are not part of `make test`.
-test-molecule: env
+test-molecule: tools
 	$(BIN)/pytest -q tests/integration/test_molecule.py
 
-lint: env
+lint: tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,16 +52,16 @@ lint: env
 	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/antsibull-changelog lint
 
-sanity: env
+sanity: tools
 	@scripts/sanity.sh
 
-docs: env
+docs: tools
 	$(BIN)/python -m scripts.docs
 
 # A new example of a report, of the demo fleet; one gateway of it suppressed, so that the example shows that too.
 EXAMPLE := .cache/example
 SUPPRESSED := {code: container.stopped@demo/paper-stopped, reason: moves to another machine, until: 2099-12-31}
-docs-example: env
+docs-example: tools
 	rm -rf $(EXAMPLE)
 	$(BIN)/python -m simulator up
 	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
@@ -67,8 +69,10 @@ docs-example: env
 	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json
 
 # What people do today when a gateway does not serve, beside recover: logins, pushes, clients cut (half an hour).
-benchmark: env
+benchmark: tools
 	$(BIN)/python -m benchmarks.habits
 
+# What runs is found again by what stands in .cache.
 clean:
-	rm -rf $(VENV) .cache
+	@! ls .cache/dockerd.pid .cache/demo-* 2>/dev/null | grep -q . || { echo "make clean: what was started for the demo is still there; make demo-down removes it first" >&2; exit 1; }
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible

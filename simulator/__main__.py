@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from docker.errors import DockerException
 
 from simulator import engine, fleet, servers
 from simulator.base_image import BaseMissing
@@ -21,9 +25,9 @@ INVENTORY = CHECKOUT / "inventories" / "demo"
 REPORT = CHECKOUT / "reports" / "report.json"
 
 
-def demo(_: argparse.Namespace) -> int:
+def demo(arguments: argparse.Namespace) -> int:
     """Start the fleet, diagnose it, and compare what was judged with what was simulated."""
-    fleet.up(engine.client())
+    up(arguments)
     playbook = Path(sys.executable).with_name("ansible-playbook")
     REPORT.unlink(missing_ok=True)
     settings = {"diagnose_fail_on": "never", "diagnose_report_dir": str(REPORT.parent)}
@@ -88,18 +92,29 @@ def ledger(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One at a time starts or removes the fleet of this checkout; whoever is killed holds nothing."""
+    with Path(__file__).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CanNotSimulate("another one is at work in this checkout; wait until it has ended") from error
+        yield
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(action: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def add(action: Callable[[argparse.Namespace], int], text: str, alone: bool = False) -> argparse.ArgumentParser:
         command = commands.add_parser(action.__name__, help=text)
-        command.set_defaults(action=action)
+        command.set_defaults(action=action, alone=alone)
         return command
 
-    add(demo, "start the fleet and diagnose it")
-    add(up, "start the fleet only")
-    add(down, "take everything away again")
+    add(demo, "start the fleet and diagnose it", alone=True)
+    add(up, "start the fleet only", alone=True)
+    add(down, "take everything away again", alone=True)
     add(approve, "approve the push on the simulated phone").add_argument("gateway")
     add(refuse, "refuse the push on the simulated phone").add_argument("gateway")
     add(ledger, "what the broker side counted: logins, pushes, refusals").add_argument("gateway", nargs="?")
@@ -109,12 +124,17 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        return int(arguments.action(arguments))
-    except (engine.EngineMissing, BaseMissing, CanNotSimulate, Refused, TimeoutError) as error:
-        print(f"simulator: {error}", file=sys.stderr)
-        return 1
+        with _alone() if arguments.alone else contextlib.nullcontext():
+            return int(arguments.action(arguments))
+    except KeyboardInterrupt:
+        message = "interrupted; make demo starts anew, make demo-down removes what was started"
+        print(f"\nsimulator: {message}", file=sys.stderr, flush=True)
+        os._exit(130)  # threads may still wait for their gateways, for minutes
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (engine.EngineMissing, BaseMissing, CanNotSimulate, Refused, DockerException, OSError) as error:
+        print(f"simulator: {error}", file=sys.stderr)  # OSError: also waiting in vain, or an engine that went away
         return 1
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+
 #: A second name for a base, given only where it was fetched here.
 _FETCHED = "ibgw-ops-simulator-base"
 
@@ -32,6 +34,11 @@ def ensure(engine: DockerClient, release: str) -> str:
     return base
 
 
+def proxies() -> dict[str, str]:
+    """The proxies of this environment, for the packages that a build fetches; Docker takes them as arguments of any build."""
+    return {name: os.environ[name] for each in _PROXIES for name in (each, each.upper()) if name in os.environ}
+
+
 def fetched(engine: DockerClient) -> list[str]:
     """Every name of the bases that were fetched here."""
     tags = [tag for image in engine.images.list(name=_FETCHED) for tag in image.tags]
@@ -42,6 +49,7 @@ def _fetch(engine: DockerClient, release: str, base: str) -> None:
     try:
         engine.images.pull(base)
     except APIError as error:
+        print(f"The engine can not pull {base}: making it from Debian's packages (a minute) ...", flush=True)
         _import(engine, release, base, str(error.explanation or error))
     engine.images.get(base).tag(_FETCHED, tag=base.partition(":")[2])
 

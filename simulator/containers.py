@@ -310,13 +310,14 @@ def _build_unless_current(
         if engine.images.get(tag).labels.get(_CONTENT_LABEL) == content:
             return
     base_image.ensure(engine, "bookworm")
+    print(f"  {tag}", flush=True)  # what one waits for
     try:
         engine.images.build(
             fileobj=io.BytesIO(context),
             custom_context=True,
             target=target,
             tag=tag,
-            buildargs=dict(arguments or {}),
+            buildargs={**base_image.proxies(), **(arguments or {})},
             labels={_CONTENT_LABEL: content},
             rm=True,
             forcerm=True,

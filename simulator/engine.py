@@ -102,7 +102,9 @@ def _install() -> None:
         raise EngineMissing("Docker is missing, and installing it needs root; run: sudo apt-get install docker.io")
     print("Installing Docker from the distribution's packages (a minute or two) ...", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "--no-install-recommends", "docker.io", "iptables", "iproute2"]
+    # A server that was just rented is busy with its own first upgrade: wait for it.
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
+    install += ["docker.io", "iptables", "iproute2"]
     for command in (["apt-get", "update"], install):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -5,9 +5,11 @@ Conditions are caused at the broker or in Docker, as in life; nothing here tells
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
@@ -18,6 +20,8 @@ from simulator.conditions import PASSWORD, PATIENT_PUSH, SHORT_PUSH, Fleet
 from simulator.containers import LABEL, CanNotSimulate, Simulation
 
 NAME = "ibgw-demo"
+#: Where the roles record what they did to a gateway (roles/recover/README.md).
+_RECORDS = Path("/var/lib/ibgw")
 #: Longer than a diagnosis takes, shorter than what is normal for a login.
 _SLOW_ANSWER = 60.0
 
@@ -135,28 +139,33 @@ def up(engine: DockerClient) -> Fleet:
     """Start the whole fleet anew, each gateway in its condition; whoever was started last is the youngest."""
     simulation = Simulation(engine, NAME)
     _refuse_taken_names(engine)
-    client.stop()
-    simulation.remove()
+    _remove(simulation)
     _say("Building the simulator's images (two minutes the first time, then nothing) ...")
     fleet = Fleet(simulation, simulation.start())
     for number, gateway in enumerate(FLEET, 1):
         fleet.broker.add_user(gateway.name, PASSWORD, **{"account": f"DU{4000000 + 111111 * number}", **gateway.user})
     _say(f"Starting {len(FLEET)} gateways and waiting until each is in its condition (one to two minutes) ...")
     settled = [gateway for gateway in FLEET if gateway.cause is not conditions.just_started]
-    with ThreadPoolExecutor(len(FLEET)) as pool:
-        caused = [pool.submit(gateway.cause, fleet, gateway.name) for gateway in settled]
+    patient = True
+    pool = ThreadPoolExecutor(len(FLEET))
+    try:
+        caused = [pool.submit(_cause, fleet, gateway) for gateway in settled]
         for done in [pool.submit(machine.up, simulation), *caused]:
             done.result()
+    except KeyboardInterrupt:
+        patient = False
+        raise
+    finally:
+        pool.shutdown(wait=patient, cancel_futures=True)
     for gateway in FLEET:
         if gateway not in settled:
-            gateway.cause(fleet, gateway.name)
+            _cause(fleet, gateway)
     return fleet
 
 
 def down(engine: DockerClient) -> None:
     """Take away the fleet, its client, its machine and its network; the images stay for the next one."""
-    client.stop()
-    Simulation(engine, NAME).remove()
+    _remove(Simulation(engine, NAME))
     machine.forget()
 
 
@@ -164,6 +173,21 @@ def running(engine: DockerClient) -> Fleet:
     """The fleet that was started earlier."""
     simulation = Simulation(engine, NAME)
     return Fleet(simulation, simulation.broker())
+
+
+def _remove(simulation: Simulation) -> None:
+    """With what recovery keeps on this machine about its gateways: the next ones of these names have spent no login."""
+    client.stop()
+    for gateway in simulation.gateways():
+        kept = _RECORDS / str(gateway.name)
+        if not any((kept / deployed).exists() for deployed in ("deployment.json", "settings")):
+            shutil.rmtree(kept, ignore_errors=True)
+    simulation.remove()
+
+
+def _cause(fleet: Fleet, gateway: Gateway) -> None:
+    gateway.cause(fleet, gateway.name)
+    _say(f"  {gateway.name}: {gateway.condition}")
 
 
 def _say(what: str) -> None:

@@ -129,7 +129,7 @@ def _build(docker: DockerClient, kind: str, release: str) -> str:
         path=str(_HERE / "server"),
         dockerfile=f"{kind}.Dockerfile",
         tag=tag,
-        buildargs={"RELEASE": release},
+        buildargs={**base_image.proxies(), "RELEASE": release},
         labels={_IMAGE_LABEL: release},
         rm=True,
         forcerm=True,

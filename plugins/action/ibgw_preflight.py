@@ -65,10 +65,12 @@ def preflight(
     _check_directories(settings)
     suppressions = suppression.read(settings.get("diagnose_suppress"))
     suppress = [each.as_dict() for each in suppressions]
-    warnings = suppression.warnings(suppressions, stamp(datetime.now(timezone.utc)))
+    now = stamp(datetime.now(timezone.utc))
+    warnings = suppression.warnings(suppressions, now)
     if settings.get("diagnose_log_path"):
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
-        return {"log": log, "bundle": None, "machines": {}, "only": [], "suppress": suppress, **_warned(warnings)}
+        no_machine: dict[str, Any] = {"machines": {}, "only": []}
+        return {"at": now, "log": log, "bundle": None, **no_machine, "suppress": suppress, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
@@ -88,6 +90,7 @@ def preflight(
     if health:
         inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
     return {
+        "at": now,
         "log": None,
         "bundle": None,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},

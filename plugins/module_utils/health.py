@@ -29,7 +29,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     fit,
     size,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS, load
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -364,9 +363,9 @@ def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequ
 
 def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:
     """What the roles recorded about a gateway; a record that can not be understood still counts as one."""
-    path = RECORDS / name / f"{kind}.json"
+    path = record.RECORDS / name / f"{kind}.json"
     try:
-        found = _redacted(load(path, _RECORD_BYTES))
+        found = _redacted(record.load(path, _RECORD_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:

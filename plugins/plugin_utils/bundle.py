@@ -334,7 +334,12 @@ def _evidence(told: Mapping[str, Any]) -> Evidence:
     return Evidence(
         clean["generated_at"],
         clean["inventories"],
-        {"log": None, "bundle": None, **{key: plan[key] for key in ("machines", "only", "suppress")}},
+        {
+            "at": str(plan.get("at")),
+            "log": None,
+            "bundle": None,
+            **{key: plan[key] for key in ("machines", "only", "suppress")},
+        },
         machines,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs, record
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
 
@@ -54,7 +54,7 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_asked(
 def test_a_hold_that_can_not_be_understood_is_still_a_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, hold: Any
 ) -> None:
-    monkeypatch.setattr(health, "RECORDS", tmp_path)
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
     if text is not None:
         (tmp_path / "ib-gateway").mkdir()
         (tmp_path / "ib-gateway" / "hold.json").write_text(text)
@@ -71,7 +71,7 @@ def test_a_hold_that_can_not_be_understood_is_still_a_hold(
 
 @pytest.mark.parametrize("kind", ["directory", "loop"])
 def test_what_stands_in_the_place_of_a_hold_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(health, "RECORDS", tmp_path)
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
     hold = tmp_path / "ib-gateway" / "hold.json"
     hold.parent.mkdir()
     hold.mkdir() if kind == "directory" else hold.symlink_to(hold)

@@ -555,6 +555,14 @@ def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
     assert read or "does not read" in gateway["reason"]
 
 
+def test_the_family_that_was_given_decides(saved: Saved) -> None:
+    log = Log(mode="paper").logged_in().wait(60).refused(4001, 6)
+    path, now = saved(log.text.encode()), log.as_of(3)
+    of_gnzsnz, of_ibga = (instance(scanned(path, family=name, as_of=now)) for name in ("gnzsnz-ibc", "ibga"))
+    assert of_gnzsnz["problem"] is None  # there 4001 is the port of live
+    assert of_ibga["problem"] == "api.not_listening"
+
+
 def test_what_its_container_knows_as_a_secret_is_quoted_from_no_log() -> None:
     log = Log().submitted()
     scan = Scan(50, frozenset({"Log In"}))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs, record
 from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Observation
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
@@ -76,7 +76,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> health.Machine:
     monkeypatch.setattr(procfs, "processes", lambda _pids: [*idle, gateway])
     monkeypatch.setattr(procfs, "sockets", lambda _pid: listening + clients)
     monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
-    monkeypatch.setattr(health, "RECORDS", tmp_path)
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
     events = [
         {"time": at, "Action": "kill", "Actor": {"ID": ONE, "Attributes": {"signal": "15"}}} for at in range(1000)
     ]
