@@ -78,8 +78,8 @@ def _secrets(variables: Mapping[str, Any]) -> Iterator[str]:
         value = pending.pop()
         if isinstance(value, (dict, list)):
             pending += value.values() if isinstance(value, dict) else value
-        elif isinstance(value, str):
-            yield value
+        elif value is not None and not isinstance(value, bool):
+            yield str(value)
 
 
 def _collected(variables: Mapping[str, Any]) -> Collected:

@@ -254,6 +254,8 @@ def _inconclusive(case: Case) -> Found:
     missing = []
     if case.health.available is None and not case.saved_log:
         missing.append("the container was not looked at")
+    if case.gateway.exists and case.gateway.family.name is None:
+        missing.append("the container is of no image that is known")
     if case.log is None or case.log.failed:
         missing.append("there is no log to read")
     else:

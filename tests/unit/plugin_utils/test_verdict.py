@@ -612,6 +612,14 @@ def test_later_probes_that_did_not_run_are_only_less_evidence():
     assert outcome(judged(tasks=nothing, container=STOPPED)) == ("down", "container.stopped")
 
 
+def test_a_container_whose_image_nobody_knows_is_unknown_and_left_alone():
+    nobody = {"family": None, "processes": [{"pid": 1, "role": "other"}]}
+    row = judged(gateway=nobody, tasks={"logscan": {}}, api={"outcome": "not_asked"})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "the container is of no image that is known" in row.leading.proof.summary
+    assert row.leading.remedy == "none"
+
+
 def test_what_is_not_proven_healthy_is_unknown_and_says_what_is_missing():
     row = judged(run={"state": "unknown"}, api={"outcome": "not_asked", "detail": "published on another loopback"})
     assert outcome(row) == ("unknown", "probe.incomplete")
