@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -21,7 +22,7 @@ def simulator(command: str, engine: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         # Tests may run in the background, where shells have the interrupt ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
