@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible import __version__ as core_version
-from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, spellings
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import spellings
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.bundle import Collected
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import about_the_collection, inventories
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
@@ -28,26 +29,20 @@ TASKS = ("bundle_place", "bundle_collected", "bundle_fetched")
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class ActionModule(ControllerAction):
     """The action behind `ibgw_bundle`; its options are documented in the module of the same name."""
 
-    TRANSFERS_FILES = False
     BYPASS_HOST_LOOP = True
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = {
+        "plan": {"type": "dict", "required": True},
+        "directory": {"type": "str", "default": "bundles"},
+    }
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Write the bundle; fails where it can not be written."""
-        result = super().run(tmp, task_vars)
-        _checked, arguments = self.validate_argument_spec(
-            argument_spec={
-                "plan": {"type": "dict", "required": True},
-                "directory": {"type": "str", "default": "bundles"},
-            }
-        )
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = {key: plain(arguments["plan"])[key] for key in ("log", "machines", "only", "suppress")}
-        hostvars = (task_vars or {})["hostvars"]
+        hostvars = variables["hostvars"]
         known = spellings(value for machine in plan["machines"] for value in _secrets(hostvars[machine]))
         masked: Counter[str] = Counter()
         seen = bundle.evidence(hostvars, plan, now, inventories(), known, masked)
@@ -59,12 +54,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         try:
             manifest = bundle.write(path, seen, masked, report, _versions(collection, seen, collected), collected)
         except OSError as error:
-            reason = f"{path} could not be written: {error.strerror or error}; bundle_dir names another directory"
-            raise AnsibleActionFail(printable(reason)) from None
+            raise Misuse(
+                f"{path} could not be written: {error.strerror or error}; bundle_dir names another directory"
+            ) from None
         for line in said(path, manifest):
             display.display(line)
         return {
-            **result,
             "changed": True,
             "path": str(path),
             "missing": manifest["missing"],

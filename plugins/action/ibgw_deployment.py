@@ -9,12 +9,10 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine, plan_removals
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
@@ -25,30 +23,20 @@ VARIABLES = ("gateways", *(f"gateway_{word}" for word in WORDS))
 MAKES_CONTAINERS = "community.docker"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class ActionModule(ControllerAction):
     """The action behind `ibgw_deployment`, documented in the module of the same name."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the plans of this machine's gateways, or fail with one sentence."""
-        result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        self.validate_argument_spec(argument_spec={})
-        machine = task_vars["inventory_hostname"]
-        try:
-            given = _given(machine, task_vars, self._templar.template)
-            plans, removals = plan_machine(machine, given), plan_removals(machine, given)
-            self._check_others(task_vars, machine)
-            if plans or removals:
-                _check_controller()
-        except Misuse as misuse:
-            raise AnsibleActionFail(printable(str(misuse))) from None
+    def outcome(self, variables: Mapping[str, Any], _arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The plans of this machine's gateways."""
+        machine = variables["inventory_hostname"]
+        given = _given(machine, variables, self._templar.template)
+        plans, removals = plan_machine(machine, given), plan_removals(machine, given)
+        self._check_others(variables, machine)
+        if plans or removals:
+            _check_controller()
         warnings = [warning for plan in plans for warning in plan["warnings"]]
         warned = {"warnings": warnings} if warnings else {}
-        return {**result, "changed": False, "gateways": plans, "absent": removals, **warned}
+        return {"gateways": plans, "absent": removals, **warned}
 
     def _check_others(self, task_vars: Mapping[str, Any], machine: str) -> None:
         """What several machines together get wrong is said once, by the first of them."""

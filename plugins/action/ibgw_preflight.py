@@ -10,11 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
@@ -35,26 +34,15 @@ DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir")
 MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class ActionModule(ControllerAction):
     """The action behind `ibgw_preflight`; its options are documented in the module of the same name."""
 
-    TRANSFERS_FILES = False
     BYPASS_HOST_LOOP = True
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = {"group": {"type": "str"}, "health": {"type": "str"}}
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the plan, or fail with one sentence."""
-        result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        _checked, arguments = self.validate_argument_spec(
-            argument_spec={"group": {"type": "str"}, "health": {"type": "str"}}
-        )
-        try:
-            settings = rendered(task_vars, (*SETTINGS, *DIRECTORIES), "the settings", self._templar.template)
-            return {**result, "changed": False, **preflight(settings, task_vars, **arguments)}
-        except Misuse as misuse:
-            raise AnsibleActionFail(printable(str(misuse))) from None
+    def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The plan."""
+        return preflight(self.settings(variables, (*SETTINGS, *DIRECTORIES)), variables, **arguments)
 
 
 def preflight(
@@ -65,10 +53,12 @@ def preflight(
     _check_directories(settings)
     suppressions = suppression.read(settings.get("diagnose_suppress"))
     suppress = [each.as_dict() for each in suppressions]
-    warnings = suppression.warnings(suppressions, stamp(datetime.now(timezone.utc)))
+    now = stamp(datetime.now(timezone.utc))
+    warnings = suppression.warnings(suppressions, now)
     if settings.get("diagnose_log_path"):
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
-        return {"log": log, "bundle": None, "machines": {}, "only": [], "suppress": suppress, **_warned(warnings)}
+        no_machine: dict[str, Any] = {"machines": {}, "only": []}
+        return {"at": now, "log": log, "bundle": None, **no_machine, "suppress": suppress, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
@@ -83,11 +73,12 @@ def preflight(
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
         suppression.check_hosts(suppressions, *_declared_and_finding(everywhere))
     declared, finding = _declared_and_finding(variables)
-    only = inventory.selection(settings.get("diagnose_only"))
+    only = inventory.selection("diagnose_only", settings.get("diagnose_only"))
     plan = inventory.plan(declared, finding, only)
     if health:
         inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
     return {
+        "at": now,
         "log": None,
         "bundle": None,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},

@@ -12,11 +12,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
@@ -24,7 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     terminal_width,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import plan, report, settings, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Alike
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
@@ -44,49 +43,29 @@ VARIABLES = (
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class ActionModule(ControllerAction):
     """The action behind `ibgw_recovery`; its options are documented in the module of the same name."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = {
+        "stage": {"type": "str", "required": True, "choices": ["check", "plan", "next", "report"]},
+        "plan": {"type": "dict", "default": {}},
+        "name": {"type": "str"},
+        "so_far": {"type": "dict", "default": {}},
+        "outcome": {"type": "dict", "default": {}},
+        "orders": {"type": "list", "elements": "dict"},
+        "report_dir": {"type": "str", "default": "reports"},
+        "fail_on": {"type": "str", "default": "down", "choices": list(FAILING)},
+        "ascii": {"type": "bool", "default": False},
+    }
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """One stage of a recovery; fails only for settings that make no sense."""
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _checked, arguments = self.validate_argument_spec(
-            argument_spec={
-                "stage": {"type": "str", "required": True, "choices": ["check", "plan", "next", "report"]},
-                "plan": {"type": "dict", "default": {}},
-                "name": {"type": "str"},
-                "so_far": {"type": "dict", "default": {}},
-                "outcome": {"type": "dict", "default": {}},
-                "orders": {"type": "list", "elements": "dict"},
-                "report_dir": {"type": "str", "default": "reports"},
-                "fail_on": {"type": "str", "default": "down", "choices": list(FAILING)},
-                "ascii": {"type": "bool", "default": False},
-            },
-            required_if=[("stage", "next", ["name"])],
-        )
-        try:
-            allowed = settings.read(rendered(variables, VARIABLES, "the settings", self._templar.template))
-        except Misuse as misuse:
-            raise AnsibleActionFail(printable(str(misuse))) from None
+        allowed = settings.read(self.settings(variables, VARIABLES))
         asked = {**plain(arguments), "dry_run": allowed.dry_run or self._task.check_mode}
         now = datetime.now(timezone.utc).replace(microsecond=0)
-        stages = {"check": _check, "plan": _plan, "next": _next, "report": _report}
-        try:
-            return {**result, "changed": False, **stages[asked["stage"]](variables, asked, allowed, now)}
-        except Misuse as misuse:
-            raise AnsibleActionFail(printable(str(misuse))) from None
-
-
-def _check(
-    _variables: Mapping[str, Any], _asked: Mapping[str, Any], _allowed: Settings, _now: datetime
-) -> dict[str, Any]:
-    """The settings make sense, or there would be no result."""
-    return {}
+        # That the settings make sense is all that is to be checked.
+        stages = {"check": lambda *_given: {}, "plan": _plan, "next": _next, "report": _report}
+        return stages[asked["stage"]](variables, asked, allowed, now)
 
 
 def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Settings, now: datetime) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
@@ -25,28 +25,22 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class ActionModule(ControllerAction):
     """The action behind `ibgw_report`; its options are documented in the module of the same name."""
 
-    TRANSFERS_FILES = False
     BYPASS_HOST_LOOP = True
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = {
+        "plan": {"type": "dict", "required": True},
+        "report_dir": {"type": "str", "default": "reports"},
+        "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
+        "ascii": {"type": "bool", "default": False},
+    }
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Never fails because of what was found; `failing` tells the next task."""
-        result = super().run(tmp, task_vars)
-        _checked, arguments = self.validate_argument_spec(
-            argument_spec={
-                "plan": {"type": "dict", "required": True},
-                "report_dir": {"type": "str", "default": "reports"},
-                "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
-                "ascii": {"type": "bool", "default": False},
-            }
-        )
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
-        variables, given = task_vars or {}, inventories()
+        given = inventories()
         if plan.get("bundle"):
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
@@ -56,8 +50,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
             display.display(line.text, color=line.colour)
         return {
-            **result,
-            "changed": False,
             "fleet": built["fleet"],
             "report_path": path,
             "failing": built["fleet"]["failing"],

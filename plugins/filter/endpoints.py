@@ -19,20 +19,8 @@ description:
   - A gateway that does not run, or that publishes no API port, has no endpoint.
   - A gateway that is proven to hang gets an endpoint with C(skip), so that asking adds nothing to its pile of connections.
 positional: _input
-options:
-  _input:
-    description: The C(gateways) of a health result.
-    type: list
-    elements: dict
-    required: true
-  gateways:
-    description: The machine's C(gateways) as the inventory declares them.
-    type: list
-    elements: dict
-    default: []
-  docker_host:
-    description: Address of the engine when it is not the machine's own; its published ports are then looked for there.
-    type: str
+extends_documentation_fragment:
+  - ibgw.ops.endpoints
 author:
   - ibgw.ops contributors (@ibgw)
 """

@@ -21,24 +21,13 @@ description:
     hang, for a container of an unknown family, or of an engine on another machine.
 positional: _input, answers
 options:
-  _input:
-    description: The C(gateways) of a health result.
-    type: list
-    elements: dict
-    required: true
   answers:
     description: The C(endpoints) of the handshake result for the published endpoints.
     type: list
     elements: dict
     required: true
-  gateways:
-    description: The machine's C(gateways) as the inventory declares them.
-    type: list
-    elements: dict
-    default: []
-  docker_host:
-    description: Address of the engine when it is not the machine's own.
-    type: str
+extends_documentation_fragment:
+  - ibgw.ops.endpoints
 seealso:
   - plugin: ibgw.ops.endpoints
     plugin_type: filter

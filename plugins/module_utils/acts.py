@@ -245,17 +245,18 @@ def _rename(gateway: Gateway, name: str, check_mode: bool) -> Outcome:
 
 
 def _stop(gateway: Gateway, asked: Mapping[str, Any], check_mode: bool) -> Outcome:
-    """The family's orderly stop, then the engine's, with its grace."""
+    """The restart policy off, the family's orderly stop, then the engine's, with its grace."""
     starters = tuple(_starters(gateway.inspected))
     if gateway.status == "paused":
         return Outcome(False, False, "it is paused, and would be killed: docker unpause continues it", starters)
     stopped = gateway.status in ("created", "exited", "dead")
+    changed = _set_policy(gateway, "no", check_mode).changed or not stopped
     if check_mode:
-        return Outcome(True, not stopped, None, starters)
+        return Outcome(True, changed, None, starters)
     said = None if stopped else _end(gateway, asked["grace"], asked.get("command_port"))
     if _until(lambda: _runs(gateway), asked.get("stays") or 0):
-        return Outcome(False, not stopped, "something started it again", starters)
-    return Outcome(True, not stopped, said, starters)
+        return Outcome(False, changed, "something started it again", starters)
+    return Outcome(True, changed, said, starters)
 
 
 def _end(gateway: Gateway, grace: int, command_port: int | None) -> str:

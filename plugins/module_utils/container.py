@@ -136,7 +136,6 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
         "action": quote(event.get("Action") or ""),
         "exit_code": int(exit_code) if _CODE.fullmatch(exit_code) else None,
         "signal": int(number) if _CODE.fullmatch(number) else None,
-        "by": None,
     }
 
 

@@ -47,7 +47,6 @@ def machine(paths: Iterable[str]) -> dict[str, Any]:
     return {
         "now": iso(time.time()),
         "clock_synchronized": clock_synchronized(),
-        "clock_offset": None,
         "boot_time": iso(booted) if booted else None,
         "memory": memory(),
         "load": [round(average, 2) for average in os.getloadavg()],

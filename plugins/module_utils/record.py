@@ -32,7 +32,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, 
 RECORDS = Path("/var/lib/ibgw")
 
 #: The result's own keys when nothing could be read.
-NOTHING: Mapping[str, Any] = {"now": None, "done": None, "said": None, "gateways": []}
+NOTHING: Mapping[str, Any] = {"now": None, "ahead": None, "done": None, "said": None, "gateways": []}
 
 #: The longest lock, in seconds: whoever took it may be gone for good.
 LONGEST_LOCK = 24 * 3600
@@ -42,6 +42,9 @@ _PART_BYTES = 64 * 1024
 
 # How long and how many logins are remembered: far more than any budget looks at.
 _LOGINS_SECONDS, _LOGINS = 7 * 86400, 40
+
+# Of what was known before each act the newest so many files stay.
+_EVIDENCE = 50
 
 # The longest text in a record, in characters.
 _TEXT = 200
@@ -117,9 +120,14 @@ class Outcome:
 Change = Callable[[Mapping[str, Any], float], Outcome]
 
 
-def probe(names: Sequence[str] | None, check_mode: bool, **changes: Any) -> dict[str, Any]:
+def probe(
+    names: Sequence[str] | None,
+    check_mode: bool,
+    rearm_after: int | None = None,
+    controller_now: str | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
     """The records of `names`, by default of all gateways that have one, after the one change that was asked for."""
-    rearm_after = changes.pop("rearm_after", None)
     asked = {
         kind: value for kind, value in changes.items() if value is not None and (kind, value) != ("release", False)
     }
@@ -128,8 +136,9 @@ def probe(names: Sequence[str] | None, check_mode: bool, **changes: Any) -> dict
         raise Misuse(f"{' and '.join(sorted(asked))} were asked for at once; allowed is one change in a call")
     if asked and len(names or ()) != 1:
         raise Misuse(f"{next(iter(asked))} is for one gateway at a time; names has {len(names or ())}")
-    now = time.time()
-    result: dict[str, Any] = {**AVAILABLE, **NOTHING, "now": iso(now), "changed": False}
+    now, asked_at = time.time(), epoch(controller_now)
+    ahead = None if asked_at is None else round(now - asked_at, 1)
+    result: dict[str, Any] = {**AVAILABLE, **NOTHING, "now": iso(now), "ahead": ahead, "changed": False}
     if asked and names:
         ((kind, value),) = asked.items()
         change = _change(names[0], kind, value, now, rearm_after)
@@ -183,6 +192,8 @@ def _apply(name: str, change: Change, now: float, check_mode: bool) -> tuple[Out
             outcome = change(read(name), now)
             for part, value in outcome.parts.items():
                 _write(directory, part, value)
+            for old in sorted((directory / "evidence").glob("*.json"))[:-_EVIDENCE]:
+                old.unlink(missing_ok=True)
             return outcome, bool(outcome.parts)
     except OSError as error:
         raise _unwritable(directory, error) from None

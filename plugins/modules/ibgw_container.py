@@ -39,7 +39,7 @@ options:
       - Stop it, as its image family does that in an orderly way, and then by the engine.
       - Where the image would harm the session, its Java machine is asked to end first, by C(STOP) of the command server, else by
         C(SIGTERM).
-      - A restart policy that is on starts it again; turn that off before.
+      - Its restart policy is turned off before, so that nothing starts it when it ends, and stays off. Write it down first.
     type: dict
     suboptions:
       grace:

@@ -129,9 +129,6 @@ health:
         clock_synchronized:
           description: Whether the kernel holds its clock for synchronised.
           type: bool
-        clock_offset:
-          description: Seconds that its clock is off. Not measured yet, always null.
-          type: float
         boot_time:
           description: When it started.
           type: str
@@ -320,7 +317,7 @@ health:
         events:
           description:
             - "Starts, stops and kills that the engine remembers, newest last: C(at), C(action), C(exit_code), C(signal)."
-            - C(by) is always null for now. The list is null when the engine does not tell.
+            - The list is null when the engine does not tell. Who asked for it, no engine tells.
           type: list
           elements: dict
         hold:
@@ -361,7 +358,6 @@ health:
     host:
       now: "2026-01-31T12:00:00Z"
       clock_synchronized: true
-      clock_offset: null
       boot_time: "2026-01-12T03:10:44Z"
       memory: {total: 8323026944, available: 5117120512}
       load: [0.31, 0.2, 0.18]

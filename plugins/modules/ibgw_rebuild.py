@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ibgw_rebuild
-short_description: Judge one gateway, and say what stands against its rebuild
+short_description: Judge one gateway, and say what stands against its rebuild, or what follows in a trial
 version_added: 0.1.0
 description:
   - Judges what the probes of P(ibgw.ops.diagnose#role) registered on the machine about one gateway.
@@ -32,6 +32,31 @@ options:
     description: Whether clients and open orders stand against nothing.
     type: bool
     default: false
+  trial:
+    description:
+      - That this is a look at a new container on trial.
+      - It is kept when its API serves, or when it gets at least as far as the old one got.
+    type: dict
+    suboptions:
+      before:
+        description: The row of the old one, from before it was stopped.
+        type: dict
+        required: true
+      last_code:
+        description: The finding that led at the look before this one; none at the first.
+        type: str
+      seconds:
+        description: How long the trial lasts.
+        type: float
+        required: true
+      settle:
+        description: Seconds that a start may take; V(0) for twice the start time of the family.
+        type: float
+        default: 0
+      wait_for_person:
+        description: Seconds that a person has for the second factor.
+        type: float
+        default: 0
 attributes:
   action:
     support: full
@@ -64,6 +89,13 @@ obstacles:
   returned: success
   type: list
   elements: str
+next:
+  description:
+    - What follows in the trial; null without O(trial).
+    - C(step) is V(look) (again), V(keep) (the new one), V(roll_back) (to the old one), V(protect) (the old one is put back and not started) or
+      V(leave) (both as they are). C(reason) is the verdict that it follows from.
+  returned: success
+  type: dict
 endangered:
   description: Whether the next login harms the account, whichever container makes it.
   returned: success

@@ -104,6 +104,9 @@ options:
     description: With O(healthy), how many seconds such a period has to last to forgive the logins before it.
     type: int
     default: 3600
+  controller_now:
+    description: The controller's time, such as V(2026-01-31T12:00:00Z), to compare the clocks.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -150,6 +153,9 @@ record:
     now:
       description: The machine's time.
       type: str
+    ahead:
+      description: Seconds that the machine's clock is ahead of O(controller_now); null when that was not given, or the record could not be read.
+      type: float
     done:
       description:
         - Whether what was asked for is so now; in check mode, whether it would be.
@@ -257,6 +263,7 @@ record:
     reason: null
     fix: null
     now: "2026-01-31T11:45:10Z"
+    ahead: 0.4
     done: true
     said: null
     gateways:
@@ -301,6 +308,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "policy": {"type": "str"},
     "healthy": {"type": "bool"},
     "rearm_after": {"type": "int", "default": 3600},
+    "controller_now": {"type": "str"},
 }
 
 

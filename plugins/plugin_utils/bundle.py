@@ -324,9 +324,9 @@ def _evidence(told: Mapping[str, Any]) -> Evidence:
     except RecursionError:
         raise Refused("has evidence that is nested without end") from None
     plan, machines = clean.get("plan"), clean.get("machines")
-    _expect(_is(clean.get("generated_at"), str) and moment(clean["generated_at"]), "tells no time that it is of")
+    _expect(isinstance(clean.get("generated_at"), str) and moment(clean["generated_at"]), "tells no time that it is of")
     _expect(_all(clean.get("inventories"), str), "has no list of inventories")
-    _expect(_is(plan, dict) and _is(machines, dict), "has no plan, or no machines")
+    _expect(isinstance(plan, dict) and isinstance(machines, dict), "has no plan, or no machines")
     _check_plan(plan, machines)
     for machine, variables in machines.items():
         _check_machine(machine, variables)
@@ -334,16 +334,21 @@ def _evidence(told: Mapping[str, Any]) -> Evidence:
     return Evidence(
         clean["generated_at"],
         clean["inventories"],
-        {"log": None, "bundle": None, **{key: plan[key] for key in ("machines", "only", "suppress")}},
+        {
+            "at": str(plan.get("at")),
+            "log": None,
+            "bundle": None,
+            **{key: plan[key] for key in ("machines", "only", "suppress")},
+        },
         machines,
     )
 
 
 def _check_plan(plan: Mapping[str, Any], machines: Mapping[str, Any]) -> None:
     asked: Any = plan.get("machines")
-    _expect(_is(asked, dict) and asked.keys() <= machines.keys(), "has a plan for machines that are not in it")
+    _expect(isinstance(asked, dict) and asked.keys() <= machines.keys(), "has a plan for machines that are not in it")
     for ask in asked.values():
-        _expect(_is(ask, dict) and _all(ask.get("names"), str), "has a plan without names to ask for")
+        _expect(isinstance(ask, dict) and _all(ask.get("names"), str), "has a plan without names to ask for")
         _check_names(ask["names"])
     _expect(_all(plan.get("only"), str), "has a plan without a selection")
     _expect(_all(plan.get("suppress"), dict), "has a plan without suppressions")
@@ -351,20 +356,22 @@ def _check_plan(plan: Mapping[str, Any], machines: Mapping[str, Any]) -> None:
         known = each.keys() == set(suppression.Suppression.__dataclass_fields__)
         _expect(
             known
-            and all(_is(value, str) or (value is None and key in ("host", "until")) for key, value in each.items()),
+            and all(
+                isinstance(value, str) or (value is None and key in ("host", "until")) for key, value in each.items()
+            ),
             "has a suppression that is none",
         )
 
 
 def _check_machine(machine: str, variables: Any) -> None:
     _check_names([machine])
-    _expect(_is(variables, dict), f"has nothing to read of {machine}")
+    _expect(isinstance(variables, dict), f"has nothing to read of {machine}")
     _check_named(machine, variables.get("gateways"))
     for probe, key in PROBES.items():
         registered_result = variables.get(f"diagnose_{probe}", {})
-        _expect(_is(registered_result, dict), f"has no {probe} of {machine} that could be read")
+        _expect(isinstance(registered_result, dict), f"has no {probe} of {machine} that could be read")
         found = registered_result.get(key, {})
-        _expect(_is(found, dict), f"has no {probe} of {machine} that could be read")
+        _expect(isinstance(found, dict), f"has no {probe} of {machine} that could be read")
         if probe == "health" and found:
             _check_named(machine, found.get("gateways"))
             _expect(all("exists" in each for each in found["gateways"]), f"has a gateway of {machine} half seen")
@@ -372,7 +379,8 @@ def _check_machine(machine: str, variables: Any) -> None:
 
 def _check_named(machine: str, gateways: Any) -> None:
     _expect(
-        _all(gateways, dict) and all(_is(each.get("name"), str) for each in gateways), f"has no gateways of {machine}"
+        _all(gateways, dict) and all(isinstance(each.get("name"), str) for each in gateways),
+        f"has no gateways of {machine}",
     )
     _check_names([each["name"] for each in gateways])
 
@@ -386,10 +394,6 @@ def _check_names(names: Iterable[str]) -> None:
 def _rows(variables: Mapping[str, Any]) -> int:
     found = variables.get("diagnose_health", {}).get("health") or {}
     return len(variables["gateways"]) + len(found.get("gateways", ()))
-
-
-def _is(value: Any, kind: type) -> bool:
-    return isinstance(value, kind)
 
 
 def _all(values: Any, kind: type) -> bool:

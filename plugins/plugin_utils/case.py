@@ -84,12 +84,13 @@ class Case:
     Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
     else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
     there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
-    answered within the container.
+    answered within the container. `clock_offset` is by how many seconds the machine's clock is off at least.
     """
 
     machine: str
     name: str
     now: datetime
+    clock_offset: float = 0.0
     endpoint: str | None = None
     mode: str | None = None
     saved_log: bool = False

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, report, verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, stamp
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case, Quote, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found, Proof, Verdict, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, read
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
@@ -55,31 +56,55 @@ def judged(
     verdicts: list[Verdict] = []
     defects: list[str] = []
     if plan["log"]:
-        return [log_verdict(plan["log"], registered(task_vars, "logscan"), suppressions, now)], defects
+        seen = registered(task_vars, "logscan").get("logscan") or {}
+        return [verdict.judge_log(Path(plan["log"]).name, seen, platform.node(), now, suppressions)], defects
+    asked_at = moment(plan.get("at"))
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None
         try:
-            verdicts += machine_verdicts(machine, task_vars["hostvars"][machine], only, suppressions, now)
+            evident = seen_on(machine, task_vars["hostvars"][machine], only, now, asked_at)
+            verdicts += verdict.verdicts_of_machine(evident, suppressions)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
-            verdicts += report.unjudged(machine, ask["names"], reason, now)
+            verdicts += _unjudged(machine, ask["names"], reason, now)
     return verdicts, defects
 
 
-def machine_verdicts(
+def _unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> list[Verdict]:
+    """The verdicts on a machine whose evidence our own code failed on: unknown, never a lost report."""
+    found = Found(
+        findings()["probe.incomplete"],
+        Proof(
+            summary="the evidence of this machine could not be judged: a defect of the collection",
+            evidence=(Quote("ansible", quote(reason)),),
+            fix=("report this with the quoted error and the collection's version",),
+        ),
+    )
+    return [
+        Verdict(
+            name,
+            machine,
+            True,
+            "unknown",
+            stamp(now),
+            found.proof.summary,
+            leading=found,
+            found=(found,),
+            facts=facts_of(Case(machine=machine, name=name, now=now)),
+        )
+        for name in names or [machine]
+    ]
+
+
+def seen_on(
     machine: str,
     variables: Mapping[str, Any],
     only: list[str] | None,
-    suppressions: Sequence[Suppression],
     now: datetime,
-) -> list[Verdict]:
-    """The verdicts on one machine's gateways."""
-    return verdict.verdicts_of_machine(seen_on(machine, variables, only, now), suppressions)
-
-
-def seen_on(machine: str, variables: Mapping[str, Any], only: list[str] | None, now: datetime) -> evidence.Machine:
-    """The evidence of one machine's gateways, from what its tasks registered."""
+    asked_at: datetime | None = None,
+) -> evidence.Machine:
+    """The evidence of one machine's gateways, from what its tasks registered between the two moments."""
     gateways = inventory.present({"gateways": plain(variables.get("gateways") or [])})
     declared = [entry["name"] for entry in gateways]
     results = {probe: registered(variables, probe) for probe in PROBES}
@@ -91,18 +116,13 @@ def seen_on(machine: str, variables: Mapping[str, Any], only: list[str] | None, 
         health["gateways"] = [
             each for each in there if each["name"] in declared or (each.get("container") or {}).get("id") not in kept
         ]
-    return evidence.machine(machine, {"gateways": gateways}, results, only, now)
+    return evidence.machine(machine, {"gateways": gateways}, results, only, now, asked_at)
 
 
 def _kept_by_rebuilds(gateways: Iterable[Mapping[str, Any]]) -> set[str | None]:
     """The ids of containers that a rebuild keeps until what took their place has proved itself: no gateways of their own."""
     seen = (read(GatewayHealth, each) for each in gateways)
     return {one.rebuild.old.id for one in seen if one.rebuild and one.rebuild.old.id != one.container.id}
-
-
-def log_verdict(path: str, result: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime) -> Verdict:
-    """The verdict on a saved log."""
-    return verdict.judge_log(Path(path).name, result.get("logscan") or {}, platform.node(), now, suppressions)
 
 
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:

@@ -53,10 +53,11 @@ def machine(
     results: Mapping[str, Any],
     only: Collection[str] | None,
     now: datetime,
+    asked_at: datetime | None = None,
 ) -> Machine:
     """The evidence of one machine: its inventory `variables`, and in `results` what each task of `PROBES` registered.
 
-    `now` counts only where the machine did not tell its own time.
+    The machine told its own time between `asked_at` and `now` on the controller's clock; where it told none, `now` counts.
 
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
@@ -66,11 +67,13 @@ def machine(
     handshake = read(Handshake, _result(results, "handshake"))
     asked_inside = read(Handshake, _result(results, "inside"))
     # Docker and the logs go by the machine's clock, and a run over many machines is judged long after it looked at the first.
-    seen_at = moment(health.host.now) or now
+    told = moment(health.host.now)
+    seen_at = told or now
     blank = Case(
         machine=name,
         name=name,
         now=seen_at,
+        clock_offset=_clock_offset(told, asked_at, now) if told else 0.0,
         tasks={probe: _task(results.get(probe)) for probe in PROBES},
         health=health,
         logscan=logscan,
@@ -101,6 +104,12 @@ def machine(
     if not names and only is None:
         rows = [Gateway(name, True, (blank,))]
     return Machine(name, seen_at, tuple(rows))
+
+
+def _clock_offset(told: datetime, asked_at: datetime | None, now: datetime) -> float:
+    """By how many seconds a clock is off at least, by the time that it told between two moments."""
+    nearest = min(max(told, asked_at or told), now)
+    return (told - nearest).total_seconds()
 
 
 def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:

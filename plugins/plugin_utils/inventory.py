@@ -154,19 +154,19 @@ def declared(variables: Mapping[str, Any]) -> list[str]:
     return [entry["name"] for entry in present(variables)]
 
 
-def selection(only: Any) -> list[str]:
-    """`diagnose_only` as a list; one text may name several, separated by commas."""
+def selection(setting: str, only: Any) -> list[str]:
+    """A setting that names gateways, as a list; one text may name several, separated by commas."""
     if only is None:
         return []
     if isinstance(only, str):
         only = only.split(",")
     if not isinstance(only, Sequence):
-        raise Misuse(f"diagnose_only is {_show(only)}; it must be names of gateways, each as name or machine/name")
+        raise Misuse(f"{setting} is {_show(only)}; it must be names of gateways, each as name or machine/name")
     items = [str(item).strip() for item in only]
     items = [item for item in items if item]
     for item in items:
         if item.count("/") > 1 or not CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
-            raise Misuse(f"diagnose_only has {_show(item)}; each gateway is given as name or machine/name")
+            raise Misuse(f"{setting} has {_show(item)}; each gateway is given as name or machine/name")
     return items
 
 

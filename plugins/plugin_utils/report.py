@@ -11,14 +11,11 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
-from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
     DIAGNOSE,
@@ -26,9 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     STATUSES,
     URGENCY,
     Found,
-    Proof,
     Verdict,
-    findings,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -146,32 +141,6 @@ def write(report: Mapping[str, Any], directory: Path, name: str = "report.json")
     finally:
         unfinished.unlink(missing_ok=True)
     return path
-
-
-def unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> list[Verdict]:
-    """The verdicts on a machine whose evidence our own code failed on: unknown, never a lost report."""
-    found = Found(
-        findings()["probe.incomplete"],
-        Proof(
-            summary="the evidence of this machine could not be judged: a defect of the collection",
-            evidence=(Quote("ansible", quote(reason)),),
-            fix=("report this with the quoted error and the collection's version",),
-        ),
-    )
-    return [
-        Verdict(
-            name,
-            machine,
-            True,
-            "unknown",
-            stamp(now),
-            found.proof.summary,
-            leading=found,
-            found=(found,),
-            facts=facts_of(Case(machine=machine, name=name, now=now)),
-        )
-        for name in names or [machine]
-    ]
 
 
 def _fleet(rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:

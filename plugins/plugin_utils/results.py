@@ -82,7 +82,6 @@ class Disk:
 class Host:
     now: str | None
     clock_synchronized: bool | None
-    clock_offset: float | None
     memory: Memory
     disks: tuple[Disk, ...]
 
@@ -192,7 +191,6 @@ class Event:
     at: str | None
     action: str | None
     exit_code: int | None
-    by: str | None
 
 
 @dataclass(frozen=True)

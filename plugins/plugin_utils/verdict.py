@@ -267,7 +267,8 @@ def _inconclusive(case: Case) -> Found:
     summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
     proof = Proof(summary, case.api_quotes() + case.log_quotes(1))
     if case.api.outcome == "connected":
-        proof = replace(proof, fix=(ASK_ON,), next_command=f"{DIAGNOSE} -e diagnose_depth=api")
+        again = f"{DIAGNOSE} -e diagnose_depth=api"
+        proof = replace(proof, fix=(ASK_ON,), remedy_reason="nothing was proven", next_command=again)
     return _found(findings()["probe.incomplete"], proof, case)
 
 

@@ -176,7 +176,8 @@ def rebuild_unfinished(case: Case) -> Proof | None:
         return None
     since = moment(begun.began_at)
     summary = f"a rebuild that was begun {f'at {since:%Y-%m-%d %H:%M} UTC ' if since else ''}has not ended"
-    quotes = (case.quote("health", f"a rebuild is recorded on {case.machine}; old container {begun.old.id}"),)
+    recorded = case.quote("health", f"a rebuild is recorded on {case.machine}; old container {begun.old.id}")
+    quotes = (recorded, *case.lock_quotes())
     at_work = case.gateway.exists is False or (container.id == begun.old.id and not case.running)
     if not at_work:
         return Proof(summary, quotes, severity="note", remedy="none")
@@ -236,14 +237,13 @@ def stopped(case: Case) -> Proof | None:
     asked = container.exit_code in ASKED_TO_END or told or stop is not None
     if killed or not asked or not (case.ended or case.saved_log or stopping):
         return None
-    by = f" by {stop.by}" if stop and stop.by else ""
     code = f", exit code {container.exit_code}" if case.ended else ""
     meaning = f": {container.exit_meaning}" if case.ended and container.exit_meaning else ""
     quotes = case.container_quotes() if container.status else ()
     if stop:
-        quotes += (case.quote("health", f"docker event: {stop.action}{by}", stop.at),)
+        quotes += (case.quote("health", f"docker event: {stop.action}", stop.at),)
     return Proof(
-        f"{'being ' if stopping else ''}stopped{by or ' from outside'}{code}{meaning}",
+        f"{'being ' if stopping else ''}stopped from outside{code}{meaning}",
         quotes + (case.log_quotes(1) if told else ()),
         since=case.run.since if stopping else container.finished_at,
     )
@@ -353,7 +353,7 @@ def killed(case: Case) -> Proof | None:
     silent = case.says("login.auth_silent")
     reason = "somebody stopped it; the kill came when the grace ran out" if asked else None
     reason = "IBKR had not answered its login: a held session would silence the next one, too" if silent else reason
-    by = f"docker event: stop by {stop.by or 'somebody'}; the grace ran out" if stop else ""
+    by = "docker event: stop; the grace ran out" if stop else ""
     return Proof(
         "killed (exit code 137), not for memory; IBKR may still hold the session",
         case.container_quotes(by) + (case.log_quotes(1) if told else ()),

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible_collections.ibgw.ops.plugins.plugin_utils import report, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import inventories
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered, seen_on
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records, Situation
@@ -35,7 +36,7 @@ def situations(
     named = [{"name": name} for name in only or () if name not in [entry["name"] for entry in declared]]
     # A ChainMap writes to its first map only, and its stubs want all of them writable.
     seen = seen_on(machine, ChainMap({"gateways": [*declared, *named]}, variables), only, now)  # type: ignore[arg-type]
-    run = report.Run(machines=1, generated_at=stamp(now), controller="", fail_on="never")
+    run = report.Run(machines=1, generated_at=stamp(now), controller="", fail_on="never", inventories=inventories())
     rows = {row["name"]: row for row in report.build(verdict.verdicts_of_machine(seen, suppressions), run)["gateways"]}
     found = (registered(variables, "health").get("health") or {}).get("gateways") or ()
     answers = [

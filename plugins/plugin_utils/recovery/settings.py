@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
+from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.windows import Window
@@ -29,6 +30,12 @@ NUMBERS = {
 }
 WORDS = ("only", "max_remedy", "reset_windows", "pause_until", "hold")
 SWITCHES = ("dry_run", "ignore_clients", "person_ready")
+
+#: When IBKR resets its servers of North America.
+RESET_WINDOWS = (
+    Window(("sun", "mon", "tue", "wed", "thu", "fri"), time(0, 15), time(1, 45), "America/New_York"),
+    Window(("fri",), time(23), time(3), "America/New_York"),
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Settings:
     rearm_after: int = 3600
     person_ready: bool = False
     wait_for_person: int = 0
-    reset_windows: tuple[Window, ...] = ()
+    reset_windows: tuple[Window, ...] = RESET_WINDOWS
     lock_seconds: int = 600
     steps: int = 3
     settle: int = 0
@@ -84,9 +91,9 @@ def read(variables: Mapping[str, Any]) -> Settings:
         **{name: _number(name, given[name]) for name in NUMBERS if name in given},
     }
     return Settings(
-        only=_only(given.get("only")),
+        only=_only(given.get("only", [])),
         max_remedy=max_remedy,
-        reset_windows=_windows(given.get("reset_windows") or []),
+        reset_windows=_windows(given["reset_windows"]) if "reset_windows" in given else RESET_WINDOWS,
         pause_until=pause_until,
         hold=hold,
         **checked,
@@ -94,21 +101,16 @@ def read(variables: Mapping[str, Any]) -> Settings:
 
 
 def _only(given: Any) -> tuple[str, ...]:
-    if isinstance(given, str):
-        given = given.split(",")
-    if not isinstance(given or [], list):
-        raise Misuse(f"recover_only is {_show(given)}; it must be names of gateways, each as name or machine/name")
-    items = tuple(item for each in given or [] if (item := str(each).strip()))
-    for item in items:
-        if item.count("/") > 1 or not CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
-            raise Misuse(f"recover_only has {_show(item)}; each gateway is given as name or machine/name")
+    items = tuple(selection("recover_only", given))
+    if not items and given != []:  # what was to name a gateway and turned out empty must not stand for all of them
+        raise Misuse("recover_only names no gateway; name one, or leave it out to have all of them recovered")
     return items
 
 
 def _windows(given: Any) -> tuple[Window, ...]:
-    if not isinstance(given, list):
+    if not isinstance(given or [], list):
         raise Misuse(f"recover_reset_windows is {_show(given)}; it must be a list of entries like {windows.FORM}")
-    return tuple(windows.read(f"entry {at} of recover_reset_windows", each) for at, each in enumerate(given, 1))
+    return tuple(windows.read(f"entry {at} of recover_reset_windows", each) for at, each in enumerate(given or [], 1))
 
 
 def _switch(name: str, given: Any) -> bool:

@@ -55,12 +55,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Records:
-    """The records of one machine, and its clock when they were read; `reason` and `fix` where they could not be."""
+    """The records of one machine; `reason` and `fix` where they could not be read.
+
+    `now` is its clock when they were read, `ahead` by how many seconds that was ahead of the controller's.
+    """
 
     available: bool | None
     reason: str | None
     fix: str | None
     now: str | None
+    ahead: float | None
     gateways: tuple[Record, ...]
 
 
@@ -105,6 +109,8 @@ class Situation:
     @property
     def machine_now(self) -> datetime:
         """The machine's clock, by which its records go."""
+        if self.records.ahead is not None:
+            return self.now + timedelta(seconds=self.records.ahead)
         return moment(self.records.now) or self.now
 
     @property

@@ -35,6 +35,16 @@ SAID = {
     "given_up": ("was given up", COLOURS["down"]),
 }
 
+#: What takes longer than a person waits without being told.
+TAKES = {
+    "restart_relay": "that can take a minute and a half",
+    "soft_restart": "it restarts at the next full minute, which takes two or three minutes",
+    "restart": "it closes its session and stops first, which can take some minutes",
+    "recreate": "its image may have to be pulled, which can take some minutes",
+    "start_engine": "that can take a minute",
+    "stop_to_protect_account": "it closes its session first, which can take some minutes",
+}
+
 
 def plan(
     moves: Sequence[tuple[Move, Mapping[str, Any]]], not_seen: Sequence[str], width: int, ascii_only: bool
@@ -51,8 +61,9 @@ def plan(
 
 
 def progress(step: Step) -> str:
-    """What is about to be done."""
-    return printable(f"{step.id}: {SAFE[step.remedy]}, because of {step.code}")
+    """What is about to be done, and how long that takes."""
+    takes = f"; {TAKES[step.remedy]}" if step.remedy in TAKES else ""
+    return printable(f"{step.id}: {SAFE[step.remedy]}, because of {step.code}{takes}")
 
 
 def lines(report: Mapping[str, Any], width: int, ascii_only: bool) -> list[Line]:

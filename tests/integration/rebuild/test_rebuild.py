@@ -55,6 +55,9 @@ def test_nothing_is_done_unless_it_is_confirmed_and_nobody_is_cut_off(deploy: De
         told, 2, "is made anew from", "that costs a login, and the same again to go back", "Set rebuild_confirm=true"
     )
 
+    undone = gateway.rebuild(rebuild_roll_back=True)
+    assert_ended(undone, 2, "no rebuild of it is unfinished, so that there is nothing to go back from")
+
     planned = gateway.rebuild("--check")
     assert_ended(planned, 0, "that costs a login")
 

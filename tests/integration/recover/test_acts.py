@@ -43,10 +43,11 @@ def relay_listens(running: Running) -> bool:
 
 
 def test_a_stop_lets_java_close_its_session_while_its_display_stands(start: Start, address: str) -> None:
-    paper = start().logged_in()
-    stopped = act(address, paper, stop=stop())
+    paper = start(restart_policy={"Name": "always"}).logged_in()
+    stopped = act(address, paper, stop=stop(stays=2))
     assert (stopped["done"], stopped["said"]) == (True, "its Java machine ended on SIGTERM")
     assert (stopped["after"]["status"], stopped["after"]["exit_code"]) == ("exited", 143)
+    assert (stopped["before"]["restart_policy"], stopped["after"]["restart_policy"]) == ("always", "no")
     assert "Stopping Xvfb" not in paper.log()
     again = act(address, paper, stop=stop())
     assert (again["done"], again["changed"]) == (True, False)

@@ -286,3 +286,26 @@ def test_settings_that_make_no_sense_end_before_anything_is_probed(
     assert ended.returncode == 2
     assert said in output
     assert "Look at engine" not in output
+
+
+def test_a_pause_does_not_end_at_a_machine_that_can_not_be_reached(ansible_playbook: Play, tmp_path: Path) -> None:
+    here = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "diagnose_probe_python": "{{ ansible_playbook_python }}",
+        "recover_become": False,
+    }
+    names = ("ibgw-test-paused-1", "ibgw-test-paused-2")
+    machines = {
+        "alpha": {"ansible_host": "127.0.0.1", "ansible_port": 1, "gateways": [{"name": "unseen"}]},
+        **{f"beta-{name}": {**here, "gateways": [{"name": name}]} for name in names},
+    }
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(yaml.safe_dump({"gateway_hosts": {"hosts": machines}}), encoding="utf-8")
+    try:
+        ended = ansible_playbook("ibgw.ops.recover", "-i", inventory, "-e", f"recover_pause_until={in_an_hour()}")
+        assert ended.returncode != 0, ended.stdout
+        assert all((RECORDS / name / "pause.json").exists() for name in names), ended.stdout
+    finally:
+        for name in names:
+            shutil.rmtree(RECORDS / name, ignore_errors=True)

@@ -174,10 +174,10 @@ def test_events_are_those_of_the_container_with_code_and_signal() -> None:
         [event("a", "start"), event("b", "die"), event("a", "kill", signal="15"), event("a", "die", exitCode="143")],
         "a",
     )
-    assert [(one["action"], one["exit_code"], one["signal"], one["by"]) for one in seen] == [
-        ("start", None, None, None),
-        ("kill", None, 15, None),
-        ("die", 143, None, None),
+    assert [(one["action"], one["exit_code"], one["signal"]) for one in seen] == [
+        ("start", None, None),
+        ("kill", None, 15),
+        ("die", 143, None),
     ]
     assert seen[0]["at"] == "2023-11-14T22:13:20Z"
 

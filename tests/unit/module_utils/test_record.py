@@ -56,6 +56,26 @@ def test_nothing_is_recorded_of_a_gateway_that_nobody_touched(clock: Clock) -> N
     assert not record.RECORDS.exists()
 
 
+@pytest.mark.parametrize(
+    ("controller_now", "ahead"), [("2027-01-15T07:58:00Z", 120.0), ("2027-01-15T08:00:30Z", -30.0), (None, None)]
+)
+def test_the_clocks_of_machine_and_controller_are_compared_when_the_record_is_read(
+    clock: Clock, controller_now: str | None, ahead: float | None
+) -> None:
+    assert record.probe([NAME], False, controller_now=controller_now)["ahead"] == ahead
+
+
+def test_of_the_evidence_the_newest_is_kept(clock: Clock) -> None:
+    lock("first")
+    evidence = record.RECORDS / NAME / "evidence"
+    evidence.mkdir()
+    for day in range(1, 62):
+        (evidence / f"2026-{1 + day // 31:02}-{1 + day % 31:02}T000000Z.json").write_text("{}")
+    change(unlock="first")
+    left = sorted(path.name for path in evidence.iterdir())
+    assert (len(left), left[-1]) == (50, "2026-02-31T000000Z.json")
+
+
 def test_a_lock_is_taken_renewed_refused_and_given_back(clock: Clock) -> None:
     assert lock("first")["done"]
     clock.now += 600

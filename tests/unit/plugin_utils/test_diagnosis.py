@@ -4,13 +4,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import machine_verdicts
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import seen_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_machine
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+def judged(machine: str, variables: dict[str, Any]) -> list[Verdict]:
+    """The verdicts on what was seen on a machine."""
+    return verdicts_of_machine(seen_on(machine, variables, None, NOW))
 
 
 def health(**gateways: bool) -> dict[str, Any]:
@@ -29,13 +36,13 @@ def health(**gateways: bool) -> dict[str, Any]:
 )
 def test_a_gateway_that_is_to_be_absent_is_not_missed(entry: dict[str, Any], exists: bool, codes: list[str]) -> None:
     variables = {"gateways": [entry, {"name": "other"}], "diagnose_health": health(gw=exists, other=False)}
-    verdicts = machine_verdicts("alpha", variables, None, (), NOW)
+    verdicts = judged("alpha", variables)
     assert [each.leading.finding.code for each in verdicts if each.name == "gw" and each.leading] == codes
 
 
 def test_one_that_is_still_there_is_diagnosed_as_one_that_nobody_declares() -> None:
     variables = {"gateways": [{"name": "gw", "state": "absent"}], "diagnose_health": health(gw=True)}
-    (verdict,) = machine_verdicts("alpha", variables, None, (), NOW)
+    (verdict,) = judged("alpha", variables)
     assert (verdict.name, verdict.declared) == ("gw", False)
 
 
@@ -44,5 +51,17 @@ def test_a_container_that_a_rebuild_keeps_is_no_gateway_that_nobody_declares() -
     seen = health(**{"gw": True, "gw.before": True, "other.before": True})
     for each, one in zip(seen["health"]["gateways"], ("new", "old", "others"), strict=True):
         each.update(container={"id": one, "status": "exited"}, rebuild=begun if each["name"] == "gw" else None)
-    verdicts = machine_verdicts("alpha", {"gateways": [{"name": "gw"}], "diagnose_health": seen}, None, (), NOW)
+    verdicts = judged("alpha", {"gateways": [{"name": "gw"}], "diagnose_health": seen})
     assert [each.name for each in verdicts] == ["gw", "other.before"]
+
+
+@pytest.mark.parametrize(
+    ("told", "offset"),
+    [(-3600, -3300.0), (-301, -1.0), (-300, 0.0), (-20, 0.0), (0, 0.0), (1, 1.0), (3600, 3600.0)],
+)
+def test_a_clock_is_off_by_what_lies_before_the_question_or_after_the_answer(told: int, offset: float) -> None:
+    seen = health(gw=True)
+    seen["health"]["host"] = {"now": (NOW + timedelta(seconds=told)).isoformat()}
+    variables = {"gateways": [{"name": "gw"}], "diagnose_health": seen}
+    (gateway,) = seen_on("alpha", variables, None, NOW, NOW - timedelta(minutes=5)).gateways
+    assert gateway.cases[0].clock_offset == offset

@@ -137,13 +137,13 @@ def test_settings_make_no_sense(settings: dict[str, Any], said: str) -> None:
     ],
 )
 def test_a_selection_is_a_list_or_one_text(only: Any, items: list[str]) -> None:
-    assert inventory.selection(only) == items
+    assert inventory.selection("diagnose_only", only) == items
 
 
 @pytest.mark.parametrize("only", ["a/b/c", "alpha/", "x y", {"alpha": "gw"}, 7, ["ok", "-x"]])
 def test_a_selection_that_names_no_gateway(only: Any) -> None:
     with pytest.raises(Misuse, match=r"machine/name"):
-        inventory.selection(only)
+        inventory.selection("diagnose_only", only)
 
 
 MACHINES = {"alpha": ["gw", "other"], "beta": [], "gamma": ["gw"]}

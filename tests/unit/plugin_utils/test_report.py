@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import judged
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
     REMEDIES,
@@ -262,10 +263,14 @@ def test_artifact_says_the_whole_summary_where_it_can() -> None:
     assert report.artifact(whole)["alpha/gw"].keys() == {"status", "code", "remedy", "suppressed", "summary"}
 
 
+DEFECTIVE = {"alpha": ["gw", "other"], "beta": []}
+
+
 def test_a_machine_that_our_code_failed_on_is_unknown() -> None:
-    rows = report_of(
-        *report.unjudged("alpha", ["gw", "other"], "KeyError: 'x'", WHEN), *report.unjudged("beta", [], "", WHEN)
-    )
+    plan = {"log": None, "only": [], "machines": {name: {"names": names} for name, names in DEFECTIVE.items()}}
+    verdicts, defects = judged({"hostvars": {}}, plan, (), WHEN)
+    assert defects == [f"{name} could not be judged: KeyError: '{name}'" for name in DEFECTIVE]
+    rows = report_of(*verdicts)
     jsonschema.Draft202012Validator(SCHEMA).validate(rows)
     assert [(row["id"], row["status"], row["code"]) for row in rows["gateways"]] == [
         ("alpha/gw", "unknown", "probe.incomplete"),

@@ -85,10 +85,10 @@ LEADING = {
         ("down", "config.port_bypasses_relay"),
     ),
     "a lesser cause explains nothing graver": (
-        {**said("login.credentials_rejected"), "host": {"clock_offset": 4000.0}},
+        {**said("login.credentials_rejected"), "host": {"now": at(-4000)}},
         ("down", "login.credentials_rejected"),
     ),
-    "degraded leads when it is all there is": ({"host": {"clock_offset": 40.0}}, ("degraded", "host.clock_wrong")),
+    "degraded leads when it is all there is": ({"host": {"now": at(-40)}}, ("degraded", "host.clock_wrong")),
     "advice changes no status": (ROWS["config.port_exposed"][0], ("healthy", None)),
     "a note changes no status": (ROWS["api.first_attempt_failed"][0], ("healthy", None)),
     "a failing health check never leads before its cause": (
@@ -523,15 +523,14 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
 
 
 def test_a_lesser_fault_does_not_hide_that_nobody_asked():
-    row = judged(host={"clock_offset": 40.0}, api={"outcome": "not_asked"}, logscan={"gateways": []})
+    row = judged(host={"now": at(-40)}, api={"outcome": "not_asked"}, logscan={"gateways": []})
     assert outcome(row) == ("degraded", "host.clock_wrong")
     assert "probe.incomplete" in [each.finding.code for each in row.found]
 
 
-def test_a_stop_names_who_did_it_and_the_exit_code():
-    by_compose = {"events": [{"at": at(601), "action": "stop", "by": "docker compose"}]}
-    row = judged(container={**STOPPED, "exit_meaning": "SIGTERM"}, gateway=by_compose)
-    assert row.leading.proof.summary == "stopped by docker compose, exit code 143: SIGTERM"
+def test_a_stop_names_the_exit_code_and_asks_who_did_it():
+    row = judged(container={**STOPPED, "exit_meaning": "SIGTERM"})
+    assert row.leading.proof.summary == "stopped from outside, exit code 143: SIGTERM"
     assert row.leading.proof.next_command == f"docker events --since 24h --until 0s --filter container={NAME}"
     assert row.since == at(600)
 
@@ -776,7 +775,7 @@ def marked(row):
     return {each.finding.code: each.suppressed is not None for each in row.found}
 
 
-CLOCK = {"host": {"clock_offset": 40.0}}
+CLOCK = {"host": {"now": at(-40)}}
 
 
 def test_a_gateway_that_is_proven_healthy_is_healthy_without_what_is_suppressed():

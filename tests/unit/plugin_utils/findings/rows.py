@@ -82,7 +82,7 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"host": {"memory": {"available": 1_000_000_000}}},
         {"host": {"memory": {"available": 1_200_000_000}}},
     ),
-    "host.clock_wrong": ({"host": {"clock_offset": 11.0}}, {"host": {"clock_offset": 9.0}}),
+    "host.clock_wrong": ({"host": {"now": at(-11)}}, {"host": {"now": at(-9)}}),
     # engine
     "engine.missing": (unavailable("engine.missing"), unavailable("engine.down")),
     "engine.down": (unavailable("engine.down"), unavailable("engine.denied")),

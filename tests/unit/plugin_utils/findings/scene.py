@@ -28,7 +28,6 @@ AVAILABLE = {"available": True, "problem": None, "reason": None, "fix": None}
 HOST = {
     "now": at(),
     "clock_synchronized": True,
-    "clock_offset": None,
     "memory": {"total": 8_000_000_000, "available": 6_000_000_000},
     "disks": [{"path": "/var/lib/docker", "free": 90_000_000_000, "total": 100_000_000_000, "free_inodes": 9_000_000}],
 }

@@ -166,6 +166,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"changes": {"container": {"started_at": at(121)}}},
     ),
     "clock": ("start", {"now": NOW + timedelta(seconds=121)}, {"now": NOW + timedelta(seconds=119)}),
+    "clock: its record was read a while ago": (
+        "start",
+        {"kept": replace(records(), now=at(500), ahead=121.0)},
+        {"kept": replace(records(), now=at(500), ahead=-119.0)},
+    ),
     "deployed": ("recreate", {}, {"changes": DEPLOYED}),
     "deployed: not in the inventory": (
         "recreate",

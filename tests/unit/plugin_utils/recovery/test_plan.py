@@ -182,7 +182,7 @@ def test_what_a_run_of_ours_stopped_and_did_not_start_again_is_started(exit_code
     ended = {"status": "exited", "exit_code": exit_code, "finished_at": at(60)}
     stopped = {
         "container": ended,
-        "gateway": {"events": [{"action": "stop", "at": at(61), "by": None}]},
+        "gateway": {"events": [{"action": "stop", "at": at(61)}]},
         "api": NO_BACKEND,
     }
     policy = {"restart_policy": "unless-stopped", "since": at(90)}
