@@ -19,6 +19,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, ut
 #: Engine events that start, stop or change a container.
 ACTIONS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "update")
 
+# The longest that a restart policy waits, in seconds, with some for the start (moby restartmanager.go: backoff up to a minute).
+_POLICY_WAITS = 65
+
 # Longest value of a variable or label, and longest text of an error or a health check, in characters.
 _VALUE, _TEXT = 120, 200
 
@@ -123,9 +126,38 @@ def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str,
 
 
 def events(seen: Iterable[Mapping[str, Any]], container: str) -> list[dict[str, Any]]:
-    """What happened to one container among all that the engine tells, newest last."""
-    own = [one for one in seen if one.get("Actor", {}).get("ID") == container]
-    return [_event(one) for one in own]
+    """What happened to one container among all that the engine tells, newest last, and who did it: `by`.
+
+    `command` asked the engine for it, `kernel` killed for want of memory, `container` ended by itself, `policy` of the container started it
+    again. The engine names nobody; it is told by what came before, and None where that is not known (moby daemon/monitor.go, kill.go).
+    """
+    told: list[dict[str, Any]] = []
+    over: str | None = None  # who is ending, or has ended, the run of the container
+    died = None
+    for one in seen:
+        if one.get("Actor", {}).get("ID") != container:
+            continue
+        action = one.get("Action")
+        by: str | None = "command"
+        if action == "oom":
+            over = by = "kernel"
+        elif action == "kill":
+            over = "command"
+        elif action == "die":
+            over = by = over or "container"
+            died = one["time"]
+        elif action == "start":
+            by = _starter(told, over, died, one["time"])
+            over = died = None
+        told.append({**_event(one), "by": by})
+    return told
+
+
+def _starter(before: list[dict[str, Any]], over: str | None, died: float | None, at: float) -> str | None:
+    """Who started a container: its policy waits a minute at most, and does so only where nobody has stopped it."""
+    if died is None:
+        return "command" if before else None
+    return "policy" if over != "command" and at - died <= _POLICY_WAITS else "command"
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,21 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 _TIME_ERROR = 5  # the clock is not synchronised, adjtimex(2)
 # priority,sequence,microseconds since boot,flags;message (Documentation/ABI/testing/dev-kmsg)
 _RECORD = re.compile(r"^(\d+),(\d+),(\d+),[^;]*;(.*)", re.MULTILINE)
-_TIMEX_ROOM = 512  # more than struct timex takes on any platform; all zero asks without setting
+_NANOSECONDS = 0x2000  # the offset counts nanoseconds, else microseconds: STA_NANO of the status
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex`, adjtimex(2); all zero asks without setting."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 512),
+    )
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ def machine(paths: Iterable[str]) -> dict[str, Any]:
     booted = procfs.boot_time()
     return {
         "now": iso(time.time()),
-        "clock_synchronized": clock_synchronized(),
+        **clock(),
         "boot_time": iso(booted) if booted else None,
         "memory": memory(),
         "load": [round(average, 2) for average in os.getloadavg()],
@@ -54,13 +68,16 @@ def machine(paths: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def clock_synchronized() -> bool | None:
-    """What the kernel holds of its clock; None when it can not be asked."""
+def clock() -> dict[str, Any]:
+    """What the kernel holds of its clock: whether it is synchronised, and by how many seconds it still has to be moved."""
+    told = _Timex()
     try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_ROOM))
+        state = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
     except (OSError, AttributeError):
-        return None
-    return None if state < 0 else state != _TIME_ERROR
+        state = -1
+    synchronized = None if state < 0 else state != _TIME_ERROR
+    offset = told.offset / (1e9 if told.status & _NANOSECONDS else 1e6) if synchronized else None
+    return {"clock_synchronized": synchronized, "clock_offset": offset}
 
 
 def memory(proc: Path = procfs.PROC) -> dict[str, int | None]:

@@ -129,6 +129,9 @@ health:
         clock_synchronized:
           description: Whether the kernel holds its clock for synchronised.
           type: bool
+        clock_offset:
+          description: Seconds by which the kernel still has to move its clock; null when nothing keeps it synchronised.
+          type: float
         boot_time:
           description: When it started.
           type: str
@@ -317,7 +320,8 @@ health:
         events:
           description:
             - "Starts, stops and kills that the engine remembers, newest last: C(at), C(action), C(exit_code), C(signal)."
-            - The list is null when the engine does not tell. Who asked for it, no engine tells.
+            - "C(by) says who did it, by what came before: C(command) asked the engine, C(policy) of the container, the C(container) ended
+              by itself, C(kernel) killed it for want of memory; null where that is not known. The list is null when the engine does not tell."
           type: list
           elements: dict
         hold:
@@ -358,6 +362,7 @@ health:
     host:
       now: "2026-01-31T12:00:00Z"
       clock_synchronized: true
+      clock_offset: 0.000012
       boot_time: "2026-01-12T03:10:44Z"
       memory: {total: 8323026944, available: 5117120512}
       load: [0.31, 0.2, 0.18]

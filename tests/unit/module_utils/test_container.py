@@ -182,6 +182,28 @@ def test_events_are_those_of_the_container_with_code_and_signal() -> None:
     assert seen[0]["at"] == "2023-11-14T22:13:20Z"
 
 
+@pytest.mark.parametrize(
+    ("happened", "by"),
+    [
+        ([("create", 0), ("start", 1)], ["command", "command"]),
+        ([("start", 0)], [None]),
+        ([("die", 5), ("start", 6)], ["container", "policy"]),
+        ([("die", 5), ("start", 500)], ["container", "command"]),
+        ([("oom", 4), ("die", 5), ("start", 6)], ["kernel", "kernel", "policy"]),
+        ([("kill", 4), ("die", 5), ("stop", 5)], ["command"] * 3),
+        ([("kill", 4), ("die", 5), ("stop", 5), ("start", 6), ("restart", 6)], ["command"] * 5),
+        (
+            [("kill", 4), ("die", 5), ("start", 6), ("die", 20), ("start", 21)],
+            [*["command"] * 3, "container", "policy"],
+        ),
+    ],
+    ids=lambda told: "-".join(map(str, told)) if isinstance(told[0], str) else None,
+)
+def test_events_tell_who_did_it(happened: list[tuple[str, int]], by: list[str | None]) -> None:
+    seen = [{"Action": action, "time": at, "Actor": {"ID": "a", "Attributes": {}}} for action, at in happened]
+    assert [one["by"] for one in container.events(seen, "a")] == by
+
+
 @pytest.mark.parametrize("odd", ["²", "9" * 5000, "-1", "", "{{ 7 }}"])
 def test_labels_that_pose_as_code_or_signal_of_an_event_cost_no_more_than_that(odd: str) -> None:
     """The engine puts a container's labels among the attributes of its events (moby daemon/events.go, copyAttributes)."""
