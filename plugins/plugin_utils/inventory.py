@@ -171,8 +171,8 @@ def selection(setting: str, only: Any) -> list[str]:
 
 
 def finds(variables: Mapping[str, Any]) -> bool:
-    """Whether a machine is asked about gateways that it does not declare; one that declares none always is."""
-    return _finds_undeclared(variables) or not present(variables)
+    """Whether a machine is asked about gateways that it does not declare; one without a list of them always is."""
+    return _finds_undeclared(variables) or not variables.get("gateways")
 
 
 def _finds_undeclared(variables: Mapping[str, Any]) -> bool:

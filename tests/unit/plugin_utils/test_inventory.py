@@ -202,4 +202,5 @@ def test_a_gateway_that_is_to_be_absent_is_not_demanded() -> None:
     variables = {"gateways": [{"name": "gone", "state": "absent"}, {"name": "here"}], "diagnose_undeclared": False}
     assert inventory.declared(variables) == ["here"]
     assert not inventory.finds(variables)
-    assert inventory.finds({**variables, "gateways": [{"name": "gone", "state": "absent"}]})
+    assert not inventory.finds({**variables, "gateways": [{"name": "gone", "state": "absent"}]})
+    assert inventory.finds({**variables, "gateways": []})
