@@ -369,9 +369,9 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
     except FileNotFoundError:
         return None
     except OSError as error:
-        if os.path.lexists(path):
+        if not isinstance(error, PermissionError) or os.path.lexists(path):
             return {"unreadable": quote(str(error))}
-        not_seen.append(quote(f"{kind}: {error}"))
+        not_seen.append(quote(f"{kind}: {error}"))  # that there is one can not be seen either
         return None
     except (ValueError, RecursionError) as error:
         return {"unreadable": quote(f"{path} can not be used: {error}")}

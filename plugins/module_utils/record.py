@@ -134,16 +134,20 @@ def probe(
     check_names(names or ())
     if len(asked) > 1:
         raise Misuse(f"{' and '.join(sorted(asked))} were asked for at once; allowed is one change in a call")
-    if asked and len(names or ()) != 1:
+    if "healthy" in asked:
+        _check_seen(names or (), asked["healthy"])
+    elif asked and len(names or ()) != 1:
         raise Misuse(f"{next(iter(asked))} is for one gateway at a time; names has {len(names or ())}")
     now, asked_at = time.time(), epoch(controller_now)
     ahead = None if asked_at is None else round(now - asked_at, 1)
     result: dict[str, Any] = {**AVAILABLE, **NOTHING, "now": iso(now), "ahead": ahead, "changed": False}
     if asked and names:
         ((kind, value),) = asked.items()
-        change = _change(names[0], kind, value, now, rearm_after)
-        outcome, result["changed"] = _apply(names[0], _careful(kind, change), now, check_mode)
-        result.update(done=outcome.done, said=outcome.said)
+        made = {name: _careful(kind, _change(name, kind, value, now, rearm_after)) for name in names}
+        outcomes = _apply_each(made, now, check_mode)
+        said = "; ".join(one.said for one in outcomes if one.said)
+        changed = any(one.parts for one in outcomes)
+        result.update(done=all(one.done for one in outcomes), said=said or None, changed=changed)
     result["gateways"] = [{"name": name, **read(name)} for name in (names or _recorded())]
     return result
 
@@ -181,20 +185,42 @@ def _recorded() -> list[str]:
         raise _unwritable(RECORDS, error) from None
 
 
-def _apply(name: str, change: Change, now: float, check_mode: bool) -> tuple[Outcome, bool]:
-    """Make a change, alone; in check mode only find out what it would be. Whether anything was, or would be, written."""
+def _check_seen(names: Sequence[str], healthy: Sequence[str]) -> None:
+    if not names:
+        raise Misuse("healthy is for the gateways that were looked at; names has none")
+    strange = [name for name in healthy if name not in names]
+    if strange:
+        raise Misuse(f"healthy is for the gateways in names; {quote(strange[0])!r} is not among them")
+
+
+def _apply_each(changes: Mapping[str, Change], now: float, check_mode: bool) -> list[Outcome]:
+    """Make the change of each gateway, whatever becomes of the others; raises what kept the first from being made."""
+    outcomes: list[Outcome] = []
+    refused: list[Unavailable] = []
+    for name, change in changes.items():
+        try:
+            outcomes.append(_apply(name, change, now, check_mode))
+        except Unavailable as unavailable:
+            refused.append(unavailable)
+    if refused:
+        raise refused[0]
+    return outcomes
+
+
+def _apply(name: str, change: Change, now: float, check_mode: bool) -> Outcome:
+    """Make a change, alone; in check mode, and where it changes nothing, only find out what it would be."""
     directory = RECORDS / name
     try:
-        if check_mode:
-            outcome = change(read(name), now)
-            return outcome, bool(outcome.parts)
+        outcome = change(read(name), now)
+        if check_mode or (outcome.done and not outcome.parts):
+            return outcome
         with _alone(directory):
             outcome = change(read(name), now)
             for part, value in outcome.parts.items():
                 _write(directory, part, value)
             for old in sorted((directory / "evidence").glob("*.json"))[:-_EVIDENCE]:
                 old.unlink(missing_ok=True)
-            return outcome, bool(outcome.parts)
+            return outcome
     except OSError as error:
         raise _unwritable(directory, error) from None
 
@@ -259,7 +285,7 @@ def _change(name: str, kind: str, value: Any, now: float, rearm_after: Any) -> C
         "release": _release,
         "pause": partial(_pause, value),
         "policy": partial(_policy, value),
-        "healthy": partial(_healthy, value, rearm_after),
+        "healthy": partial(_healthy, kind == "healthy" and name in value, rearm_after),
     }
     return changes[kind]
 

@@ -25,7 +25,7 @@ options:
   names:
     description:
       - Names of gateways, by default all of which there is a record.
-      - All of them are read. Any change is for one gateway, and one change is made in a call.
+      - All of them are read. Any change but that of O(healthy) is for one gateway, and one change is made in a call.
     type: list
     elements: str
     aliases: [name]
@@ -97,9 +97,10 @@ options:
     type: str
   healthy:
     description:
-      - Whether the gateway was seen healthy just now.
-      - Looks that all saw it healthy are one period, from the first to the last.
-    type: bool
+      - Those of O(names) that were seen healthy just now. The others were looked at, too, and were not.
+      - Looks that all saw a gateway healthy are one period, from the first to the last.
+    type: list
+    elements: str
   rearm_after:
     description: With O(healthy), how many seconds such a period has to last to forgive the logins before it.
     type: int
@@ -306,7 +307,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "release": {"type": "bool"},
     "pause": {"type": "dict", "options": {"until": {"type": "str", "required": True}, "by": {"type": "str"}}},
     "policy": {"type": "str"},
-    "healthy": {"type": "bool"},
+    "healthy": {"type": "list", "elements": "str"},
     "rearm_after": {"type": "int", "default": 3600},
     "controller_now": {"type": "str"},
 }

@@ -265,10 +265,11 @@ class Case:
 
     def lock_quotes(self) -> tuple[Quote, ...]:
         """The run that has the lock on the gateway: what it found, or left behind, may be that run's doing."""
-        lock = self.gateway.lock
-        if not lock.owner:
+        lock, ended = self.gateway.lock, moment(self.gateway.container.finished_at)
+        until = moment(lock.until) or self.now
+        over = until <= self.now
+        if not lock.owner or (over and ended and ended > until):
             return ()
-        over = (moment(lock.until) or self.now) <= self.now
         words = (
             "was cut off before its end: run it again"
             if over

@@ -191,6 +191,7 @@ class Event:
     at: str | None
     action: str | None
     exit_code: int | None
+    by: str | None
 
 
 @dataclass(frozen=True)

@@ -437,13 +437,19 @@ def crash_loop(case: Case) -> Proof | None:
 
 def _recent_starts(case: Case) -> int:
     """Starts within the span of a loop, without those that follow an end that somebody asked for."""
-    recent, asked_before = 0, False
+    # A start by hand sets the count to zero (moby daemon/container ResetRestartManager); within a minute events can not tell it.
+    by_hand = case.gateway.container.restart_count == 0
+    recent, asked_before, in_order = 0, False, False
     for event in case.gateway.events:
         at = moment(event.at)
         if event.action == "start":
-            recent += not asked_before and at is not None and case.now - at < LOOP_SPAN
-            asked_before = False
-        elif event.action == "stop" or (event.action == "die" and event.exit_code in ASKED_TO_END):
+            # STOP of a controller ends with 0, and asks Docker for nothing.
+            meant = asked_before or (in_order and (by_hand or event.by == "command"))
+            recent += not meant and at is not None and case.now - at < LOOP_SPAN
+            asked_before = in_order = False
+        elif event.action == "die":
+            asked_before, in_order = asked_before or event.exit_code in ASKED_TO_END, event.exit_code == 0
+        elif event.action == "stop":
             asked_before = True
     return recent
 

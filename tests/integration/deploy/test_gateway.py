@@ -224,6 +224,27 @@ def test_the_one_before_comes_back_where_the_new_one_can_not_be_started(
     assert len(json.loads((KEPT / "logins.json").read_bytes())) == logins + 2
 
 
+def test_the_one_before_gets_the_restart_policy_from_before_a_run_that_was_cut_off(
+    role: Role, gateway: Container, unable: str
+) -> None:
+    """The run that was cut off had stopped it; who has to start it is told by the record, which stays."""
+    policy = gateway.attrs["HostConfig"]["RestartPolicy"]
+    (KEPT / "policy.json").write_text(
+        json.dumps({"restart_policy": policy["Name"], "since": "2026-01-01T00:00:00Z"}), encoding="utf-8"
+    )
+    try:
+        gateway.update(restart_policy={"Name": "no"})
+        gateway.stop(timeout=90)
+        status, said = role(image=unable)
+        assert status == 2
+        assert "The container before is back, and not started" in said
+        gateway.reload()
+        assert (gateway.name, gateway.attrs["HostConfig"]["RestartPolicy"], gateway.status) == (NAME, policy, "exited")
+        assert (KEPT / "policy.json").exists()
+    finally:
+        (KEPT / "policy.json").unlink(missing_ok=True)
+
+
 def test_what_a_run_that_was_cut_off_had_put_aside_is_taken_back(
     role: Role, gateway: Container, engine: DockerClient
 ) -> None:

@@ -33,6 +33,14 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(name: str, aske
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("status", ["running", "restarting"])
+def test_what_runs_is_not_started_again(status: str) -> None:
+    nobody: Any = None  # of whom anything could be asked
+    gateway = acts.Gateway(nobody, {"State": {"Status": status}}, None)
+    for check_mode in (True, False):
+        assert acts._start(gateway, True, check_mode) == acts.Outcome(True, False, f"it is {status} already")
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_each_family_says_how_it_is_acted_on(family: Family) -> None:
     roles = {role for _pattern, role in family.processes}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,23 @@ def test_what_stands_in_the_place_of_a_hold_is_one(tmp_path: Path, monkeypatch: 
     hold.parent.mkdir()
     hold.mkdir() if kind == "directory" else hold.symlink_to(hold)
     assert list(health.recorded("ib-gateway", "hold", []) or ()) == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"), [(errno.EIO, True), (errno.ENOTDIR, True), (errno.ENOENT, False), (errno.EACCES, False)]
+)
+def test_a_hold_that_can_not_be_looked_for_is_one_unless_we_may_not_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, counts: bool
+) -> None:
+    def refused(path: Path, _most: int) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
+    monkeypatch.setattr(record, "load", refused)
+    not_seen: list[str] = []
+    hold = health.recorded("ib-gateway", "hold", not_seen)
+    assert (hold is not None, bool(not_seen)) == (counts, code == errno.EACCES)
+    assert ("hold" in record.read("ib-gateway")["corrupt"]) == (code != errno.ENOENT)  # for those that act
 
 
 def _waiting(*states: tuple[int, str, int]) -> list[procfs.Socket]:

@@ -162,20 +162,49 @@ def test_the_restart_policy_from_before_a_run_that_was_cut_off_counts(clock: Clo
 
 
 def test_a_healthy_period_forgives_what_was_before_it_once_it_lasted(clock: Clock) -> None:
-    change(healthy=True)
+    change(healthy=[NAME])
     began = kept()["healthy"]["since"]
     clock.now += HOUR - 1
-    change(healthy=True)
+    change(healthy=[NAME])
     assert kept()["healthy"]["rearmed"] is None
     clock.now += 1
-    change(healthy=True)
+    change(healthy=[NAME])
     assert kept()["healthy"]["rearmed"] == began
 
-    change(healthy=False)
+    change(healthy=[])
     clock.now += 60
-    change(healthy=True)  # for a moment, which is a new period and forgives nothing
+    change(healthy=[NAME])  # for a moment, which is a new period and forgives nothing
     seen = kept()["healthy"]
     assert (seen["rearmed"], seen["since"], seen["now"]) == (began, seen["last"], True)
+
+
+def test_the_health_of_many_is_kept_at_once_and_nothing_where_there_is_nothing_to_keep(clock: Clock) -> None:
+    record.probe(["down-now"], False, rearm_after=3600, healthy=["down-now"])
+    told = record.probe(["up", "down", "down-now"], False, rearm_after=3600, healthy=["up"])
+    assert (told["done"], told["changed"]) == (True, True)
+    assert [one["healthy"] and one["healthy"]["now"] for one in told["gateways"]] == [True, None, False]
+    assert sorted(path.name for path in record.RECORDS.iterdir()) == ["down-now", "up"]
+
+
+def test_one_whose_health_can_not_be_kept_does_not_hide_the_others(clock: Clock) -> None:
+    write("healthy", "[")
+    told = record.probe([NAME, "up"], False, rearm_after=3600, healthy=[NAME, "up"])
+    assert (told["done"], told["gateways"][1]["healthy"]["now"]) == (False, True)
+    assert "remove it by hand" in told["said"]
+    (record.RECORDS / "a-file").write_text("")
+    with pytest.raises(Unavailable) as refused:
+        record.probe(["a-file", "next"], False, rearm_after=3600, healthy=["a-file", "next"])
+    assert "a-file" in refused.value.reason
+    assert record.read("next")["healthy"]["now"]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"unlock": "me"}, {"release": True}, {"policy": ""}, {"pause": {"until": "", "by": None}}]
+)
+def test_what_is_not_there_is_ended_without_a_trace(clock: Clock, asked: dict[str, Any]) -> None:
+    told = change(**asked)
+    assert (told["done"], told["changed"]) == (True, False)
+    assert not record.RECORDS.exists()
 
 
 def write(part: str, text: str) -> Path:
@@ -201,7 +230,7 @@ def test_what_can_not_be_understood_is_told_and_never_replaced(clock: Clock, par
         "hold": {"reason": "because", "by": "me"},
         "pause": {"until": "", "by": "me"},
         "policy": "always",
-        "healthy": True,
+        "healthy": [NAME],
     }
     refused = change(**{"login" if part == "logins" else part: asked[part]})
     assert (refused["done"], refused["changed"]) == (False, False)
@@ -250,7 +279,9 @@ def test_records_that_can_not_be_written_are_said(clock: Clock) -> None:
         (["../etc"], {}, "no container's name"),
         ([NAME, "other"], {"release": True}, "one gateway at a time; names has 2"),
         (None, {"release": True}, "one gateway at a time; names has 0"),
-        ([NAME], {"release": True, "healthy": True}, "healthy and release were asked for at once"),
+        (None, {"healthy": []}, "names has none"),
+        ([NAME], {"healthy": ["other"]}, "'other' is not among them"),
+        ([NAME], {"release": True, "healthy": [NAME]}, "healthy and release were asked for at once"),
         ([NAME], {"lock": {"owner": "", "seconds": 60}}, "owner is empty"),
         ([NAME], {"lock": {"owner": "me", "seconds": 0}}, "0 seconds"),
         ([NAME], {"lock": {"owner": "me", "seconds": 86401}}, "1 to 86400"),

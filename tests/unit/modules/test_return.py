@@ -112,7 +112,7 @@ def test_record_returns_what_it_documents(monkeypatch: pytest.MonkeyPatch, tmp_p
         "hold": {"reason": "because", "by": "me"},
         "pause": {"until": "2999-01-01T00:00:00Z", "by": "me"},
         "policy": "always",
-        "healthy": True,
+        "healthy": ["gw"],
     }
     for kind, value in asked.items():
         result = record.probe(["gw"], False, rearm_after=3600, **{kind: value})

@@ -150,6 +150,8 @@ def test_what_was_started_a_moment_ago_and_serves_is_not_starting() -> None:
     [
         ({"gateway": USED}, {}, "rebuild_ignore_clients=true"),
         ({}, {"kept": records(hold={"code": None, "reason": "so", "by": "anna"})}, "a hold is on"),
+        ({}, {"kept": records(corrupt={"hold": "can not be used"})}, "can not be used"),
+        ({"gateway": {"hold": {"unreadable": "Input/output error"}}}, {}, "a hold is on"),
         ({}, {"kept": records(pause={"until": at(-60), "by": "anna"})}, "paused by anna"),
         ({}, {"kept": records(lock=OURS)}, "works on it"),
         ({}, {"kept": records(corrupt={"logins": "can not be used"})}, "can not be used"),

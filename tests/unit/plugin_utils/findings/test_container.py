@@ -32,6 +32,13 @@ def test_a_rebuild_that_has_not_ended_leads_only_while_the_gateway_is_stopped_fo
     assert proof.severity == severity
 
 
+def test_a_hold_that_can_not_be_read_is_one_and_says_why() -> None:
+    unreadable = {"hold": {"unreadable": "Input/output error"}}
+    proof = findings()["container.held"].prove(case(gateway=unreadable, container=STOPPED))
+    assert proof is not None
+    assert "Input/output error" in proof.evidence[0].quote
+
+
 def killed_for_memory(**container: Any) -> Proof:
     """What is said of a container that the kernel killed."""
     changes = {**EXITED, "exit_code": 137, "oom_killed": True, "memory": {"limit": 512 << 20}, **container}
@@ -89,6 +96,42 @@ def test_a_start_that_goes_well_or_was_asked_for_continues_no_shortage() -> None
     assert policy_restarts("oom", "137", run={"state": "logged_in"}) is None
 
 
+def turns(*each: tuple[int | None, str], restart_count: int | None = 0) -> Proof | None:
+    """What is said of a container that is starting: how its runs ended, and who started it then."""
+    events: list[dict[str, Any]] = [{"action": "start", "by": "command", "at": at(300)}]
+    for ended, starter in each:
+        events += [{"action": "die", "exit_code": ended, "by": "container"}, {"action": "start", "by": starter}]
+    events = [{"at": at(200), **event} for event in events]
+    starting = {"state": "gateway_starting", "since": at(9)}
+    api = {"outcome": "closed_at_open", "accounts": []}
+    container = {"restart_count": restart_count}
+    return findings()["container.crash_loop"].prove(
+        case(gateway={"events": events}, run=starting, container=container, api=api)
+    )
+
+
+@pytest.mark.parametrize(
+    ("each", "restart_count", "loops"),
+    [
+        ([(1, "policy"), (1, "policy")], 2, True),
+        ([(0, "policy"), (0, "policy")], 2, True),  # Docker starts it again whatever its code
+        ([(0, "policy"), (0, "policy")], None, True),
+        ([(0, "command"), (0, "command")], 0, False),  # STOP, and a start by a person
+        (
+            [(0, "policy"), (0, "policy")],
+            0,
+            False,
+        ),  # the same within a minute: the events can not tell it from a policy
+        ([(0, "command"), (1, "policy")], 1, False),  # one turn after the first start
+        ([(1, "command"), (1, "command")], 0, True),  # something else than Docker starts what fails
+    ],
+)
+def test_a_start_after_an_orderly_end_that_was_asked_for_is_no_turn_of_a_loop(
+    each: list[tuple[int | None, str]], restart_count: int | None, loops: bool
+) -> None:
+    assert (turns(*each, restart_count=restart_count) is not None) == loops
+
+
 @pytest.mark.parametrize(
     ("code", "changes"),
     [
@@ -109,3 +152,16 @@ def test_whose_doing_it_may_be_is_told(code: str, changes: dict[str, Any], until
     proof = findings()[code].prove(case(**merged(changes, {"gateway": {"lock": lock}})))
     assert proof is not None
     assert [each.quote for each in proof.evidence if each.quote.startswith("lock")] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(("until", "told"), [(at(599), True), (at(601), False)])
+def test_what_ended_after_a_lock_had_run_out_is_not_that_runs_doing(until: str, told: bool) -> None:
+    lock = {"owner": "deploy from here", "since": at(900), "until": until}
+    proof = findings()["container.stopped"].prove(case(container=STOPPED, gateway={"lock": lock}))
+    assert proof is not None
+    assert any(each.quote.startswith("lock") for each in proof.evidence) == told
+
+
+def test_a_lock_that_has_run_out_is_nothing_to_tell_of_what_runs() -> None:
+    lock = {"owner": "deploy from here", "since": at(900), "until": at(600)}
+    assert not any("lock" in each.quote for each in case(gateway={"lock": lock}).container_quotes())

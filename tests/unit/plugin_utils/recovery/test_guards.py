@@ -59,6 +59,16 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "unknown": ("start", {"changes": {"tasks": dict.fromkeys(("health", "logscan", "handshake"), UNREACHABLE)}}, {}),
     "held": ("start", {"kept": records(hold=HELD)}, {}),
     "held: seen by health only": ("start", {"changes": merged(KILLED, {"gateway": {"hold": HELD}})}, {}),
+    "held: not readable by health": (
+        "start",
+        {"changes": merged(KILLED, {"gateway": {"hold": {"unreadable": "Input/output error"}}})},
+        {},
+    ),
+    "held: not readable, before it was stopped": (
+        "stop_to_protect_account",
+        {"changes": merged(KILLED, {"gateway": {"hold": {"unreadable": "Input/output error"}}})},
+        {"kept": records(hold=HELD)},
+    ),
     "held: corrupt": (
         "start",
         {"kept": records(corrupt={"hold": CORRUPT})},

@@ -49,6 +49,21 @@ def test_what_was_stopped_and_does_not_start_keeps_its_restart_policy_in_the_rec
     assert not happens("exited", {"acted": {"done": False}})
 
 
+def test_what_an_earlier_run_left_is_not_ended_under_a_hold_nor_under_one_that_can_not_be_read() -> None:
+    (_work, finish) = of_file("machine.yml")
+    half_done = Environment().compile_expression(finish["vars"]["recover_half_done"].strip("{} "))
+    chosen = finish["loop"].strip("{} ").partition(" | intersect")[0]
+    policy = {"restart_policy": "always"}
+    gateways = [
+        {"name": "left", "policy": policy, "hold": None, "corrupt": {}},
+        {"name": "held", "policy": policy, "hold": {"reason": "so"}, "corrupt": {}},
+        {"name": "unread", "policy": policy, "hold": None, "corrupt": {"hold": "can not be used"}},
+        {"name": "well", "policy": None, "hold": None, "corrupt": {}},
+    ]
+    found = half_done(recover_records={"record": {"gateways": gateways}})
+    assert list(Environment().compile_expression(chosen)(recover_half_done=list(found))) == ["left"]
+
+
 def test_the_lock_is_given_back_whatever_happens() -> None:
     (work,) = of_file("gateway.yml")
     assert any("unlock" in task.get("ibgw.ops.ibgw_record", {}) for task in work["always"])
