@@ -302,8 +302,8 @@ def out_of_memory(case: Case) -> Proof | None:
         return None
     allowed = (container.memory.limit or 0) >> 20
     limit = f"memory limit {allowed} MiB" if allowed else "no memory limit"
-    told = case.variable((case.family.variable("java_heap_mb") if case.family else None) or "JAVA_HEAP_SIZE")
-    told = told.lower().removesuffix("m")  # ibcontroller wants the unit
+    variable = case.family.variable("java_heap_mb") if case.family else None
+    told = case.variable(variable or "").lower().removesuffix("m")  # ibcontroller wants the unit
     heap = int(told) if told.isdecimal() else DEFAULT_HEAP
     size = f"Java heap {heap} MiB" + ("" if told.isdecimal() else ", the default")
     by_limit = container.oom_killed or again
@@ -317,7 +317,7 @@ def out_of_memory(case: Case) -> Proof | None:
     )
     return Proof(
         f"killed by the kernel for memory: {who} was used up",
-        case.container_quotes(f"{limit}; {size}"),
+        case.container_quotes(f"{limit}; {size}" if variable else limit),
         (mend, START_BY_HAND),
         since=container.finished_at,
         next_command=update if by_limit else None,
