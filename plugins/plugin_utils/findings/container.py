@@ -126,7 +126,7 @@ def missing(case: Case) -> Proof | None:
     title="The gateway is held: stopped to protect its account",
     meaning=(
         "An earlier run stopped this gateway because going on would have harmed the account, and left a hold on the machine. Nothing"
-        " starts it until a person has mended the cause and cleared the hold."
+        " starts it until a person has mended the cause and cleared the hold. On a gateway that runs nevertheless it is a note."
     ),
     fix=(
         "Read the hold in the evidence: it names the cause. Mend that first (credentials, a locked account).",
@@ -144,10 +144,17 @@ def missing(case: Case) -> Proof | None:
     next_command=f"{RELEASE} --check",
 )
 def held(case: Case) -> Proof | None:
-    if not case.gateway.hold or case.running:
+    if not case.gateway.hold:
         return None
+    quotes = (case.quote("health", f"hold: {case.gateway.hold}"),)
+    if not case.running:
+        return Proof("a hold is recorded: stopped to protect the account", quotes)
+    # Started by hand, or by a release that was cut off before its end.
     return Proof(
-        "a hold is recorded: stopped to protect the account", (case.quote("health", f"hold: {case.gateway.hold}"),)
+        "a hold is still recorded, so ibgw.ops.recover does nothing for it",
+        quotes,
+        (f"When what it was held for is mended, clear the hold: {RELEASE}",),
+        severity="note",
     )
 
 
