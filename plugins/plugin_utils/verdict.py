@@ -132,12 +132,7 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if leading.remedy not in BEGINS_A_SESSION:
         return leading
     if case.gateway.exists and case.family is None:
-        return _instead(
-            leading,
-            "ask_person",
-            NO_KNOWN_IMAGE,
-            (f"See what it is, and what ended it: docker logs --tail 100 {case.name}",),
-        )
+        return _instead(leading, "ask_person", NO_KNOWN_IMAGE, _of_no_known_image(case))
     for each in found:
         if _forbids_a_login(each):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
@@ -149,6 +144,12 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
     return leading
+
+
+def _of_no_known_image(case: Case) -> tuple[str, ...]:
+    look = f"See what it is, and what ended it: docker logs --tail 100 {case.name}"
+    start = f"If it is no gateway, take it out of the inventory; else mend that, and start it by hand: docker start {case.name}"
+    return (look, start) if case.ended else (look,)
 
 
 def _warned(leading: Found, found: Iterable[Found]) -> Found:

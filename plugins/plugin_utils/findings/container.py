@@ -394,9 +394,9 @@ def failed(case: Case) -> Proof | None:
     # Who closed it in order, only the log can tell: another login of the same user ends it with 0, too.
     untold = container.exit_code == 0 and (case.log is None or case.log.failed)
     worth = container.exit_code in WORTH_A_START and not untold
+    said, meaning = "ended by itself", container.exit_meaning
     return Proof(
-        f"ended by itself with exit code {container.exit_code}"
-        + (f": {container.exit_meaning}" if container.exit_meaning else ""),
+        f"{said} with exit code {container.exit_code}" + (f": {meaning}" if meaning and meaning != said else ""),
         case.container_quotes(container.error or ""),
         ("Read the end of its log: docker logs --tail 100 {name}", START_IT) if worth else (),
         remedy="start" if worth else None,

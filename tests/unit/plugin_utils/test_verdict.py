@@ -629,6 +629,14 @@ def test_nor_is_one_that_has_ended_started(exit_code):
     assert (nobody.status, nobody.leading.remedy) == ("down", "ask_person")
     assert "no image that is known" in nobody.leading.proof.remedy_reason
     assert "recover" not in " ".join(nobody.leading.proof.fix)
+    assert nobody.leading.proof.fix[-1].endswith(f"start it by hand: docker start {NAME}")
+
+
+def test_an_end_whose_code_says_nothing_more_is_told_once():
+    row = judged(container={**EXITED, "exit_code": 0, "exit_meaning": "ended by itself"}, run={"state": "ended"})
+    assert row.summary == "ended by itself with exit code 0"
+    row = judged(container={**EXITED, "exit_code": 76, "exit_meaning": "it failed"}, run={"state": "ended"})
+    assert row.summary == "ended by itself with exit code 76: it failed"
 
 
 def test_a_hold_on_a_gateway_that_runs_is_a_note_and_says_how_to_clear_it():
