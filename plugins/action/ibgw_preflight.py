@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
@@ -104,7 +104,7 @@ def _check_directories(settings: Mapping[str, Any]) -> None:
     for name in DIRECTORIES:
         given = settings.get(name)
         if given is not None and not isinstance(given, str):
-            raise Misuse(f"{name} is {quote(repr(given), limit=80)}; it must be a directory on the controller")
+            raise Misuse(f"{name} is {shown(given)}; it must be a directory on the controller")
         path_of(name, given or ".")
 
 
@@ -165,9 +165,7 @@ def _file(setting: str, given: str, wanted: str) -> Path:
     path = path_of(setting, given)
     if not os.path.isfile(path):  # unlike pathlib's, it raises for none
         problem = "is not a file" if os.path.exists(path) else "does not exist"
-        raise Misuse(
-            f"{setting} is {quote(repr(given), limit=80)}, which {problem} on the controller; it must be {wanted}"
-        )
+        raise Misuse(f"{setting} is {shown(given)}, which {problem} on the controller; it must be {wanted}")
     return path
 
 

@@ -261,10 +261,7 @@ def _means(one: Situation) -> dict[str, Any]:
     port = next((case.setting("CommandServerPort", "") for case in one.cases), "")
     charged = [each.name for each in one.records.gateways] if one.code == "engine.down" else [one.name]
     return {
-        "container": {key: container.get(key) for key in ("id", "restart_policy", "stop_timeout", "pid", "labels")},
-        "family": one.row["family"],
-        "endpoints": list(one.row["endpoints"]),
-        "deployment": one.health.get("deployment"),
+        "container": {key: container.get(key) for key in ("id", "restart_policy")},
         "command_server": int(port) if port.isdecimal() and int(port) else None,
         "charged": charged,
     }

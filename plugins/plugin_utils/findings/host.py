@@ -33,7 +33,7 @@ DENIALS = (
     ),
 )
 
-#: Less than this, and a gateway can not keep its settings and logs (findings.md).
+#: Less than this, and a gateway can not keep its settings and logs.
 DISK_SHORT = 500_000_000
 
 #: How far a clock may be off beyond what the measurement itself can err by, in seconds.
