@@ -60,7 +60,7 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     names = [entry["name"] for entry in gateways]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise Misuse(f"the machine {machine} declares the gateway {twice} twice; names are unique on a machine")
+        raise Misuse(f"the machine {machine} declares the gateway {quote(twice)} twice; names are unique on a machine")
     return warnings
 
 
@@ -73,7 +73,7 @@ def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
         raise Misuse(f"{where} has no name; name is the name of its container")
     if not isinstance(name, str) or not CONTAINER_NAME.fullmatch(name):
         raise Misuse(f"{where} is named {shown(name)}; allowed for a container are {CONTAINER_NAMES}")
-    where = f"the gateway {machine}/{name}"
+    where = f"the gateway {machine}/{quote(name)}"
     if "state" in entry:
         _one_of(f"state of {where}", entry["state"], STATES)
     if "trading_mode" in entry:
@@ -180,8 +180,13 @@ def _finds_undeclared(variables: Mapping[str, Any]) -> bool:
     return bool(boolean(variables.get("diagnose_undeclared", True)))
 
 
-def plan(machines: Mapping[str, Sequence[str]], finding: Mapping[str, bool], only: Sequence[str]) -> dict[str, Ask]:
-    """Which machine is asked what; `machines` are those of the run, with the names that each declares.
+def plan(
+    machines: Mapping[str, Sequence[str]],
+    finding: Mapping[str, bool],
+    only: Sequence[str],
+    setting: str = "diagnose_only",
+) -> dict[str, Ask]:
+    """Which machine is asked what; `machines` are those of the run, with the names that each declares, `setting` has the selection.
 
     Without a selection every machine is asked for what it declares, and for whatever else is there where `finding` says so. A name
     that is declared is asked for only where it is declared; one that nobody declares is searched for on every machine, or on the
@@ -193,7 +198,7 @@ def plan(machines: Mapping[str, Sequence[str]], finding: Mapping[str, bool], onl
     for item in only:
         machine, _slash, name = item.rpartition("/")
         if machine and machine not in machines:
-            raise Misuse(f"diagnose_only has {item}, but the machines of this run are {_listed(machines)}")
+            raise Misuse(f"{setting} has {quote(item)}, but the machines of this run are {_listed(machines)}")
         for one in _places(machine, name, machines):
             wanted.setdefault(one, []).append(name)
     return {
@@ -210,7 +215,10 @@ def _places(machine: str, name: str, machines: Mapping[str, Sequence[str]]) -> l
 
 
 def check_found(
-    machines: Mapping[str, Sequence[str]], only: Sequence[str], seen: Mapping[str, Sequence[str] | None]
+    machines: Mapping[str, Sequence[str]],
+    only: Sequence[str],
+    seen: Mapping[str, Sequence[str] | None],
+    setting: str = "diagnose_only",
 ) -> None:
     """Check a selection against what the machines turned out to have; `seen` is None for one that could not be looked at."""
     for item in only:
@@ -225,7 +233,7 @@ def check_found(
         ]
         dark = [place for place in places if seen.get(place) is None]
         raise Misuse(
-            f"diagnose_only has {item}, but no such gateway is declared or found; there is {_listed(there) or 'no gateway'}"
+            f"{setting} has {quote(item)}, but no such gateway is declared or found; there is {_listed(there) or 'no gateway'}"
             + (f" (and {_listed(dark)} could not be looked at)" if dark else "")
         )
 
