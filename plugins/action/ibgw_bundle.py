@@ -21,7 +21,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerA
 from ansible_collections.ibgw.ops.plugins.plugin_utils.bundle import Collected
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import about_the_collection, inventories
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
 
 #: The tasks that bring what is collected, in their order.
 TASKS = ("bundle_place", "bundle_collected", "bundle_fetched")
@@ -42,7 +42,7 @@ class ActionModule(ControllerAction):
         """Write the bundle; fails where it can not be written."""
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = {key: plain(arguments["plan"])[key] for key in ("log", "machines", "only", "suppress")}
-        hostvars = variables["hostvars"]
+        hostvars = {machine: variables_of(variables["hostvars"], machine) for machine in plan["machines"]}
         known = spellings(value for machine in plan["machines"] for value in _secrets(hostvars[machine]))
         masked: Counter[str] = Counter()
         seen = bundle.evidence(hostvars, plan, now, inventories(), known, masked)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered, variables_of
 
 SETTINGS = (
     "diagnose_fail_on",
@@ -24,7 +24,6 @@ SETTINGS = (
     "diagnose_timeout",
     "diagnose_api_timeout",
     "diagnose_ascii",
-    "diagnose_only",
     "diagnose_suppress",
     "diagnose_log_path",
     "diagnose_log_as_of",
@@ -38,17 +37,28 @@ class ActionModule(ControllerAction):
     """The action behind `ibgw_preflight`; its options are documented in the module of the same name."""
 
     BYPASS_HOST_LOOP = True
-    ARGUMENTS = {"group": {"type": "str"}, "health": {"type": "str"}}
+    ARGUMENTS = {
+        "group": {"type": "str"},
+        "health": {"type": "str"},
+        "only": {"type": "str", "default": "diagnose_only"},
+    }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The plan."""
-        return preflight(self.settings(variables, (*SETTINGS, *DIRECTORIES)), variables, **arguments)
+        return preflight(self.settings(variables, (*SETTINGS, *DIRECTORIES, arguments["only"])), variables, **arguments)
 
 
 def preflight(
-    settings: Mapping[str, Any], task_vars: Mapping[str, Any], group: str | None, health: str | None
+    settings: Mapping[str, Any],
+    task_vars: Mapping[str, Any],
+    group: str | None,
+    health: str | None,
+    only: str = "diagnose_only",
 ) -> dict[str, Any]:
-    """Check everything, then plan; `health` names the variable with what the machines turned out to have."""
+    """Check everything, then plan.
+
+    `health` names the variable with what the machines turned out to have, `only` the one with the selection.
+    """
     inventory.check_settings(settings)
     _check_directories(settings)
     suppressions = suppression.read(settings.get("diagnose_suppress"))
@@ -73,16 +83,17 @@ def preflight(
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
         suppression.check_hosts(suppressions, *_declared_and_finding(everywhere))
     declared, finding = _declared_and_finding(variables)
-    only = inventory.selection("diagnose_only", settings.get("diagnose_only"))
-    plan = inventory.plan(declared, finding, only)
+    selected = inventory.selection(only, settings.get(only))
+    plan = inventory.plan(declared, finding, selected, only)
     if health:
-        inventory.check_found(declared, only, {machine: _seen(hostvars[machine].get(health)) for machine in plan})
+        seen = {machine: _seen(variables_of(hostvars, machine).get(health)) for machine in plan}
+        inventory.check_found(declared, selected, seen, only)
     return {
         "at": now,
         "log": None,
         "bundle": None,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},
-        "only": only,
+        "only": selected,
         "suppress": suppress,
         **_warned([] if health else warnings),
     }
@@ -93,7 +104,7 @@ def _check_directories(settings: Mapping[str, Any]) -> None:
     for name in DIRECTORIES:
         given = settings.get(name)
         if given is not None and not isinstance(given, str):
-            raise Misuse(f"{name} is {quote(repr(given), limit=80)}; it must be a directory on the controller")
+            raise Misuse(f"{name} is {shown(given)}; it must be a directory on the controller")
         path_of(name, given or ".")
 
 
@@ -154,7 +165,7 @@ def _file(setting: str, given: str, wanted: str) -> Path:
     path = path_of(setting, given)
     if not os.path.isfile(path):  # unlike pathlib's, it raises for none
         problem = "is not a file" if os.path.exists(path) else "does not exist"
-        raise Misuse(f"{setting} is {given!r}, which {problem} on the controller; it must be {wanted}")
+        raise Misuse(f"{setting} is {shown(given)}, which {problem} on the controller; it must be {wanted}")
     return path
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
@@ -23,7 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     terminal_width,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import plan, report, settings, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Alike
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
@@ -119,7 +119,8 @@ def _fleet(
     blind = set()
     for machine in machines:
         try:
-            fleet += situations(machine, hostvars[machine], _records(hostvars[machine]), now, None, suppressions)
+            given = variables_of(hostvars, machine)
+            fleet += situations(machine, given, _records(given), now, None, suppressions)
         except Exception as error:  # one machine's odd evidence must not cost the others their recovery
             display.warning(
                 printable(f"{machine} could not be judged, and is left alone: {type(error).__name__}: {error}")
@@ -131,7 +132,7 @@ def _fleet(
 def _next(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Settings, now: datetime) -> dict[str, Any]:
     """What comes next for one gateway, by the look at it that was just taken."""
     machine, recovery, so_far = variables["inventory_hostname"], asked["plan"], asked["so_far"]
-    hostvars = variables["hostvars"][machine]
+    hostvars = variables_of(variables["hostvars"], machine)
     (one,) = situations(
         machine, hostvars, _record_of(hostvars, asked["name"]), now, [asked["name"]], _suppressions(recovery, now)
     )
@@ -251,7 +252,7 @@ def _check_found(allowed: Settings, fleet: list[Situation]) -> None:
     for item in allowed.only:
         if not any(item in (each.name, f"{each.row['host']}/{each.name}") for each in fleet):
             there = ", ".join(each.row["id"] for each in fleet) or "no gateway"
-            raise Misuse(f"recover_only has {item}, but no such gateway is declared or found; there is {there}")
+            raise Misuse(f"recover_only has {quote(item)}, but no such gateway is declared or found; there is {there}")
 
 
 def _means(one: Situation) -> dict[str, Any]:
@@ -260,10 +261,7 @@ def _means(one: Situation) -> dict[str, Any]:
     port = next((case.setting("CommandServerPort", "") for case in one.cases), "")
     charged = [each.name for each in one.records.gateways] if one.code == "engine.down" else [one.name]
     return {
-        "container": {key: container.get(key) for key in ("id", "restart_policy", "stop_timeout", "pid", "labels")},
-        "family": one.row["family"],
-        "endpoints": list(one.row["endpoints"]),
-        "deployment": one.health.get("deployment"),
+        "container": {key: container.get(key) for key in ("id", "restart_policy")},
         "command_server": int(port) if port.isdecimal() and int(port) else None,
         "charged": charged,
     }

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the three probes share: how a module runs one, and how a probe says that it could not look.
+"""What the probes share: how a module runs one, and how a probe says that it could not look.
 
 A probe is a function ``probe(**arguments) -> dict``. It returns its result, raises `Misuse` for arguments that make no
 sense, or `Unavailable` when it could not look. Nothing else leaves a module: an unexpected exception becomes a result too,

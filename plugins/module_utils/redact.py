@@ -176,3 +176,8 @@ def quote(text: str | bytes, known: Iterable[str] = (), limit: int = QUOTE_LIMIT
     """`text` fit to be shown: one printable line, masked, cut at `limit` characters with an ellipsis."""
     line = mask(printable(text[:_LOOKED_AT]), known)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def shown(value: object) -> str:
+    """A value that makes no sense, as the sentence that refuses it shows it."""
+    return quote(repr(value), limit=80)

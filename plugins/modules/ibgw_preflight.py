@@ -21,8 +21,13 @@ options:
   health:
     description:
       - Name of the variable in which the hosts registered the result of M(ibgw.ops.ibgw_health). With it, a selection in
-        C(diagnose_only) that names nothing declared or found fails too.
+        O(only) that names nothing declared or found fails too.
     type: str
+  only:
+    description:
+      - Name of the variable that selects gateways, each as C(name) or C(machine/name).
+    type: str
+    default: diagnose_only
 attributes:
   action:
     support: full
@@ -62,12 +67,12 @@ bundle:
 machines:
   description:
     - "What each machine is asked: C(names) to ask for, C(find) whether to find other gateways too."
-    - A machine that C(diagnose_only) leaves out is not in it. Empty for a saved log.
+    - A machine that the selection leaves out is not in it. Empty for a saved log.
   returned: success
   type: dict
   sample: {alpha: {names: [ib-gateway], find: true}}
 only:
-  description: The selection in C(diagnose_only) as a list, empty when everything is asked for.
+  description: The selection as a list, empty when everything is asked for.
   returned: success
   type: list
   elements: str

@@ -138,10 +138,20 @@ class Case:
     def api_problem(self) -> str | None:
         """The finding that the API's answers support: what the gateway's own port says inside goes before how that looks outside."""
         if self.served or self.inside.outcome in SERVED or not self.inside.accepted:
-            return self.api.problem
+            if self.api.problem != "relay.no_backend" or self.relay_accepts:
+                return self.api.problem
+            return "api.not_listening" if self.inside.outcome == "refused" else None
         # No relay is in between: who closes is the gateway.
         closes = self.inside.outcome in ("closed_at_open", "closed_at_hello")
         return "api.closes_on_hello" if closes else self.inside.problem
+
+    @property
+    def relay_accepts(self) -> bool:
+        """A relay is known to accept connections; Docker's own forwarder of a published port does so too, where nothing listens."""
+        if self.relay_inside.outcome not in (None, "error"):
+            return self.relay_inside.accepted
+        seen = self.listeners("relay") or any(each.role == "relay" for each in self.gateway.processes)
+        return bool(seen) or self.gateway.container.network_mode == "host"
 
     @property
     def proven_healthy(self) -> bool:

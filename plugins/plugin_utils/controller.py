@@ -15,7 +15,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
 LONGEST_NAME = 255
@@ -54,9 +54,7 @@ def path_of(setting: str, given: str) -> Path:
         str(path).encode()
     except (RuntimeError, ValueError) as error:
         reason = "it is not valid UTF-8" if isinstance(error, UnicodeError) else str(error)
-        raise Misuse(
-            f"{setting} is {quote(repr(given), limit=80)}, which is no path on the controller: {reason}"
-        ) from None
+        raise Misuse(f"{setting} is {shown(given)}, which is no path on the controller: {reason}") from None
     return path
 
 

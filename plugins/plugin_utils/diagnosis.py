@@ -15,7 +15,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventor
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case, Quote, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found, Proof, Verdict, findings
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, read
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -62,7 +62,7 @@ def judged(
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None
         try:
-            evident = seen_on(machine, task_vars["hostvars"][machine], only, now, asked_at)
+            evident = seen_on(machine, variables_of(task_vars["hostvars"], machine), only, now, asked_at)
             verdicts += verdict.verdicts_of_machine(evident, suppressions)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"

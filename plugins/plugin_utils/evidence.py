@@ -62,27 +62,11 @@ def machine(
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
     """
-    health = read(Health, _result(results, "health"))
-    logscan = read(LogScan, _result(results, "logscan"))
-    handshake = read(Handshake, _result(results, "handshake"))
-    asked_inside = read(Handshake, _result(results, "inside"))
-    # Docker and the logs go by the machine's clock, and a run over many machines is judged long after it looked at the first.
-    told = moment(health.host.now)
-    seen_at = told or now
-    blank = Case(
-        machine=name,
-        name=name,
-        now=seen_at,
-        clock_offset=_clock_offset(told, asked_at, now) if told else 0.0,
-        tasks={probe: _task(results.get(probe)) for probe in PROBES},
-        health=health,
-        logscan=logscan,
-        handshake=handshake,
-        asked_inside=asked_inside,
-    )
+    blank = _blank(name, results, now, asked_at)
     declared = _declared(variables)
-    seen = {gateway.name: gateway for gateway in health.gateways if gateway.name}
+    seen = {gateway.name: gateway for gateway in blank.health.gateways if gateway.name}
     names = list(dict.fromkeys([*declared, *seen]))
+    answers = (*blank.handshake.endpoints, *blank.asked_inside.endpoints)
     rows = [
         Gateway(
             gateway,
@@ -93,9 +77,9 @@ def machine(
                     name=gateway,
                     declared=declared.get(gateway),
                     gateway=seen.get(gateway, blank.gateway),
-                    log=next((log for log in logscan.gateways if log.name == gateway), None),
+                    log=next((log for log in blank.logscan.gateways if log.name == gateway), None),
                 ),
-                [answer for answer in (*handshake.endpoints, *asked_inside.endpoints) if answer.gateway == gateway],
+                [answer for answer in answers if answer.gateway == gateway],
             ),
         )
         for gateway in names
@@ -103,7 +87,25 @@ def machine(
     ]
     if not names and only is None:
         rows = [Gateway(name, True, (blank,))]
-    return Machine(name, seen_at, tuple(rows))
+    return Machine(name, blank.now, tuple(rows))
+
+
+def _blank(name: str, results: Mapping[str, Any], now: datetime, asked_at: datetime | None) -> Case:
+    """What the cases of a machine have in common; of a machine with no gateway its one case."""
+    health = read(Health, _result(results, "health"))
+    # Docker and the logs go by the machine's clock, and a run over many machines is judged long after it looked at the first.
+    told = moment(health.host.now)
+    return Case(
+        machine=name,
+        name=name,
+        now=told or now,
+        clock_offset=_clock_offset(told, asked_at, now) if told else 0.0,
+        tasks={probe: _task(results.get(probe)) for probe in PROBES},
+        health=health,
+        logscan=read(LogScan, _result(results, "logscan")),
+        handshake=read(Handshake, _result(results, "handshake")),
+        asked_inside=read(Handshake, _result(results, "inside")),
+    )
 
 
 def _clock_offset(told: datetime, asked_at: datetime | None, now: datetime) -> float:

@@ -16,7 +16,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import ADDRESS, ADDRESSES, CONTAINER_NAME, CONTAINER_NAMES
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
@@ -47,33 +47,33 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     try:
         _finds_undeclared(variables)
     except TypeError:
-        given = _show(variables["diagnose_undeclared"])
+        given = shown(variables["diagnose_undeclared"])
         raise Misuse(f"diagnose_undeclared of the machine {machine} is {given}; allowed are true and false") from None
     gateways = variables.get("gateways")
     if gateways is None:
         return []
     if not isinstance(gateways, Sequence) or isinstance(gateways, str):
         raise Misuse(
-            f"gateways of the machine {machine} is {_show(gateways)}; it must be a list like [{{name: ib-gateway}}]"
+            f"gateways of the machine {machine} is {shown(gateways)}; it must be a list like [{{name: ib-gateway}}]"
         )
     warnings = [warning for at, entry in enumerate(gateways, 1) for warning in _check_gateway(machine, at, entry)]
     names = [entry["name"] for entry in gateways]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise Misuse(f"the machine {machine} declares the gateway {twice} twice; names are unique on a machine")
+        raise Misuse(f"the machine {machine} declares the gateway {quote(twice)} twice; names are unique on a machine")
     return warnings
 
 
 def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
     where = f"gateway {at} of the machine {machine}"
     if not isinstance(entry, Mapping):
-        raise Misuse(f"{where} is {_show(entry)}; it must be a mapping like {{name: ib-gateway, trading_mode: paper}}")
+        raise Misuse(f"{where} is {shown(entry)}; it must be a mapping like {{name: ib-gateway, trading_mode: paper}}")
     name = entry.get("name")
     if not name:
         raise Misuse(f"{where} has no name; name is the name of its container")
     if not isinstance(name, str) or not CONTAINER_NAME.fullmatch(name):
-        raise Misuse(f"{where} is named {_show(name)}; allowed for a container are {CONTAINER_NAMES}")
-    where = f"the gateway {machine}/{name}"
+        raise Misuse(f"{where} is named {shown(name)}; allowed for a container are {CONTAINER_NAMES}")
+    where = f"the gateway {machine}/{quote(name)}"
     if "state" in entry:
         _one_of(f"state of {where}", entry["state"], STATES)
     if "trading_mode" in entry:
@@ -81,10 +81,10 @@ def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
     _check_ports(where, entry.get("ports"))
     expect_orders = entry.get("expect_orders")
     if expect_orders is not None and not isinstance(expect_orders, bool):
-        raise Misuse(f"expect_orders of {where} is {_show(expect_orders)}; allowed are true and false")
+        raise Misuse(f"expect_orders of {where} is {shown(expect_orders)}; allowed are true and false")
     unknown = [str(key) for key in entry if key not in GATEWAY_KEYS and key not in WORDS]
     return [
-        f"{where} has {_show(key)}, which diagnosis does not use; it uses {_listed(GATEWAY_KEYS)}" for key in unknown
+        f"{where} has {shown(key)}, which diagnosis does not use; it uses {_listed(GATEWAY_KEYS)}" for key in unknown
     ]
 
 
@@ -92,11 +92,11 @@ def _check_ports(where: str, ports: Any) -> None:
     if ports is None:
         return
     if not isinstance(ports, Mapping):
-        raise Misuse(f"ports of {where} is {_show(ports)}; it must be a mapping like {{paper: 4002}}")
+        raise Misuse(f"ports of {where} is {shown(ports)}; it must be a mapping like {{paper: 4002}}")
     for endpoint, port in ports.items():
         _one_of(f"a name in ports of {where}", endpoint, PORT_NAMES)
         if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
-            raise Misuse(f"port {endpoint} of {where} is {_show(port)}; a port is a number from 1 to 65535")
+            raise Misuse(f"port {endpoint} of {where} is {shown(port)}; a port is a number from 1 to 65535")
 
 
 def check_docker_host(machine: str, address: Any) -> None:
@@ -104,7 +104,7 @@ def check_docker_host(machine: str, address: Any) -> None:
     if not address:
         return
     if not ADDRESS.fullmatch(str(address)):
-        raise Misuse(f"diagnose_docker_host of the machine {machine} is {_show(address)}; allowed are {ADDRESSES}")
+        raise Misuse(f"diagnose_docker_host of the machine {machine} is {shown(address)}; allowed are {ADDRESSES}")
 
 
 def check_settings(variables: Mapping[str, Any]) -> None:
@@ -129,13 +129,13 @@ def _check_timeout(name: str, value: Any) -> None:
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        raise Misuse(f"{name} is {_show(value)}; allowed are 1 to 300 seconds")
+        raise Misuse(f"{name} is {shown(value)}; allowed are 1 to 300 seconds")
 
 
 def _check_moment(value: Any) -> None:
     if epoch(str(value).strip()) is None:
         raise Misuse(
-            f"diagnose_log_as_of is {_show(value)}; it must be a moment in ISO 8601 with its zone, like 2026-03-01T12:00:00Z"
+            f"diagnose_log_as_of is {shown(value)}; it must be a moment in ISO 8601 with its zone, like 2026-03-01T12:00:00Z"
         )
 
 
@@ -161,12 +161,12 @@ def selection(setting: str, only: Any) -> list[str]:
     if isinstance(only, str):
         only = only.split(",")
     if not isinstance(only, Sequence):
-        raise Misuse(f"{setting} is {_show(only)}; it must be names of gateways, each as name or machine/name")
+        raise Misuse(f"{setting} is {shown(only)}; it must be names of gateways, each as name or machine/name")
     items = [str(item).strip() for item in only]
     items = [item for item in items if item]
     for item in items:
         if item.count("/") > 1 or not CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
-            raise Misuse(f"{setting} has {_show(item)}; each gateway is given as name or machine/name")
+            raise Misuse(f"{setting} has {shown(item)}; each gateway is given as name or machine/name")
     return items
 
 
@@ -180,8 +180,13 @@ def _finds_undeclared(variables: Mapping[str, Any]) -> bool:
     return bool(boolean(variables.get("diagnose_undeclared", True)))
 
 
-def plan(machines: Mapping[str, Sequence[str]], finding: Mapping[str, bool], only: Sequence[str]) -> dict[str, Ask]:
-    """Which machine is asked what; `machines` are those of the run, with the names that each declares.
+def plan(
+    machines: Mapping[str, Sequence[str]],
+    finding: Mapping[str, bool],
+    only: Sequence[str],
+    setting: str = "diagnose_only",
+) -> dict[str, Ask]:
+    """Which machine is asked what; `machines` are those of the run, with the names that each declares, `setting` has the selection.
 
     Without a selection every machine is asked for what it declares, and for whatever else is there where `finding` says so. A name
     that is declared is asked for only where it is declared; one that nobody declares is searched for on every machine, or on the
@@ -193,7 +198,7 @@ def plan(machines: Mapping[str, Sequence[str]], finding: Mapping[str, bool], onl
     for item in only:
         machine, _slash, name = item.rpartition("/")
         if machine and machine not in machines:
-            raise Misuse(f"diagnose_only has {item}, but the machines of this run are {_listed(machines)}")
+            raise Misuse(f"{setting} has {quote(item)}, but the machines of this run are {_listed(machines)}")
         for one in _places(machine, name, machines):
             wanted.setdefault(one, []).append(name)
     return {
@@ -210,7 +215,10 @@ def _places(machine: str, name: str, machines: Mapping[str, Sequence[str]]) -> l
 
 
 def check_found(
-    machines: Mapping[str, Sequence[str]], only: Sequence[str], seen: Mapping[str, Sequence[str] | None]
+    machines: Mapping[str, Sequence[str]],
+    only: Sequence[str],
+    seen: Mapping[str, Sequence[str] | None],
+    setting: str = "diagnose_only",
 ) -> None:
     """Check a selection against what the machines turned out to have; `seen` is None for one that could not be looked at."""
     for item in only:
@@ -225,19 +233,15 @@ def check_found(
         ]
         dark = [place for place in places if seen.get(place) is None]
         raise Misuse(
-            f"diagnose_only has {item}, but no such gateway is declared or found; there is {_listed(there) or 'no gateway'}"
+            f"{setting} has {quote(item)}, but no such gateway is declared or found; there is {_listed(there) or 'no gateway'}"
             + (f" (and {_listed(dark)} could not be looked at)" if dark else "")
         )
 
 
 def _one_of(what: str, value: Any, allowed: Sequence[str]) -> None:
     if value not in allowed:
-        raise Misuse(f"{what} is {_show(value)}; allowed are {_listed(allowed)}")
+        raise Misuse(f"{what} is {shown(value)}; allowed are {_listed(allowed)}")
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(quote(str(name)) for name in names)
-
-
-def _show(value: Any) -> str:
-    return quote(repr(value), limit=80)

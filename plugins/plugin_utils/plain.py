@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,18 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 def plain(value: Any) -> Any:
     """`value` without Ansible's lazy and tagged types."""
     return json.loads(json.dumps(value, default=str))
+
+
+def variables_of(hostvars: Mapping[str, Any], machine: str) -> Mapping[str, Any]:
+    """A machine's variables, rendered when they are read. Results of tasks that timed out are not, and come without how they were
+    stopped: rendering that is deprecated (ansible-core 2.21)."""
+    given: Mapping[str, Any] = getattr(hostvars, "raw_get", hostvars.__getitem__)(machine)
+    timed_out = {
+        name: {key: one for key, one in value.items() if key != "timedout"}
+        for name, value in given.items()
+        if isinstance(value, Mapping) and "timedout" in value
+    }
+    return ChainMap(timed_out, hostvars[machine])
 
 
 def rendered(

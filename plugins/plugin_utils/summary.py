@@ -99,6 +99,7 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
         if row["status"] == "healthy":
             said = ", ".join([row["summary"], *_notes(row)])
             drawn += wrapped(f"{row['id']} is healthy: {said}", width, "√ ", "    ", COLOURS["healthy"])
+            drawn += _held(row, width)
     for said in _suppressions(report):
         drawn += wrapped(said, width, "- ", "    ", QUIET)
     for block in blocks:
@@ -210,7 +211,8 @@ def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
     """The leading finding with its evidence, then what else was found on its own account."""
     leading = next((found for found in row["findings"] if found["code"] == row["code"]), None)
     yield from wrapped(row["summary"], width, "  × ", "    ", colour)
-    for quoted in (leading or {}).get("evidence", ())[:QUOTES]:
+    news = [each for each in (leading or {}).get("evidence", ()) if not _repeats(each, row["summary"])]
+    for quoted in news[:QUOTES]:
         yield from wrapped(_evidence(quoted), width, "    | ", "    |   ")
     for found in row["findings"]:
         if found is leading or found["consequence_of"] or found["severity"] not in URGENCY:
@@ -220,6 +222,11 @@ def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
         elif STATUSES.index(found["severity"]) < STATUSES.index(row["status"]):  # what is graver is not left out
             said = f"{found['summary']} ({found['code']}, {found['severity']}, suppressed{_why(found['suppressed'])})"
             yield from wrapped(said, width, "  - ", "    ", QUIET)
+
+
+def _repeats(quoted: Mapping[str, Any], summary: str) -> bool:
+    """Evidence that tells nothing beyond the finding: its words, and no time."""
+    return not quoted["at"] and summary.endswith(quoted["quote"])
 
 
 def _evidence(quoted: Mapping[str, Any]) -> str:
@@ -256,6 +263,15 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
     for found in row["findings"]:
         if found["code"] == "container.rebuild_unfinished":
             yield found["summary"]
+
+
+def _held(row: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """A hold that nobody cleared on a healthy gateway, and the command that does."""
+    for found in row["findings"]:
+        if found["code"] == "container.held":
+            yield from wrapped(found["summary"], width, "    ", "    ")
+            for step in found["fix"]:
+                yield from _step(step, width, "    ")
 
 
 def _when(stamp: str) -> str:

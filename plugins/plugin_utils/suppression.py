@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
 
@@ -58,24 +58,24 @@ def read(given: Any) -> list[Suppression]:
         return []
     if isinstance(given, str) or not isinstance(given, Sequence):
         typed = "; on the command line as -e '{diagnose_suppress: [...]}'" if isinstance(given, str) else ""
-        raise Misuse(f"diagnose_suppress is {_show(given)}; it must be a list of entries like {FORM}{typed}")
+        raise Misuse(f"diagnose_suppress is {shown(given)}; it must be a list of entries like {FORM}{typed}")
     return [_read(f"entry {at} of diagnose_suppress", entry) for at, entry in enumerate(given, 1)]
 
 
 def _read(where: str, entry: Any) -> Suppression:
     if not isinstance(entry, Mapping):
-        raise Misuse(f"{where} is {_show(entry)}; it must be a mapping like {FORM}")
+        raise Misuse(f"{where} is {shown(entry)}; it must be a mapping like {FORM}")
     unknown = next((key for key in entry if key not in KEYS), None)
     if unknown is not None:
-        raise Misuse(f"{where} has the key {_show(unknown)}; allowed are {', '.join(KEYS)}")
+        raise Misuse(f"{where} has the key {shown(unknown)}; allowed are {', '.join(KEYS)}")
     target = entry.get("code")
     if not isinstance(target, str) or not target.strip():
         raise Misuse(f"{where} has no code; it must be like {FORM}")
     code, at, host = target.strip().partition("@")
     if code not in findings():
-        raise Misuse(f"{where} has the code {_show(code)}, which is no finding{_nearest(code, findings())}")
+        raise Misuse(f"{where} has the code {shown(code)}, which is no finding{_nearest(code, findings())}")
     if at and not host:
-        raise Misuse(f"{where} is {_show(target)} without a host; it is machine, machine/gateway or gateway")
+        raise Misuse(f"{where} is {shown(target)} without a host; it is machine, machine/gateway or gateway")
     reason = quote(entry["reason"]) if isinstance(entry.get("reason"), str) else ""
     if not reason:
         raise Misuse(f"{where} ({quote(target)}) has no reason; say why, for whoever reads the report")
@@ -89,7 +89,7 @@ def _until(where: str, given: Any) -> str | None:
     seconds = epoch(f"{text}T23:59:59Z" if _DATE.fullmatch(text) else text)
     if seconds is None:
         raise Misuse(
-            f"{where} has until {_show(given)}; it must be a date like 2026-03-31, which means its end in UTC, "
+            f"{where} has until {shown(given)}; it must be a date like 2026-03-31, which means its end in UTC, "
             "or a moment with its zone like 2026-03-31T12:00:00Z"
         )
     return iso(seconds)
@@ -130,7 +130,3 @@ def warnings(suppressions: Iterable[Suppression], now: str) -> list[str]:
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"; nearest is {quote(near[0])}" if near else ""
-
-
-def _show(value: Any) -> str:
-    return quote(repr(value), limit=80)

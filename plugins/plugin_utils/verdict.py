@@ -39,6 +39,15 @@ DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or t
 #: At this depth no gateway is proven healthy.
 ASK_ON = "Ask on: diagnose_depth=tcp asks for an open port only, and that proves nothing but the relay behind it."
 
+#: Outside, such a port and a relay without its gateway look alike.
+LOOK_INSIDE = (
+    "Docker accepts and closes on a published port by itself where nothing listens in the container. To have the container looked"
+    " into, set ansible_become: true for {machine}, and diagnose where its engine runs."
+)
+
+#: Of what no known image made there is no knowing whether it is a gateway at all.
+NO_KNOWN_IMAGE = "the container is of no image that is known"
+
 #: Consequences whose remedy goes before that of their cause: a loop, and a stop whose grace ran out.
 FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
 
@@ -122,6 +131,8 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
         return _approved_first(leading)
     if leading.remedy not in BEGINS_A_SESSION:
         return leading
+    if case.gateway.exists and case.family is None:
+        return _instead(leading, "ask_person", NO_KNOWN_IMAGE, _of_no_known_image(case))
     for each in found:
         if _forbids_a_login(each):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
@@ -133,6 +144,12 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
     return leading
+
+
+def _of_no_known_image(case: Case) -> tuple[str, ...]:
+    look = f"See what it is, and what ended it: docker logs --tail 100 {case.name}"
+    start = f"If it is no gateway, take it out of the inventory; else mend that, and start it by hand: docker start {case.name}"
+    return (look, start) if case.ended else (look,)
 
 
 def _warned(leading: Found, found: Iterable[Found]) -> Found:
@@ -255,7 +272,7 @@ def _inconclusive(case: Case) -> Found:
     if case.health.available is None and not case.saved_log:
         missing.append("the container was not looked at")
     if case.gateway.exists and case.gateway.family.name is None:
-        missing.append("the container is of no image that is known")
+        missing.append(NO_KNOWN_IMAGE)
     if case.log is None or case.log.failed:
         missing.append("there is no log to read")
     else:
@@ -268,6 +285,8 @@ def _inconclusive(case: Case) -> Found:
         missing.append(f"the API answer is: {outcome.replace('_', ' ')}")
     summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
     proof = Proof(summary, case.api_quotes() + case.log_quotes(1))
+    if case.api.outcome == "closed_at_open":
+        proof = replace(proof, fix=(LOOK_INSIDE,), remedy_reason="nothing was proven")
     if case.api.outcome == "connected":
         again = f"{DIAGNOSE} -e diagnose_depth=api"
         proof = replace(proof, fix=(ASK_ON,), remedy_reason="nothing was proven", next_command=again)

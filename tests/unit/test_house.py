@@ -34,6 +34,19 @@ def test_the_product_knows_nothing_of_the_simulator() -> None:
     assert {str(path): found for path, text in texts.items() if (found := simulated.findall(text))} == {}
 
 
+#: What changes something in an engine, as the SDK calls it.
+CHANGES = re.compile(
+    r"\.(?:api|containers|images|networks|volumes)\.((?:commit|connect|create|disconnect|exec|import|kill|load|pause|prune|pull|push|put"
+    r"|remove|rename|resize|restart|start|stop|tag|unpause|update)\w*)\("
+)
+
+
+def test_one_module_changes_what_an_engine_has_and_it_neither_kills_nor_removes() -> None:
+    sources = {path.name: path.read_text(encoding="utf-8") for path in PRODUCT if path.suffix == ".py"}
+    changes = {name: set(found) for name, text in sources.items() if (found := CHANGES.findall(text))}
+    assert changes == {"acts.py": {"start", "stop", "rename", "update_container", "exec_create", "exec_start"}}
+
+
 #: A linter or a type checker told to say nothing about a line, and what stands behind that.
 SILENCED = re.compile(r"# ?(?:noqa|type: ignore)(?:: ?[\w-]+)?(?:\[[\w,-]*\])?(.*)")
 

@@ -370,7 +370,7 @@ class Attempt:
             self._connection.settimeout(left)
             _acknowledge_at_once(self._connection)
             data = self._connection.recv(65536)
-        except socket.timeout:  # noqa: UP041  (an alias of TimeoutError only from Python 3.10)
+        except socket.timeout:  # an alias of TimeoutError only from Python 3.10
             raise _Silent from None
         except OSError as error:
             self.seen.closed_by = "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "peer"

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is known of an image family: the record that one file per family fills in, read by probes, deployment and audit alike.
+"""What is known of an image family: the record that one file per family fills in, read by probes, rules and deployment alike.
 
 This module util is private to the collection; it can change at any time.
 """

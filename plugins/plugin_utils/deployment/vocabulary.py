@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 
 #: Keys of an entry that have no default for the machine.
 ENTRY_KEYS = ("name", "state", "expect_orders")
@@ -146,7 +146,7 @@ def _settings(value: Any) -> dict[str, str]:
         raise Refused("allowed is a mapping of names to values")
     for name, one in value.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise Refused(f"{_show(name)} is no name of a setting")
+            raise Refused(f"{shown(name)} is no name of a setting")
         if isinstance(one, bool):
             raise Refused(f"{name} is true or false, which YAML also makes of yes and no; write its value in quotes")
         if not isinstance(one, (str, int, float)) or not str(one).isprintable():
@@ -203,7 +203,7 @@ class Described:
 
     def refuse(self, word: str, why: str) -> Misuse:
         """The sentence that refuses what a word is set to."""
-        return Misuse(f"{word} of {self} is {_show(self.words[word])}; {why}")
+        return Misuse(f"{word} of {self} is {shown(self.words[word])}; {why}")
 
 
 def described(machine: str, entry: Mapping[str, Any], variables: Mapping[str, Any]) -> Described:
@@ -211,7 +211,7 @@ def described(machine: str, entry: Mapping[str, Any], variables: Mapping[str, An
     whose = f"the gateway {machine}/{entry['name']}"
     for key in entry:
         if key not in WORDS and key not in ENTRY_KEYS:
-            raise Misuse(f"{whose} has {_show(key)}, {_nearest(str(key), (*WORDS, *ENTRY_KEYS))}")
+            raise Misuse(f"{whose} has {shown(key)}, {_nearest(str(key), (*WORDS, *ENTRY_KEYS))}")
     words = {}
     for word, known in WORDS.items():
         told, of = known.default, whose
@@ -223,14 +223,10 @@ def described(machine: str, entry: Mapping[str, Any], variables: Mapping[str, An
             words[word] = known.read(told)
         except Refused as refused:
             name = word if of == whose else f"gateway_{word}"
-            raise Misuse(f"{name} of {of} is {_show(told)}; {refused}") from None
+            raise Misuse(f"{name} of {of} is {shown(told)}; {refused}") from None
     return Described(machine, entry["name"], words, entry.get("expect_orders") is True)
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
     near = get_close_matches(key, known, 1)
     return f"which is no word for it; {f'the nearest is {near[0]}' if near else 'allowed are ' + ', '.join(known)}"
-
-
-def _show(value: Any) -> str:
-    return quote(repr(value), limit=80)

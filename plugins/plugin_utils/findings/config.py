@@ -544,7 +544,7 @@ def heap_over_limit(case: Case) -> Proof | None:
     heap = max((process.max_heap or 0 for process in case.gateway.processes), default=0)
     if not limit or not heap or heap <= limit:
         return None
-    words = f"heap up to {heap // 1_000_000} MB, memory limit {limit // 1_000_000} MB"
+    words = f"heap up to {heap >> 20} MiB, memory limit {limit >> 20} MiB"
     return Proof(words, (case.quote("health", words),))
 
 

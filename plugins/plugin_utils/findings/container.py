@@ -126,7 +126,7 @@ def missing(case: Case) -> Proof | None:
     title="The gateway is held: stopped to protect its account",
     meaning=(
         "An earlier run stopped this gateway because going on would have harmed the account, and left a hold on the machine. Nothing"
-        " starts it until a person has mended the cause and cleared the hold."
+        " starts it until a person has mended the cause and cleared the hold. On a gateway that runs nevertheless it is a note."
     ),
     fix=(
         "Read the hold in the evidence: it names the cause. Mend that first (credentials, a locked account).",
@@ -144,10 +144,17 @@ def missing(case: Case) -> Proof | None:
     next_command=f"{RELEASE} --check",
 )
 def held(case: Case) -> Proof | None:
-    if not case.gateway.hold or case.running:
+    if not case.gateway.hold:
         return None
+    quotes = (case.quote("health", f"hold: {case.gateway.hold}"),)
+    if not case.running:
+        return Proof("a hold is recorded: stopped to protect the account", quotes)
+    # Started by hand, or by a release that was cut off before its end.
     return Proof(
-        "a hold is recorded: stopped to protect the account", (case.quote("health", f"hold: {case.gateway.hold}"),)
+        "a hold is still recorded, so ibgw.ops.recover does nothing for it",
+        quotes,
+        (f"When what it was held for is mended, clear the hold: {RELEASE}",),
+        severity="note",
     )
 
 
@@ -302,8 +309,8 @@ def out_of_memory(case: Case) -> Proof | None:
         return None
     allowed = (container.memory.limit or 0) >> 20
     limit = f"memory limit {allowed} MiB" if allowed else "no memory limit"
-    told = case.variable((case.family.variable("java_heap_mb") if case.family else None) or "JAVA_HEAP_SIZE")
-    told = told.lower().removesuffix("m")  # ibcontroller wants the unit
+    variable = case.family.variable("java_heap_mb") if case.family else None
+    told = case.variable(variable or "").lower().removesuffix("m")  # ibcontroller wants the unit
     heap = int(told) if told.isdecimal() else DEFAULT_HEAP
     size = f"Java heap {heap} MiB" + ("" if told.isdecimal() else ", the default")
     by_limit = container.oom_killed or again
@@ -317,7 +324,7 @@ def out_of_memory(case: Case) -> Proof | None:
     )
     return Proof(
         f"killed by the kernel for memory: {who} was used up",
-        case.container_quotes(f"{limit}; {size}"),
+        case.container_quotes(f"{limit}; {size}" if variable else limit),
         (mend, START_BY_HAND),
         since=container.finished_at,
         next_command=update if by_limit else None,
@@ -387,9 +394,9 @@ def failed(case: Case) -> Proof | None:
     # Who closed it in order, only the log can tell: another login of the same user ends it with 0, too.
     untold = container.exit_code == 0 and (case.log is None or case.log.failed)
     worth = container.exit_code in WORTH_A_START and not untold
+    said, meaning = "ended by itself", container.exit_meaning
     return Proof(
-        f"ended by itself with exit code {container.exit_code}"
-        + (f": {container.exit_meaning}" if container.exit_meaning else ""),
+        f"{said} with exit code {container.exit_code}" + (f": {meaning}" if meaning and meaning != said else ""),
         case.container_quotes(container.error or ""),
         ("Read the end of its log: docker logs --tail 100 {name}", START_IT) if worth else (),
         remedy="start" if worth else None,

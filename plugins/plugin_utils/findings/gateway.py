@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, Quote, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     CREATE_ANEW,
@@ -168,10 +168,17 @@ def heap_exhausted(case: Case) -> Proof | None:
     asked = case.api.outcome not in (None, "not_asked", "connected", "error")
     piled = bool(piled_up(case.gateway, case.own_ports("gateway")))
     stopped_answering = not case.alive or ((asked or piled) and not case.serving)
-    heap = case.quote("health", f"JAVA_HEAP_SIZE {case.variable('JAVA_HEAP_SIZE') or '768, the default'}")
     since = case.run.evidence[-1].at if case.run.evidence else case.run.since
-    seen = (*case.log_quotes(1), heap, *(case.container_quotes() if case.ended else ()))
+    seen = (*case.log_quotes(1), *_heap_size(case), *(case.container_quotes() if case.ended else ()))
     return Proof(proof.summary, seen, severity="down" if stopped_answering else None, since=since)
+
+
+def _heap_size(case: Case) -> tuple[Quote, ...]:
+    """How large the heap may grow; nothing where the container was not looked at, or its image takes no such setting."""
+    name = case.family.variable("java_heap_mb") if case.family else None
+    if name is None or not case.gateway.container.status:
+        return ()
+    return (case.quote("health", f"{name} {case.variable(name) or '768, the default'}"),)
 
 
 @finding(

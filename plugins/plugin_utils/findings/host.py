@@ -33,7 +33,7 @@ DENIALS = (
     ),
 )
 
-#: Less than this, and a gateway can not keep its settings and logs (findings.md).
+#: Less than this, and a gateway can not keep its settings and logs.
 DISK_SHORT = 500_000_000
 
 #: How far a clock may be off beyond what the measurement itself can err by, in seconds.
@@ -152,8 +152,8 @@ def memory_short(case: Case) -> Proof | None:
     claim = _claim(case)
     if available is None or claim is None or claim <= available:
         return None
-    megabytes = f"{available // 1_000_000} MB are available, the gateway may claim {claim // 1_000_000} MB more"
-    return Proof(f"memory is short on {case.machine}: {megabytes}", (case.quote("health", megabytes),))
+    sizes = f"{available >> 20} MiB are available, the gateway may claim {claim >> 20} MiB more"
+    return Proof(f"memory is short on {case.machine}: {sizes}", (case.quote("health", sizes),))
 
 
 def _claim(case: Case) -> int | None:

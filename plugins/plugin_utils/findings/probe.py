@@ -18,7 +18,7 @@ TASK_CURES = (
     (
         "Timed out after",
         "no answer within the task's time",
-        "try it by hand: ssh {machine} true; where that takes seconds, login shell, disk or network are the trouble",
+        "try the way there: ansible {machine} -m ansible.builtin.ping; where that takes long too, load, disk or network are the trouble",
     ),
     (
         "",

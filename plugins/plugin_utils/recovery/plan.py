@@ -270,7 +270,7 @@ def _until(situation: Situation, settings: Settings) -> str:
 def _cost(remedy: str, situation: Situation) -> Cost:
     if remedy not in LOGS_IN:
         free = {
-            "soft_restart": "no login: the session is kept, and its clients are cut off for a minute",
+            "soft_restart": "no login: the session is kept, and its clients are cut off for about a minute",
             "restart_relay": "no login",
             "stop_to_protect_account": "no login: it stays stopped until a person clears the hold",
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
@@ -77,15 +77,15 @@ def read(variables: Mapping[str, Any]) -> Settings:
     given = {name.removeprefix("recover_"): value for name, value in variables.items() if name.startswith("recover_")}
     max_remedy = given.get("max_remedy", "recreate")
     if max_remedy not in LADDER:
-        raise Misuse(f"recover_max_remedy is {_show(max_remedy)}; allowed are {', '.join(LADDER)}")
+        raise Misuse(f"recover_max_remedy is {shown(max_remedy)}; allowed are {', '.join(LADDER)}")
     pause_until = str(given.get("pause_until") or "")
     if pause_until not in ("", "none") and epoch(pause_until) is None:
         raise Misuse(
-            f"recover_pause_until is {_show(pause_until)}; it must be a moment with its zone like 2026-03-01T12:00:00Z, or none"
+            f"recover_pause_until is {shown(pause_until)}; it must be a moment with its zone like 2026-03-01T12:00:00Z, or none"
         )
     hold = given.get("hold") or ""
     if not isinstance(hold, str):
-        raise Misuse(f"recover_hold is {_show(hold)}; it must be the reason, in words")
+        raise Misuse(f"recover_hold is {shown(hold)}; it must be the reason, in words")
     checked: dict[str, Any] = {
         **{name: _switch(name, given[name]) for name in SWITCHES if name in given},
         **{name: _number(name, given[name]) for name in NUMBERS if name in given},
@@ -109,7 +109,7 @@ def _only(given: Any) -> tuple[str, ...]:
 
 def _windows(given: Any) -> tuple[Window, ...]:
     if not isinstance(given or [], list):
-        raise Misuse(f"recover_reset_windows is {_show(given)}; it must be a list of entries like {windows.FORM}")
+        raise Misuse(f"recover_reset_windows is {shown(given)}; it must be a list of entries like {windows.FORM}")
     return tuple(windows.read(f"entry {at} of recover_reset_windows", each) for at, each in enumerate(given or [], 1))
 
 
@@ -117,7 +117,7 @@ def _switch(name: str, given: Any) -> bool:
     try:
         return bool(boolean(given))
     except TypeError:
-        raise Misuse(f"recover_{name} is {_show(given)}; allowed are true and false") from None
+        raise Misuse(f"recover_{name} is {shown(given)}; allowed are true and false") from None
 
 
 def _number(name: str, given: Any) -> int:
@@ -127,9 +127,5 @@ def _number(name: str, given: Any) -> int:
     except ValueError:
         number = -1
     if isinstance(given, bool) or not least <= number <= most:
-        raise Misuse(f"recover_{name} is {_show(given)}; allowed are whole numbers from {least} to {most}")
+        raise Misuse(f"recover_{name} is {shown(given)}; allowed are whole numbers from {least} to {most}")
     return number
-
-
-def _show(value: Any) -> str:
-    return quote(repr(value), limit=80)

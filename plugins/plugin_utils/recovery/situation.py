@@ -11,14 +11,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import USUAL_START
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
-
-
-@dataclass(frozen=True)
-class Lock:
-    owner: str | None
-    since: str | None
-    until: str | None
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Lock, read
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KEYS = ("days", "from", "to", "zone")
@@ -44,15 +44,15 @@ class Window:
 def read(where: str, given: Any) -> Window:
     """One window as an operator gives it; raises `Misuse`."""
     if not isinstance(given, Mapping) or set(given) != set(KEYS):
-        raise Misuse(f"{where} is {_show(given)}; it must be like {FORM}")
+        raise Misuse(f"{where} is {shown(given)}; it must be like {FORM}")
     days = [str(day).lower()[:3] for day in given["days"]] if isinstance(given["days"], list) else []
     if not days or not set(days) <= set(DAYS):
-        raise Misuse(f"{where} has the days {_show(given['days'])}; it must be a list of {', '.join(DAYS)}")
+        raise Misuse(f"{where} has the days {shown(given['days'])}; it must be a list of {', '.join(DAYS)}")
     try:
         ZoneInfo(str(given["zone"]))
     except (KeyError, ValueError, OSError):
         raise Misuse(
-            f"{where} has the zone {_show(given['zone'])}, which this controller does not know; it must be a name like "
+            f"{where} has the zone {shown(given['zone'])}, which this controller does not know; it must be a name like "
             "America/New_York, and the controller needs time zone data (package tzdata)"
         ) from None
     return Window(tuple(days), _time(where, given["from"]), _time(where, given["to"]), str(given["zone"]))
@@ -64,8 +64,4 @@ def _time(where: str, given: Any) -> time:
     try:
         return datetime.strptime(text, "%H:%M").time()
     except ValueError:
-        raise Misuse(f"{where} has the time {_show(given)}; it must be like '00:15'") from None
-
-
-def _show(value: Any) -> str:
-    return quote(repr(value), limit=80)
+        raise Misuse(f"{where} has the time {shown(given)}; it must be like '00:15'") from None

@@ -1,6 +1,6 @@
 """The fault matrix: what befalls a gateway, what is made of it, what is done about it, what that costs, and how it ends.
 
-Expected is what `findings.md` and the safety rules say, counted on the broker's side. One row, one gateway, one recover.
+Expected is what the findings (`docs/findings/`) and the guards of recovery say, counted on the broker's side. One row, one gateway, one recover.
 """
 
 from __future__ import annotations

@@ -46,3 +46,33 @@ def test_a_saved_log_may_be_called_anything_that_a_file_can(tmp_path: Path) -> N
     log = tmp_path / "a b{{ x }}\x1b[31mä.log"
     log.write_text("")
     assert checked(diagnose_log_path=str(log))["log"] == str(log)
+
+
+@pytest.mark.parametrize("setting", ["diagnose_only", "bundle_only"])
+@pytest.mark.parametrize("given", [7, "a/b/c", "nobody/gw"])
+def test_a_selection_is_called_by_the_name_that_was_given(setting: str, given: Any) -> None:
+    with pytest.raises(Misuse, match=f"^{setting} "):
+        preflight({setting: given}, INVENTORY, None, None, only=setting)
+
+
+def test_a_selection_that_is_not_asked_for_selects_nothing() -> None:
+    assert preflight({"diagnose_only": "nobody/gw"}, INVENTORY, None, None, only="bundle_only")["only"] == []
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("settings", "entries"),
+    [
+        ({"diagnose_only": LONG + "/gw"}, [{"name": "gw"}]),
+        ({"diagnose_log_path": "/no/" * 1250}, [{"name": "gw"}]),
+        ({}, [{"name": LONG, "state": LONG}]),
+        ({}, [{"name": LONG}, {"name": LONG}]),
+        ({}, [{"name": LONG, "ports": {"paper": 0}}]),
+    ],
+)
+def test_a_name_without_end_is_not_repeated_to_its_end(settings: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+    with pytest.raises(Misuse) as caught:
+        preflight(settings, {**INVENTORY, "hostvars": {"alpha": {"gateways": entries}}}, None, None)
+    assert len(str(caught.value)) < 600

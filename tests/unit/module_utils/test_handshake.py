@@ -38,6 +38,11 @@ QUICK: dict[str, Any] = {"timeout": 20.0, "retry_delay": 0.01}
 #: For a silent peer, which uses all of it.
 SHORT: dict[str, Any] = {"timeout": 0.5, "retry_delay": 0.01}
 
+#: For one that falls silent after a word: time to hear it on a busy machine, too.
+LONGER: dict[str, Any] = {**SHORT, "timeout": 1.5}
+
+PATIENCE = {"silent_at_hello": SHORT, "silent_at_start": LONGER, "start_incomplete": LONGER}
+
 # mode of the peer        outcome               problem                   reached  connections
 TABLE = """
 healthy                   ready                 -                         ready    1
@@ -123,7 +128,7 @@ def relayed(port: int, through: str) -> Iterator[int]:
 def test_each_way_to_fail_has_its_own_outcome(row: str, through: str) -> None:
     mode, outcome, problem, reached, connections = row.split()
     with Peer(mode) as peer, relayed(peer.port, through) as port:
-        seen = ask(port, **(SHORT if "silent" in outcome or "incomplete" in outcome else QUICK))
+        seen = ask(port, **PATIENCE.get(outcome, QUICK))
         links = [peer.ended() for _ in range(int(connections))]  # a relay may be later than who gave up
     assert (seen["outcome"], seen["problem"] or "-", seen["reached"]) == (outcome, problem, reached)
     assert seen["attempts"] == len(peer.links) == len(links)

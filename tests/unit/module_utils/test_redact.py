@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
     printable,
     quote,
     secrets_in,
+    shown,
     without_control,
 )
 
@@ -150,3 +151,9 @@ def test_values_that_a_line_names_as_secrets_are_known(line: str, secrets: set[s
 
 def test_text_without_control_keeps_its_form() -> None:
     assert without_control(b"  a\t b \x1b[31mred\x1b[0m \xff\r\n") == "  a\t b red \ufffd\n"
+
+
+def test_a_value_that_makes_no_sense_is_shown_as_what_it_is_and_no_longer_than_a_sentence_bears() -> None:
+    assert shown("12") == "'12'"
+    assert shown("\x1b[31m") == "'\\x1b[31m'"
+    assert len(shown(["x"] * 99)) == 80

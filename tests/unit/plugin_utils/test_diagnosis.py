@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import seen_on
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import variables_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_machine
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -53,6 +54,27 @@ def test_a_container_that_a_rebuild_keeps_is_no_gateway_that_nobody_declares() -
         each.update(container={"id": one, "status": "exited"}, rebuild=begun if each["name"] == "gw" else None)
     verdicts = judged("alpha", {"gateways": [{"name": "gw"}], "diagnose_health": seen})
     assert [each.name for each in verdicts] == ["gw", "other.before"]
+
+
+class TimedOut(dict[str, Any]):
+    """Ansible's hostvars with the result of a task that timed out; to render that is deprecated."""
+
+    def __getitem__(self, key: str) -> Any:
+        assert key != "diagnose_health"
+        return super().__getitem__(key)
+
+    def raw_get(self, machine: str) -> dict[str, Any]:
+        timedout = {"frame": "deprecated", "period": 3}
+        failed = {"failed": True, "msg": "Timed out after 3 second(s).", "timedout": timedout}
+        return {**self[machine], "diagnose_health": failed}
+
+
+def test_how_a_task_was_stopped_that_timed_out_is_not_read() -> None:
+    variables = variables_of(TimedOut(alpha=TimedOut(gateways=[{"name": "gw"}])), "alpha")
+    (verdict,) = verdicts_of_machine(seen_on("alpha", variables, None, NOW))
+    assert verdict.name == "gw"
+    assert verdict.summary == "health: no answer within the task's time"
+    assert "timedout" not in variables["diagnose_health"]
 
 
 @pytest.mark.parametrize(

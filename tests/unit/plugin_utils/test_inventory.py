@@ -170,6 +170,10 @@ def test_plan(only: list[str], plan: dict[str, Ask]) -> None:
 def test_plan_knows_only_the_machines_of_the_run() -> None:
     with pytest.raises(Misuse, match="delta/gw, but the machines of this run are alpha, beta, gamma"):
         inventory.plan(MACHINES, FINDING, ["delta/gw"])
+    with pytest.raises(Misuse) as caught:
+        inventory.check_found(MACHINES, ["x" * 5000], {}, "bundle_only")
+    assert str(caught.value).startswith("bundle_only has xxx")
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,29 @@ def test_the_time_of_a_log_line_is_said_once() -> None:
     assert "log 2026-03-01 12:00:00 UTC: IBC: Login attempt: 1" in said
 
 
+@pytest.mark.parametrize("prefix", ["", "health: "])
+def test_evidence_that_says_the_same_as_the_finding_is_not_said_again(prefix: str) -> None:
+    reason = "the user nobody may not use the socket /var/run/docker.sock"
+    evidence = (Quote("health", reason), Quote("health", "socket of root:docker"))
+    said = text(
+        verdict(leading=found("engine.denied", "unknown", summary=prefix + reason, evidence=evidence)), width=120
+    )
+    assert said.count(reason) == 1
+    assert "health: socket of root:docker" in said
+    assert (
+        text(verdict(leading=found(summary="it is", evidence=(Quote("health", reason),))), width=120).count(reason) == 1
+    )
+
+
+def test_a_hold_on_a_healthy_gateway_is_told_with_the_command_that_clears_it() -> None:
+    command = "ansible-playbook ibgw.ops.release -e release_only=alpha/gw"
+    hold = found("container.held", "note", summary="a hold is still recorded", fix=(f"Clear it: {command}",))
+    said = text(verdict(found=(hold,)), width=60)
+    assert "a hold is still recorded" in said
+    assert command in said  # whole, to be copied
+    assert "hold" not in text(verdict())
+
+
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_no_line_but_a_command_is_wider_than_the_terminal(width: int) -> None:
     lines = [line.text for line in drawn(LONG, BROKEN, verdict("fine"), width=width)]

@@ -620,6 +620,34 @@ def test_a_container_whose_image_nobody_knows_is_unknown_and_left_alone():
     assert row.leading.remedy == "none"
 
 
+@pytest.mark.parametrize("exit_code", [0, 76, 137])
+def test_nor_is_one_that_has_ended_started(exit_code):
+    gone = {**EXITED, "exit_code": exit_code}
+    known = judged(container=gone, run={"state": "ended"})
+    assert known.leading.remedy == "start"
+    nobody = judged(container=gone, run={"state": "ended"}, gateway={"family": None}, log={"family": None})
+    assert (nobody.status, nobody.leading.remedy) == ("down", "ask_person")
+    assert "no image that is known" in nobody.leading.proof.remedy_reason
+    assert "recover" not in " ".join(nobody.leading.proof.fix)
+    assert nobody.leading.proof.fix[-1].endswith(f"start it by hand: docker start {NAME}")
+
+
+def test_an_end_whose_code_says_nothing_more_is_told_once():
+    row = judged(container={**EXITED, "exit_code": 0, "exit_meaning": "ended by itself"}, run={"state": "ended"})
+    assert row.summary == "ended by itself with exit code 0"
+    row = judged(container={**EXITED, "exit_code": 76, "exit_meaning": "it failed"}, run={"state": "ended"})
+    assert row.summary == "ended by itself with exit code 76: it failed"
+
+
+def test_a_hold_on_a_gateway_that_runs_is_a_note_and_says_how_to_clear_it():
+    row = judged(gateway={"hold": {"code": "login.looping"}})
+    assert outcome(row) == ("healthy", None)
+    (hold,) = [each for each in row.found if each.finding.code == "container.held"]
+    assert (hold.severity, hold.remedy) == ("note", "none")
+    assert hold.proof.fix[-1].endswith(f"ansible-playbook ibgw.ops.release -e release_only=alpha/{NAME}")
+    assert "container.held" not in [each.finding.code for each in judged().found]
+
+
 def test_what_is_not_proven_healthy_is_unknown_and_says_what_is_missing():
     row = judged(run={"state": "unknown"}, api={"outcome": "not_asked", "detail": "published on another loopback"})
     assert outcome(row) == ("unknown", "probe.incomplete")
@@ -703,6 +731,7 @@ def test_a_remedy_on_the_container_names_what_it_does_to_the_healthy_half():
 def test_a_half_that_has_ended_is_told_by_its_process_for_the_log_may_blame_the_other(gateways, code):
     processes = [
         {"pid": 20, "role": "controller"},
+        {"pid": 21, "role": "relay"},
         *({"pid": 30 + each, "role": "gateway"} for each in range(gateways)),
     ]
     both = merged(BOTH, {"gateway": {"processes": processes}})

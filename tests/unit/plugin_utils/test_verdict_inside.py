@@ -32,6 +32,7 @@ SLOW = {
     "inside": {},
 }
 LIVE_PORT = {"container_port": 4003, "host_ip": "127.0.0.1", "host_port": 4001, "role": "relay", "endpoint": "live"}
+NO_RELAY = {"gateway": {"processes": None, "sockets": None}}  # as somebody without rights sees it
 NETWORK_CLIENT = {"sockets": {"established": [{"port": 4004, "peer": "172.18.0.5:40000"}]}}
 
 
@@ -101,6 +102,18 @@ LEADING = {
         (UNPUBLISHED, {"gateway": {"ports": [LIVE_PORT]}}, READY),
         ("degraded", "config.mode_port_mismatch"),
     ),
+    "nobody in the container: its port is Docker's own": (
+        (OUTSIDE_CLOSED, NO_RELAY, {"relay_inside": SHUT, "inside": SHUT}),
+        ("down", "api.not_listening"),
+    ),
+    "accepted by a relay, or by Docker's own forwarder": (
+        (OUTSIDE_CLOSED, NO_RELAY, {"relay_inside": NOT_ENTERED, "inside": NOT_ENTERED}),
+        ("unknown", "probe.incomplete"),
+    ),
+    "its own port accepts where Docker forwards nothing": (
+        (OUTSIDE_CLOSED, NO_RELAY, {"container": {"network_mode": "host"}}),
+        ("down", "relay.no_backend"),
+    ),
     "what can not be entered changes nothing": (
         (OUTSIDE_CLOSED, {"relay_inside": NOT_ENTERED, "inside": NOT_ENTERED}),
         ("down", "relay.no_backend"),
@@ -127,6 +140,14 @@ def test_the_evidence_says_from_where_it_was_seen():
 def test_a_claim_that_was_refuted_inside_is_not_made():
     row = judged(OUTSIDE_CLOSED, {"relay_inside": CLOSES, "inside": {}})
     assert "relay.no_backend" not in [each.finding.code for each in row.found]
+
+
+def test_where_no_relay_was_seen_the_way_to_see_it_is_told():
+    row = judged(OUTSIDE_CLOSED, NO_RELAY, {"relay_inside": NOT_ENTERED, "inside": NOT_ENTERED})
+    assert "relay.no_backend" not in [each.finding.code for each in row.found]
+    unseen = judged(OUTSIDE_CLOSED, NO_RELAY)
+    assert "the API answer is: closed at open" in unseen.summary
+    assert "ansible_become" in unseen.leading.proof.fix[0]
 
 
 def test_a_relay_that_passes_nothing_on_is_ended_and_the_container_is_not():

@@ -24,6 +24,17 @@ def unwritable(mount: dict[str, Any], **container: Any) -> tuple[str, ...]:
     return proof.fix
 
 
+def test_heap_and_limit_are_told_as_they_are_set() -> None:
+    proof = findings()["config.heap_over_limit"].prove(
+        case(
+            container={"memory": {"limit": 512 << 20}},
+            gateway={"processes": [{"role": "gateway", "max_heap": 768 << 20}]},
+        )
+    )
+    assert proof is not None
+    assert proof.summary == "heap up to 768 MiB, memory limit 512 MiB"
+
+
 def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
     give, start = unwritable({"source": "/srv/ib/settings"})
     assert "chown -R 1000:1000 /srv/ib/settings" in give

@@ -53,6 +53,14 @@ def test_a_limit_that_was_used_up_is_told_in_the_units_in_which_it_was_set() -> 
     ]
 
 
+def test_no_heap_is_told_of_an_image_that_takes_none() -> None:
+    killed = {"exit_code": 137, "oom_killed": True, "memory": {"limit": 512 << 20}}
+    other = case(container={**EXITED, **killed}, gateway={"family": {"name": "ibga", "controller": "ibga"}})
+    proof = findings()["container.out_of_memory"].prove(other)
+    assert proof is not None
+    assert not [each.quote for each in proof.evidence if "heap" in each.quote]
+
+
 def test_a_limit_is_raised_above_the_heap_without_a_new_container() -> None:
     assert killed_for_memory().fix[0].endswith(": docker update --memory=1536m --memory-swap=1536m {name}")
     assert killed_for_memory().next_command == "docker update --memory=1536m --memory-swap=1536m {name}"

@@ -55,6 +55,15 @@ def test_a_heap_that_is_full_is_told_with_its_size_and_since_when() -> None:
     ]
 
 
+def test_the_size_of_a_heap_is_told_only_where_somebody_saw_it() -> None:
+    full = {"run": {"problem": "gateway.heap_exhausted"}}
+    other_family = {"gateway": {"family": {"name": "extrange", "controller": "ibc"}}}  # takes no such setting
+    for unseen in (other_family, {"health": {"gateways": []}}):
+        assert not [
+            each for each in proof("gateway.heap_exhausted", merged(full, unseen)).evidence if "HEAP" in each.quote
+        ]
+
+
 def test_a_heap_that_is_full_leaves_a_gateway_up_that_nobody_could_ask() -> None:
     full = {"run": {"problem": "gateway.heap_exhausted"}}
     silent = {"api": {"outcome": "silent_at_hello", "problem": "api.silent"}}
