@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from ansible.utils.display import Display
@@ -19,8 +19,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerA
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
-    encodes_marks,
-    terminal_width,
+    show,
+    write_report,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
@@ -30,7 +30,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situ
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import Journal, Move, Outcome
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Situation
-from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING, write
+from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -91,8 +91,7 @@ def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
     group = [str(host) for host in variables["groups"].get("gateway_hosts", [])]
     blind |= {each.row["host"] for each in fleet if each.row["layer"] in ("host", "engine", "probe")}
     not_seen = [host for host in group if host not in machines or host in blind]
-    for line in summary.plan(told, not_seen, terminal_width(), asked["ascii"] or not encodes_marks()):
-        display.display(line.text, color=line.colour)
+    show(partial(summary.plan, told, not_seen), asked["ascii"])
     leaves = bool(allowed.pause_until or allowed.hold) and not asked["dry_run"]
     turns = [] if asked["dry_run"] or leaves else [move.step for move, _row in told if move.do != "stop"]
     return {
@@ -178,11 +177,10 @@ def _report(
         not_seen=recovery["not_seen"],
     )
     built = report.build(worked, run)
-    for line in summary.lines(built, terminal_width(), asked["ascii"] or not encodes_marks()):
-        display.display(line.text, color=line.colour)
+    show(partial(summary.lines, built), asked["ascii"])
     return {
         "fleet": built["fleet"],
-        "report_path": _written(built, asked["report_dir"]),
+        "report_path": write_report(built, asked["report_dir"], "recover.json", "recover_report_dir"),
         "failing": built["fleet"]["failing"],
         "verdict": report.sentence(built),
         "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
@@ -286,14 +284,3 @@ def _prompts(one: Situation) -> int | None:
     if not logs or logs[0].window.truncated is not False:
         return None
     return logs[0].history.twofa_prompts
-
-
-def _written(built: Mapping[str, Any], directory: str) -> str | None:
-    """The report's path; None where it could not be written, which is a warning."""
-    try:
-        return str(write(built, Path(directory).expanduser().absolute(), "recover.json"))
-    except OSError as error:
-        display.warning(
-            f"recover.json could not be written to {directory} ({error.strerror}); recover_report_dir names another directory"
-        )
-        return None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerA
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
-    encodes_marks,
     inventories,
-    terminal_width,
+    show,
+    write_report,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
@@ -46,9 +47,8 @@ class ActionModule(ControllerAction):
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
             display.display(f"Judged as of {stamp(now)}, when the bundle was made.")
         built = report_on(variables, plan, now, arguments["fail_on"], given, about_the_collection())
-        path = _write(built, arguments["report_dir"])
-        for line in summary.lines(built, terminal_width(), arguments["ascii"] or not encodes_marks()):
-            display.display(line.text, color=line.colour)
+        path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir")
+        show(partial(summary.lines, built), arguments["ascii"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -56,14 +56,3 @@ class ActionModule(ControllerAction):
             "verdict": report.sentence(built),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
-
-
-def _write(built: Mapping[str, Any], directory: str) -> str | None:
-    """The report's path; None where it could not be written, which is a warning and no reason to lose the verdicts."""
-    try:
-        return str(report.write(built, Path(directory).expanduser().absolute()))
-    except OSError as error:
-        display.warning(
-            f"report.json could not be written to {directory} ({error.strerror}); diagnose_report_dir names another directory"
-        )
-        return None

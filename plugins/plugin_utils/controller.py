@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
+from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
 LONGEST_NAME = 255
@@ -58,13 +60,41 @@ def path_of(setting: str, given: str) -> Path:
     return path
 
 
-def terminal_width() -> int:
+def write_report(report: Mapping[str, Any], directory: str, name: str, setting: str) -> str | None:
+    """The report's path; a reader sees the old one or the new one, never half of one.
+
+    None where it could not be written, which is a warning that names the `setting`, and no reason to lose what the report says.
+    """
+    path = Path(directory).expanduser().absolute() / name
+    unfinished = path.with_name(f".{name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        display.warning(
+            f"{name} could not be written to {directory} ({error.strerror}); {setting} names another directory"
+        )
+        return None
+    return str(path)
+
+
+def show(lines_of: Callable[[int, bool], Iterable[Line]], ascii_only: bool) -> None:
+    """Print the lines of a summary, made for the width of this terminal and for what it can encode."""
+    for line in lines_of(_terminal_width(), ascii_only or not _encodes_marks()):
+        display.display(line.text, color=line.colour)
+
+
+def _terminal_width() -> int:
     """Columns of the terminal; 80 where there is none. Ansible's worker processes have none of their own to ask."""
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isdecimal() and int(columns) >= 40 else display.columns + 1
 
 
-def encodes_marks() -> bool:
+def _encodes_marks() -> bool:
     """Whether the output's encoding has the marks of the summary."""
     try:
         "√×".encode(getattr(sys.__stdout__, "encoding", None) or "ascii")

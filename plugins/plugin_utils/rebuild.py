@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import LAYERS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import guards
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import ENDANGERED, Check, Question
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import STARTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Situation
 
@@ -46,9 +47,6 @@ NEEDS_PERSON = ("twofa.pending", "twofa.retrying", "twofa.timed_out")
 
 #: IBKR holds the session or sends no push, and each further login makes it worse.
 IBKR_HOLDS = ("login.auth_silent", "login.existing_session", "twofa.not_sent")
-
-#: How many of a family's start times a start may take.
-START_TIMES = 2
 
 
 def obstacles(situation: Situation, settings: Settings, owner: str | None) -> list[str]:
@@ -86,7 +84,7 @@ def trial(
     wait_for_person: float = 0,
 ) -> dict[str, str]:
     """The next step of a trial, `seconds` after it began; `last_code` is what led at the look before this one."""
-    limit = settle or START_TIMES * _start_seconds(after, before)
+    limit = settle or STARTS * _start_seconds(after, before)
     return asdict(_step(after, before, last_code, seconds < limit, _waited(after, seconds) < wait_for_person))
 
 

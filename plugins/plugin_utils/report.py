@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
@@ -128,19 +125,6 @@ def _published(row: Mapping[str, Any]) -> dict[str, Any]:
     while len(summary) > 1 and size({row["id"]: {**verdict, "summary": summary}}) > ARTIFACT_BYTES:
         summary = quote(summary, limit=len(summary) * 3 // 4)
     return {**verdict, "summary": summary}
-
-
-def write(report: Mapping[str, Any], directory: Path, name: str = "report.json") -> Path:
-    """Write a report so that a reader sees the old one or the new one, never half of one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / name
-    unfinished = directory / f".{name}.{os.getpid()}"
-    try:
-        unfinished.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
 
 
 def _fleet(rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Paths that operators give are refused in one sentence before anything is probed, where no file can be called so."""
+"""Paths that operators give, and the reports that are written there."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of, write_report
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -22,3 +23,17 @@ def test_what_no_file_can_be_called_is_refused(given: str) -> None:
         path_of("diagnose_report_dir", given)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
+
+
+def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
+    directory = tmp_path / "made" / "here"
+    for total in (2, 1):
+        path = write_report({"fleet": {"total": total}}, str(directory), "report.json", "diagnose_report_dir")
+    assert path == str(directory / "report.json")
+    assert json.loads(Path(path).read_text(encoding="utf-8")) == {"fleet": {"total": 1}}
+    assert [each.name for each in directory.iterdir()] == ["report.json"]
+
+
+def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert write_report({}, str(tmp_path / "file"), "recover.json", "recover_report_dir") is None

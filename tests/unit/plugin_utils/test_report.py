@@ -279,20 +279,6 @@ def test_a_machine_that_our_code_failed_on_is_unknown() -> None:
     ]
 
 
-def test_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
-    directory = tmp_path / "made" / "here"
-    path = report.write(report_of(*FLEET), directory)
-    report.write(report_of(verdict()), directory)
-    assert json.loads(path.read_text(encoding="utf-8"))["fleet"]["total"] == 1
-    assert [each.name for each in directory.iterdir()] == ["report.json"]
-
-
-def test_report_that_can_not_be_written_raises_for_the_caller_to_tell(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"file"):
-        report.write(report_of(), tmp_path / "file")
-
-
 def test_commands_to_type_next_find_the_same_machines() -> None:
     steps = (
         "Look there: ansible alpha -m ansible.builtin.ping",
