@@ -13,11 +13,11 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.rebuild import (
     ENDANGERED,
     IBKR_HOLDS,
     NEEDS_PERSON,
-    START_TIMES,
     endangered,
     obstacles,
     trial,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import STARTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 
 from tests.unit.plugin_utils.findings.rows import NO_BACKEND, said
@@ -25,7 +25,7 @@ from tests.unit.plugin_utils.findings.scene import at, merged
 from tests.unit.plugin_utils.recovery.situations import OURS, USED, records, situation
 
 EARLY, LATE = 10.0, 10_000.0
-START = START_TIMES * 120  # of gnzsnz-ibc
+START = STARTS * 120  # of gnzsnz-ibc
 
 
 def row(code: str | None = None, **other: Any) -> dict[str, Any]:
