@@ -56,14 +56,15 @@ sanity: tools
 docs: tools
 	$(BIN)/python -m scripts.docs
 
-# A new example of a report, of the demo fleet; one gateway of it suppressed, so that the example shows that too.
+# A new example of a report, of some gateways of the demo fleet: one of each kind, and one suppressed.
 EXAMPLE := .cache/example
+SHOWN := [paper-ok, live-2fa, live-monday, live-hung, paper-stopped, ib-gateway]
 SUPPRESSED := {code: container.stopped@demo/paper-stopped, reason: moves to another machine, until: 2099-12-31}
 docs-example: tools
 	rm -rf $(EXAMPLE)
 	$(BIN)/python -m simulator up
 	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
-	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
+	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_only: $(SHOWN), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
 	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json
 
 # What people do today when a gateway does not serve, beside recover: logins, pushes, clients cut (half an hour).

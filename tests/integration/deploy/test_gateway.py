@@ -26,6 +26,7 @@ from ib_async import IB
 from simulator.broker.client import Broker
 from simulator.containers import Simulation, build_image
 from simulator.servers import free_port
+from simulator.waiting import until
 from tests.integration.playbooks import HERE, Play, write_inventory
 
 pytestmark = pytest.mark.skipif(
@@ -95,14 +96,21 @@ def role(ansible_playbook: Play, tmp_path: Path, broker: Broker) -> Role:
 
 
 @pytest.fixture
-def gateway(role: Role, engine: DockerClient, broker: Broker) -> Container:
+def gateway(role: Role, engine: DockerClient) -> Container:
     """The gateway as the role deploys it, logged in; the one of the test before where that one runs still."""
     if not engine.containers.list(filters={"name": f"^{NAME}$"}):
-        logins = broker.count("login_completed", USER)
         status, said = role()
         assert status == 0, said
-        broker.wait_for("login_completed", USER, times=logins + 1)
+    until(_serves, f"{NAME} to serve", seconds=90)
     return engine.containers.get(NAME)
+
+
+def _serves() -> bool:
+    try:
+        with connected(PORT):
+            return True
+    except (OSError, TimeoutError):
+        return False
 
 
 def state(gateway: Container) -> tuple[Any, ...]:
