@@ -127,7 +127,8 @@ def wrong_password_again_and_again(fleet: Fleet, name: str) -> None:
 
 
 def saved_session_refused(fleet: Fleet, name: str) -> None:
-    restart = datetime.now(timezone.utc) + timedelta(seconds=90)  # the full minute before that is far enough to log in
+    # The full minute before that is one to two minutes ahead: time to log in on a busy machine, too. What misses it restarts tomorrow.
+    restart = datetime.now(timezone.utc) + timedelta(seconds=120)
     fleet.start(name, mode="live", environment={"AUTO_RESTART_TIME": f"{restart:%I:%M %p}"})
     approve(fleet, name)
     fleet.broker.revoke_tokens(name)
