@@ -27,7 +27,7 @@ _RECORD = re.compile(r"^(\d+),(\d+),(\d+),[^;]*;(.*)", re.MULTILINE)
 _NANOSECONDS = 0x2000  # the offset counts nanoseconds, else microseconds: STA_NANO of the status
 
 
-class _Timex(ctypes.Structure):
+class Timex(ctypes.Structure):
     """The beginning of `struct timex`, adjtimex(2); all zero asks without setting."""
 
     _fields_ = (
@@ -69,12 +69,17 @@ def machine(paths: Iterable[str]) -> dict[str, Any]:
 
 
 def clock() -> dict[str, Any]:
-    """What the kernel holds of its clock: whether it is synchronised, and by how many seconds it still has to be moved."""
-    told = _Timex()
+    """What the kernel holds of its clock; both are None when it can not be asked."""
+    told = Timex()
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
     except (OSError, AttributeError):
         state = -1
+    return clock_of(state, told)
+
+
+def clock_of(state: int, told: Timex) -> dict[str, Any]:
+    """Whether the clock is synchronised, and by how many seconds it still has to be moved, by what adjtimex(2) returned and filled in."""
     synchronized = None if state < 0 else state != _TIME_ERROR
     offset = told.offset / (1e9 if told.status & _NANOSECONDS else 1e6) if synchronized else None
     return {"clock_synchronized": synchronized, "clock_offset": offset}

@@ -110,6 +110,7 @@ def test_nothing_stays_behind_when_it_can_not_be_written(pack: Pack, tmp_path: P
     ("arguments", "said"),
     [
         (["bundle_log_bytes=0"], "allowed are 1 to 67108864 bytes"),
+        (["bundle_timeout=-5"], "bundle_timeout is -5; allowed are 1 to 3600 seconds"),
         (["bundle_only=alpha/nobody"], "no such gateway is declared or found"),
     ],
 )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -19,6 +20,27 @@ def test_this_machine_is_described(tmp_path: Path) -> None:
     assert 0 < seen["memory"]["available"] <= seen["memory"]["total"]
     assert seen["clock_synchronized"] in (True, False, None)
     assert len(seen["load"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "synchronized", "offset"),
+    [
+        (0, {"offset": -2_500_000, "status": 0x2001}, True, -0.0025),
+        (0, {"offset": -2_500, "status": 0x0001}, True, -0.0025),
+        (5, {"offset": 7, "status": 0x0040}, False, None),
+        (-1, {}, None, None),
+    ],
+    ids=["in nanoseconds", "in microseconds", "nothing keeps it", "not to be asked"],
+)
+def test_the_clock(state: int, told: dict[str, int], synchronized: bool | None, offset: float | None) -> None:
+    assert host.clock_of(state, host.Timex(**told)) == {"clock_synchronized": synchronized, "clock_offset": offset}
+
+
+def test_the_kernel_fills_in_what_is_read() -> None:
+    told = host.Timex()
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
+    assert state >= 0
+    assert bool(told.status & 0x40) == (state == 5)  # STA_UNSYNC and TIME_ERROR: the same, told twice
 
 
 def test_each_file_system_is_shown_once_under_its_first_path(tmp_path: Path) -> None:
