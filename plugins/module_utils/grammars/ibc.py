@@ -91,7 +91,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"re-starting session", "session_saved"),  # B:SessionManager.java:60
     (r"starting (?:Gateway|TWS)", "gateway_called"),
     (r"login dialog WINDOW_OPENED: LoginState is LOGGED_OUT", "login_window"),  # since 3.15.0
-    (r"trading mode from settings: tradingMode=(?P<mode>live|paper)", "mode_named"),
+    (r"trading mode from settings: tradingMode=(?P<mode>live|paper)", "login_window"),  # asked for when it is filled in
     (r"setting Trading mode = (?P<mode>live|paper)", "mode_set"),
     (r"setting (?:FIX |API )?(?:user name|password)", "typed"),
     (r"login attempt: (?P<v>\d+)", "login_attempt"),  # since 3.14.0
@@ -185,7 +185,8 @@ _SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay 
     (r"--mode = (?P<mode>live|paper)", "mode_named"),
     (r"Java VM Options=.*-Xmx(?P<v>\S+).*", "heap_set"),
     (r"Starting (?:Gateway|TWS) with this command:", "jvm_started"),  # per JVM since 3.15.0
-    (r"autorestart file found at .*", "autorestart_found"),
+    (r"\"[^\"]*/java\" .*\.ini_(?P<mode>live|paper)\" *", "jvm_started"),  # the command itself (G:run.sh:148,181)
+    (r"autorestart file found at (?:.*_(?P<mode>live|paper)/)?.*", "autorestart_found"),
     (r"IBC returned exit status (?P<v>\d{1,3})", "jvm_ended"),  # since 3.8.6
     (r"IBC will cold-restart shortly", "cold_restart_announced"),
     (r"IBC will restart shortly", "restart_announced"),
@@ -245,7 +246,8 @@ _WINDOWS: tuple[tuple[str, str, str | None], ...] = (
     (r"Shutdown progress", "shutdown_shown", None),
     (r"Restart in progress", "restart_shown", None),
     (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
-    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
+    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "configuring", None),
+    (r"(?P<mode>U)\d+ Trader Workstation Configuration", "configuring", None),
 )
 
 # Dialogs whose text IBC writes after them, as a message of its own or on raw lines, and the event that it makes.
@@ -255,7 +257,7 @@ _SPEAKING = (
 )
 
 _CHANGES = {"Opened": OPENED, "Activated": SEEN, "Focused": SEEN, "Closed": CLOSED}
-_MODES = {"P": "paper", "S": "paper", "live": "live", "paper": "paper"}
+_MODES = {"P": "paper", "S": "paper", "U": "live", "live": "live", "paper": "paper"}
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3} IBC: ?")  # B:Utils.java:35
 _TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
@@ -387,7 +389,8 @@ class Reader:
             return Event("settings_begun", line.number, line.at, line.at, text)
         if text == "End IBC Settings" and self._section is not None:
             settings, self._section = self._section, None
-            return Event("settings", line.number, line.at, line.at, text, settings=settings)
+            mode = _MODES.get(settings.get("TradingMode", "").strip().lower())
+            return Event("settings", line.number, line.at, line.at, text, mode=mode, settings=settings)
         found_rule = _match(_SCRIPT_RULES, text)
         if found_rule is None:
             return self._said(line, text)

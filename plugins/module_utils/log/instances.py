@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which run an event belongs to. Mostly there is one; a container in mode `both` writes two into one log, without marks.
 
-Then an event goes to the run that names its mode, else to the one in whose state it can happen next.
+Then an event goes to the run whose mode it names, else to the one in whose state it can happen next. Where either could have
+been meant and it made a difference, both are ambiguous until it makes none.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Event, Run, continued
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Doubt, Event, Run, continued
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
+_SERVING = frozenset({"logged_in", "connection_lost"})
 _COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
 
 # In which states an event is what comes next.
@@ -25,7 +27,7 @@ _EXPECTED = {
     "typed": _TYPING,
     "login_attempt": _TYPING,
     "login_clicked": _TYPING | {"submitted"},
-    "connecting": _LOGGING_IN,
+    "connecting": _LOGGING_IN | _SERVING,
     "authenticating": _LOGGING_IN,
     "loading": _COMPLETING,
     "splash_closed": _COMPLETING,
@@ -37,7 +39,7 @@ _EXPECTED = {
     "exit_timer": frozenset({"loading"}),
     "twofa_expired": frozenset({"twofa_pending", "loading"}),
     "twofa_relogin": frozenset({"twofa_pending", "loading"}),
-    "session_found": _LOGGING_IN,
+    "session_found": _LOGGING_IN | _SERVING,
     "session_yielded": frozenset({"existing_session"}),
     "session_continued": frozenset({"existing_session"}),
     "login_failed": _LOGGING_IN,
@@ -46,6 +48,7 @@ _EXPECTED = {
     "login_window_timeout": frozenset({"gateway_starting"}),
     "disclaimer_accepted": frozenset({"logged_in"}),
     "configured": frozenset({"logged_in"}),
+    "shutdown_shown": frozenset({"existing_session", "shutting_down", "auto_restarting"}),
     "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
 }
@@ -64,7 +67,12 @@ _OF_SCRIPTS = frozenset(
 # What the script writes when a JVM has ended.
 _AFTERWARDS = frozenset({"autorestart_found", "cold_restart_announced", "restart_announced", "paused", "script_ended"})
 
-_OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duration", "exit_timer"})
+# What the line that follows says again, mostly naming the mode.
+_SAID_AGAIN = frozenset({"login_window", "login_attempt"})
+
+_OF_THE_FURTHEST = frozenset(
+    {"shutdown_shown", "restart_shown", "splash_closed", "login_completed", "twofa_duration", "exit_timer"}
+)
 
 
 class Instances:
@@ -85,15 +93,22 @@ class Instances:
         self.controller_restarts = 0
         self.by_exit_code: Counter[int] = Counter()
         self._before: dict[str | None, Run] = {}
+        self._rivals: list[Run] = []  # of which the newest event could be just as well
         self._silenced: list[Run] = []  # cut off by a new container start; or not, where two containers share a log
 
     def take(self, event: Event) -> Run:
         """Let `event` happen to the run that it belongs to."""
+        self._rivals = []
         run = self._opened(event) or self._owner(event)
+        if self._rivals and event.kind in _SAID_AGAIN and event.mode is None:
+            return run
+        before = run.looks
         self._count(run, event)
         run.take(event)
         if event.kind == "settings":
             run.settings = event.settings
+        if run.looks != before or run.first is event:
+            self._doubt(run, event, before)
         return run
 
     def understood(self, both: bool) -> bool:
@@ -119,8 +134,10 @@ class Instances:
             return run or self._begin(event, self._replaceable(), "jvm_starting")
         if event.kind in ("session_full", "session_saved"):
             self._silenced = []
+            located = [run for run in self.runs if run.state == "jvm_starting" and run.located]
             run = (
-                self._starting("jvm_starting")
+                self._most_recent(located)
+                or self._starting("jvm_starting")
                 or self._starting("script_starting")
                 or self._starting("gateway_starting")
             )
@@ -147,6 +164,13 @@ class Instances:
 
     def _jvm_started(self, event: Event) -> Run:
         waiting = [run for run in self.runs if run.state == "script_starting" or run.over]
+        if event.mode is None and len({run.mode for run in waiting} - {None}) > 1:
+            return max(waiting, key=_recent)  # the command that follows names the mode
+        if event.mode:
+            begun = self._starting("jvm_starting", event.mode)
+            if begun:
+                return begun
+            waiting = [run for run in waiting if run.mode in (None, event.mode)]
         run = max(waiting, key=_recent, default=None) or self._replaceable()
         if run is None or run.state != "script_starting":
             run = self._begin(event, run, "jvm_starting")
@@ -155,13 +179,19 @@ class Instances:
             run.recover()  # whatever the scripts complained of, it went on
         return run
 
-    def _starting(self, state: str) -> Run | None:
-        return max((run for run in self.runs if run.state == state), key=_recent, default=None)
+    def _starting(self, state: str, mode: str | None = None) -> Run | None:
+        found = [run for run in self.runs if run.state == state and mode in (None, run.mode)]
+        return self._most_recent(found)
+
+    def _most_recent(self, runs: list[Run]) -> Run | None:
+        run = max(runs, key=_recent, default=None)
+        self._rivals = [other for other in runs if other is not run]
+        return run
 
     def _replaceable(self) -> Run | None:
         """The run whose place a new one takes when nothing says which: the one that is over, else the only one."""
         over = [run for run in self.runs if run.over]
-        return max(over or self.runs, key=_recent, default=None)
+        return self._most_recent(over or self.runs)
 
     def _begin(self, event: Event, place: Run | None, state: str) -> Run:
         self.run_start_seen = True
@@ -172,6 +202,7 @@ class Instances:
             self.runs.append(run)
         else:
             run = Run(event, place.mode, continued(place, event, same_container=True))
+            run.doubts = place.doubts
             self.runs[self.runs.index(place)] = run
         run.begun = True
         run.enter(state, event)
@@ -195,7 +226,11 @@ class Instances:
             return self.runs[0]
         if len(self.runs) == 1 and not self._silenced:
             return self.runs[0]
+        named = [one for one in self.runs if event.mode and one.mode == event.mode]
+        if len(named) == 1 and not self._silenced:
+            return self._corrected(named[0], event)
         run = max(self.runs, key=lambda one: _claim(one, event))
+        self._rivals = [one for one in self.runs if one is not run and _fit(one, event) == _fit(run, event)]
         if self._silenced and not _fit(run, event):
             silenced = max(self._silenced, key=lambda one: _claim(one, event))
             if _fit(silenced, event):  # it was not cut off: two containers write into this log
@@ -203,6 +238,38 @@ class Instances:
                 self.runs.insert(0, silenced)
                 return silenced
         return run
+
+    def _corrected(self, run: Run, event: Event) -> Run:
+        """The run that `event` names as `run`: the other one, where what was ascribed to `run` can not have been its own."""
+        doubted = [one for one in self.runs if one.doubts]
+        logged_in = event.kind == "configuring"  # nobody configures a gateway before
+        if logged_in and run.furthest < RANK["logged_in"]:
+            other = next((one for one in doubted if one.furthest >= RANK["logged_in"]), run)
+        elif run.over and event.kind not in _AFTERWARDS:
+            other = next((one for one in doubted if not one.over), run)
+        else:
+            other = run
+        if run in doubted and other is not run:
+            run.mode, other.mode = other.mode, run.mode
+            run = other
+        if logged_in:
+            run.doubts = []
+            for one in doubted:
+                one.doubts = [doubt for doubt in one.doubts if doubt.kind != "login_completed"]
+        return run
+
+    def _doubt(self, run: Run, event: Event, before: tuple[object, ...]) -> None:
+        """Note that what has just happened to `run` may have happened to another, unless it makes no difference any more."""
+        if self._rivals:
+            stands = run.looks[:-1] != before[:-1]
+            doubt = Doubt(event.kind, None if stands else event.title, run)
+            for one in (run, *self._rivals):
+                one.doubts.append(doubt)
+        elif event.mode == run.mode and run.since is event and run.problem is None:
+            run.doubts = []  # where it stands rests on a line that names it
+        if all(one.looks == run.looks and (one.over or one.state == "logged_in") for one in self.runs):
+            for one in self.runs:
+                one.doubts = []
 
     def _count(self, run: Run, event: Event) -> None:
         kind = event.kind
@@ -231,7 +298,7 @@ def _recent(run: Run) -> int:
 
 def _claim(run: Run, event: Event) -> tuple[int, int, int]:
     """How much speaks for `event` being of `run`: what it can be, then how far the run is, then who spoke last."""
-    further = RANK.get(run.state, 0) if event.kind in _OF_THE_FURTHEST else 0
+    further = RANK.get(run.state, 0) if event.kind in _OF_THE_FURTHEST else -(run.state in _SERVING)
     recent = -_recent(run) if event.kind == "twofa_closed" else _recent(run)  # who was asked first answers first
     return _fit(run, event), further, recent
 
@@ -240,9 +307,13 @@ def _fit(run: Run, event: Event) -> int:
     """0: can not be of this run; 1: can; 2: comes next in it; 3: names it."""
     if event.kind in _AFTERWARDS:
         return 2 if run.over else 0
-    if run.over or (event.mode and run.mode and event.mode != run.mode):
+    if run.over:
         return 0
-    if event.kind.startswith(("twofa", "device")) and run.mode == "paper":  # no second factor there (IBC issue 182)
+    if event.mode and run.mode:
+        return 3 if event.mode == run.mode else 0
+    if (
+        event.kind.startswith(("twofa", "device", "code")) and run.mode == "paper"
+    ):  # no second factor there (IBC issue 182)
         return 0
     if run.state == "script_starting" and event.kind not in _OF_SCRIPTS:
         return 0
@@ -250,11 +321,13 @@ def _fit(run: Run, event: Event) -> int:
         return 0
     if event.title in run.windows:
         return 1 if event.change == OPENED else 3
-    if event.mode and event.mode == run.mode:
+    if event.kind == "jvm_ended" and run.code is not None and str(run.code) == event.value:
         return 3
     if event.change == CLOSED and event.kind == "window":
         return 1
     ended_with = _ENDED_WITH.get(event.value) if event.kind in ("exit_announced", "jvm_ended") else None
+    if ended_with is None and event.kind in ("exit_announced", "jvm_ended") and run.problem:
+        return 2
     expected = ended_with or _EXPECTED.get(event.kind)
     resuming = run.state == "gateway_starting" and run.kind == "saved_session" and event.kind in _EXPECTED
     return 2 if expected and (run.state in expected or resuming) else 1

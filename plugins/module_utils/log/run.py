@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 OPENED, SEEN, CLOSED = "opened", "seen", "closed"
 
@@ -98,6 +99,15 @@ _PROBLEMS = {
 }
 
 
+class Doubt(NamedTuple):
+    """An event that may have been another instance's than that of `holder`, to which it was ascribed."""
+
+    kind: str
+    #: The window that it opened, where it changed nothing else.
+    window: str | None
+    holder: Run
+
+
 class Run:
     """One run of one instance, as far as the events went."""
 
@@ -125,6 +135,8 @@ class Run:
         self.submitted: Event | None = None
         #: Where it stood when another session of the same user came up.
         self.met_session_in = "unknown"
+        #: Whether it named its directory: what it does before it begins its session.
+        self.located = False
         self.gateway_frame: Event | None = None
         self.typed: Event | None = None
         self.prompt: Event | None = None
@@ -139,7 +151,20 @@ class Run:
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
+        #: What may have happened to another instance.
+        self.doubts: list[Doubt] = []
         self.last: Event | None = first
+
+    @property
+    def looks(self) -> tuple[str, str | None, bool, bool, tuple[str, ...]]:
+        """What tells it from another instance."""
+        shown, typed = self.gateway_frame is not None, self.typed is not None
+        return self.state, self.problem, shown, typed, tuple(self.windows)
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether what makes a difference may have happened to another instance."""
+        return any(doubt.window is None or doubt.window in doubt.holder.windows for doubt in self.doubts)
 
     @property
     def login_rank(self) -> int:
@@ -229,6 +254,10 @@ def _session_full(run: Run, event: Event) -> None:
 def _session_saved(run: Run, event: Event) -> None:
     run.kind, run.attempt = "saved_session", "saved_session"
     run.enter("gateway_starting", event)
+
+
+def _directory_named(run: Run, _event: Event) -> None:
+    run.located = True
 
 
 def _gateway_called(run: Run, event: Event) -> None:
@@ -525,6 +554,7 @@ def _paused(run: Run, event: Event) -> None:
 _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "session_full": _session_full,
     "session_saved": _session_saved,
+    "directory_named": _directory_named,
     "gateway_called": _gateway_called,
     "gateway_shown": _gateway_shown,
     "login_window": _login_window,

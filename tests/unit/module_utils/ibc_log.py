@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -21,17 +22,19 @@ SETTINGS = {
 
 def release(version: str) -> tuple[int, ...]:
     """A release as what can be compared."""
-    return tuple(int(part) for part in version.split("."))
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 class Log:
     """A log that grows; every step takes the time that it usually takes."""
 
-    def __init__(self, mode: str = "live", version: str = "3.24.1", stamped: bool = True) -> None:
+    def __init__(self, mode: str = "live", version: str = "3.24.1", stamped: bool = True, paired: bool = False) -> None:
         self.now = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
         self.mode = mode
         self.version = version
         self.stamped = stamped
+        #: Its paths say which of the two gateways of a container it is.
+        self.suffix = f"_{mode}" if paired else ""
         self.lines: list[str] = []
         self._jvms = 0
 
@@ -112,6 +115,9 @@ class Log:
     def jvm(self, saved: bool = False, **settings: Any) -> Log:
         if self.since("3.15.0") or not self._jvms:
             self.raw("Starting Gateway with this command:")
+            self.raw(
+                f'"/opt/java/bin/java" -Xmx768m ibcalpha.ibc.IbcGateway "/home/ibgateway/ibc/config.ini{self.suffix}"  '
+            )
         self._jvms += 1
         dump = {**SETTINGS, "TradingMode": self.mode, **settings}
         if self.since("3.8.5"):
@@ -120,8 +126,8 @@ class Log:
         if self.since("3.8.1"):
             self.ibc(f"version: {self.version}")
         self.raw("System Properties", "-" * 60, "user.timezone = Etc/UTC", "-" * 60)
-        self.ibc("using default settings provider: ini file is /home/ibgateway/ibc/config.ini")
-        self.ibc("TWS Settings directory is: /home/ibgateway/Jts").wait(1)
+        self.ibc(f"using default settings provider: ini file is /home/ibgateway/ibc/config.ini{self.suffix}")
+        self.ibc(f"TWS Settings directory is: /home/ibgateway/Jts{self.suffix}").wait(1)
         if saved and self.since("3.15.0"):
             self.ibc("Re-starting session")
         elif self.since("3.8.3"):
@@ -174,8 +180,15 @@ class Log:
         self.completes()
         if self.mode == "paper":
             self.window("Warning").ibc("Click button: I understand and accept").window("Warning", "Closed")
-        self.ibc("Read-Only API checkbox is now set to: false")
-        return self.ibc("Configuration tasks completed") if self.since("3.17.0") else self
+        return self.configures()
+
+    def configures(self) -> Log:
+        simulated = " (Simulated Trading)" if self.mode == "paper" else ""
+        title = f"{'DU' if simulated else 'U'}1234567 Trader Workstation Configuration{simulated}"
+        self.window(title).ibc("Setting ReadOnlyApi", "Read-Only API checkbox is now set to: false")
+        if self.since("3.17.0"):
+            self.ibc("Configuration tasks completed")
+        return self.ibc("Click button: OK").window(title, "Closed")
 
     def shuts_down(self, status: int = 0) -> Log:
         self.window("Shutdown progress").wait(1).window("Shutdown progress", "Closed")
@@ -190,7 +203,7 @@ class Log:
     def resumes(self) -> Log:
         if self.since("3.17.0"):
             suffix = ": authentication will not be required" if self.since("3.23.0") else ""
-            self.raw(f"autorestart file found at /home/ibgateway/Jts/abcdefghijkl/autorestart{suffix}")
+            self.raw(f"autorestart file found at /home/ibgateway/Jts{self.suffix}/abcdefghijkl/autorestart{suffix}")
         return self.restarts().jvm(saved=True, AutoRestartTime="11:45 PM").wait(2)
 
     def cold_restarts(self) -> Log:
