@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Lacking
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED, WORDS
 
 GENERATED = "<!-- Generated from meta/argument_specs.yml and meta/readme.md by `make docs`: change it there. -->"
@@ -152,4 +152,9 @@ def _container(family: Family) -> dict[str, str]:
     }
 
 
-_TABLES: Mapping[str, Callable[[], str]] = {"containers": _containers, "words": _words}
+def _refused() -> str:
+    """The families of which no container is made, with the reason."""
+    return "\n".join(f"- `{family.name}`: {family.build.refused}" for family in FAMILIES if family.build.refused)
+
+
+_TABLES: Mapping[str, Callable[[], str]] = {"containers": _containers, "refused": _refused, "words": _words}
