@@ -497,10 +497,10 @@ def read_only_api(case: Case) -> Proof | None:
         return None
     setting = case.setting("ReadOnlyApi", "READ_ONLY_API")
     refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
-    if setting.lower() != "yes" and refused is None:
+    if setting.lower() not in ("yes", "true") and refused is None:
         return None
     words = (
-        case.quote("api", f"{refused.code} {refused.text}") if refused else case.quote("log", f"ReadOnlyApi={setting}")
+        case.quote("api", f"{refused.code} {refused.text}") if refused else case.quote("log", f"{case.own_name('READ_ONLY_API') if case.family and case.family.dumped_as else 'ReadOnlyApi'}={setting}")
     )
     return Proof("the API is read-only, and orders are expected of this gateway", (words,))
 
