@@ -253,6 +253,7 @@ class Exit:
 @dataclass(frozen=True)
 class LogLine:
     at: str | None
+    line: int | None
     quote: str | None
 
 
@@ -305,6 +306,7 @@ class LogEvent:
 @dataclass(frozen=True)
 class Window:
     last_at: str | None
+    lines: int | None
     truncated: bool | None
     silent_seconds: float | None
 
