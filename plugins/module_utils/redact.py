@@ -56,6 +56,9 @@ _ASSIGNED = re.compile(
     r"(\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s\"',;}]+)"
 )
 
+# A code of the second factor, as a script prints the one that it types.
+_CODE = re.compile(r"(?i)(\b(?:totp|2fa|security|authenticator|verification)[ _-]code\S*\s*[=:]\s*)\d{6,8}\b")
+
 # Options that are followed by a secret as a word of its own.
 _OPTION = re.compile(r"(?i)((?:^|\s)--?(?:pw|passwd|password|user|fix-pw|fix-user|token)(?:=|\s+))(\S+)")
 
@@ -77,6 +80,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], _Instead], ...] = (
     ("command_line", _ARGUMENTS, r"\1***"),
     ("named_value", _ASSIGNED_LINE, r"\1***"),
     ("named_value", _ASSIGNED, r"\1***"),
+    ("named_value", _CODE, r"\1***"),
     ("option", _OPTION, r"\1***"),
     ("url_credentials", _URL_USER, r"\1***@"),
     ("user_directory", _USER_DIRECTORY, r"\1***"),

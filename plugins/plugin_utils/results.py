@@ -147,6 +147,7 @@ class Container:
 class Family:
     name: str | None
     controller: str | None
+    because: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if leading.remedy not in BEGINS_A_SESSION:
         return leading
     if case.gateway.exists and case.family is None:
-        return _instead(leading, "ask_person", NO_KNOWN_IMAGE, _of_no_known_image(case))
+        return _instead(leading, "ask_person", _no_known_image(case), _of_no_known_image(case))
     for each in found:
         if _forbids_a_login(each):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
@@ -148,6 +148,11 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
     return leading
+
+
+def _no_known_image(case: Case) -> str:
+    """Why what holds for images is not known of it, with what is known."""
+    return "; ".join((NO_KNOWN_IMAGE, *case.gateway.family.because))
 
 
 def _of_no_known_image(case: Case) -> tuple[str, ...]:
@@ -275,7 +280,7 @@ def _inconclusive(case: Case) -> Found:
     if case.health.available is None and not case.saved_log:
         missing.append("the container was not looked at")
     if case.gateway.exists and case.gateway.family.name is None:
-        missing.append(NO_KNOWN_IMAGE)
+        missing.append(_no_known_image(case))
     if case.log is None or case.log.failed:
         missing.append("there is no log to read")
     else:

@@ -620,6 +620,14 @@ def test_a_container_whose_image_nobody_knows_is_unknown_and_left_alone():
     assert row.leading.remedy == "none"
 
 
+def test_what_is_known_of_such_a_container_is_told():
+    it_is = {"name": None, "controller": None, "generation": None, "confidence": None, "because": ["it is ibeam"]}
+    other = {"family": it_is, "processes": [{"pid": 1, "role": "other"}]}
+    row = judged(gateway=other, tasks={"logscan": {}}, api={"outcome": "not_asked"})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "the container is of no image that is known; it is ibeam" in row.leading.proof.summary
+
+
 @pytest.mark.parametrize("exit_code", [0, 76, 137])
 def test_nor_is_one_that_has_ended_started(exit_code):
     gone = {**EXITED, "exit_code": exit_code}
