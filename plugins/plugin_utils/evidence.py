@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -131,8 +132,8 @@ def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> list[Gatew
 
 def _judged_from(log: GatewayLog) -> datetime | None:
     """The moment from which the log probe judged the silence of a saved log: its last line, or what the operator gave."""
-    last = moment(log.window.last_at)
-    return None if last is None else last + timedelta(seconds=log.window.silent_seconds or 0)
+    last = moment(log.window.last_at)  # in whole seconds
+    return None if last is None else last + timedelta(seconds=math.ceil(log.window.silent_seconds or 0))
 
 
 def _result(results: Mapping[str, Any], probe: str) -> object:

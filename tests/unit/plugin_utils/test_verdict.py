@@ -942,6 +942,14 @@ def test_a_saved_log_is_judged_from_its_own_moment():
     assert "(1:40 min left then)" in row.summary
 
 
+def test_a_saved_log_is_judged_from_the_moment_that_was_given():
+    """Its last line has a fraction of a second, which the probe's times leave out."""
+    window = {"last_at": "2026-03-01T10:00:00Z", "silent_seconds": 3599.2}
+    result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [RUN]}]}
+    (row,) = verdict.verdicts_of_log("some.log", result, NOW)
+    assert row.checked_at == "2026-03-01T11:00:00Z"
+
+
 def test_a_saved_log_of_several_services_has_a_row_for_each():
     """They are containers of their own: what is done to one does nothing to the other."""
     live = {**RUN, "endpoint": "live", "problem": "login.saved_session_refused"}
