@@ -467,7 +467,8 @@ def test_a_logging_driver_that_keeps_nothing_is_named_with_what_to_do(
     driver: str, options: dict[str, str], said: str, reason: str, fix: str
 ) -> None:
     inspected = {"HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
-    told = unreadable(Engine(b""), Target("gw", True, True, inspected=inspected), EngineSays(said))  # type: ignore[arg-type]
+    client: Any = Engine(b"")
+    told = unreadable(client, Target("gw", True, True, inspected=inspected), EngineSays(said))
     assert reason in told.reason
     assert fix in told.fix
     assert "HTTP" not in told.reason
