@@ -149,8 +149,8 @@ def secret_unreadable(case: Case) -> Proof | None:
     title="User name or password is empty",
     meaning=(
         "The controller was given no user name or no password. IBC opens the login window and never presses the button: nothing fails,"
-        " nothing times out, no login is made; ibcontroller ends with exit code 78. In mode paper only TWS_USERID and TWS_PASSWORD count; their _PAPER variants are read in"
-        " mode both only."
+        " nothing times out, no login is made; ibcontroller ends with exit code 78. In mode paper only TWS_USERID and TWS_PASSWORD"
+        " count; their _PAPER variants are read in mode both only."
     ),
     fix=(
         "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)",
