@@ -37,6 +37,7 @@ _PATHS = (
     ("SCRIPT_PATH", "/home/ibgateway/scripts"),
     ("IBC_PATH", "/opt/ibc"),  # the TWS image, G:stable/Dockerfile.tws:21-36
 )
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
@@ -56,6 +57,7 @@ FAMILY = Family(
     name="gnzsnz-ibc",
     controller="ibc",
     marks=_marks,
+    lines=LINES,
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
     configuration="IBC_INI",  # G:run.sh:144-181
