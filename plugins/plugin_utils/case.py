@@ -20,7 +20,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Health,
     Instance,
     Listener,
-    LogLine,
     LogScan,
     Port,
     read,
@@ -50,11 +49,15 @@ SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
 
 @dataclass(frozen=True)
 class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words."""
+    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
+
+    `line` is where it stands in a saved log.
+    """
 
     source: str
     quote: str
     at: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,10 @@ class Case:
 
     def log_quotes(self, limit: int = 3) -> tuple[Quote, ...]:
         """The newest lines on which the log's state and problem rest."""
-        return tuple(_log_quote(line) for line in self.run.evidence[-limit:])
+        return tuple(
+            Quote("log", quote(line.quote or ""), line.at, line.line if self.saved_log else None)
+            for line in self.run.evidence[-limit:]
+        )
 
     def setting(self, controller_key: str, variable: str) -> str:
         """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set."""
@@ -312,10 +318,6 @@ class Case:
 def _value(told: str | None) -> str:
     """A setting's value as the probes tell it."""
     return told if told and told != EMPTY else ""
-
-
-def _log_quote(line: LogLine) -> Quote:
-    return Quote("log", quote(line.quote or ""), line.at)
 
 
 def moment(text: str | None) -> datetime | None:

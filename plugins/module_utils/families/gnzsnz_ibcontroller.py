@@ -45,6 +45,7 @@ FAMILY = Family(
     marks=_marks,
     lines=LINES,
     versions=("IBC_TWS_VERSION",),
+    both_by=GNZSNZ_IBC.both_by,  # KI:run.sh, KI:run_tws.sh
     ports=GNZSNZ_IBC.ports,  # KI:common.sh, as in the images before it
     processes=(
         (re.compile(r"^(\S*/)?java\b.*\b(ibgateway|twslaunch|jts)", re.IGNORECASE), "gateway"),
@@ -67,6 +68,7 @@ FAMILY = Family(
                 "SSH_PASSPHRASE_FILE",
                 "RDP_PASSWORD_FILE",
                 "IBC_TRADING_MODE",
+                "DUAL_MODE",
                 "IBC_INSTANCE",
                 "IBC_PROGRAM",
                 "IBC_TWS_PATH",

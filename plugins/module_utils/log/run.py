@@ -430,7 +430,7 @@ def _throttled(run: Run, event: Event) -> None:
 
 def _login_completed(run: Run, event: Event) -> None:
     run.recover()
-    run.wait_until = None
+    run.wait_until, run.previous, run.refused_prompts = None, None, 0
     run.enter("logged_in", event)
 
 

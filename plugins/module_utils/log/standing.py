@@ -39,7 +39,8 @@ def standing(run: Run, now: float | None) -> Standing:
 
 
 def _further(run: Run, failed: Run) -> bool:
-    return run.furthest > failed.failed_at or run.furthest >= RANK["logged_in"]
+    types_instead = failed.problem == "login.saved_session_refused" and run.kind == "full_login"
+    return types_instead or run.furthest > failed.failed_at
 
 
 def _state(run: Run, now: float | None) -> str:

@@ -79,8 +79,9 @@ def trading_mode_invalid(case: Case) -> Proof | None:
     gave_up = _start_script_gave_up(case, "gnzsnz-ibc", "gnzsnz-ibcontroller") and mode not in MODES
     if not case.says("config.trading_mode_invalid") and not gave_up:
         return None
+    asked = "" if case.saved_log else f" {mode or '(not set)'}"
     return Proof(
-        f"the trading mode {mode or '(not set)'} is refused; allowed are paper, live, both",
+        f"the trading mode{asked} is refused; allowed are paper, live, both",
         (case.quote("health", _as_set(case, name)), *case.log_quotes(1)),
     )
 
@@ -190,8 +191,9 @@ def heap_invalid(case: Case) -> Proof | None:
     refused = _not_up(case) and read and bool(heap) and not re.fullmatch(r"\d+", heap)
     if not case.says("config.heap_invalid") and not refused:
         return None
+    asked = "JAVA_HEAP_SIZE" if case.saved_log else f"JAVA_HEAP_SIZE={heap}"
     return Proof(
-        f"JAVA_HEAP_SIZE={heap} is no bare number of megabytes",
+        f"{asked} is no bare number of megabytes",
         (case.quote("health", _as_set(case, "JAVA_HEAP_SIZE")), *case.log_quotes(1)),
     )
 

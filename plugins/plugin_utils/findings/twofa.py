@@ -18,7 +18,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     CREATE_ANEW,
     MUTE_API,
     PROCESS_ENDED,
-    RECOVER,
     RELEASE_IT,
     RESTART_IT,
     START_BY_HAND,
@@ -138,8 +137,7 @@ def not_sent(case: Case) -> Proof | None:
         " the API stays closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that."
     ),
     fix=(
-        "Get the person with the phone. Then, and only then, have it restarted, and approve:"
-        f" {RECOVER} -e recover_person_ready=true",
+        "Get the person with the phone. Then, and only then, {restart_when_ready}",
         "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
@@ -204,7 +202,8 @@ def pending(case: Case) -> Proof | None:
     asked, expires = moment(case.run.since), moment(case.run.deadline)
     words = f"push sent at {asked:%H:%M:%S} UTC" if asked else "push sent"
     if expires and expires > case.now:
-        words += f", expires about {expires:%H:%M:%S} ({countdown((expires - case.now).total_seconds())} left), {_afterwards(case)}"
+        left = countdown((expires - case.now).total_seconds()) + (" left then" if case.saved_log else " left")
+        words += f", expires about {expires:%H:%M:%S} ({left}), {_afterwards(case)}"
     elif expires:
         words += f", should have expired about {expires:%H:%M:%S} and is still open"
     return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
