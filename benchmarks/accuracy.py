@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
-from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge_log
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import URGENCY
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
 
 from tests.corpus import CORPUS, MISSING, cases
 
@@ -45,7 +46,8 @@ def told_of(path: Path, as_of: str | None = None) -> dict[str, Any]:
 
 def said_of(told: Mapping[str, Any]) -> Said:
     """What a user is told who has the log judged of which the probe told that."""
-    verdict = judge_log("some.log", told, "controller", datetime.now(timezone.utc))
+    verdicts = verdicts_of_log("some.log", told, datetime.now(timezone.utc))
+    verdict = min(verdicts, key=lambda each: URGENCY.index(each.status))  # a label is of the whole log
     leading = verdict.leading
     if leading is None or verdict.status in ("healthy", "unknown"):
         return Said(verdict.status, verdict.status, leading.remedy if leading else "none")

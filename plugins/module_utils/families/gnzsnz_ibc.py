@@ -35,15 +35,16 @@ _PATHS = (
     ("IBC_INI", "/home/ibgateway/ibc/config.ini"),
     ("IBC_PATH", "/home/ibgateway/ibc"),
     ("SCRIPT_PATH", "/home/ibgateway/scripts"),
-    ("IBC_PATH", "/opt/ibc"),  # the TWS image, G:stable/Dockerfile.tws:21-36
 )
+_TWS_PATHS = (("IBC_PATH", "/opt/ibc"), ("SCRIPT_PATH", "/defaults"))  # G:stable/Dockerfile.tws:21-36
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
     # The families that grew out of this one carry its marks too; they are asked before.
     found: list[str] = []
     if traits.environment.get("TWS_MAJOR_VRSN"):
-        found += [f"environment has {name}={path}" for name, path in _PATHS if traits.environment.get(name) == path]
+        paths = _TWS_PATHS if traits.environment.get("GATEWAY_OR_TWS") == "tws" else _PATHS
+        found += [f"environment has {name}={path}" for name, path in paths if traits.environment.get(name) == path]
     if _RUN_SCRIPT in traits.command:
         found.append(f"its command runs {_RUN_SCRIPT}")
     description = traits.labels.get("org.opencontainers.image.description", "").strip()

@@ -16,7 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
-from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import Tail
+from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import Tail, unreadable
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Asked, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
@@ -438,6 +438,40 @@ def test_a_container_whose_log_can_not_be_read_says_why(engine: Engine, argument
     gateway = of_container(engine, **arguments)
     assert not gateway["available"]
     assert words in gateway["reason"]
+
+
+class EngineSays(Exception):
+    """As the SDK raises it: the engine's own words apart from those of HTTP."""
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__("500 Server Error for http+docker://localhost/v1.41/containers/1/logs")
+        self.explanation = explanation
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "said", "reason", "fix"),
+    [
+        ("none", {}, "configured logging driver does not support reading", "driver none keeps nothing", "is lost"),
+        ("syslog", {}, "configured logging driver does not support reading", "driver syslog keeps nothing", "(path)"),
+        (
+            "fluentd",
+            {"cache-disabled": "true"},
+            "configured logging driver does not support reading",
+            "cache-disabled=true keeps no copy",
+            "without the option cache-disabled",
+        ),
+        ("journald", {}, "journald is not enabled on this host", "journald is not enabled on this host", "journal"),
+    ],
+)
+def test_a_logging_driver_that_keeps_nothing_is_named_with_what_to_do(
+    driver: str, options: dict[str, str], said: str, reason: str, fix: str
+) -> None:
+    inspected = {"HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
+    client: Any = Engine(b"")
+    told = unreadable(client, Target("gw", True, True, inspected=inspected), EngineSays(said))
+    assert reason in told.reason
+    assert fix in told.fix
+    assert "HTTP" not in told.reason
 
 
 def test_an_empty_log_is_no_fault() -> None:
