@@ -46,6 +46,8 @@ FAMILY = Family(
     lines=LINES,
     versions=("IBC_TWS_VERSION",),
     both_by=GNZSNZ_IBC.both_by,  # KI:run.sh, KI:run_tws.sh
+    other_names={"TWOFA_EXIT_INTERVAL": "IBC_MFA_EXIT_INTERVAL", "TWS_SETTINGS_PATH": "IBC_TWS_SETTINGS_PATH"},
+    dumped_as=lambda variable: variable.replace("IBC_", "", 1).lower(),  # K:config.py
     ports=GNZSNZ_IBC.ports,  # KI:common.sh, as in the images before it
     processes=(
         (re.compile(r"^(\S*/)?java\b.*\b(ibgateway|twslaunch|jts)", re.IGNORECASE), "gateway"),

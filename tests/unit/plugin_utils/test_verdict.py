@@ -252,6 +252,13 @@ def test_the_cause_of_the_last_run_leads_until_this_one_gets_further():
     assert outcome(judged(run={"previous": failed})) == ("healthy", None)
 
 
+def test_a_run_that_failed_by_itself_tells_its_own_failure():
+    crashed = {"problem": "gateway.crashed", "got_as_far_as": "logged_in"}
+    row = judged(**state("ended", 3, problem="twofa.login_incomplete", previous=crashed))
+    assert outcome(row) == ("down", "twofa.login_incomplete")
+    assert "gateway.crashed" not in [found.finding.code for found in row.found]
+
+
 def test_an_api_that_serves_has_overtaken_what_the_log_says_of_the_login():
     assert outcome(judged(run={"state": "twofa_pending", "since": at(30)})) == ("healthy", None)
     assert outcome(judged(run={"state": "submitted", "problem": "login.not_submitted"})) == ("healthy", None)
