@@ -88,7 +88,8 @@ class Scan:
         passages: dict[str | None, Passage] = {}
         recent = Recent()
         for block in log.blocks():
-            for offset, line in marked(log, block, MARKS):
+            only = None if log.of_several else next(iter(passages.values()), None)
+            for offset, line in marked(log, block, only.marks if only else MARKS):
                 if line.service not in passages:
                     passages[line.service] = Passage(self._family, self._service(line.service).history)
                 passages[line.service].read(line, recent.end + offset)
