@@ -227,10 +227,12 @@ class Case:
 
     def log_quotes(self, limit: int = 3) -> tuple[Quote, ...]:
         """The newest lines on which the log's state and problem rest."""
-        return tuple(
+        shown = tuple(
             Quote("log", quote(line.quote or ""), line.at, line.line if self.saved_log else None)
             for line in self.run.evidence[-limit:]
         )
+        doubt = "live and paper write into one log: which of them wrote this is not sure"
+        return (*shown, self.quote("log", doubt)) if self.run.ambiguous else shown
 
     def setting(self, controller_key: str, variable: str) -> str:
         """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.

@@ -267,6 +267,7 @@ class Previous:
 @dataclass(frozen=True)
 class Instance:
     endpoint: str | None
+    ambiguous: bool | None
     state: str | None
     since: str | None
     run_started_at: str | None

@@ -12,7 +12,7 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 OPENED, SEEN, CLOSED = "opened", "seen", "closed"
@@ -60,10 +60,10 @@ class Event:
 
 
 def elapsed(earlier: Event | None, clock: float | None) -> float | None:
-    """Seconds from `earlier` to `clock`; None where one of them is unknown."""
-    if earlier is None or earlier.clock is None or clock is None:
+    """Seconds from `earlier` to `clock`; None where one of them is unknown, or the clock was put back."""
+    if earlier is None or earlier.clock is None or clock is None or clock < earlier.clock:  # summer time ended
         return None
-    return max(clock - earlier.clock, 0.0)
+    return clock - earlier.clock
 
 
 #: How far a login has come.
@@ -110,6 +110,7 @@ _PROBLEMS = {
     "login_window_lost": "gateway.login_window_unknown",
     "device_not_chosen": "twofa.device_not_chosen",
     "code_required": "twofa.code_required",
+    "browser_missing": "twofa.code_required",
     "session_asked": "login.existing_session",
     "session_yielded": "login.existing_session",
     "session_taken": "login.taken_over",
@@ -172,6 +173,9 @@ class Run:
         self.wait_until: float | None = None
         self.stopping = False
         self.mode_refuted = False
+        #: The controller said that it can not answer a dialog.
+        self.unanswered: Event | None = None
+        self.restart_planned = False
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
@@ -236,6 +240,8 @@ class Run:
         """Keep track of what is on the screen; False when `event` only touches a window that is known."""
         title = event.title or ""
         if event.change == CLOSED:
+            if self.unanswered and self.unanswered.title in (None, title):
+                self.unanswered = None
             if self.windows.pop(title, None):
                 self.left = {title: event}
             return True
@@ -478,10 +484,19 @@ def _login_error(run: Run, event: Event) -> None:
         _refused(run, event)
 
 
+def _relogin_planned(run: Run, event: Event) -> None:
+    run.wait_until = _end_of_wait(event) or run.wait_until
+
+
 def _throttled(run: Run, event: Event) -> None:
     run.recover()
     run.fail("login.throttled", event)
     run.enter("throttled", event)
+    run.wait_until = _end_of_wait(event)
+
+
+def _end_of_wait(event: Event) -> float | None:
+    """When a wait of so many minutes and seconds ends, on the log's clock."""
     words = event.value.split()
     units = {"minute": 60.0, "second": 1.0, "hour": 3600.0}
     seconds = [
@@ -489,8 +504,7 @@ def _throttled(run: Run, event: Event) -> None:
         for amount, unit in zip(words, words[1:])
         if unit[:1].isalpha()
     ]
-    if event.clock is not None and any(seconds):
-        run.wait_until = event.clock + sum(seconds)
+    return event.clock + sum(seconds) if event.clock is not None and any(seconds) else None
 
 
 def _login_completed(run: Run, event: Event) -> None:
@@ -516,6 +530,32 @@ def _value_ignored(run: Run, event: Event) -> None:
     run.ignored_value = event
 
 
+def _dialog_unanswered(run: Run, event: Event) -> None:
+    run.unanswered = replace(event, title=next(reversed(run.windows), None))
+
+
+def _saved_session_dropped(run: Run, _event: Event) -> None:
+    run.attempt = "typed"
+
+
+def _code_typed(run: Run, _event: Event) -> None:
+    run.prompt_complete = True
+
+
+def _restart_planned(run: Run, _event: Event) -> None:
+    run.restart_planned = True
+
+
+def _controller_closing(run: Run, event: Event) -> None:
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
+
+
+def _deadlocked(run: Run, event: Event) -> None:
+    if run.state in ("shutting_down", "auto_restarting"):
+        run.fail("gateway.hung", event)
+
+
 def _heap_malformed(run: Run, event: Event) -> None:
     run.heap_malformed = event
 
@@ -533,7 +573,8 @@ def _shutdown_shown(run: Run, event: Event) -> None:
     if run.state in _OVER or event.change == CLOSED:
         return
     own = run.state == "logged_in" and run.problem is None and not run.stopping
-    run.enter("auto_restarting" if own and run.terms.restarts_daily else "shutting_down", event)
+    restarts = run.terms.restarts_daily or run.restart_planned
+    run.enter("auto_restarting" if own and restarts else "shutting_down", event)
 
 
 def _restart_shown(run: Run, event: Event) -> None:
@@ -563,6 +604,9 @@ def _jvm_ended(run: Run, event: Event) -> None:
     early = run.state == "jvm_starting"
     run.code = int(event.value) if run.code is None else run.code
     run.over = True
+    run.windows, run.left, run.unanswered = {}, {}, None
+    if run.problem == "gateway.hung":
+        run.recover()
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
@@ -652,6 +696,13 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "dialog_text": _dialog_text,
     "login_error": _login_error,
     "throttled": _throttled,
+    "relogin_planned": _relogin_planned,
+    "dialog_unanswered": _dialog_unanswered,
+    "saved_session_dropped": _saved_session_dropped,
+    "code_typed": _code_typed,
+    "restart_planned": _restart_planned,
+    "controller_closing": _controller_closing,
+    "deadlocked": _deadlocked,
     "login_completed": _login_completed,
     "configured": _configured,
     "value_ignored": _value_ignored,

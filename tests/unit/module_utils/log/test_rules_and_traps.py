@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import TWOFA, Log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.judged import instance, result, result_of, verdict
 
+RELOGIN = "Re-login is required"
 UNRECOGNIZED = "Unrecognized Username or Password"
 
 Build = Callable[[], Log]
@@ -131,7 +132,7 @@ def test_a_dump_of_a_window_tells_what_it_says(text: str, problem: str) -> None:
     """What a dialog says is written down only with LogStructureWhen (IBC TwsListener.java:178)."""
     log = Log().submitted().connecting().window("Login failed")
     log.ibc("Window structure for dialog entitled: Login failed; event=Opened")
-    log.raw("    javax.swing.JLabel: {" + text + "} enabled")
+    log.raw("null(javax.swing.JPanel){Object.JPanel}", "|   null(javax.swing.JLabel){JLabel: " + text + "}", "")
     assert verdict(log)[1] == problem
     quoted = Log().submitted().connecting().raw(f"somebody's script: {text}")
     assert verdict(quoted)[1] is None
@@ -242,7 +243,7 @@ def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
         (lambda: Log().submitted().window("Existing session detected"), 2, 9, "login.existing_session"),
         (lambda: Log().submitted().window("Trading Login Handoff"), 2, 9, "login.existing_session"),
         (
-            lambda: Log().logged_in().window("Re-login is required").ibc("Re-login to session"),
+            lambda: Log().logged_in().window(RELOGIN).ibc("Re-login to session").window(RELOGIN, "Closed"),
             100,
             130,
             "login.auth_silent",
@@ -262,7 +263,7 @@ def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
             "login.not_typed",
         ),
         (lambda: Log().logged_in().window("Shutdown progress"), 60, 200, "gateway.hung"),
-        (lambda: Log().logged_in(AutoRestartTime="11:45 PM").window("Restart in progress"), 60, 200, "gateway.hung"),
+        (lambda: Log().logged_in(AutoRestartTime="11:45 PM").window("Restart in progress"), 200, 310, "gateway.hung"),
     ],
 )
 def test_silence_is_a_fault_where_it_lasts(build: Build, patient: float, impatient: float, problem: str) -> None:
