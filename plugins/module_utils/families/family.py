@@ -147,6 +147,8 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
+    #: Whole lines that the image's own scripts print, each with the event that it is (`log/run.py`).
+    lines: tuple[tuple[str, str], ...] = ()
     #: Variables with the version of its gateway, the first that is set.
     versions: tuple[str, ...] = ()
     #: A variable and its value with which it runs both trading modes, whatever else it is told.
