@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
-from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge_log
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import URGENCY
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
 
 from tests.corpus import CORPUS, MISSING, cases
 
@@ -41,7 +42,8 @@ class Said:
 def said_of(path: Path, as_of: str | None = None) -> Said:
     """What a user is told of the log at `path`, as of a moment (default: its last stamp)."""
     result = probe(None, str(path), "auto", as_of, _MAX_BYTES, _MAX_EVENTS, None, _TIMEOUT)
-    verdict = judge_log(path.name, result, "controller", datetime.now(timezone.utc))
+    verdicts = verdicts_of_log(path.name, result, datetime.now(timezone.utc))
+    verdict = min(verdicts, key=lambda each: URGENCY.index(each.status))  # a label is of the whole log
     leading = verdict.leading
     if leading is None or verdict.status in ("healthy", "unknown"):
         return Said(verdict.status, verdict.status, leading.remedy if leading else "none")

@@ -254,6 +254,7 @@ class Exit:
 @dataclass(frozen=True)
 class LogLine:
     at: str | None
+    line: int | None
     quote: str | None
 
 
@@ -306,6 +307,7 @@ class LogEvent:
 @dataclass(frozen=True)
 class Window:
     last_at: str | None
+    lines: int | None
     truncated: bool | None
     silent_seconds: float | None
 

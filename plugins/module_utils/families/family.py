@@ -155,6 +155,10 @@ class Family:
     both_by: tuple[str, str] | None = None
     #: The variable that says where its controller's configuration is; where both modes run, each file has its mode at the end.
     configuration: str | None = None
+    #: Its names for variables of gnzsnz with IBC that no word of the inventory stands for.
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    #: What its controller's dump of settings calls what a variable sets, where that is no key of IBC's.
+    dumped_as: Callable[[str], str] | None = None
     #: The role of what would start the Java machine again while the container is stopped.
     restarts_java: str | None = None
     relay: Relay | None = None

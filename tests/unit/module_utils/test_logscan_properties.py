@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge_log
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +34,8 @@ def scanned(content: bytes) -> list[dict[str, Any]]:
 
 
 def judged(gateways: list[dict[str, Any]]) -> Verdict:
-    return judge_log("some.log", {"available": True, "gateways": gateways}, "controller", NOW)
+    (verdict,) = verdicts_of_log("some.log", {"available": True, "gateways": gateways}, NOW)
+    return verdict
 
 
 def failures(content: bytes) -> set[str]:

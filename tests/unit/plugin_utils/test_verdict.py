@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, findings, named
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -516,7 +516,7 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     assert answered.leading.remedy == "ask_person"
     nobody = judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading
     assert nobody.remedy == "stop_to_protect_account"
-    assert nobody.proof.fix[0] == STOP_IT
+    assert nobody.proof.fix[0] == named(STOP_IT, "gw", "alpha")
     fifth = judged(**state("twofa_pending", 3, problem="twofa.retrying"), log={"history": {"unanswered_prompts": 5}})
     assert outcome(fifth) == ("waiting", "twofa.retrying")
     assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
@@ -911,7 +911,8 @@ def test_what_is_suppressed_at_one_endpoint_does_not_stand_before_the_other():
 def log_verdict(**run):
     """The verdict on a saved log."""
     result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, run)]}]}
-    return verdict.judge_log("some.log", result, "controller", NOW)
+    (row,) = verdict.verdicts_of_log("some.log", result, NOW)
+    return row
 
 
 def test_a_saved_log_that_proves_a_login_is_healthy():
@@ -923,7 +924,7 @@ def test_findings_of_a_saved_log_are_suppressed_where_the_suppression_is_for_all
     result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, {"problem": "twofa.timed_out"})]}]}
     for host, covered in ((None, True), ("alpha", False)):
         suppressions = [Suppression("twofa.timed_out", host, "known", None)]
-        row = verdict.judge_log("some.log", result, "controller", NOW, suppressions)
+        (row,) = verdict.verdicts_of_log("some.log", result, NOW, suppressions)
         assert outcome(row) == ("down", "twofa.timed_out")
         assert (row.leading.suppressed is not None) == covered
 
@@ -936,21 +937,48 @@ def test_a_saved_log_is_judged_from_its_own_moment():
         (prompt, ("waiting", "twofa.pending")),
     ):
         result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [run]}]}
-        row = verdict.judge_log("some.log", result, "controller", NOW)
+        (row,) = verdict.verdicts_of_log("some.log", result, NOW)
         assert outcome(row) == expected
-    assert "(1:40 min left)" in row.summary
+    assert "(1:40 min left then)" in row.summary
 
 
-def test_a_saved_log_of_several_services_takes_the_worst():
-    live = {**RUN, "endpoint": "live", "state": "twofa_pending"}
-    services = [{**LOG, "instances": [RUN]}, {**LOG, "settings": {"TradingMode": "live"}, "instances": [live]}]
-    row = verdict.judge_log("some.log", {"available": True, "gateways": services}, "controller", NOW)
-    assert outcome(row) == ("waiting", "twofa.pending")
-    assert set(row.endpoints) == {"paper", "live"}
+def test_a_saved_log_is_judged_from_the_moment_that_was_given():
+    """Its last line has a fraction of a second, which the probe's times leave out."""
+    window = {"last_at": "2026-03-01T10:00:00Z", "silent_seconds": 3599.2}
+    result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [RUN]}]}
+    (row,) = verdict.verdicts_of_log("some.log", result, NOW)
+    assert row.checked_at == "2026-03-01T11:00:00Z"
 
 
-def test_steps_on_a_saved_log_leave_the_container_open():
-    assert log_verdict(problem="twofa.timed_out").leading.proof.next_command == "docker logs --tail 50 <container>"
+def test_a_saved_log_of_several_services_has_a_row_for_each():
+    """They are containers of their own: what is done to one does nothing to the other."""
+    live = {**RUN, "endpoint": "live", "problem": "login.saved_session_refused"}
+    services = [
+        {**LOG, "name": "gw-paper-1", "instances": [RUN]},
+        {**LOG, "name": "gw-live-1", "settings": {"TradingMode": "live"}, "instances": [live]},
+    ]
+    paper, live = verdict.verdicts_of_log("some.log", {"available": True, "gateways": services}, NOW)
+    assert (paper.host, paper.name, outcome(paper)) == ("some.log", "gw-paper-1", ("healthy", None))
+    assert (live.host, live.name, outcome(live)) == ("some.log", "gw-live-1", ("down", "login.saved_session_refused"))
+    assert not any("same container" in step for step in live.leading.proof.fix)
+
+
+@pytest.mark.parametrize(
+    "problem", ["twofa.timed_out", "login.saved_session_refused", "login.not_typed", "gateway.crashed", "login.looping"]
+)
+def test_what_a_saved_log_asks_for_is_typed_by_hand_on_a_container_that_it_does_not_name(problem):
+    """No inventory of the reader has that machine."""
+    proof = log_verdict(problem=problem).leading.proof
+    assert not any("ibgw.ops" in step or "some.log" in step for step in proof.fix)
+    assert any(step.endswith(" <container>") for step in proof.fix)
+
+
+def test_the_evidence_of_a_saved_log_is_its_lines():
+    evidence = [{"at": None, "line": 213, "quote": "IBC: Click button: Log In"}]
+    for problem in ("twofa.timed_out", "config.heap_invalid", "config.trading_mode_invalid", "config.value_invalid"):
+        leading = log_verdict(problem=problem, evidence=evidence).leading
+        assert [(each.source, each.line) for each in leading.proof.evidence] == [("log", 213)]
+        assert "(not set)" not in leading.proof.summary
 
 
 def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():
@@ -965,9 +993,9 @@ def test_a_log_that_could_not_be_read_is_unknown():
         "fix": "name one",
         "gateways": [],
     }
-    row = verdict.judge_log("none.log", nothing, "controller", NOW)
+    (row,) = verdict.verdicts_of_log("none.log", nothing, NOW)
     assert outcome(row) == ("unknown", "probe.incomplete")
-    assert "no such file" in row.summary
+    assert row.summary == "no such file"
 
 
 # Facts
