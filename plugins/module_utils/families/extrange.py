@@ -42,7 +42,7 @@ FAMILY = Family(
     lines=(
         (r"Listening for incoming API connections on (?:4001|4002|7496|7497)", "container_started"),  # E:start.sh:51
         (r"GATEWAY_OR_TWS must be either 'gateway' or 'tws': got '.*'", "value_refused"),
-        (r"(?:Set variables|Changes made to \S*config\.ini):", "image_named"),  # E:replace.sh:19-31
+        (r"(?:Set variables|Changes made to \S*config\.ini):", ""),  # E:replace.sh:19-31
         (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] N listening on AF=2 0\.0\.0\.0:8888", "relay_started"),
     ),
     ports={  # E:start.sh:24-52

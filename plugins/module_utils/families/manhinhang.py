@@ -61,7 +61,7 @@ FAMILY = Family(
         ),
         (r"IBC_BIND_ADDRESS is empty .*", "value_refused"),
         (r"Setup port forwarding(?:: \d+ -> \d+|\.\.\.)", "relay_started"),
-        (r"(?:starting healthcheck api\.\.\.|Skip starting healthcheck api)", "image_named"),
+        (r"(?:starting healthcheck api\.\.\.|Skip starting healthcheck api)", ""),
         (r"Container stopped, performing cleanup\.\.\.", "stopped_from_outside"),
     ),
     configuration="IBC_INI",
