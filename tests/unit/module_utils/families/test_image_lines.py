@@ -191,6 +191,27 @@ def test_nor_is_it_from_a_log_that_ends_in_the_middle_of_it() -> None:
         assert "Hunter" not in said, whole[:end][-60:]
 
 
+SOURCE = "using default login manager: will get username and password from {}; FIX username and password (if required) from {}"
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (SOURCE.format("args", "settings"), None),
+        (SOURCE.format("environment", "settings"), None),
+        ("Using default login manager: getting username and password from args", None),  # up to 3.13
+        (SOURCE.format("settings", "args"), "config.credentials_missing"),
+        ("Using default login manager: getting username and password from settings", "config.credentials_missing"),
+    ],
+)
+def test_credentials_that_come_with_the_start_are_not_missing(said: str, problem: str | None) -> None:
+    written = Log(mode="paper").raw(EXTRANGE[0]).jvm(IbLoginId="", IbPassword="").ibc(said).login_window()
+    result = scanned(written)
+
+    assert result["instances"][0]["problem"] == problem
+    assert result["settings"]["IbLoginId"] == ("<empty>" if problem else "<set>")
+
+
 def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:
     (run,) = scanned(log(EXTRANGE[0], "Set variables:", "IbLoginId=", "TradingMode=paper"))["instances"]
     assert (run["endpoint"], run["state"]) == ("paper", "submitted")
