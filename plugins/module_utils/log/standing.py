@@ -35,6 +35,8 @@ def standing(run: Run, now: float | None) -> Standing:
         evidence = tuple(event for event in (begun, run.since, noted or last) if event)
     if problem is None and run.previous and not _further(run, run.previous):
         problem, evidence = run.previous.problem, tuple(run.previous.evidence)
+        if problem == "twofa.timed_out":  # this run is about to ask again
+            problem = "twofa.retrying"
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
 
 
@@ -125,6 +127,7 @@ def _silence(run: Run, now: float | None) -> str | None:
 
 
 def _deadline(run: Run) -> float | None:
-    if run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
-        return run.submitted.clock + run.terms.second_factor_seconds
+    counted_from = run.prompt if run.terms.from_prompt else run.submitted
+    if run.state == "twofa_pending" and counted_from and counted_from.clock is not None:
+        return counted_from.clock + run.terms.second_factor_seconds
     return run.wait_until
