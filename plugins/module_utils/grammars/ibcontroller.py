@@ -216,9 +216,8 @@ class IbController(Grammar):
         elif kind in ("login_error", "dialog_text"):
             problem = refusal(value)
         elif kind in ("gave_up", "restart_announced"):
-            problem, value = _reason(value)[0], "full_login" if kind == "restart_announced" else ""
+            problem, value = _reason(value)[0], ""
         elif kind == "session_kept":
-            kind, value = "restart_announced", "saved_session"
             self.secrets.update(_HASH.findall(message))
         return self._event(line, kind, value, mode, problem)
 

@@ -64,7 +64,9 @@ _OF_SCRIPTS = frozenset(
     | {"settings", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
-_AFTERWARDS = frozenset({"autorestart_found", "cold_restart_announced", "restart_announced", "paused", "script_ended"})
+_AFTERWARDS = frozenset(
+    {"autorestart_found", "cold_restart_announced", "restart_announced", "session_kept", "paused", "script_ended"}
+)
 
 _OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duration", "exit_timer"})
 
@@ -82,9 +84,16 @@ class Instances:
 
     def take(self, event: Event) -> Run:
         """Let `event` happen to the run that it belongs to."""
+        apart = [run for run in self.runs if event.writer and run.mode not in (None, event.writer)]
+        self.runs = [run for run in self.runs if run not in apart]
+        run = self._take(event)
+        self.runs += apart
+        return run
+
+    def _take(self, event: Event) -> Run:
         run = self._opened(event) or self._owner(event)
         run.take(event)
-        if event.kind == "settings":
+        if event.settings:
             run.settings, run.terms = event.settings, event.terms
         return run
 

@@ -58,6 +58,8 @@ class Event:
     problem: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict, compare=False)
     terms: Terms = field(default_factory=Terms, compare=False)
+    #: The trading mode of the instance that wrote it, where every line says so.
+    writer: str | None = None
 
 
 def elapsed(earlier: Event | None, clock: float | None) -> float | None:
@@ -116,6 +118,8 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
+    "twofa_failed": "twofa.code_required",
+    "api_closed": "api.not_listening",
 }
 
 
@@ -153,6 +157,8 @@ class Run:
         self.prompt_complete = False
         self.prompt_seen_opening = False
         self.prompts = 0
+        #: Whether the second factor was given, as far as the controller can tell.
+        self.answered = False
         self.retries = 0
         self.refused_prompts: int = previous.refused_prompts if previous else 0
         self.wait_until: float | None = None
@@ -345,6 +351,22 @@ def _twofa_closed(run: Run, event: Event) -> None:
         run.fail("twofa.not_sent", event)
 
 
+def _wait_announced(run: Run, event: Event) -> None:
+    seconds = number(event.value, 0.0)
+    if seconds and event.clock is not None:
+        run.wait_until = event.clock + seconds
+
+
+def _twofa_awaited(run: Run, event: Event) -> None:
+    _authenticating(run, event)
+    _wait_announced(run, event)
+
+
+def _twofa_answered(run: Run, event: Event) -> None:
+    run.answered, run.wait_until = True, None
+    _loading(run, event)
+
+
 def _twofa_duration(run: Run, event: Event) -> None:
     if run.state in ("twofa_pending", "unknown") and int(event.value) < run.terms.second_factor_seconds:
         run.enter("loading", event)
@@ -356,6 +378,7 @@ def _exit_timer(run: Run, event: Event) -> None:
 
 
 def _twofa_expired(run: Run, event: Event) -> None:
+    run.wait_until = None
     run.fail("twofa.timed_out", event)
     run.enter("login_window", event)
 
@@ -367,6 +390,15 @@ def _twofa_relogin(run: Run, event: Event) -> None:
 
 def _twofa_incomplete(run: Run, event: Event) -> None:
     run.fail("twofa.login_incomplete", event)
+
+
+def _login_stalled(run: Run, event: Event) -> None:
+    if run.login_rank < RANK["logged_in"]:
+        run.fail("twofa.login_incomplete" if run.prompts or run.answered else "login.auth_silent", event)
+
+
+def _screen(run: Run, event: Event) -> None:
+    run.windows = {title: run.windows.get(title, event) for title in event.value.split("\n") if title}
 
 
 def _device_not_chosen(run: Run, event: Event) -> None:
@@ -418,6 +450,8 @@ def _refusal_closed(run: Run, event: Event) -> None:
 def _dialog_text(run: Run, event: Event) -> None:
     if event.problem is None or run.state in (*_LOGGED_IN, *_OVER):
         return
+    if run.problem == "login.auth_silent":
+        run.recover()  # somebody has spoken
     if event.problem == "login.credentials_rejected":
         _refused(run, event)
         return
@@ -449,9 +483,10 @@ def _throttled(run: Run, event: Event) -> None:
 
 
 def _login_completed(run: Run, event: Event) -> None:
-    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind != "window_unhandled"}
     run.recover()
     run.wait_until, run.previous, run.refused_prompts = None, None, 0
+    untold = ("screen", "window_unhandled")  # nobody tells when they close
+    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind not in untold}
     run.enter("logged_in", event)
 
 
@@ -563,18 +598,35 @@ def _controller_ended(run: Run, event: Event) -> None:
     run.enter("ended", event)
 
 
-def _restart_announced(run: Run, event: Event) -> None:
-    """The controller starts the gateway anew; one that does so by itself, without a script, says what for."""
-    if not event.value:
-        return
-    run.over = True
-    if event.value == "saved_session":
+def _jvm_lost(run: Run, event: Event) -> None:
+    """The gateway's process ended, and its controller brings it back."""
+    if run.problem == "api.not_listening":
         run.recover()
-        run.enter("auto_restarting", event)
-        return
+    if event.value:
+        _jvm_ended(run, event)
+    run.over = True
+    run.enter("cold_restarting", event)
+
+
+def _restart_announced(run: Run, event: Event) -> None:
+    if not run.over:  # the gateway may still run: its controller replaces it
+        run.over = True
+        run.enter("cold_restarting", event)
+    _wait_announced(run, event)
     if event.problem:
         _gave_up(run, event)
-    run.enter("cold_restarting", event)
+
+
+def _session_kept(run: Run, event: Event) -> None:
+    """The gateway ended for its daily restart, and its controller starts it anew on the saved session."""
+    run.recover()
+    run.over = True
+    run.enter("auto_restarting", event)
+
+
+def _api_opened(run: Run, _event: Event) -> None:
+    if run.problem == "api.not_listening":
+        run.recover()
 
 
 def _autorestart_found(run: Run, event: Event) -> None:
@@ -616,6 +668,8 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "code_required": _twofa_opened,
     "twofa_initiated": _twofa_initiated,
     "twofa_closed": _twofa_closed,
+    "twofa_awaited": _twofa_awaited,
+    "twofa_answered": _twofa_answered,
     "twofa_duration": _twofa_duration,
     "exit_timer": _exit_timer,
     "twofa_expired": _twofa_expired,
@@ -649,7 +703,13 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "gateway_lost": _gateway_lost,
     "gave_up": _gave_up,
     "controller_ended": _controller_ended,
+    "jvm_lost": _jvm_lost,
     "restart_announced": _restart_announced,
+    "session_kept": _session_kept,
+    "wait_announced": _wait_announced,
+    "login_stalled": _login_stalled,
+    "screen": _screen,
+    "api_opened": _api_opened,
     "autorestart_found": _autorestart_found,
     "cold_restart_announced": _cold_restart_announced,
     "script_ended": _script_ended,

@@ -35,8 +35,6 @@ def standing(run: Run, now: float | None) -> Standing:
         evidence = tuple(event for event in (begun, run.since, noted or last) if event)
     if problem is None and run.previous and not _further(run, run.previous):
         problem, evidence = run.previous.problem, tuple(run.previous.evidence)
-        if problem == "twofa.timed_out":  # this run is about to ask again
-            problem = "twofa.retrying"
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
 
 
@@ -103,7 +101,7 @@ _PATIENCE = {
 def _silence(run: Run, now: float | None) -> str | None:
     """What silence means in the state that the run is in."""
     silent = elapsed(run.last, now)
-    if silent is None or run.over:
+    if silent is None or run.over or (run.wait_until is not None and now is not None and now < run.wait_until):
         return None
     resumed = run.attempt == "saved_session"
     if run.state == "gateway_starting":
@@ -121,13 +119,14 @@ def _silence(run: Run, now: float | None) -> str | None:
         return None
     if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
         return "login.dialog_blocking"
-    if run.state == "loading" and run.prompts:
+    if run.state == "loading" and (run.prompts or run.answered):
         return "twofa.login_incomplete"
     return problem
 
 
 def _deadline(run: Run) -> float | None:
     counted_from = run.prompt if run.terms.from_prompt else run.submitted
-    if run.state == "twofa_pending" and counted_from and counted_from.clock is not None:
+    asked = run.wait_until is None and run.state == "twofa_pending"
+    if asked and counted_from and counted_from.clock is not None:
         return counted_from.clock + run.terms.second_factor_seconds
     return run.wait_until

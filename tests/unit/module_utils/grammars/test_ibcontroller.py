@@ -450,7 +450,7 @@ def test_a_cold_restart_is_a_full_login() -> None:
             f"login frame never appeared -- relaunching (restart hash=None): {NO_FRAME}",
             "gateway.login_window_unknown",
         ),
-        (EXPIRED, f"mfa_timeout_action=restart -- relaunching with a full fresh login: {EXPIRED}", "twofa.retrying"),
+        (EXPIRED, f"mfa_timeout_action=restart -- relaunching with a full fresh login: {EXPIRED}", "twofa.timed_out"),
         (
             "login failed; server disconnected",
             "transient login failure -- relaunching with a full fresh login: login failed; server disconnected",
