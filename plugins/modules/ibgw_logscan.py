@@ -266,8 +266,20 @@ logscan:
               description: Those in the hour before the moment of judging.
               type: int
               sample: 1
+            login_attempts_last_day:
+              description: Those in the 24 hours before it.
+              type: int
+              sample: 1
             twofa_prompts:
               description: Prompts for a second factor.
+              type: int
+              sample: 1
+            twofa_prompts_last_hour:
+              description: Those in the hour before the moment of judging.
+              type: int
+              sample: 1
+            twofa_prompts_last_day:
+              description: Those in the 24 hours before it.
               type: int
               sample: 1
             unanswered_prompts:
@@ -276,6 +288,10 @@ logscan:
               sample: 1
             logins_completed:
               description: Logins that ended in a session.
+              type: int
+              sample: 0
+            logins_completed_last_day:
+              description: Those in the 24 hours before the moment of judging.
               type: int
               sample: 0
             last_login_at:

@@ -227,14 +227,17 @@ def _found(rule: Finding, proof: Proof, case: Case) -> Found:
         return named(text, case.name, case.machine, REBUILD if case.gateway.deployment else "docker compose up -d")
 
     command = proof.next_command or rule.next_command
+    steps = proof.fix or rule.fix
+    # What an image has no variable for can not be set there; a step that is the only one stays.
+    fitting = [own for own in map(case.in_own_names, steps) if own] or steps
     completed = replace(
         proof,
         severity=proof.severity or rule.severity,
         remedy=proof.remedy or rule.remedy,
         remedy_reason=proof.remedy_reason or rule.remedy_reason,
         evidence=tuple(quoted for quoted in proof.evidence if quoted.source in OF_A_LOG or not case.saved_log),
-        fix=tuple(filled(step) for step in proof.fix or rule.fix),
-        next_command=filled(command) if command else None,
+        fix=tuple(map(filled, fitting)),
+        next_command=filled(case.in_own_names(command) or command) if command else None,
     )
     return Found(rule, completed, case.endpoint)
 

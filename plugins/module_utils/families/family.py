@@ -147,12 +147,18 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
+    #: Whole lines that the image's own scripts print, each with the event that it is (`log/run.py`).
+    lines: tuple[tuple[str, str], ...] = ()
     #: Variables with the version of its gateway, the first that is set.
     versions: tuple[str, ...] = ()
     #: A variable and its value with which it runs both trading modes, whatever else it is told.
     both_by: tuple[str, str] | None = None
     #: The variable that says where its controller's configuration is; where both modes run, each file has its mode at the end.
     configuration: str | None = None
+    #: Its names for variables of gnzsnz with IBC that no word of the inventory stands for.
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    #: What its controller's dump of settings calls what a variable sets, where that is no key of IBC's.
+    dumped_as: Callable[[str], str] | None = None
     #: The role of what would start the Java machine again while the container is stopped.
     restarts_java: str | None = None
     relay: Relay | None = None

@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Traits,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
@@ -57,6 +58,7 @@ FAMILY = Family(
     name="gnzsnz-ibc",
     controller="ibc",
     marks=_marks,
+    lines=LINES,
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
     configuration="IBC_INI",  # G:run.sh:144-181

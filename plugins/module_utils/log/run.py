@@ -18,6 +18,22 @@ OPENED, SEEN, CLOSED = "opened", "seen", "closed"
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the controller was told, in words of no controller, as far as it decides what a run does."""
+
+    mode: str | None = None
+    #: How long a prompt for the second factor is waited for, in seconds (IBC config.ini:155).
+    second_factor_seconds: float = 180.0
+    #: Whether an expired prompt is followed by another; None where that was not seen.
+    asks_again: bool | None = None
+    #: How long the controller waits for a login window that it knows (IBC config.ini:228).
+    login_window_seconds: float = 60.0
+    restarts_daily: bool = False
+    #: Whether user name or password is empty.
+    credentials_missing: bool = False
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that a line of the log says happened. A grammar makes them; `kind` is one of the names handled here."""
 
@@ -37,6 +53,7 @@ class Event:
     #: The finding that it proves: a dialog by what it says, a process's end when nothing before it did.
     problem: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict, compare=False)
+    terms: Terms = field(default_factory=Terms, compare=False)
 
 
 def elapsed(earlier: Event | None, clock: float | None) -> float | None:
@@ -114,6 +131,7 @@ class Run:
         self.kind: str | None = None
         self.attempt: str | None = None
         self.settings: Mapping[str, str] = {}
+        self.terms = Terms()
         self.windows: dict[str, Event] = {}
         self.left: dict[str, Event] = {}
         self.problem: str | None = None
@@ -199,22 +217,9 @@ class Run:
             self.windows[title] = event
         return True
 
-    @property
-    def timeout(self) -> float:
-        """After how many seconds the controller takes a closing prompt for an expired one (IBC config.ini:155)."""
-        return number(self.settings.get("SecondFactorAuthenticationTimeout"), 180.0)
-
-    @property
-    def asks_again(self) -> bool | None:
-        """Whether an expired prompt is followed by another; None where the settings were not seen."""
-        if not self.settings:
-            return None
-        again = self.settings.get("ReloginAfterSecondFactorAuthenticationTimeout", "")
-        again = again or self.settings.get("ExitAfterSecondFactorAuthenticationTimeout", "")
-        return again.strip().lower() in ("yes", "true")
-
 
 def number(text: str | None, default: float) -> float:
+    """The number that `text` is, or `default` where it is none."""
     return float(text) if text and text.isdigit() and len(text) < 7 else default
 
 
@@ -325,7 +330,7 @@ def _twofa_closed(run: Run, event: Event) -> None:
 
 
 def _twofa_duration(run: Run, event: Event) -> None:
-    if run.state in ("twofa_pending", "unknown") and int(event.value) < run.timeout:
+    if run.state in ("twofa_pending", "unknown") and int(event.value) < run.terms.second_factor_seconds:
         run.enter("loading", event)
 
 
@@ -462,7 +467,7 @@ def _shutdown_shown(run: Run, event: Event) -> None:
     if run.state in _OVER or event.change == CLOSED:
         return
     own = run.state == "logged_in" and run.problem is None and not run.stopping
-    run.enter("auto_restarting" if own and run.settings.get("AutoRestartTime") else "shutting_down", event)
+    run.enter("auto_restarting" if own and run.terms.restarts_daily else "shutting_down", event)
 
 
 def _restart_shown(run: Run, event: Event) -> None:

@@ -52,7 +52,7 @@ def _afterwards(case: Case) -> str:
     """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
     again = asks_again(case)
     if again is None:
-        return "then it depends on RELOGIN_AFTER_TWOFA_TIMEOUT"
+        return f"then it depends on {case.own_name('RELOGIN_AFTER_TWOFA_TIMEOUT') or 'its settings'}"
     if again:
         return "then it asks again, with a new push"
     return "then it stays logged out until somebody restarts it"
@@ -93,8 +93,9 @@ def device_not_chosen(case: Case) -> Proof | None:
         " itself."
     ),
     fix=(
-        "Type the code into the window (VNC) now, or",
-        "give the gateway's user IB Key as its second factor, and name it in TWOFA_DEVICE; or use an image that types codes.",
+        "Type the code into the window (VNC) now; or use an image that types codes; or give the gateway's user IB Key as its second"
+        " factor.",
+        "With several second factors, name IB Key in TWOFA_DEVICE.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks for the same code",

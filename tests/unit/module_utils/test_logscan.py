@@ -387,10 +387,21 @@ def of_container(
 def test_a_log_is_read_back_no_further_than_needed() -> None:
     runs = Log()
     for _ in range(100):
-        runs.submitted().wait(300)
+        runs.logged_in().wait(300)
     engine = Engine(runs.text.encode())
-    assert instance(of_container(engine))["state"] == "submitted"
+    assert instance(of_container(engine))["state"] == "logged_in"
     assert engine.asked == [2000]
+
+
+def test_where_no_login_was_completed_those_of_a_day_are_counted() -> None:
+    runs = Log()
+    for _ in range(300):
+        runs.submitted().wait(600)
+    engine = Engine(runs.text.encode())
+    gateway = of_container(engine)
+    assert engine.asked == [2000, 8000]
+    assert gateway["history"]["login_attempts_last_day"] == 143
+    assert gateway["window"]["truncated"]
 
 
 def test_a_run_that_reaches_far_back_is_followed_there() -> None:
@@ -481,15 +492,15 @@ def test_an_empty_log_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "labels", "family", "read"),
+    ("environment", "labels", "family"),
     [
-        (["IBC_APP_DIR=/x", "IBC_PROGRAM=gateway"], {}, "gnzsnz-ibcontroller", False),
-        ([], {"org.opencontainers.image.description": "IB Gateway controller"}, "ibg-controller", False),
-        (["IBC_VERSION=3.22.0", "INSTALL_FILENAME=x"], {}, "extrange", True),  # IBC inside
+        (["IBC_APP_DIR=/x", "IBC_PROGRAM=gateway"], {}, "gnzsnz-ibcontroller"),
+        ([], {"org.opencontainers.image.description": "IB Gateway controller"}, "ibg-controller"),  # without its switch
+        (["IBC_VERSION=3.22.0", "INSTALL_FILENAME=x"], {}, "extrange"),
     ],
 )
-def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
-    environment: list[str], labels: dict[str, str], family: str, read: bool
+def test_the_log_tells_the_controller_and_the_container_the_image(
+    environment: list[str], labels: dict[str, str], family: str
 ) -> None:
     config = {"Env": environment, "Labels": labels}
     inspected = {"Id": "1", "State": {"Running": True}, "HostConfig": {}, "Config": config}
@@ -497,9 +508,7 @@ def test_a_log_of_a_controller_that_is_not_read_is_not_read_as_another(
     engine: Any = Engine(Log().logged_in().text.encode())
     gateway = _container(engine, Asked(None, 1772625660.0, 1 << 22, 50), 1e12, target)
     assert gateway["family"] == family
-    assert gateway["available"] is read
-    assert bool(gateway["instances"]) is read
-    assert read or "does not read" in gateway["reason"]
+    assert gateway["controller"] == {"name": "IBC", "version": "3.24.1"}
 
 
 def test_the_family_that_was_given_decides(saved: Saved) -> None:
@@ -517,3 +526,48 @@ def test_what_its_container_knows_as_a_secret_is_quoted_from_no_log() -> None:
     told = json.dumps(scan.results("gw", None, False))
     assert "Click button: ***" in told
     assert "Log In" not in told
+
+
+# Logs of any length
+
+
+def a_life(days: int) -> Log:
+    """A gateway that restarts itself daily, and twice has to be logged in anew."""
+    log = Log().logged_in(AutoRestartTime="11:45 PM")
+    for day in range(days):
+        log.wait(86400 - 120).shuts_down()
+        if day % 5 == 3:
+            log.container().script().jvm(AutoRestartTime="11:45 PM").login_window().attempt().connecting().prompt()
+            log.prompt_closes(20, 22).completes()
+        else:
+            log.resumes().connecting().completes()
+    return log
+
+
+def line_by_line(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Scan:
+    """The same without the quick pass."""
+    scan = Scan(50)
+    with monkeypatch.context() as patched:
+        patched.setattr("ansible_collections.ibgw.ops.plugins.module_utils.log.lines.Log.line_by_line", False)
+        scan.read([content])
+    return scan
+
+
+@pytest.mark.parametrize("kept", [1 << 22, 20_000, 1_000])
+@pytest.mark.parametrize("noise", [0, 2_000])
+@pytest.mark.parametrize("days", [1, 6, 11])
+def test_the_quick_pass_tells_the_same_as_reading_every_line(
+    days: int, noise: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible_collections.ibgw.ops.plugins.module_utils.log.scan.LIMIT", kept)
+    monkeypatch.setattr("ansible_collections.ibgw.ops.plugins.module_utils.log.lines._BLOCK", 5_000)
+    monkeypatch.setattr("ansible_collections.ibgw.ops.plugins.module_utils.log.lines._SAMPLE", 5_000)
+    log = a_life(days)
+    log.raw(*["2026/03/04 12:00:00 socat[70] N accepting connection from AF=2 172.17.0.1:41000 on AF=2"] * noise)
+    content = log.text.encode()
+    quick, slow = Scan(50), line_by_line(content, monkeypatch)
+    quick.read(content[at : at + 10_000] for at in range(0, len(content), 10_000))
+    ((told,), (expected,)) = (scan.results("x", None, False) for scan in (quick, slow))
+    assert told["history"] == expected["history"]
+    assert told["window"] == expected["window"]
+    assert told["instances"] == expected["instances"]

@@ -18,7 +18,7 @@ def stands(log: Log, after: float = 0.0) -> Standing:
     scan.read([log.text.encode()])
     service = scan.services[None]
     (run,) = service.instances.runs
-    last = service.reader.last_moment[1]
+    last = service.reader.grammar.last_moment[1]
     return standing(run, None if last is None else last + after)
 
 
