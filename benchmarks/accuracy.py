@@ -39,10 +39,14 @@ class Said:
         return f"{self.finding} ({self.remedy})"
 
 
-def said_of(path: Path, as_of: str | None = None) -> Said:
-    """What a user is told of the log at `path`, as of a moment (default: its last stamp)."""
-    result = probe(None, str(path), "auto", as_of, _MAX_BYTES, _MAX_EVENTS, None, _TIMEOUT)
-    verdicts = verdicts_of_log(path.name, result, datetime.now(timezone.utc))
+def told_of(path: Path, as_of: str | None = None) -> dict[str, Any]:
+    """What the probe tells of the log at `path`, as of a moment (default: its last stamp)."""
+    return probe(None, str(path), "auto", as_of, _MAX_BYTES, _MAX_EVENTS, None, _TIMEOUT)
+
+
+def said_of(told: Mapping[str, Any]) -> Said:
+    """What a user is told who has the log judged of which the probe told that."""
+    verdicts = verdicts_of_log("some.log", told, datetime.now(timezone.utc))
     verdict = min(verdicts, key=lambda each: URGENCY.index(each.status))  # a label is of the whole log
     leading = verdict.leading
     if leading is None or verdict.status in ("healthy", "unknown"):
@@ -88,7 +92,7 @@ class Judged:
 def judged() -> list[Judged]:
     """Every log whose label can be seen in it."""
     return [
-        Judged(case, said_of(CORPUS / case["file"], case["captured"]))
+        Judged(case, said_of(told_of(CORPUS / case["file"], case["captured"])))
         for case in cases()
         if case["label_evident_in_log"]
     ]

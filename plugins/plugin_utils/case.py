@@ -205,7 +205,7 @@ class Case:
         return RANK.get(self.run.state or "", -1) <= RANK.get(before.got_as_far_as or "", RANK["logged_in"])
 
     def says(self, code: str) -> bool:
-        """The log alone supports `code`: of this run, or of the one that this run continues.
+        """The log alone supports `code`: of this run, or, until that fails by itself, of the one that it continues.
 
         The API port opens only after the login: an API that serves us has overtaken a log that shows nobody logged in.
         """
@@ -213,6 +213,8 @@ class Case:
             return False
         if self.run.problem == code:
             return True
+        if self.run.problem not in (None, "twofa.pending"):
+            return False
         return self.continues_failure and self.run.previous is not None and self.run.previous.problem == code
 
     def shows(self, code: str) -> bool:

@@ -215,11 +215,12 @@ class Ibc(Grammar):
             rb" IBC: (?:[Ll]ogin (?:attempt|has completed|completed)|[Cc]lick button: (?:Paper )?Log"
             rb"|[Ss]econd Factor Authentication initiated|[Rr]e-)"
         ),
-        b"Starting IBC",
+        b".> Starting IBC/",
+        b"Starting IBC version",
         b"IBC returned exit status",
         b"IBC will restart shortly",
-        b"user.timezone",
     )
+    zone = b"user.timezone = "
     messages = (
         b" IBC: ",
         b"IBC Settings",

@@ -78,6 +78,11 @@ class Log:
         """Whether each line lies in the bytes as it was written, so that one can be read without the others."""
         return self._encoding == _UTF8 and not self._form.newest_first and not self._form.width
 
+    @property
+    def of_several(self) -> bool:
+        """Whether several services may write into it, as compose shows them."""
+        return self._form.compose
+
     def head(self) -> Iterator[Line]:
         """Some of the first lines as they lie there."""
         return self._form.read(self._entries[:_HEAD])

@@ -88,7 +88,8 @@ class Scan:
         passages: dict[str | None, Passage] = {}
         recent = Recent()
         for block in log.blocks():
-            for offset, line in marked(log, block, MARKS):
+            only = None if log.of_several else next(iter(passages.values()), None)
+            for offset, line in marked(log, block, only.marks if only else MARKS):
                 if line.service not in passages:
                     passages[line.service] = Passage(self._family, self._service(line.service).history)
                 passages[line.service].read(line, recent.end + offset)
@@ -261,6 +262,7 @@ class Service:
             if relayed:
                 problem, evidence = relayed[0], [self._line(event) for event in relayed[1]]
         ended = run if run.code is not None else run.previous
+        deadline = None if at.deadline is None or offset is None else iso(at.deadline + offset)
         return {
             "endpoint": _endpoint(run),
             "state": at.state,
@@ -268,13 +270,27 @@ class Service:
             "run_started_at": _iso(run.first.at if run.first and self.instances.run_start_seen else None),
             "run_kind": run.kind,
             "attempt_kind": run.attempt,
-            "deadline": None if at.deadline is None or offset is None else iso(at.deadline + offset),
+            "deadline": deadline,
             "asks_again": run.terms.asks_again,
+            "second_factor": self._second_factor(run, deadline),
             "open_windows": [self._quote(title, 80) for title in list(run.windows)[-8:]],
             "last_exit": self._exit(ended),
             "problem": problem,
             "evidence": evidence if problem else [],
             "previous": self._previous(run.previous),
+        }
+
+    def _second_factor(self, run: Run, deadline: str | None) -> dict[str, Any] | None:
+        if run.prompt is None:
+            return None
+        pending = run.state == "twofa_pending"
+        return {
+            "asked_at": _iso(run.prompt.at),
+            "window": self._quote(run.prompt.title, 80),
+            "open": pending,
+            "expires_at": deadline if pending else None,
+            "asked": run.prompts,
+            "closed_at_once": run.refused_prompts,
         }
 
     def _exit(self, run: Run | None) -> dict[str, Any] | None:

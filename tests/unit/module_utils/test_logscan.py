@@ -66,6 +66,14 @@ def test_an_open_prompt_is_told_with_all_that_a_person_needs(saved: Saved) -> No
     assert told["asks_again"] is False
     assert told["deadline"] == "2026-03-04T12:03:06Z"
     assert told["open_windows"] == ["Second Factor Authentication"]
+    assert told["second_factor"] == {
+        "asked_at": "2026-03-04T12:00:09Z",
+        "window": "Second Factor Authentication",
+        "open": True,
+        "expires_at": "2026-03-04T12:03:06Z",
+        "asked": 1,
+        "closed_at_once": 0,
+    }
     assert told["evidence"][-1]["quote"].endswith("event=Opened")
     assert gateway["family"] == "gnzsnz-ibc"
     assert gateway["controller"] == {"name": "IBC", "version": "3.24.1"}

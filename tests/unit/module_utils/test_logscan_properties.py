@@ -33,17 +33,17 @@ def scanned(content: bytes) -> list[dict[str, Any]]:
     return gateways
 
 
-def judged(gateways: list[dict[str, Any]]) -> Verdict:
-    (verdict,) = verdicts_of_log("some.log", {"available": True, "gateways": gateways}, NOW)
-    return verdict
+def judged(gateways: list[dict[str, Any]]) -> list[Verdict]:
+    """What is made of that: mostly one verdict; one for each where a log holds several."""
+    return verdicts_of_log("some.log", {"available": True, "gateways": gateways}, NOW)
 
 
 def failures(content: bytes) -> set[str]:
     """What is wrong by the log alone, beside what waits for a person at the phone."""
-    verdict = judged(scanned(content))
-    if verdict.leading is None or verdict.status in ("healthy", "starting", "unknown"):
-        return set()
-    return {verdict.leading.finding.code} - {"twofa.pending"}
+    leading = {
+        verdict.leading for verdict in judged(scanned(content)) if verdict.status in ("down", "waiting", "degraded")
+    }
+    return {found.finding.code for found in leading if found} - {"twofa.pending"}
 
 
 def told(log: Log, steps: Iterable[Step]) -> Log:
@@ -83,7 +83,7 @@ def checked(content: bytes) -> None:
     text = json.dumps(gateways, ensure_ascii=False)
     assert all(len(json.dumps(gateway).encode()) <= 8192 for gateway in gateways)
     assert text.isprintable()
-    assert judged(gateways).summary.isprintable()
+    assert all(verdict.summary.isprintable() for verdict in judged(gateways))
 
 
 @given(st.data())
@@ -221,6 +221,8 @@ def without_history(gateways: list[dict[str, Any]]) -> list[list[dict[str, Any]]
     return [gateway["instances"] for gateway in gateways]
 
 
-def said(verdict: Verdict) -> list[Any]:
-    leading = verdict.leading
-    return [verdict.status, verdict.summary, verdict.since, leading and (leading.finding.code, leading.proof)]
+def said(verdicts: list[Verdict]) -> list[Any]:
+    return [
+        (one.status, one.summary, one.since, one.leading and (one.leading.finding.code, one.leading.proof))
+        for one in verdicts
+    ]

@@ -252,6 +252,13 @@ def test_the_cause_of_the_last_run_leads_until_this_one_gets_further():
     assert outcome(judged(run={"previous": failed})) == ("healthy", None)
 
 
+def test_a_run_that_failed_by_itself_tells_its_own_failure():
+    crashed = {"problem": "gateway.crashed", "got_as_far_as": "logged_in"}
+    row = judged(**state("ended", 3, problem="twofa.login_incomplete", previous=crashed))
+    assert outcome(row) == ("down", "twofa.login_incomplete")
+    assert "gateway.crashed" not in [found.finding.code for found in row.found]
+
+
 def test_an_api_that_serves_has_overtaken_what_the_log_says_of_the_login():
     assert outcome(judged(run={"state": "twofa_pending", "since": at(30)})) == ("healthy", None)
     assert outcome(judged(run={"state": "submitted", "problem": "login.not_submitted"})) == ("healthy", None)
@@ -520,6 +527,12 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     fifth = judged(**state("twofa_pending", 3, problem="twofa.retrying"), log={"history": {"unanswered_prompts": 5}})
     assert outcome(fifth) == ("waiting", "twofa.retrying")
     assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
+
+
+@pytest.mark.parametrize(("asked", "told"), [(1, False), (4, True), (None, False)])
+def test_who_is_asked_again_and_again_is_told_how_often(asked: int | None, told: bool):
+    waits = judged(**state("twofa_pending", 30), log={"history": {"twofa_prompts_last_day": asked}})
+    assert ("pushes in the last 24 hours: 4" in waits.leading.proof.summary) is told
 
 
 def test_a_lesser_fault_does_not_hide_that_nobody_asked():
