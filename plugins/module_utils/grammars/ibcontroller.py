@@ -15,7 +15,12 @@ import re
 from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import (
+    ANSWERED,
+    BLOCKING,
+    refusal,
+    window_kinds,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import OPENED, Event, Terms
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
@@ -239,7 +244,7 @@ class IbController(Grammar):
         dialog = kind not in _SAME
         if kind == "relogin":
             kind = "relogin_asked"
-        elif dialog and kind != "code_required":
+        elif dialog and kind != "code_required" and title not in (*BLOCKING, *ANSWERED):
             kind = "window_unhandled"
         return Event(kind, line.number, *self.last_moment, line.text, value, mode, title, OPENED, dialog)
 

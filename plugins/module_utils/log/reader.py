@@ -51,6 +51,11 @@ class Reader:
         elif event := self.grammar.read(line):
             yield event
 
+    @property
+    def decided(self) -> bool:
+        """Whether it is known whose log it is."""
+        return self._decided is not None
+
     def finish(self) -> Iterator[Event]:
         """The events of a log that ends before a line of a controller came."""
         if self._decided is None:

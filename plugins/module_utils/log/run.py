@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import ANSWERED, BLOCKING
-
 OPENED, SEEN, CLOSED = "opened", "seen", "closed"
 
 
@@ -503,8 +501,8 @@ def _configured(run: Run, event: Event) -> None:
 
 
 def _window_unhandled(run: Run, event: Event) -> None:
-    """A window that the controller leaves to others, and of whose closing it tells nothing: what the login passes is gone."""
-    if run.state in _LOGGED_IN and event.title not in (*BLOCKING, *ANSWERED):
+    """A window that the controller leaves to others, and of whose closing it tells nothing: once logged in it is anybody's."""
+    if run.state in _LOGGED_IN:
         run.windows.pop(event.title or "", None)
 
 
