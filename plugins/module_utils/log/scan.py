@@ -28,7 +28,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Standing, standing
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Unavailable, fit
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
@@ -122,30 +122,25 @@ class Scan:
             self.bytes_read += len(chunk)
             yield chunk
 
-    def results(self, name: str, moment: float | None, truncated: bool) -> list[dict[str, Any]]:
-        """One result per service that is a gateway's; where there is none, one that says so."""
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is written in it."""
+        return not any(service.written for service in self.services.values())
+
+    def results(self, name: str, moment: float | None, truncated: bool, damaged: bool = False) -> list[dict[str, Any]]:
+        """One result per service that is a gateway's; none where there is no such."""
         known = {tag: service for tag, service in self.services.items() if service.reader.recognised}
-        if not known:
-            raise _unknown_log(name, self.services.values())
-        window = {"bytes_read": self.bytes_read, "lines": self.lines, "truncated": truncated}
+        window = {"bytes_read": self.bytes_read, "lines": self.lines, "truncated": truncated, "damaged": damaged}
         return [
             fit(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut), *_CUTTABLE)
             for tag, service in known.items()
         ]
 
 
-def _unknown_log(name: str, services: Iterable[Service]) -> Unavailable:
-    written = sum(service.written for service in services)
-    what = f"none of its {written} lines is of a controller that this probe knows" if written else "it is empty"
-    fix = "give the log of the gateway's container (docker logs -t NAME), from its start if that is possible"
-    return Unavailable("probe.incomplete", f"the log {name} tells nothing: {what}", fix)
-
-
 def nothing_read(name: str, family: Family | None) -> dict[str, Any]:
     """The result of a log of which nothing was read."""
-    return Service(0, frozenset(), family).result(
-        name, None, {"bytes_read": 0, "lines": 0, "truncated": False}, cut=False
-    )
+    window = {"bytes_read": 0, "lines": 0, "truncated": False, "damaged": False}
+    return Service(0, frozenset(), family).result(name, None, window, cut=False)
 
 
 class Service:
