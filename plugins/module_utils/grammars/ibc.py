@@ -84,6 +84,11 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"version: (?P<v>\S+)", "controller_version"),  # B:IbcTws.java:297
     (r"using default settings provider: ini file is .*?(?:_(?P<mode>live|paper))?", "provider_named"),
     (r"tWS Settings directory is: .*?(?:_(?P<mode>live|paper))?", "directory_named"),  # suffix: G:run.sh:148,181
+    # B:DefaultLoginManager.java:52-98; then what its settings say of them does not count.
+    (
+        r"using default login manager: (?:will get|getting) username and password from (?:args|environment|constructor)\b.*",
+        "credentials_given",
+    ),
     (r"starting session: will exit if login dialog is not displayed within \d+ seconds", "session_full"),
     (r"re-starting session", "session_saved"),  # B:SessionManager.java:60
     (r"autorestart file contains invalid credentials: performing full login", "saved_session_dropped"),  # 3.20, 3.21
@@ -217,7 +222,9 @@ _SHOWN = re.compile(r"[| ]*\S*\([\w.$]+\)\{(?:\[Disabled\])?J(?:Label|OptionPane
 _TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
 _SETTING = re.compile(r"\s+(\w[\w.-]*)=(.*)")
 #: What is read of the property dump and of the arguments that the scripts and IBC echo (B:DefaultLoginManager.java:188).
-_PROPERTY = re.compile(r"(user\.timezone|sun\.java\.command|--(?:fix-)?(?:user|pw)|arg\[\d+\]) ?= ?(.*)")
+_PROPERTY = re.compile(
+    r"(user\.timezone|sun\.java\.command|--(?:fix-)?(?:user|pw)|arg\[\d+\]|(?:Ib|FIX)(?:LoginId|Password)) ?= ?(.*)"
+)
 _VALID_HEAP = re.compile(r"\d+[kKmMgG]?")
 
 _MESSAGE_RULES = rules(_MESSAGES)
@@ -256,6 +263,7 @@ class Ibc(Grammar):
         super().__init__(around)
         self._section: dict[str, str] | None = None
         self._contested: set[str] = set()
+        self._settings: Mapping[str, str] = {}
         self._speaking = ""
         self._dumping = False
 
@@ -281,6 +289,9 @@ class Ibc(Grammar):
             return self._said(line, message)
         values, kind = found[0].groupdict(), found[1]
         self._speaking = "login_error" if kind == "login_error_begun" else ""
+        if kind == "credentials_given":
+            given = {**self._settings, "IbLoginId": "***", "IbPassword": "***"}
+            return _in_effect(given, line, self.last_moment) if self._settings else None
         if kind == "controller_version":
             self.version, self._section = values["v"], None
         if kind == "directory_named" and self._before(3, 8, 3):  # the last that it writes before it begins
@@ -337,12 +348,9 @@ class Ibc(Grammar):
             return Event("settings_begun", line.number, line.at, line.at, text)
         if text == "End IBC Settings" and self._section is not None:
             # Where two gateways write at the same time, what both say is sure.
-            settings = {name: value for name, value in self._section.items() if name not in self._contested}
+            self._settings = {name: value for name, value in self._section.items() if name not in self._contested}
             self._section = None
-            terms = _terms(settings)
-            return Event(
-                "settings", line.number, line.at, line.at, text, mode=terms.mode, settings=settings, terms=terms
-            )
+            return _in_effect(self._settings, line, (line.at, line.at))
         return self._script_line(line, text) or self.event_around(line, text) or self._said(line, text)
 
     def _script_line(self, line: Line, text: str) -> Event | None:
@@ -383,6 +391,12 @@ def _dialog_event(message: str) -> str:
         return message
     event = old["event"][:1].upper() + old["event"][1:]
     return f"detected dialog entitled: Second Factor Authentication; event={event}"
+
+
+def _in_effect(settings: Mapping[str, str], line: Line, at: tuple[float | None, float | None]) -> Event:
+    """The event of settings that take effect."""
+    terms = _terms(settings)
+    return Event("settings", line.number, *at, line.text, mode=terms.mode, settings=settings, terms=terms)
 
 
 def _terms(settings: Mapping[str, str]) -> Terms:

@@ -243,10 +243,10 @@ class Log:
         said = "Too many failed login attempts. Please wait 22 seconds before attempting to re-login again."
         return self.window("** no title **").ibc(said, "Click button: OK").window("** no title **", "Closed")
 
-    def refused(self, port: int, times: int, every: float = 2.0) -> Log:
+    def refused(self, port: int, times: int, every: float = 2.0, why: str = "Connection refused") -> Log:
         for _ in range(times):
             own = self.wait(every).now.strftime("%Y/%m/%d %H:%M:%S")
-            self.raw(f"{own} socat[90] E connect(5, AF=2 127.0.0.1:{port}, 16): Connection refused")
+            self.raw(f"{own} socat[90] E connect(5, AF=2 127.0.0.1:{port}, 16): {why}")
         return self
 
     # As a whole

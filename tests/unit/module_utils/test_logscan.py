@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,6 +126,20 @@ def test_a_closed_api_port_shows_in_the_relay(saved: Saved, refusals: int, silen
     assert gateway["relay"]["refused"] == refusals
 
 
+@pytest.mark.parametrize(
+    ("timeouts", "silence", "problem"),
+    [(4, 200, "gateway.hung"), (4, 4000, None), (2, 10, None)],
+    ids=["goes on", "over, which prints nothing", "twice"],
+)
+def test_a_gateway_that_takes_no_client_any_more_shows_in_the_relay(
+    saved: Saved, timeouts: int, silence: int, problem: str | None
+) -> None:
+    log = Log(mode="paper").logged_in().wait(60).refused(4002, timeouts, every=300.0, why="Connection timed out")
+    gateway = scanned(saved(log.text.encode()), as_of=log.as_of(silence))
+    assert instance(gateway)["problem"] == problem
+    assert gateway["relay"]["refused"] == 0
+
+
 def test_clients_that_come_before_the_login_are_no_fault(saved: Saved) -> None:
     log = Log(mode="paper").submitted().refused(4002, 9)
     assert instance(scanned(saved(log.text.encode())))["problem"] is None
@@ -219,6 +234,29 @@ def test_a_log_of_nothing_known_says_so(saved: Saved, content: bytes) -> None:
     gateway = scanned(saved(content))
     assert not gateway["available"]
     assert "tells nothing" in gateway["reason"]
+
+
+def test_a_log_that_the_user_may_not_read_says_so(saved: Saved) -> None:
+    path = saved(b"IBC: some log")
+    path.chmod(0)
+    user = os.geteuid()
+    os.seteuid(user or 65534)  # root may read everything
+    try:
+        gateway = scanned(path)
+    finally:
+        os.seteuid(user)
+    assert "Permission denied" in gateway["reason"]
+    assert "may read" in gateway["fix"]
+
+
+def test_a_damaged_packed_log_is_judged_up_to_its_damage(saved: Saved) -> None:
+    packed = gzip.compress(
+        Log().submitted().connecting().prompt().wait(60).prompt_closes(1, 60).completes().text.encode()
+    )
+    gateway = scanned(saved(packed[:-200]))
+    assert gateway["window"]["damaged"]
+    assert instance(gateway)["state"] != "logged_in"
+    assert not scanned(saved(packed))["window"]["damaged"]
 
 
 def test_a_secret_setting_is_told_only_as_set_or_empty(saved: Saved) -> None:

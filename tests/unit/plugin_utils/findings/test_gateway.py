@@ -44,6 +44,12 @@ def test_what_either_of_two_gateways_may_have_written_is_said_to_be_unsure() -> 
     assert all("not sure" not in quote.quote for quote in proof("login.credentials_rejected", refused).evidence)
 
 
+def test_a_saved_log_tells_of_a_hang_by_its_relay_which_an_answer_of_the_api_refutes() -> None:
+    told = {"run": {"problem": "gateway.hung", "state": "logged_in"}}
+    assert "time out" in proof("gateway.hung", merged(told, {"api": {"outcome": None}})).summary
+    assert findings()["gateway.hung"].prove(case(**told)) is None
+
+
 LOOP = said("gateway.login_window_unknown", "gateway_starting", last_exit={"code": 88, "meaning": None})
 
 
