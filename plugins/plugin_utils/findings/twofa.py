@@ -12,7 +12,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
     moment,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import COMING_UP
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import UNDER_WAY, protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     CREATE_ANEW,
@@ -63,6 +64,12 @@ def asks_again(case: Case) -> bool | None:
     return again in ("yes", "true") if again else None
 
 
+def _begun_anew(case: Case) -> bool:
+    """The prompt expired, and the controller asks again, or is about to."""
+    again = case.state in ASKING or (case.state in (*COMING_UP, *UNDER_WAY) and asks_again(case) is True)
+    return again and case.shows("twofa.timed_out")
+
+
 def _afterwards(case: Case) -> str:
     """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
     again = asks_again(case)
@@ -74,12 +81,6 @@ def _afterwards(case: Case) -> str:
     if case.of_controller("ibg-controller"):
         return "then it gives up, and whatever starts it again sends the next push"
     return "then it stays logged out until somebody restarts it"
-
-
-def _asks_anew(case: Case) -> bool:
-    """A prompt expired, and a login that asks again is under way or about to begin."""
-    under_way = case.state in (*ASKING, "cold_restarting") or case.continues_failure
-    return case.shows("twofa.timed_out") and under_way
 
 
 @finding(
@@ -187,7 +188,7 @@ def not_sent(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def timed_out(case: Case) -> Proof | None:
-    if not case.says("twofa.timed_out") or _asks_anew(case):
+    if not case.says("twofa.timed_out") or _begun_anew(case):
         return None
     gives_up = case.of_controller("ibg-controller")
     return Proof(
@@ -279,7 +280,7 @@ def pending(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def retrying(case: Case) -> Proof | None:
-    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or _asks_anew(case)):
+    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or _begun_anew(case)):
         return None
     prompts = case.unanswered
     nobody = prompts >= UNANSWERED_LIMIT
