@@ -118,7 +118,6 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
-    "twofa_failed": "twofa.code_required",
     "api_closed": "api.not_listening",
 }
 
@@ -418,6 +417,11 @@ def _twofa_expired(run: Run, event: Event) -> None:
     run.enter("login_window", event)
 
 
+def _twofa_failed(run: Run, event: Event) -> None:
+    if run.problem is None:
+        run.fail("twofa.code_required", event)
+
+
 def _twofa_relogin(run: Run, event: Event) -> None:
     run.retries += 1
     run.enter("twofa_retrying", event)
@@ -629,7 +633,7 @@ def _exit_announced(run: Run, event: Event) -> None:
 def _jvm_ended(run: Run, event: Event) -> None:
     early = run.state == "jvm_starting"
     run.code = int(event.value) if run.code is None else run.code
-    run.over = True
+    run.over, run.wait_until = True, None
     run.windows, run.left, run.unanswered = {}, {}, None
     if run.problem == "gateway.hung":
         run.recover()
@@ -747,6 +751,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "twofa_duration": _twofa_duration,
     "exit_timer": _exit_timer,
     "twofa_expired": _twofa_expired,
+    "twofa_failed": _twofa_failed,
     "twofa_relogin": _twofa_relogin,
     "twofa_incomplete": _twofa_incomplete,
     "device_not_chosen": _device_not_chosen,
