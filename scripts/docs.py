@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     STATUSES,
     Finding,
     findings,
+    named,
 )
 
 from scripts import role_readme
@@ -223,7 +224,7 @@ def _links(codes: Iterable[str]) -> str:
 
 
 def _named(text: str) -> str:
-    return text.replace("{recreate}", "docker compose up -d").replace("{name}", "NAME").replace("{machine}", "MACHINE")
+    return named(text, "NAME", "MACHINE")
 
 
 def write() -> None:

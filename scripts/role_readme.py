@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Lacking
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED, WORDS
 
 GENERATED = "<!-- Generated from meta/argument_specs.yml and meta/readme.md by `make docs`: change it there. -->"
 
@@ -27,7 +27,7 @@ _TYPES = {
 }
 
 #: The usual one first.
-_FAMILIES = sorted(FAMILIES, key=lambda family: family.name != WORDS["family"].default)
+_FAMILIES = sorted((BY_NAME[name] for name in DEPLOYED), key=lambda family: family.name != WORDS["family"].default)
 
 #: Ansible's markup for what is written as it stands (values, options, code, modules), and for a role beside this one.
 _LITERAL = re.compile(r"\b[VOCM]\(([^)]*)\)")
@@ -152,4 +152,9 @@ def _container(family: Family) -> dict[str, str]:
     }
 
 
-_TABLES: Mapping[str, Callable[[], str]] = {"containers": _containers, "words": _words}
+def _refused() -> str:
+    """The families of which no container is made, with the reason."""
+    return "\n".join(f"- `{family.name}`: {family.build.refused}" for family in FAMILIES if family.build.refused)
+
+
+_TABLES: Mapping[str, Callable[[], str]] = {"containers": _containers, "refused": _refused, "words": _words}

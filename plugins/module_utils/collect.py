@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import LONGEST_LINE, lines
+from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
@@ -367,8 +367,9 @@ def _given_away(log: bytes) -> set[str]:
     """What its controller printed of user names and the like, which may stand anywhere else in the log."""
     reader = Reader()
     for line in lines([log]):
-        reader.read(line)
-    return reader.secrets
+        list(reader.read(line))
+    list(reader.finish())
+    return reader.grammar.secrets
 
 
 def redacted_text(text: bytes, known: Iterable[str]) -> tuple[bytes, Counter[str]]:

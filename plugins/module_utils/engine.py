@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -258,7 +258,7 @@ def _may_be_gateway(image: Traits | None, listed: Mapping[str, Any]) -> bool:
         return True
     command = f"{image.command} {listed.get('Command') or ''}"
     labels = listed.get("Labels") or image.labels
-    return recognise(Traits(image.environment, command, labels, image.healthcheck)) is not None
+    return recognise(replace(image, command=command, labels=labels)) is not None
 
 
 def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]], wanted: tuple[str, bool]) -> Target:

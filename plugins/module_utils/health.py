@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, record, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, no_gateway, process_role
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     AVAILABLE,
     RESULT_BYTES,
@@ -232,7 +232,7 @@ def _existing(
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
     return {
         "container": facts,
-        "family": _family(recognition, inspected),
+        "family": _family(recognition, inspected, processes or ()),
         "ports": container.ports(inspected, family),
         "processes": None if processes is None else _told(processes, family),
         "sockets": None if processes is None else _with_limits(_sockets(inspected, family, processes), inspected),
@@ -279,16 +279,33 @@ def _source(mount: Mapping[str, Any], user: procfs.Credentials | None) -> dict[s
     }
 
 
-def _family(recognition: Recognition | None, inspected: Mapping[str, Any]) -> dict[str, Any] | None:
+def _family(
+    recognition: Recognition | None, inspected: Mapping[str, Any], processes: Iterable[procfs.Process]
+) -> dict[str, Any] | None:
+    said = traits(inspected["Config"])
     if recognition is None:
-        return None
-    generation = recognition.family.generation(traits(inspected["Config"]).environment)
+        return _of_no_family(no_gateway(said), processes)
+    generation = recognition.family.generation(said.environment)
     return {
         "name": recognition.family.name,
         "controller": recognition.family.controller,
         "generation": quote(generation) if generation else None,
         "confidence": recognition.confidence,
         "because": [quote(mark) for mark in recognition.because],
+    }
+
+
+def _of_no_family(other: str | None, processes: Iterable[procfs.Process]) -> dict[str, Any] | None:
+    """What is known of a container whose image is of no family: what it is instead, or that IBC runs in it."""
+    ibc = any(process_role(None, one.command_line) != "other" for one in processes)
+    if not (other or ibc):
+        return None
+    return {
+        "name": None,
+        "controller": None if other else "ibc",
+        "generation": None,
+        "confidence": None,
+        "because": [other or "IBC runs in it"],
     }
 
 
@@ -300,7 +317,7 @@ def _told(processes: Iterable[procfs.Process], family: Family | None) -> list[di
 def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
     return {
         "pid": process.pid,
-        "role": family.process_role(process.command_line) if family else "other",
+        "role": process_role(family, process.command_line),
         "started_at": iso(process.started_at),
         "rss": process.rss,
         "max_heap": process.max_heap,

@@ -40,7 +40,7 @@ _ACCOUNT = re.compile(r"(?<![A-Za-z0-9])(D?[UFI]|DU[A-Z]?|U[A-Z])(\d{5,9})(?![0-
 
 # Names of values that are secrets or user names; also with their beginning cut off.
 _SECRET_NAME = (
-    r"(?:sword|passwd|passphrase|secret|totp|twofactor_?code|token|api_?key|private_?key|login_?id|user_?id|user_?name"
+    r"(?:sword|passwd|pwd|passphrase|secret|totp|twofactor_?code|token|api_?key|private_?key|login_?id|user_?id|user_?name"
     r"|ib_account)"
 )
 _NAMES_SECRET = re.compile(_SECRET_NAME, re.IGNORECASE)
@@ -52,9 +52,12 @@ _NAMED = rf"(?<![\w.-])(?=[\w.-]*{_SECRET_NAME})[\w.-]+"
 # quote may have been cut off.
 _ASSIGNED_LINE = re.compile(rf"(?i)^(\s*{_NAMED}\s*=\s*)(\S.*)$")
 _ASSIGNED = re.compile(
-    rf"(?i)([\"']?{_NAMED}[\"']?\s*[=:]\s*)"
+    rf"(?i)([\"']?{_NAMED}[\"'\])]?\s*[=:]\s*)"
     r"(\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s\"',;}]+)"
 )
+
+# A code of the second factor, as a script prints the one that it types.
+_CODE = re.compile(r"(?i)(\b(?:totp|2fa|security|authenticator|verification)[ _-]code\S*\s*[=:]\s*)\d{6,8}\b")
 
 # Options that are followed by a secret as a word of its own.
 _OPTION = re.compile(r"(?i)((?:^|\s)--?(?:pw|passwd|password|user|fix-pw|fix-user|token)(?:=|\s+))(\S+)")
@@ -77,6 +80,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], _Instead], ...] = (
     ("command_line", _ARGUMENTS, r"\1***"),
     ("named_value", _ASSIGNED_LINE, r"\1***"),
     ("named_value", _ASSIGNED, r"\1***"),
+    ("named_value", _CODE, r"\1***"),
     ("option", _OPTION, r"\1***"),
     ("url_credentials", _URL_USER, r"\1***@"),
     ("user_directory", _USER_DIRECTORY, r"\1***"),
@@ -163,13 +167,20 @@ def spellings(values: Iterable[str]) -> frozenset[str]:
 
 
 def _without_cut(text: str, value: str) -> str:
-    """`text` without the beginning of `value` at its end: the text may have been cut there."""
-    if value[:4] not in text[-len(value) :]:
-        return text
-    for length in range(min(len(value) - 1, len(text)), 3, -1):
-        if text.endswith(value[:length]):
-            return text[:-length] + "***"
+    """`text` without the beginning of `value` at its end, and the end of it at its start: the text may have been cut there."""
+    end = text.rstrip("\ufffd")  # half a letter
+    if value[:4] in end[-len(value) :]:
+        length = next((length for length in _cuts(value, end) if end.endswith(value[:length])), 0)
+        text = end[:-length] + "***" if length else text
+    if value[-4:] in text[: len(value)]:
+        length = next((length for length in _cuts(value, text) if text.startswith(value[-length:])), 0)
+        text = "***" + text[length:] if length else text
     return text
+
+
+def _cuts(value: str, text: str) -> Iterable[int]:
+    """How many letters of `value` a cut of `text` may have left, the most first; fewer than four tell nothing."""
+    return range(min(len(value) - 1, len(text)), 3, -1)
 
 
 def quote(text: str | bytes, known: Iterable[str] = (), limit: int = QUOTE_LIMIT) -> str:

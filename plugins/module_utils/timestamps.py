@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from functools import lru_cache
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d+))?(?:Z|([+-]\d\d):?(\d\d))")
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:[.,](\d+))?(?:Z|([+-])(\d\d):?([0-5]\d))"
+)
+
+#: The first second that no calendar here has, of the year 10000.
+_NO_MORE_DATES = 253402300800
 
 
 def iso(seconds: float) -> str:
@@ -23,14 +29,23 @@ def epoch(text: object) -> float | None:
     found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
     if found is None or found[1].startswith("0001-"):
         return None
-    moment, fraction, hours, minutes = found.groups()
+    day, hour, minute, second, fraction, sign, off_hours, off_minutes = found.groups()
+    midnight = _midnight(day)
+    if midnight is None:
+        return None
+    seconds = midnight + int(hour) * 3600 + int(minute) * 60 + int(second)
+    if sign:
+        seconds -= (int(off_hours) * 3600 + int(off_minutes) * 60) * (1 if sign == "+" else -1)
+    return seconds + float(f"0.{fraction or 0}") if seconds < _NO_MORE_DATES else None
+
+
+@lru_cache(maxsize=64)
+def _midnight(day: str) -> float | None:
+    """When a day begins in UTC; logs have many lines of the same."""
     try:
-        seconds = (
-            datetime.fromisoformat(f"{moment}{hours or '+00'}:{minutes or '00'}").astimezone(timezone.utc).timestamp()
-        )
+        return datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds + float(f"0.{fraction or 0}")
 
 
 def utc(text: object) -> str | None:

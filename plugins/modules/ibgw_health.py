@@ -274,14 +274,17 @@ health:
                   unknown variables only V(<set>) or V(<empty>).
               type: dict
         family:
-          description: Which image family it is; null when it is not recognised.
+          description:
+            - Which image family it is; null when nothing of that is known.
+            - Where the image is of no family, but a process is IBC's or it is something else that is known, O(names) brings it here with
+              C(name), C(generation) and C(confidence) null, and C(because) says what it is.
           type: dict
           contains:
             name:
-              description: Name of the family, such as V(gnzsnz-ibc).
+              description: Name of the family, such as V(gnzsnz-ibc); null when it is of none.
               type: str
             controller:
-              description: The program that logs in, such as V(ibc).
+              description: The program that logs in, such as V(ibc); null when there is none.
               type: str
             generation:
               description: Version of the Gateway by the image's own word; null when it says none.

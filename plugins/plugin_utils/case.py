@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, quote
@@ -20,7 +22,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Health,
     Instance,
     Listener,
-    LogLine,
     LogScan,
     Port,
     read,
@@ -44,17 +45,32 @@ VOID_PROMPT = ("twofa.device_not_chosen", "twofa.code_required", "twofa.not_sent
 #: So many unanswered prompts show that nobody is there; IBKR then stops sending them (IBC userguide.md:531).
 UNANSWERED_LIMIT = 5
 
+# Which word of the inventory a variable of gnzsnz with IBC stands for: rules and their texts go by its names.
+_WORDS = {
+    name: word
+    for word, setting in GNZSNZ_IBC.words.items()
+    if isinstance(setting, Setting)
+    for name in (*setting.variables, setting.file)
+    if name
+}
+_OTHERS = frozenset(name for family in BY_NAME.values() for name in family.other_names)
+_NAMES = re.compile(rf"\b(?:{'|'.join(sorted({*_WORDS, *_OTHERS}, key=len, reverse=True))})\b")
+
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
 SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
 
 
 @dataclass(frozen=True)
 class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words."""
+    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
+
+    `line` is where it stands in a saved log.
+    """
 
     source: str
     quote: str
     at: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +205,7 @@ class Case:
         return RANK.get(self.run.state or "", -1) <= RANK.get(before.got_as_far_as or "", RANK["logged_in"])
 
     def says(self, code: str) -> bool:
-        """The log alone supports `code`: of this run, or of the one that this run continues.
+        """The log alone supports `code`: of this run, or, until that fails by itself, of the one that it continues.
 
         The API port opens only after the login: an API that serves us has overtaken a log that shows nobody logged in.
         """
@@ -197,6 +213,8 @@ class Case:
             return False
         if self.run.problem == code:
             return True
+        if self.run.problem not in (None, "twofa.pending"):
+            return False
         return self.continues_failure and self.run.previous is not None and self.run.previous.problem == code
 
     def shows(self, code: str) -> bool:
@@ -209,13 +227,39 @@ class Case:
 
     def log_quotes(self, limit: int = 3) -> tuple[Quote, ...]:
         """The newest lines on which the log's state and problem rest."""
-        return tuple(_log_quote(line) for line in self.run.evidence[-limit:])
+        return tuple(
+            Quote("log", quote(line.quote or ""), line.at, line.line if self.saved_log else None)
+            for line in self.run.evidence[-limit:]
+        )
 
     def setting(self, controller_key: str, variable: str) -> str:
-        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set."""
-        if self.log is not None and controller_key in self.log.settings:
-            return _value(self.log.settings[controller_key])
-        return self.variable(variable)
+        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.
+
+        Both are named as gnzsnz with IBC has them.
+        """
+        own = self.own_name(variable) or ""
+        told = self.log.settings if self.log is not None else {}
+        dumped = self.family.dumped_as(own) if self.family and self.family.dumped_as else controller_key
+        return _value(told[dumped]) if dumped in told else self.variable(own)
+
+    def own_name(self, variable: str) -> str | None:
+        """What the gateway's image calls what is `variable` with gnzsnz and IBC; None where it has nothing like it."""
+        family = self.family
+        if family is None or variable not in _WORDS and (variable not in _OTHERS or variable in family.variables):
+            return variable
+        if variable in _OTHERS:
+            return family.other_names.get(variable)
+        setting = family.words.get(_WORDS[variable])
+        if not isinstance(setting, Setting):
+            return None
+        if variable.endswith("_FILE"):
+            return setting.file
+        return variable if variable in setting.variables else family.variable(_WORDS[variable])
+
+    def in_own_names(self, text: str) -> str | None:
+        """`text` with the variables that it names as the gateway's image calls them; None where it has nothing like one of them."""
+        names = {found[0]: self.own_name(found[0]) for found in _NAMES.finditer(text)}
+        return None if None in names.values() else _NAMES.sub(lambda found: names[found[0]] or "", text)
 
     # What does the container say?
 
@@ -312,10 +356,6 @@ class Case:
 def _value(told: str | None) -> str:
     """A setting's value as the probes tell it."""
     return told if told and told != EMPTY else ""
-
-
-def _log_quote(line: LogLine) -> Quote:
-    return Quote("log", quote(line.quote or ""), line.at)
 
 
 def moment(text: str | None) -> datetime | None:

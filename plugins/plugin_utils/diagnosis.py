@@ -16,7 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case,
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found, Proof, Verdict, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, LogScan, read
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: What a task that brought no result says of itself.
@@ -35,6 +35,7 @@ def report_on(
     suppressions = [Suppression(**each) for each in plan["suppress"]]
     in_force = [each for each in suppressions if not each.expired(stamp(now))]
     verdicts, defects = judged(task_vars, plan, in_force, now)
+    log = report.SavedLog(Path(plan["log"]).name, *_last_line(task_vars)) if plan["log"] else None
     run = report.Run(
         machines=len(plan["machines"]) or 1,
         generated_at=stamp(now),
@@ -45,8 +46,17 @@ def report_on(
         error="; ".join(defects) or None,
         inventories=inventories,
         suppressions=suppressions,
+        log=log,
     )
     return report.build(verdicts, run)
+
+
+def _last_line(task_vars: Mapping[str, Any]) -> tuple[str | None, int]:
+    """When the newest line of the saved log was written, as far as that is known, and the number of its lines."""
+    windows = [log.window for log in read(LogScan, registered(task_vars, "logscan").get("logscan")).gateways]
+    return max((each.last_at for each in windows if each.last_at), default=None), sum(
+        each.lines or 0 for each in windows
+    )
 
 
 def judged(
@@ -57,7 +67,7 @@ def judged(
     defects: list[str] = []
     if plan["log"]:
         seen = registered(task_vars, "logscan").get("logscan") or {}
-        return [verdict.judge_log(Path(plan["log"]).name, seen, platform.node(), now, suppressions)], defects
+        return verdict.verdicts_of_log(Path(plan["log"]).name, seen, now, suppressions), defects
     asked_at = moment(plan.get("at"))
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None

@@ -138,9 +138,11 @@ def _published_of(gateway: GatewayHealth, declared: Declared, engine: str | None
     seen = set()
     for port in gateway.ports:
         published = _published(gateway, port)
-        if port.role not in ("relay", "gateway") or published is None or published in seen:
+        if published is None or published in seen:
             continue  # the engine lists a port twice when it is published on both address families
-        endpoint = port.endpoint or _declared_endpoint(declared, published)
+        if port.role not in ("relay", "gateway") and _declared_port(declared, published) is None:
+            continue
+        endpoint = port.endpoint or _declared_port(declared, published) or _expected(declared, None)
         if effective and endpoint and endpoint != effective:
             continue  # images publish the ports of both modes; nobody is meant to listen behind the other one
         seen.add(published)
@@ -180,11 +182,11 @@ def _published(gateway: GatewayHealth, port: Port) -> int | None:
     return port.host_port
 
 
-def _declared_endpoint(declared: Declared, published: int) -> str | None:
-    for name, port in declared.ports.items():
-        if port == published and name in ("paper", "live"):
-            return name
-    return declared.trading_mode if declared.trading_mode in ("paper", "live") else None
+def _declared_port(declared: Declared, published: int) -> str | None:
+    """The endpoint that the inventory has at a port; it may know more of an image than we do."""
+    return next(
+        (name for name, port in declared.ports.items() if port == published and name in ("paper", "live")), None
+    )
 
 
 def _address(host_ip: str, engine: str | None) -> str | None:

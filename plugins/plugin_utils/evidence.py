@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -114,21 +115,25 @@ def _clock_offset(told: datetime, asked_at: datetime | None, now: datetime) -> f
     return (told - nearest).total_seconds()
 
 
-def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> Gateway:
+def saved_log(name: str, result: Mapping[str, Any], now: datetime) -> list[Gateway]:
     """The evidence of a saved log: what `ibgw_logscan` returned for a path; `now` counts only where the log tells no time.
 
-    A log of several services is one row, with the cases of them all.
+    A log of several services, as compose writes it, has a row for each.
     """
     logscan = read(LogScan, result)
     blank = Case(machine=name, name=name, now=now, saved_log=True, logscan=logscan)
-    services = [replace(blank, log=log, now=_judged_from(log) or now) for log in logscan.gateways]
-    return Gateway(name, True, tuple(case for each in services or [blank] for case in _cases(each, [])))
+    services = [
+        replace(blank, name=log.name or name, log=log, now=_judged_from(log) or now) for log in logscan.gateways
+    ]
+    if len(services) == 1:
+        services = [replace(services[0], name=name)]
+    return [Gateway(each.name, True, _cases(each, [])) for each in services or [blank]]
 
 
 def _judged_from(log: GatewayLog) -> datetime | None:
     """The moment from which the log probe judged the silence of a saved log: its last line, or what the operator gave."""
-    last = moment(log.window.last_at)
-    return None if last is None else last + timedelta(seconds=log.window.silent_seconds or 0)
+    last = moment(log.window.last_at)  # in whole seconds
+    return None if last is None else last + timedelta(seconds=math.ceil(log.window.silent_seconds or 0))
 
 
 def _result(results: Mapping[str, Any], probe: str) -> object:

@@ -34,6 +34,9 @@ FAILING = {
     "degraded": ("down", "waiting", "degraded", "unknown"),
 }
 
+#: What the next log is made with: with Docker's time stamps, which have a zone.
+NEWER_LOG = "docker logs -t <container> > new.log 2>&1"
+
 #: Gateways named in the sentence that fails a run.
 NAMED = 5
 
@@ -45,12 +48,21 @@ ARTIFACT_BYTES = 640
 
 
 @dataclass(frozen=True)
+class SavedLog:
+    """The saved log that was judged: when its last line was written, where that is known, and the number of its lines."""
+
+    name: str
+    last_at: str | None
+    lines: int
+
+
+@dataclass(frozen=True)
 class Run:
     """What a report says of the run itself.
 
     `machines` counts those that were asked, `error` says what went wrong with the run; `inventories` are those that it was given,
     so that the commands to type next find the same machines; `suppressions` are all, also those that are over; `documentation` is
-    where the collection's docs are on the web.
+    where the collection's docs are on the web; `log` is the saved log that was judged instead of machines.
     """
 
     machines: int
@@ -62,6 +74,7 @@ class Run:
     error: str | None = None
     inventories: Sequence[str] = ()
     suppressions: Sequence[Suppression] = ()
+    log: SavedLog | None = None
 
 
 def build(verdicts: Sequence[Verdict], run: Run) -> dict[str, Any]:
@@ -74,6 +87,7 @@ def build(verdicts: Sequence[Verdict], run: Run) -> dict[str, Any]:
         "collection_version": run.version,
         "error": run.error,
         "fail_on": run.fail_on,
+        "saved_log": asdict(run.log) if run.log else None,
         "fleet": {
             **_fleet(rows, run),
             "suppressed": [_suppression(each, verdicts, run.generated_at) for each in run.suppressions],
@@ -170,6 +184,7 @@ def _suppressed(found: Found | None) -> dict[str, Any] | None:
 def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
     leading = verdict.leading
     page = f"findings/{leading.finding.code}.md" if leading else None
+    following = None if verdict.status == "healthy" else _next(verdict)
     return {
         "name": verdict.name,
         "host": verdict.host,
@@ -188,7 +203,7 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "title": leading.finding.title if leading else None,
         "summary": verdict.summary,
         "fix": [_typed(step, run.inventories) for step in leading.proof.fix] if leading else [],
-        "next_command": None if verdict.status == "healthy" else _typed(_next(verdict), run.inventories),
+        "next_command": _typed(following, run.inventories) if following else None,
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
         "suppressed": _suppressed(leading),
@@ -223,9 +238,11 @@ def _typed(text: str, inventories: Sequence[str]) -> str:
     return _ANSIBLE.sub(lambda command: command[0] + given, text)
 
 
-def _next(verdict: Verdict) -> str:
+def _next(verdict: Verdict) -> str | None:
     """The command that carries out the remedy, else what the leading finding says to type next, else to look again."""
-    machine, name = ("<machine>", "<container>") if verdict.saved_log else (verdict.host, verdict.name)
+    if verdict.saved_log:
+        return _next_to_a_log(verdict)
+    machine, name = verdict.host, verdict.name
     if verdict.leading and verdict.leading.remedy in ACTS:
         return RECOVER.format(machine=machine, name=name)
     if verdict.leading and verdict.leading.proof.next_command:
@@ -233,3 +250,12 @@ def _next(verdict: Verdict) -> str:
     if name == machine or (verdict.leading and verdict.leading.finding.layer in ("host", "engine")):
         return f"ansible-playbook ibgw.ops.diagnose -l {machine}"
     return DIAGNOSE.format(machine=machine, name=name)
+
+
+def _next_to_a_log(verdict: Verdict) -> str | None:
+    """What shows more than the saved log: a newer one where that one was not enough or something was under way, else what looks at
+    the container; none of ours, for no inventory has its machine."""
+    if verdict.status in ("unknown", "waiting", "starting"):
+        return NEWER_LOG
+    command = (verdict.leading.proof.next_command if verdict.leading else None) or ""
+    return command if command.startswith("docker ") and not command.startswith("docker logs ") else None

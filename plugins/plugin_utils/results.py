@@ -147,6 +147,7 @@ class Container:
 class Family:
     name: str | None
     controller: str | None
+    because: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,7 @@ class Exit:
 @dataclass(frozen=True)
 class LogLine:
     at: str | None
+    line: int | None
     quote: str | None
 
 
@@ -282,6 +284,7 @@ class Instance:
 class History:
     login_attempts_last_hour: int | None
     twofa_prompts: int | None
+    twofa_prompts_last_day: int | None
     unanswered_prompts: int | None
     last_login_at: str | None
     last_full_login_at: str | None
@@ -305,6 +308,7 @@ class LogEvent:
 @dataclass(frozen=True)
 class Window:
     last_at: str | None
+    lines: int | None
     truncated: bool | None
     silent_seconds: float | None
 

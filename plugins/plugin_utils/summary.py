@@ -9,6 +9,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
@@ -230,10 +231,11 @@ def _repeats(quoted: Mapping[str, Any], summary: str) -> bool:
 
 
 def _evidence(quoted: Mapping[str, Any]) -> str:
-    """Who saw it, when, and the words; a log line's own stamp would say the time twice."""
+    """Who saw it, where and when, and the words; a log line's own stamp would say the time twice."""
+    source = f"line {quoted['line']}," if quoted["line"] else quoted["source"]
     if not quoted["at"]:
-        return f"{quoted['source']}: {quoted['quote']}"
-    return f"{quoted['source']} {_when(quoted['at'])}: {_OWN_STAMP.sub('', quoted['quote'])}"
+        return f"{source.rstrip(',')}: {quoted['quote']}"
+    return f"{source} {_when(quoted['at'])}: {_OWN_STAMP.sub('', quoted['quote'])}"
 
 
 def _proven(row: Mapping[str, Any]) -> Iterator[str]:
@@ -288,9 +290,34 @@ def _fleet(report: Mapping[str, Any]) -> str:
         for status in URGENCY
         if fleet["by_status"][status]
     )
-    return (
-        f"{counted(fleet['total'], 'gateway')} on {counted(fleet['machines'], 'machine')}: {counts or 'nothing found'}."
+    where = (
+        f"in {report['saved_log']['name']}" if report["saved_log"] else f"on {counted(fleet['machines'], 'machine')}"
     )
+    return f"{counted(fleet['total'], 'gateway')} {where}: {counts or 'nothing found'}{_as_of(report)}."
+
+
+def _as_of(report: Mapping[str, Any]) -> str:
+    """The moment that a saved log was judged from, and how long ago it ends: nothing in it tells what came later."""
+    log = report["saved_log"]
+    if not log or not log["lines"]:
+        return ""
+    last = moment(log["last_at"])
+    if last is None:
+        return ", as of its last line; the zone of its times is not known, and so its age is not"
+    judged = moment(max(row["checked_at"] for row in report["gateways"])) or last
+    age = (moment(report["generated_at"]) or last) - last
+    ends = f"its last line, {_when(log['last_at'])}" + (f" ({_long(age)} ago)" if age > timedelta() else "")
+    if judged - last < timedelta(seconds=1):
+        return f", as of {ends}"
+    return f", as of {judged:%Y-%m-%d %H:%M:%S} UTC, {_long(judged - last)} after {ends}"
+
+
+def _long(period: timedelta) -> str:
+    """A time that passed, as a person says it."""
+    for unit, seconds in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60)):
+        if period.total_seconds() >= 2 * seconds:
+            return f"{period.total_seconds() // seconds:.0f} {unit}s"
+    return counted(int(period.total_seconds()), "second")
 
 
 def _fleet_colour(report: Mapping[str, Any]) -> str | None:

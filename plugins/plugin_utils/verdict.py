@@ -28,6 +28,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     Verdict,
     findings,
+    named,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ NO_KNOWN_IMAGE = "the container is of no image that is known"
 
 #: Consequences whose remedy goes before that of their cause: a loop, and a stop whose grace ran out.
 FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
+
+#: Sources of evidence that there are of a saved log.
+OF_A_LOG = ("log", "launcher")
 
 #: States of a run in which the controller tries by itself.
 ATTEMPTING = (*PROGRESS, "auto_restarting", "cold_restarting")
@@ -84,12 +88,12 @@ def verdicts_of_machine(machine: Machine, suppressions: Sequence[Suppression] = 
     return [_verdict(machine.name, gateway, suppressions) for gateway in machine.gateways]
 
 
-def judge_log(
-    name: str, result: Mapping[str, Any], host: str, now: datetime, suppressions: Sequence[Suppression] = ()
-) -> Verdict:
-    """The verdict on a saved log: `result` is what `ibgw_logscan` returned for a path, `host` the controller's name, `now` the
-    moment that its silence was judged from."""
-    return _verdict(host, saved_log(name, result, now), suppressions)
+def verdicts_of_log(
+    name: str, result: Mapping[str, Any], now: datetime, suppressions: Sequence[Suppression] = ()
+) -> list[Verdict]:
+    """One verdict per gateway of the saved log called `name`: `result` is what `ibgw_logscan` returned for its path; `now` counts
+    only where the log tells no time."""
+    return [_verdict(name, gateway, suppressions) for gateway in saved_log(name, result, now)]
 
 
 def judge(case: Case, suppressions: Sequence[Suppression] = ()) -> Judgement:
@@ -132,7 +136,7 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if leading.remedy not in BEGINS_A_SESSION:
         return leading
     if case.gateway.exists and case.family is None:
-        return _instead(leading, "ask_person", NO_KNOWN_IMAGE, _of_no_known_image(case))
+        return _instead(leading, "ask_person", _no_known_image(case), _of_no_known_image(case))
     for each in found:
         if _forbids_a_login(each):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
@@ -144,6 +148,11 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
         return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
     return leading
+
+
+def _no_known_image(case: Case) -> str:
+    """Why what holds for images is not known of it, with what is known."""
+    return "; ".join((NO_KNOWN_IMAGE, *case.gateway.family.because))
 
 
 def _of_no_known_image(case: Case) -> tuple[str, ...]:
@@ -212,21 +221,23 @@ def _ask(rule: Finding, case: Case) -> Found | None:
 def _found(rule: Finding, proof: Proof, case: Case) -> Found:
     """`proof` completed with what the registration says, and the names filled in."""
 
-    # A saved log does not tell from which container it is.
-    name, machine = ("<container>", "<machine>") if case.saved_log else (case.name, case.machine)
-    recreate = REBUILD if case.gateway.deployment else "docker compose up -d"
-
-    def named(text: str) -> str:
-        return text.replace("{recreate}", recreate).replace("{name}", name).replace("{machine}", machine)
+    def filled(text: str) -> str:
+        if case.saved_log:  # it does not tell from which container it is
+            return named(text, "<container>", "<machine>", by_hand=True)
+        return named(text, case.name, case.machine, REBUILD if case.gateway.deployment else "docker compose up -d")
 
     command = proof.next_command or rule.next_command
+    steps = proof.fix or rule.fix
+    # What an image has no variable for can not be set there; a step that is the only one stays.
+    fitting = [own for own in map(case.in_own_names, steps) if own] or steps
     completed = replace(
         proof,
         severity=proof.severity or rule.severity,
         remedy=proof.remedy or rule.remedy,
         remedy_reason=proof.remedy_reason or rule.remedy_reason,
-        fix=tuple(named(step) for step in proof.fix or rule.fix),
-        next_command=named(command) if command else None,
+        evidence=tuple(quoted for quoted in proof.evidence if quoted.source in OF_A_LOG or not case.saved_log),
+        fix=tuple(map(filled, fitting)),
+        next_command=filled(case.in_own_names(command) or command) if command else None,
     )
     return Found(rule, completed, case.endpoint)
 
@@ -272,7 +283,7 @@ def _inconclusive(case: Case) -> Found:
     if case.health.available is None and not case.saved_log:
         missing.append("the container was not looked at")
     if case.gateway.exists and case.gateway.family.name is None:
-        missing.append(NO_KNOWN_IMAGE)
+        missing.append(_no_known_image(case))
     if case.log is None or case.log.failed:
         missing.append("there is no log to read")
     else:

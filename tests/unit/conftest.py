@@ -1,8 +1,14 @@
-"""How properties are tested: however slow the machine is, for a test does not measure time."""
+"""How properties are tested: however slow the machine is, for a test does not measure time.
+
+`HYPOTHESIS_PROFILE=long` tries far more examples, for minutes.
+"""
 
 from __future__ import annotations
+
+import os
 
 from hypothesis import settings
 
 settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("long", deadline=None, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "untimed"))

@@ -21,6 +21,8 @@ class Traits:
     command: str
     labels: Mapping[str, str]
     healthcheck: str = ""
+    user: str = ""
+    exposed: frozenset[int] = frozenset()
 
 
 def traits(config: Mapping[str, Any]) -> Traits:
@@ -28,7 +30,15 @@ def traits(config: Mapping[str, Any]) -> Traits:
     environment = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
     words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
     check = (config.get("Healthcheck") or {}).get("Test") or ()
-    return Traits(environment, " ".join(words), config.get("Labels") or {}, " ".join(check))
+    numbers = (port.partition("/")[0] for port in config.get("ExposedPorts") or ())
+    return Traits(
+        environment,
+        " ".join(words),
+        config.get("Labels") or {},
+        " ".join(check),
+        config.get("User") or "",
+        frozenset(int(number) for number in numbers if number.isdigit()),
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,8 @@ class Build:
     tells_login: bool = False
     #: What its operator should know, one sentence each.
     caveats: tuple[str, ...] = ()
+    #: Why the role makes no container of it, as the end of a sentence that begins with the family's name; empty where it does.
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,12 +147,18 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
+    #: Whole lines that the image's own scripts print, each with the event that it is (`log/run.py`).
+    lines: tuple[tuple[str, str], ...] = ()
     #: Variables with the version of its gateway, the first that is set.
     versions: tuple[str, ...] = ()
     #: A variable and its value with which it runs both trading modes, whatever else it is told.
     both_by: tuple[str, str] | None = None
     #: The variable that says where its controller's configuration is; where both modes run, each file has its mode at the end.
     configuration: str | None = None
+    #: Its names for variables of gnzsnz with IBC that no word of the inventory stands for.
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    #: What its controller's dump of settings calls what a variable sets, where that is no key of IBC's.
+    dumped_as: Callable[[str], str] | None = None
     #: The role of what would start the Java machine again while the container is stopped.
     restarts_java: str | None = None
     relay: Relay | None = None

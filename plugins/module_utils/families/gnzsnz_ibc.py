@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Traits,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
@@ -35,15 +36,16 @@ _PATHS = (
     ("IBC_INI", "/home/ibgateway/ibc/config.ini"),
     ("IBC_PATH", "/home/ibgateway/ibc"),
     ("SCRIPT_PATH", "/home/ibgateway/scripts"),
-    ("IBC_PATH", "/opt/ibc"),  # the TWS image, G:stable/Dockerfile.tws:21-36
 )
+_TWS_PATHS = (("IBC_PATH", "/opt/ibc"), ("SCRIPT_PATH", "/defaults"))  # G:stable/Dockerfile.tws:21-36
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
     # The families that grew out of this one carry its marks too; they are asked before.
     found: list[str] = []
     if traits.environment.get("TWS_MAJOR_VRSN"):
-        found += [f"environment has {name}={path}" for name, path in _PATHS if traits.environment.get(name) == path]
+        paths = _TWS_PATHS if traits.environment.get("GATEWAY_OR_TWS") == "tws" else _PATHS
+        found += [f"environment has {name}={path}" for name, path in paths if traits.environment.get(name) == path]
     if _RUN_SCRIPT in traits.command:
         found.append(f"its command runs {_RUN_SCRIPT}")
     description = traits.labels.get("org.opencontainers.image.description", "").strip()
@@ -56,6 +58,7 @@ FAMILY = Family(
     name="gnzsnz-ibc",
     controller="ibc",
     marks=_marks,
+    lines=LINES,
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
     configuration="IBC_INI",  # G:run.sh:144-181

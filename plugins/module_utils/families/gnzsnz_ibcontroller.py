@@ -20,6 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, heap_with_unit, true_false
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 _DECLARATIVE = "ibcontroller has it in its own ibkr_settings.toml only"  # K: declarative settings
@@ -42,7 +43,11 @@ FAMILY = Family(
     name="gnzsnz-ibcontroller",
     controller="ibcontroller",
     marks=_marks,
+    lines=LINES,
     versions=("IBC_TWS_VERSION",),
+    both_by=GNZSNZ_IBC.both_by,  # KI:run.sh, KI:run_tws.sh
+    other_names={"TWOFA_EXIT_INTERVAL": "IBC_MFA_EXIT_INTERVAL", "TWS_SETTINGS_PATH": "IBC_TWS_SETTINGS_PATH"},
+    dumped_as=lambda variable: variable.replace("IBC_", "", 1).lower(),  # K:config.py
     ports=GNZSNZ_IBC.ports,  # KI:common.sh, as in the images before it
     processes=(
         (re.compile(r"^(\S*/)?java\b.*\b(ibgateway|twslaunch|jts)", re.IGNORECASE), "gateway"),
@@ -65,6 +70,7 @@ FAMILY = Family(
                 "SSH_PASSPHRASE_FILE",
                 "RDP_PASSWORD_FILE",
                 "IBC_TRADING_MODE",
+                "DUAL_MODE",
                 "IBC_INSTANCE",
                 "IBC_PROGRAM",
                 "IBC_TWS_PATH",

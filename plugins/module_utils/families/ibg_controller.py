@@ -20,6 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_afternoon, yes_no
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
 
 _HEALTH_CHECK = "/home/ibgateway/scripts/healthcheck.sh"
 _DEVICES = {"push": "IB Key", "totp": "Mobile Authenticator app"}  # C: TWOFA_DEVICE and its default since 0.7
@@ -41,6 +42,14 @@ FAMILY = Family(
     name="ibg-controller",
     controller="ibg-controller",
     marks=_marks,
+    lines=(
+        *LINES,
+        (r"\.> Starting Gateway controller in (?P<mode>live|paper) mode\.", "script_started"),  # C:docker/run.sh
+        (r"\.> Controller ready \((?P<mode>live|paper)\) after \d+s\.", "configured"),
+        (r"\.> WARNING: controller readiness timeout after \d+s in (?P<mode>live|paper) mode; .*", "readiness_overdue"),
+        (r"\.> Stopping (?:IBC / controller|window manager|AT-SPI infrastructure)\b.*", "stopped_from_outside"),
+        (r"\.> Controllers did not exit within \d+s; .*", "stop_overran"),
+    ),
     versions=GNZSNZ_IBC.versions,
     ports={  # as the image that it is built on
         number: port for number, port in GNZSNZ_IBC.ports.items() if port.program == "gateway"

@@ -22,14 +22,17 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, unexpanded, yes_no
 
-_MANAGER = "/opt/ibga/manager.sh"
+#: What the image runs; also what is built upon it.
+MANAGER = "/opt/ibga/manager.sh"
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
-    # A:dockerfile:49; the image has no labels and no environment of its own. Its derivative with AUTH_METHOD has other ports.
-    if _MANAGER not in traits.command or "AUTH_METHOD" in traits.environment:
+    # A:dockerfile:47-49; the image has no labels and no environment of its own.
+    if MANAGER not in traits.command:
         return ()
-    found = [f"its command runs {_MANAGER}"]
+    found = [f"its command runs {MANAGER}"]
+    if {4000, 5800} <= traits.exposed:
+        found.append("it exposes the ports 4000 and 5800")
     found += [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
     return tuple(found)
 
@@ -115,7 +118,7 @@ FAMILY = Family(
     },
     build=Build(
         images={"gateway": "docker.io/heshiming/ibga:latest"},
-        start=_MANAGER,
+        start=MANAGER,
         persistent={"gateway": ("/home/ibg", "/home/ibg_settings")},
         # A refused login leaves it up and idle (A:_run_ibg.sh:407-412); it ends only when it can not install.
         restart_policy="unless-stopped",

@@ -1,9 +1,7 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The log grammar of IBC 3.8 to 3.24 and of the image scripts around it: one table of markers, each naming an event.
+"""The log grammar of IBC 3.8 to 3.24 and of its start script: one table of markers, each naming an event.
 
-A message counts only where it stands on its own: after IBC's stamp, or as a whole line of a script. Text that quotes one (a
-client's name, a window's title, a user's script) is not the message.
 Sources are cited as ``B:`` (IbcAlpha/IBC @2fee90c, 3.24.1) and ``G:`` (gnzsnz/ib-gateway-docker @b2c0259).
 
 This module util is private to the collection; it can change at any time.
@@ -12,13 +10,12 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone, tzinfo
-from functools import lru_cache
+from collections.abc import Mapping
 
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
 EXIT_CODES: Mapping[int, tuple[str, str]] = {
@@ -160,25 +157,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"exception occurred at Gateway entry point: .*", "install_broken"),
 )
 
-_SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay and the JVM
-    (r"\.> Starting IBC/(?:IB gateway|TWS)", "container_started"),  # G:run.sh:7-9
-    (r"\.> Starting IBC in (?P<mode>live|paper) mode, with params:", "script_started"),  # G:run.sh:72
-    (r"\.>\s+Version: (?P<v>\S+)", "gateway_version"),
-    (r"\.> Invalid TRADING_MODE:.*", "mode_invalid"),  # G:common.sh:106
-    (r"\.> (?:\S+ )?Received SIGINT or SIGTERM\. Shutting down IB Gateway\.", "stopped_from_outside"),  # G:run.sh:17
-    (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC)\.", "stopped_from_outside"),  # G:run.sh:21-41
-    (r"\.> Starting (?:Gateway controller|ibcontroller)\b.*", "foreign_controller"),  # later images keep these scripts
-    (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
-    (r"Error: Timed out waiting for Xvfb socket!", "display_missing"),  # G:common.sh:281
-    (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
-    # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
-    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
-    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: [A-Z][a-z -]+", "settings_unwritable"),
-    (
-        r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",
-        "secret_unreadable",
-    ),
-    (r"mkdir: cannot create directory .*", "settings_unwritable"),
+_SCRIPT_LINES = (  # whole lines of ibcstart.sh
     (r"Parsing arguments", "script_began"),  # since 3.21.0
     (r"Starting IBC version .* on .*", "script_began"),  # B:ibcstart.sh:195
     (r"TWS version = (?P<v>\S+)", "gateway_version"),
@@ -201,51 +180,6 @@ _SCRIPT_LINES = (  # whole lines of the image's scripts, ibcstart.sh, the relay 
     (r"Error: (?:IBC path: .* does not exist|Can\\?'t detect operating system)", "install_broken"),
     (r"Error: (?:Java installaton at .*|Can\\?'t find suitable Java .*|No java executable found .*)", "install_broken"),
     (r"Error: no execute permission for scripts in .*", "install_broken"),
-    (r"(?:Error: )?Could not find or load main class .*", "install_broken"),
-    (r"(?:Error: )?Invalid maximum heap size: .*", "heap_invalid"),
-    (r"library initialization failed - unable to allocate file descriptor table - out of memory", "nofile_unlimited"),
-    (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
-    (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),
-    (r"(?:Exception in thread \".*\" )?java\.lang\.OutOfMemoryError(?:: .*)?", "heap_exhausted"),
-    (r"Exception: java\.lang\.OutOfMemoryError thrown from the UncaughtExceptionHandler in .*", "heap_exhausted"),
-    (
-        r"(?:Exception in thread \".*\" )?(?:java\.awt\.\w+: )?Can't connect to X11 window server using '.*' as the value of .*",
-        "display_missing",
-    ),
-    (r"No X11 DISPLAY variable was set, .*", "display_missing"),
-    (r"Forking :::\d+ onto \S+ ?.*", "relay_started"),  # G:run_socat.sh:9
-    (
-        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection refused",
-        "relay_refused",
-    ),
-    (
-        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E bind\(.*:(?P<v>\d+)\}, 16\): Address already in use",
-        "relay_port_taken",
-    ),
-    (r"addLogConsole Client .*", "api_client"),
-)
-
-# Window titles: the event when it opens and, where that means something too, when it closes.
-_WINDOWS: tuple[tuple[str, str, str | None], ...] = (
-    (r"Connecting to server\.\.\.", "connecting", None),
-    (r"Attempt (?P<v>\d+): [Aa]uthenticating.*", "authenticating", None),
-    (r"Attempt (?P<v>\d+): .*", "connecting", None),
-    (r"Server disconnected, trying to reconnect\.\.\.", "connecting", None),
-    (r".*[Ss]erver error, will retry.*", "server_unavailable", None),
-    (r"Authenticating\.\.\.", "authenticating", None),
-    (r"(?:Requesting startup parameters\.\.\.|Downloading settings from server)", "loading", None),
-    (r"Starting application\.\.\.", "loading", "splash_closed"),  # B:SplashFrameHandler.java:46-60
-    (r"Second Factor Authentication", "twofa_opened", "twofa_closed"),
-    (r"(?:Security Code Card Authentication|Enter security code)", "code_required", "twofa_closed"),
-    (r"Existing session detected", "session_found", "session_settled"),
-    (r"Re-login is required", "relogin", None),
-    (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
-    (r"Login failed", "login_failed", None),
-    (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
-    (r"Shutdown progress", "shutdown_shown", None),
-    (r"Restart in progress", "restart_shown", None),
-    (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
-    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
 )
 
 # Dialogs whose text IBC writes after them, as a message of its own or on raw lines, and the event that it makes.
@@ -255,7 +189,6 @@ _SPEAKING = (
 )
 
 _CHANGES = {"Opened": OPENED, "Activated": SEEN, "Focused": SEEN, "Closed": CLOSED}
-_MODES = {"P": "paper", "S": "paper", "live": "live", "paper": "paper"}
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3} IBC: ?")  # B:Utils.java:35
 _TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
@@ -264,68 +197,45 @@ _SETTING = re.compile(r"\s+(\w[\w.-]*)=(.*)")
 _PROPERTY = re.compile(r"(user\.timezone|sun\.java\.command|--(?:fix-)?(?:user|pw)|arg\[\d+\]) ?= ?(.*)")
 _VALID_HEAP = re.compile(r"\d+[kKmMgG]?")
 
-_Rules = Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
+_MESSAGE_RULES = rules(_MESSAGES)
+_SCRIPT_RULES = rules(_SCRIPT_LINES)
 
 
-def _by_first_word(markers: Iterable[tuple[str, str]]) -> _Rules:
-    """The markers under the word that they begin with; what begins otherwise is under the empty word."""
-    rules: dict[str, list[tuple[re.Pattern[str], str]]] = {}
-    for pattern, kind in markers:
-        literal = re.match(r"[A-Za-z'-]+(?= )", pattern)
-        rules.setdefault(literal[0] if literal else "", []).append((re.compile(pattern), kind))
-    return {word: tuple(entries) for word, entries in rules.items()}
-
-
-_MESSAGE_RULES = _by_first_word(_MESSAGES)
-_SCRIPT_RULES = _by_first_word(_SCRIPT_LINES)
-_WINDOW_RULES = tuple((re.compile(title), opened, closed) for title, opened, closed in _WINDOWS)
-
-
-def _match(rules: _Rules, text: str) -> tuple[re.Match[str], str] | None:
-    word = text.partition(" ")[0]
-    for pattern, kind in (*rules.get(word, ()), *rules.get("", ())):
-        if found := pattern.fullmatch(text):
-            return found, kind
-    return None
-
-
-@lru_cache(maxsize=256)
-def _window_kinds(title: str, dialog: bool) -> tuple[str, str, str, str | None]:
-    """The events of a window that opens and closes, with the value and the trading mode that its title tells."""
-    for pattern, opened, closed in _WINDOW_RULES:
-        if found := pattern.fullmatch(title):
-            values = found.groupdict()
-            if opened == "gateway_shown" and dialog:
-                opened = "window"
-            if opened == "server_unavailable" and title == "Login" and not dialog:
-                opened = "gateway_shown"  # the login window of TWS
-            return opened, closed or "window", values.get("v") or "", _MODES.get(values.get("mode") or "")
-    return "window", "window", "", None
-
-
-class Reader:
+class Ibc(Grammar):
     """Reads one log of IBC, line by line."""
 
     name = "IBC"
+    controller = "ibc"
+    shape = re.compile(
+        _STAMP.pattern + r"|IBC (?:Settings:|returned exit status \d+|will (?:cold-)?restart shortly|is paused)$"
+        r"|Starting (?:IBC version .* on|(?:Gateway|TWS) with this command:)|Parsing arguments$|(?:Gateway|TWS) finished$"
+    )
+    marks = (
+        re.compile(
+            rb" IBC: (?:[Ll]ogin (?:attempt|has completed|completed)|[Cc]lick button: (?:Paper )?Log"
+            rb"|[Ss]econd Factor Authentication initiated|[Rr]e-)"
+        ),
+        b"Starting IBC",
+        b"IBC returned exit status",
+        b"IBC will restart shortly",
+        b"user.timezone",
+    )
+    messages = (
+        b" IBC: ",
+        b"IBC Settings",
+        re.compile(rb"    [A-Z]\w+="),
+        b"with this command:",
+        b"utorestart file found",
+    )
 
-    def __init__(self) -> None:
-        self.version: str | None = None
-        self.gateway_version: str | None = None
-        self.time_zone: str | None = None
-        self.family: str | None = None
-        self._seen = False
-        self.foreign = False
-        #: User names and the like that the log gave away; they must not be quoted.
-        self.secrets: set[str] = set()
-        self._zone: tzinfo | None = None
+    def __init__(self, around: Rules) -> None:
+        super().__init__(around)
         self._section: dict[str, str] | None = None
         self._speaking = ""
-        self._last: tuple[Line, str] | None = None
 
-    @property
-    def recognised(self) -> bool:
-        """Whether what was read is a log of IBC."""
-        return self._seen and not self.foreign
+    @classmethod
+    def exit_meaning(cls, code: int) -> str | None:
+        return exit_meaning(code)
 
     def read(self, line: Line) -> Event | None:
         """The event that `line` tells, if it is one."""
@@ -333,21 +243,20 @@ class Reader:
         stamp = _STAMP.match(text)
         if stamp is None:
             return self._raw(line, text.rstrip())
-        self._seen = True
+        self.seen = True
         self._last = line, stamp[1]
         message = text[stamp.end() :].rstrip()
         message = message[:1].lower() + message[1:]
         if message.startswith("detected "):
             return None if message.endswith(("=Lost focus", "=Deactivated")) else self._window(line, message)
-        found = _match(_MESSAGE_RULES, message)
+        found = match(_MESSAGE_RULES, message)
         if found is None:
             return self._said(line, message)
-        match, kind = found
-        values = match.groupdict()
+        values, kind = found[0].groupdict(), found[1]
         self._speaking = "login_error" if kind == "login_error_begun" else ""
         if kind == "controller_version":
             self.version = values["v"]
-        mode, value = _MODES.get(values.get("mode") or ""), values.get("v") or ""
+        mode, value = MODES.get(values.get("mode") or ""), values.get("v") or ""
         problem = refusal(value) if kind == "dialog_text" else None
         return Event(kind, line.number, *self.last_moment, text, value, mode, problem=problem)
 
@@ -362,7 +271,7 @@ class Reader:
             self._speaking = next((kind for name, kind in _SPEAKING if opened_dialog and name.fullmatch(title)), "")
         if change == SEEN and not dialog:  # a frame's title is news only when it opens
             return None
-        opened, closed, value, mode = _window_kinds(title, dialog)
+        opened, closed, value, mode = window_kinds(title, dialog)
         kind = opened if change != CLOSED else closed
         return Event(kind, line.number, *self.last_moment, line.text, value, mode, title, change, dialog)
 
@@ -383,68 +292,52 @@ class Reader:
         if found := _PROPERTY.search(text):
             self._property(found[1], found[2])
         if text == "IBC Settings:":  # B:DefaultSettings.java:55
-            self._section, self._seen = {}, True
+            self._section, self.seen = {}, True
             return Event("settings_begun", line.number, line.at, line.at, text)
         if text == "End IBC Settings" and self._section is not None:
             settings, self._section = self._section, None
-            return Event("settings", line.number, line.at, line.at, text, settings=settings)
-        found_rule = _match(_SCRIPT_RULES, text)
-        if found_rule is None:
-            return self._said(line, text)
-        match, kind = found_rule
-        values = match.groupdict()
+            return Event("settings", line.number, line.at, line.at, text, settings=settings, terms=_terms(settings))
+        return self._script_line(line, text) or self.event_around(line, text) or self._said(line, text)
+
+    def _script_line(self, line: Line, text: str) -> Event | None:
+        found = match(_SCRIPT_RULES, text)
+        if found is None:
+            return None
+        self.seen = True
+        values, kind = found[0].groupdict(), found[1]
         value = values.get("v") or ""
-        if text.startswith(".> "):
-            self.family = "gnzsnz-ibc"
-        self.foreign = self.foreign or kind == "foreign_controller"
+        problem = None
         if kind == "gateway_version":
             self.gateway_version = value
-        problem = None
-        if kind == "jvm_ended":
+        elif kind == "jvm_ended":
             code = exit_code(int(value))
             value, problem = str(code), EXIT_PROBLEMS.get(code)
-        if kind == "heap_set":
+        elif kind == "heap_set":
             if _VALID_HEAP.fullmatch(value):
                 return None
             kind = "heap_malformed"
-        self._seen = self._seen or not _ANYBODYS.fullmatch(text)
-        return Event(
-            kind, line.number, line.at, line.at, text, value, _MODES.get(values.get("mode") or ""), problem=problem
-        )
+        at, mode = line.at, MODES.get(values.get("mode") or "")
+        return Event(kind, line.number, at, at, text, value, mode, problem=problem)
 
     def _property(self, name: str, value: str) -> None:
         if name == "user.timezone" and value:
-            self.time_zone, self._zone = value, _zone(value)
+            self.zone_named(value)
         elif name == "sun.java.command":  # can hold the credentials (B:IbcTws.java:458)
             self.secrets.update(word for word in value.split()[2:] if word not in ("live", "paper", "***"))
         elif name != "user.timezone":
             self.secrets.update({value} - {"***", ""})
 
-    @property
-    def last_moment(self) -> tuple[float | None, float | None]:
-        """When the last line with a time was written: since the epoch where that is known, and on the log's own clock."""
-        if self._last is None:
-            return None, None
-        line, stamp = self._last
-        if line.at is not None:
-            return line.at, line.at
-        try:
-            own = datetime.fromisoformat(stamp).replace(tzinfo=self._zone or timezone.utc).timestamp()
-        except (ValueError, OverflowError):
-            return None, None
-        return own if self._zone else None, own
 
-
-#: Lines that other programs print too: alone they do not make it a log of this controller.
-_ANYBODYS = re.compile(
-    r"mkdir: .*|# .*|.*java\..*|.*Can't connect to X11 .*|No X11 .*|.*Could not find or load main class .*|.* - out of memory"
-)
-
-
-def _zone(name: str) -> tzinfo | None:
-    try:
-        from zoneinfo import ZoneInfo
-
-        return ZoneInfo(name)
-    except Exception:  # no time zone data on this machine, or a name that is none
-        return timezone.utc if name in ("UTC", "Etc/UTC", "GMT", "Z") else None
+def _terms(settings: Mapping[str, str]) -> Terms:
+    """What the controller's settings mean for a run (B:config.ini, the lines are in the settings' descriptions)."""
+    again = settings.get("ReloginAfterSecondFactorAuthenticationTimeout", "")
+    again = again or settings.get("ExitAfterSecondFactorAuthenticationTimeout", "")
+    mode = settings.get("TradingMode", "").strip().lower()
+    return Terms(
+        mode=mode if mode in ("live", "paper") else None,
+        second_factor_seconds=number(settings.get("SecondFactorAuthenticationTimeout"), 180.0),
+        asks_again=again.strip().lower() in ("yes", "true"),
+        login_window_seconds=number(settings.get("LoginDialogDisplayTimeout"), 60.0),
+        restarts_daily=bool(settings.get("AutoRestartTime")),
+        credentials_missing="" in map(settings.get, ("IbLoginId", "IbPassword")),
+    )

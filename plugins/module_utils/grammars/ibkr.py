@@ -1,6 +1,8 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""IBKR's own words: what the gateway shows in its dialogs, whichever controller writes it down.
+"""IBKR's own words: titles and texts of the gateway's windows, whichever controller writes them down.
+
+Sources are cited as ``B:`` (IbcAlpha/IBC @2fee90c, 3.24.1).
 
 This module util is private to the collection; it can change at any time.
 """
@@ -8,6 +10,7 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Titles of dialogs that no controller answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
 BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
@@ -38,3 +41,43 @@ _REFUSALS = tuple(
 def refusal(text: str) -> str | None:
     """The finding that a refusing dialog's text proves, if it is a known one."""
     return next((problem for pattern, problem in _REFUSALS if pattern.search(text)), None)
+
+
+# Window titles: the event when it opens and, where that means something too, when it closes.
+_WINDOWS: tuple[tuple[str, str, str | None], ...] = (
+    (r"Connecting to server\.\.\.", "connecting", None),
+    (r"Attempt (?P<v>\d+): [Aa]uthenticating.*", "authenticating", None),
+    (r"Attempt (?P<v>\d+): .*", "connecting", None),
+    (r"Server disconnected, trying to reconnect\.\.\.", "connecting", None),
+    (r".*[Ss]erver error, will retry.*", "server_unavailable", None),
+    (r"Authenticating\.\.\.", "authenticating", None),
+    (r"(?:Requesting startup parameters\.\.\.|Downloading settings from server)", "loading", None),
+    (r"Starting application\.\.\.", "loading", "splash_closed"),  # B:SplashFrameHandler.java:46-60
+    (r"Second Factor Authentication", "twofa_opened", "twofa_closed"),
+    (r"(?:Security Code Card Authentication|Enter security code)", "code_required", "twofa_closed"),
+    (r"Existing session detected", "session_found", "session_settled"),
+    (r"Re-login is required", "relogin", None),
+    (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
+    (r"Login failed", "login_failed", None),
+    (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
+    (r"Shutdown progress", "shutdown_shown", None),
+    (r"Restart in progress", "restart_shown", None),
+    (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
+    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
+)
+
+_WINDOW_RULES = tuple((re.compile(title), opened, closed) for title, opened, closed in _WINDOWS)
+
+
+@lru_cache(maxsize=256)
+def window_kinds(title: str, dialog: bool) -> tuple[str, str, str, str | None]:
+    """The events of a window that opens and closes, with the value and the trading mode that its title tells."""
+    for pattern, opened, closed in _WINDOW_RULES:
+        if found := pattern.fullmatch(title):
+            values = found.groupdict()
+            if opened == "gateway_shown" and dialog:
+                opened = "window"
+            if opened == "server_unavailable" and title == "Login" and not dialog:
+                opened = "gateway_shown"  # the login window of TWS
+            return opened, closed or "window", values.get("v") or "", "paper" if values.get("mode") else None
+    return "window", "window", "", None

@@ -9,8 +9,6 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Event, Run, continued
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
@@ -75,25 +73,22 @@ class Instances:
         self.run_start_seen = False
         self.container_start_seen = False
         self.runs_seen = 0
-        self.login_attempts = 0
-        self.attempted_at: deque[float] = deque(maxlen=1000)
-        self.twofa_prompts = 0
-        self.unanswered_prompts = 0
-        self.logins_completed = 0
-        self.last_login: Event | None = None
-        self.last_full_login: Event | None = None
-        self.controller_restarts = 0
-        self.by_exit_code: Counter[int] = Counter()
         self._before: dict[str | None, Run] = {}
         self._silenced: list[Run] = []  # cut off by a new container start; or not, where two containers share a log
 
     def take(self, event: Event) -> Run:
         """Let `event` happen to the run that it belongs to."""
+        apart = [run for run in self.runs if event.writer and run.mode not in (None, event.writer)]
+        self.runs = [run for run in self.runs if run not in apart]
+        run = self._take(event)
+        self.runs += apart
+        return run
+
+    def _take(self, event: Event) -> Run:
         run = self._opened(event) or self._owner(event)
-        self._count(run, event)
         run.take(event)
-        if event.kind == "settings":
-            run.settings = event.settings
+        if event.settings:
+            run.settings, run.terms = event.settings, event.terms
         return run
 
     def understood(self, both: bool) -> bool:
@@ -203,26 +198,6 @@ class Instances:
                 self.runs.insert(0, silenced)
                 return silenced
         return run
-
-    def _count(self, run: Run, event: Event) -> None:
-        kind = event.kind
-        if kind == "login_attempt" or (kind == "login_clicked" and run.state != "submitted"):
-            self.login_attempts += 1
-            if event.clock is not None:
-                self.attempted_at.append(event.clock)
-        elif kind == "twofa_initiated":
-            self.twofa_prompts += 1
-            self.unanswered_prompts += 1
-        elif kind == "login_completed":
-            self.logins_completed += 1
-            self.unanswered_prompts = 0
-            self.last_login = event
-            if run.attempt == "typed":
-                self.last_full_login = event
-        elif kind == "restart_announced":
-            self.controller_restarts += 1
-        elif kind == "jvm_ended":
-            self.by_exit_code[int(event.value)] += 1
 
 
 def _recent(run: Run) -> int:

@@ -31,6 +31,14 @@ LONGEST_LINE = 4096
 #: What is read before the form of the log is decided.
 _SAMPLE = 256 << 10
 
+#: Bytes that are looked at together when only some lines matter.
+_BLOCK = 1 << 20
+
+#: Lines of which the first may tell when the log begins.
+_HEAD = 200
+
+_UTF8 = "utf-8-sig"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -51,21 +59,67 @@ class Line:
         return epoch(self.stamp)
 
 
+class Log:
+    """A log that comes in `chunks`, and how its lines were kept."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = _inflated(chunks)
+        sample = bytearray()
+        while (chunk := next(self._chunks, None)) is not None:
+            sample += chunk
+            if len(sample) >= _SAMPLE and (sample.count(b"\n") > 50 or len(sample) >= 16 * _SAMPLE):
+                break
+        self._sample = bytes(sample)
+        self._encoding = _encoding(self._sample)
+        self._entries = list(_entries([self._sample.decode(self._encoding, "replace")]))
+        self._form = _Form([entry.text for entry in self._entries])
+
+    @property
+    def line_by_line(self) -> bool:
+        """Whether each line lies in the bytes as it was written, so that one can be read without the others."""
+        return self._encoding == _UTF8 and not self._form.newest_first and not self._form.width
+
+    def head(self) -> Iterator[Line]:
+        """Some of the first lines as they lie there."""
+        return self._form.read(self._entries[:_HEAD])
+
+    def lines(self) -> Iterator[Line]:
+        """All lines, oldest first."""
+        entries: Iterator[Entry] = _entries(_decoded(chain([self._sample], self._chunks), self._encoding))
+        if self._form.newest_first:
+            entries = reversed(list(entries))
+        if self._form.width:
+            entries = _unwrapped(entries, self._form.width)
+        return self._form.read(entries)
+
+    def blocks(self) -> Iterator[bytes]:
+        """All bytes in blocks that end where a line does; of a line of megabytes, the beginning."""
+        rest: list[bytes] = []
+        size = 0
+        for chunk in chain([self._sample], self._chunks):
+            end = chunk.rfind(b"\n") + 1
+            if end and size + end >= _BLOCK:
+                yield b"".join((*rest, chunk[:end]))
+                rest, size, chunk = [], 0, chunk[end:]
+            elif size > _BLOCK and not end:
+                continue
+            rest.append(chunk)
+            size += len(chunk)
+        if size:
+            yield b"".join(rest)
+
+    def line(self, raw: bytes, number: int) -> Line:
+        """One line of a block."""
+        return self._form.line(raw[: 4 * LONGEST_LINE].decode("utf-8", "replace")[:LONGEST_LINE], number)
+
+    def lines_of(self, blocks: Iterable[bytes], number: int) -> Iterator[Line]:
+        """The lines of some of the blocks, of which the first has the `number`."""
+        return self._form.read(_entries(_decoded(blocks, self._encoding), number))
+
+
 def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
     """The lines of a log that comes in `chunks`, oldest first."""
-    entries: Iterator[Entry] = _entries(_decoded(_inflated(chunks)))
-    sample: list[Entry] = []
-    size = 0
-    while size < _SAMPLE and (entry := next(entries, None)):
-        sample.append(entry)
-        size += len(entry.text)
-    form = _Form([entry.text for entry in sample])
-    entries = chain(sample, entries)
-    if form.newest_first:
-        entries = reversed(list(entries))
-    if form.width:
-        entries = _unwrapped(entries, form.width)
-    return form.read(entries)
+    return Log(chunks).lines()
 
 
 class Entry(NamedTuple):
@@ -98,11 +152,9 @@ def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 unpack = zlib.decompressobj(wbits=31)
 
 
-def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
-    source = iter(chunks)
-    first = next(source, b"")
-    decoder = codecs.getincrementaldecoder(_encoding(first))("replace")
-    for chunk in chain([first], source):
+def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for chunk in chunks:
         yield decoder.decode(chunk)
     yield decoder.decode(b"", True)
 
@@ -113,20 +165,20 @@ def _encoding(start: bytes) -> str:
     head = start[:512]
     if len(head) > 8 and head[1::2].count(0) > len(head) // 3 and head[0::2].count(0) < len(head) // 8:
         return "utf-16-le"
-    return "utf-8-sig"
+    return _UTF8
 
 
-def _entries(texts: Iterable[str]) -> Iterator[Entry]:
-    """The lines of `texts`; one of megabytes costs no more memory than a long one."""
-    number, rest = 0, ""
+def _entries(texts: Iterable[str], number: int = 1) -> Iterator[Entry]:
+    """The lines of `texts`, the first with `number`; one of megabytes costs no more memory than a long one."""
+    rest = ""
     for text in texts:
         *done, rest = (rest + text).split("\n")
         for line in done:
-            number += 1
             yield Entry(number, line[:LONGEST_LINE], False)
+            number += 1
         rest = rest[:LONGEST_LINE]
     if rest:
-        yield Entry(number + 1, rest, True)
+        yield Entry(number, rest, True)
 
 
 # Around the line
@@ -164,7 +216,7 @@ class _Form:
         self.learned: re.Pattern[str] | None = None
         peeled = [self._peel(text) for text in sample]
         self.learned = _unknown_prefix([text for text, *_rest in peeled])
-        self.newest_first = _falling(stamp or _own_stamp(text) for text, stamp, *_rest in peeled)
+        self.newest_first = _falling(stamp or own_stamp(text) for text, stamp, *_rest in peeled)
         self.width = _wrap_width([text.rstrip("\r") for text in sample])
 
     def read(self, entries: Iterable[Entry]) -> Iterator[Line]:
@@ -175,6 +227,11 @@ class _Form:
             half = "" if complete else text
             if complete or entry.cut:
                 yield Line(entry.number, text, stamp, service, entry.cut)
+
+    def line(self, raw: str, number: int) -> Line:
+        """A line that is whole by itself."""
+        text, stamp, service, _complete = self._peel(raw)
+        return Line(number, text, stamp, service)
 
     def _peel(self, raw: str) -> tuple[str, str | None, str | None, bool]:
         """The line itself, the keeper's time stamp, its service, and whether it is complete."""
@@ -243,7 +300,8 @@ def _unknown_prefix(texts: list[str]) -> re.Pattern[str] | None:
     return re.compile(re.escape(shape).replace("0", r"\d+"))
 
 
-def _own_stamp(text: str) -> str:
+def own_stamp(text: str) -> str:
+    """A controller's own stamp in `text`, or nothing."""
     found = _OWN_STAMP.search(text, 0, 200)
     return found[0] if found else ""
 

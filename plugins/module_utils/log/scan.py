@@ -13,10 +13,18 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Reader, exit_meaning
+from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
-from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, lines
+from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log, own_stamp
+from ansible_collections.ibgw.ops.plugins.module_utils.log.passage import (
+    LIMIT,
+    MARKS,
+    MESSAGES,
+    Passage,
+    Recent,
+    marked,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Standing, standing
@@ -58,21 +66,55 @@ class Scan:
     @property
     def family(self) -> Family | None:
         """The image family of what writes the log."""
-        return next((service.family for service in self.services.values()), self._family)
+        return next((service.reader.family for service in self.services.values()), self._family)
 
     def understood(self, both: bool) -> bool:
-        """Whether the newest run and the one before are in what was read; of two instances, since the container's start."""
-        return all(service.instances.understood(both) for service in self.services.values())
+        """Whether the newest run and the one before are in what was read (of two instances, since the container's start), and what
+        the logins of a day have cost.
+        """
+        return all(service.instances.understood(both) and service.a_day_long for service in self.services.values())
 
     def read(self, chunks: Iterable[bytes]) -> None:
-        """Take in the log that comes in `chunks`."""
-        for line in lines(self._counted(chunks)):
-            self.lines += 1
-            service = self.services.get(line.service)
-            if service is None:
-                service = self.services[line.service] = Service(self._max_events, self._known, self._family)
-            service.read(line)
+        """Take in the log that comes in `chunks`: quickly up to its last runs, and those line by line."""
+        log = Log(self._counted(chunks))
+        for line in log.head():
+            self._service(line.service).begin(line)
+        self._read(self._last_runs(log) if log.line_by_line else log.lines())
+        for service in self.services.values():
+            service.finish()
+
+    def _last_runs(self, log: Log) -> Iterator[Line]:
+        """The lines of the last runs, after a quick pass over what is before them."""
+        passages: dict[str | None, Passage] = {}
+        recent = Recent()
+        for block in log.blocks():
+            for offset, line in marked(log, block, MARKS):
+                if line.service not in passages:
+                    passages[line.service] = Passage(self._family, self._service(line.service).history)
+                passages[line.service].read(line, recent.end + offset)
+            recent.add(block)
+            if recent.cut(min((passage.start for passage in passages.values()), default=0)):
+                for tag, passage in passages.items():
+                    passage.forget(recent.start)
+                    self._service(tag).forget()
+            while recent.size > LIMIT:
+                number = recent.number
+                yield from (line for _offset, line in marked(log, recent.pop(), MESSAGES, number))
+                for passage in passages.values():
+                    passage.leave(recent.start)
+        self.lines = recent.number - 1
+        yield from log.lines_of(recent, recent.number)
+
+    def _read(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self.lines = line.number
+            self._service(line.service).read(line)
             self._cut = line.cut
+
+    def _service(self, tag: str | None) -> Service:
+        if tag not in self.services:
+            self.services[tag] = Service(self._max_events, self._known, self._family)
+        return self.services[tag]
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -84,7 +126,7 @@ class Scan:
         known = {tag: service for tag, service in self.services.items() if service.reader.recognised}
         if not known:
             raise _unknown_log(name, self.services.values())
-        window = {"bytes_read": self.bytes_read, "truncated": truncated}
+        window = {"bytes_read": self.bytes_read, "lines": self.lines, "truncated": truncated}
         return [
             fit(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut), *_CUTTABLE)
             for tag, service in known.items()
@@ -100,7 +142,9 @@ def _unknown_log(name: str, services: Iterable[Service]) -> Unavailable:
 
 def nothing_read(name: str, family: Family | None) -> dict[str, Any]:
     """The result of a log of which nothing was read."""
-    return Service(0, frozenset(), family).result(name, None, {"bytes_read": 0, "truncated": False}, cut=False)
+    return Service(0, frozenset(), family).result(
+        name, None, {"bytes_read": 0, "lines": 0, "truncated": False}, cut=False
+    )
 
 
 class Service:
@@ -108,33 +152,50 @@ class Service:
 
     def __init__(self, max_events: int, known: frozenset[str], family: Family | None) -> None:
         self._known = known
-        self._family = family
-        self.reader = Reader()
+        self._max_events = max_events
+        self.history = History()
+        self.written = 0
+        self._first: Line | None = None
+        self.reader = Reader(family)
+        self.instances = Instances()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: what was read is long over."""
+        self.history.runs += self.instances.runs_seen
         self.instances = Instances()
         self.relay = RelayLog()
-        self.lines = 0
-        self.written = 0
-        self.first_at: float | None = None
-        self._events: deque[tuple[Event, Run]] = deque(maxlen=max_events)
+        self._events: deque[tuple[Event, Run]] = deque(maxlen=self._max_events)
         self._decisive = 0
 
     @property
-    def family(self) -> Family | None:
-        """The image family, as it was given, or as the log shows it."""
-        return self._family or BY_NAME.get(self.reader.family or "")
+    def a_day_long(self) -> bool:
+        """Whether a day, or the last full login, is in what was read."""
+        first = self._first.at if self._first else None
+        last = self.reader.grammar.last_moment[0]
+        return self.history.last_full_login is not None or first is None or last is None or last - first >= 86400.0
+
+    def begin(self, line: Line) -> None:
+        """Take in one of the first lines, for the time that it tells."""
+        if self._first is None and (line.stamp or own_stamp(line.text)):
+            self._first = line
 
     def read(self, line: Line) -> None:
         """Take in `line`."""
-        self.lines += 1
         self.written += bool(line.text.strip())
-        event = self.reader.read(line)
-        if self.first_at is None and (line.stamp or self.reader.time_zone):
-            self.first_at = self.reader.last_moment[0]
-        if event is None:
-            return
+        for event in self.reader.read(line):
+            self._happened(event)
+
+    def finish(self) -> None:
+        """Take in that there are no more lines."""
+        for event in self.reader.finish():
+            self._happened(event)
+
+    def _happened(self, event: Event) -> None:
         if event.kind in RELAY_EVENTS:
             self.relay.take(event)
             return
+        self.history.take(event)
         before = [(run.state, run.problem) for run in self.instances.runs]
         run = self.instances.take(event)
         changed = [(run.state, run.problem) for run in self.instances.runs] != before
@@ -144,38 +205,40 @@ class Service:
 
     def result(self, name: str, moment: float | None, window: Mapping[str, Any], cut: bool) -> dict[str, Any]:
         """Everything that the contract asks for."""
-        last_at, last = self.reader.last_moment
+        grammar = self.reader.grammar
+        last_at, last = grammar.last_moment
         now = last if moment is None or last_at is None or cut else max(moment, last or moment)
         offset = last_at - last if last_at is not None and last is not None else None
         runs = [(run, standing(run, now)) for run in self.instances.runs]
+        family = self.reader.family
+        first_at = grammar.moment(self._first, own_stamp(self._first.text))[0] if self._first else None
         return {
             "name": quote(name),
             **AVAILABLE,
-            "family": self.family.name if self.family else None,
+            "family": family.name if family else None,
             "controller": {
-                "name": self.reader.name if self.reader.recognised else None,
-                "version": self._quote(self.reader.version),
+                "name": grammar.name if self.reader.recognised else None,
+                "version": self._quote(grammar.version),
             },
-            "gateway_version": self._quote(self.reader.gateway_version),
-            "time_zone": self._quote(self.reader.time_zone),
+            "gateway_version": self._quote(grammar.gateway_version),
+            "time_zone": self._quote(grammar.time_zone),
             "settings": self._settings(),
             "window": {
-                "first_at": _iso(self.first_at),
+                "first_at": _iso(first_at),
                 "last_at": _iso(last_at),
                 **window,
-                "lines": self.lines,
                 "run_start_seen": self.instances.run_start_seen,
                 "silent_seconds": round(now - last, 3) if now is not None and last is not None else None,
             },
             "instances": [self._instance(run, at, now, offset) for run, at in _one_per_mode(runs)],
-            "history": self._history(now),
+            "history": {**self.history.result(now), "runs": self.history.runs + self.instances.runs_seen},
             "relay": self.relay.result(),
             "events": [self._event(event, run) for event, run in self._events],
             "cut": {"events": self._decisive - len(self._events), "settings": 0},
         }
 
     def _quote(self, text: str | None, limit: int = 160) -> str | None:
-        return quote(text, self._known | self.reader.secrets, limit) if text else None
+        return quote(text, self._known | self.reader.grammar.secrets, limit) if text else None
 
     def _line(self, event: Event) -> dict[str, Any]:
         return {"at": _iso(event.at), "line": event.line, "quote": self._quote(event.text)}
@@ -191,15 +254,19 @@ class Service:
 
     def _settings(self) -> dict[str, str]:
         settings = next((run.settings for run in reversed(self.instances.runs) if run.settings), {})
-        return {quote(name, limit=80): _setting(name, value, self.reader.secrets) for name, value in settings.items()}
+        return {
+            quote(name, limit=80): _setting(name, value, self.reader.grammar.secrets)
+            for name, value in settings.items()
+        }
 
     def _instance(self, run: Run, at: Standing, now: float | None, offset: float | None) -> dict[str, Any]:
         problem, evidence = at.problem, [self._line(event) for event in at.evidence]
         if problem is None:
-            relayed = self.relay.problem(run, now, self.family.ports if self.family else {})
+            relayed = self.relay.problem(run, now, self.reader.family.ports if self.reader.family else {})
             if relayed:
                 problem, evidence = relayed[0], [self._line(event) for event in relayed[1]]
         ended = run if run.code is not None else run.previous
+        deadline = None if at.deadline is None or offset is None else iso(at.deadline + offset)
         return {
             "endpoint": _endpoint(run),
             "state": at.state,
@@ -207,30 +274,41 @@ class Service:
             "run_started_at": _iso(run.first.at if run.first and self.instances.run_start_seen else None),
             "run_kind": run.kind,
             "attempt_kind": run.attempt,
-            "deadline": None if at.deadline is None or offset is None else iso(at.deadline + offset),
-            "asks_again": run.asks_again,
+            "deadline": deadline,
+            "asks_again": run.terms.asks_again,
+            "second_factor": self._second_factor(run, deadline),
             "open_windows": [self._quote(title, 80) for title in list(run.windows)[-8:]],
-            "last_exit": _exit(ended),
+            "last_exit": self._exit(ended),
             "problem": problem,
             "evidence": evidence if problem else [],
-            "previous": _previous(run.previous),
+            "previous": self._previous(run.previous),
         }
 
-    def _history(self, now: float | None) -> dict[str, Any]:
-        seen = self.instances
-        recent = sum(1 for clock in seen.attempted_at if now is not None and now - clock <= 3600.0)
+    def _second_factor(self, run: Run, deadline: str | None) -> dict[str, Any] | None:
+        if run.prompt is None:
+            return None
+        pending = run.state == "twofa_pending"
         return {
-            "runs": seen.runs_seen,
-            "login_attempts": seen.login_attempts,
-            "login_attempts_last_hour": recent,
-            "twofa_prompts": seen.twofa_prompts,
-            "unanswered_prompts": seen.unanswered_prompts,
-            "logins_completed": seen.logins_completed,
-            "last_login_at": _iso(seen.last_login.at if seen.last_login else None),
-            "last_full_login_at": _iso(seen.last_full_login.at if seen.last_full_login else None),
-            "controller_restarts": seen.controller_restarts,
-            "by_exit_code": {str(code): count for code, count in seen.by_exit_code.most_common(8)},
+            "asked_at": _iso(run.prompt.at),
+            "window": self._quote(run.prompt.title, 80),
+            "open": pending,
+            "expires_at": deadline if pending else None,
+            "asked": run.prompts,
+            "closed_at_once": run.refused_prompts,
         }
+
+    def _exit(self, run: Run | None) -> dict[str, Any] | None:
+        if run is None or run.code is None:
+            return None
+        meaning = self.reader.grammar.exit_meaning(run.code)
+        return {"code": run.code, "meaning": meaning or container.exit_meaning(run.code, None)}
+
+    def _previous(self, run: Run | None) -> dict[str, Any] | None:
+        if run is None:
+            return None
+        furthest = next((state for state, rank in RANK.items() if rank == run.furthest), None)
+        ended_at = _iso(run.last.at if run.last else None)
+        return {"ended_at": ended_at, "exit": self._exit(run), "problem": run.problem, "got_as_far_as": furthest}
 
 
 def _one_per_mode(runs: Sequence[tuple[Run, Standing]]) -> list[tuple[Run, Standing]]:
@@ -247,22 +325,7 @@ def _one_per_mode(runs: Sequence[tuple[Run, Standing]]) -> list[tuple[Run, Stand
 
 
 def _endpoint(run: Run) -> str | None:
-    configured = run.settings.get("TradingMode", "").strip().lower()
-    return run.mode or (configured if configured in ("live", "paper") else None)
-
-
-def _exit(run: Run | None) -> dict[str, Any] | None:
-    if run is None or run.code is None:
-        return None
-    return {"code": run.code, "meaning": exit_meaning(run.code) or container.exit_meaning(run.code, None)}
-
-
-def _previous(run: Run | None) -> dict[str, Any] | None:
-    if run is None:
-        return None
-    furthest = next((state for state, rank in RANK.items() if rank == run.furthest), None)
-    ended_at = _iso(run.last.at if run.last else None)
-    return {"ended_at": ended_at, "exit": _exit(run), "problem": run.problem, "got_as_far_as": furthest}
+    return run.mode or run.terms.mode
 
 
 def _setting(name: str, value: str, secrets: Iterable[str]) -> str:

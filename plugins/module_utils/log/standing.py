@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import ANSWERED, BLOCKING
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run, elapsed, number
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run, elapsed
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def standing(run: Run, now: float | None) -> Standing:
 
 
 def _further(run: Run, failed: Run) -> bool:
-    return run.furthest > failed.failed_at or run.furthest >= RANK["logged_in"]
+    types_instead = failed.problem == "login.saved_session_refused" and run.kind == "full_login"
+    return types_instead or run.furthest > failed.failed_at
 
 
 def _state(run: Run, now: float | None) -> str:
@@ -71,7 +72,7 @@ def _open_question(run: Run, now: float | None) -> str | None:
         return "twofa.retrying"
     if run.login_rank < RANK["logged_in"] and blocking_window(run, None) and (elapsed(run.last, now) or 0.0) > 10.0:
         return "login.dialog_blocking"
-    if run.state == "login_window" and run.typed and "" in map(run.settings.get, ("IbLoginId", "IbPassword")):
+    if run.state == "login_window" and run.typed and run.terms.credentials_missing:
         return "config.credentials_missing"
     if run.state == "logged_in":
         if run.heap_exhausted:
@@ -100,14 +101,14 @@ _PATIENCE = {
 def _silence(run: Run, now: float | None) -> str | None:
     """What silence means in the state that the run is in."""
     silent = elapsed(run.last, now)
-    if silent is None or run.over:
+    if silent is None or run.over or (run.wait_until is not None and now is not None and now < run.wait_until):
         return None
     resumed = run.attempt == "saved_session"
     if run.state == "gateway_starting":
         if resumed:  # no time-out of the controller's own applies (IBC SessionManager.java:60-73)
             return "login.not_typed" if silent > 300.0 else None
         shown_for = elapsed(run.gateway_frame, now) or 0.0
-        patience = number(run.settings.get("LoginDialogDisplayTimeout"), 60.0) + 30.0
+        patience = run.terms.login_window_seconds + 30.0
         return "gateway.login_window_unknown" if shown_for > 15.0 or silent > patience else None
     if run.state == "login_window" and resumed and silent > 15.0:
         return "login.not_typed"
@@ -118,12 +119,12 @@ def _silence(run: Run, now: float | None) -> str | None:
         return None
     if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
         return "login.dialog_blocking"
-    if run.state == "loading" and run.prompts:
+    if run.state == "loading" and (run.prompts or run.answered):
         return "twofa.login_incomplete"
     return problem
 
 
 def _deadline(run: Run) -> float | None:
-    if run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
-        return run.submitted.clock + run.timeout
+    if run.wait_until is None and run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
+        return run.submitted.clock + run.terms.second_factor_seconds
     return run.wait_until

@@ -77,10 +77,25 @@ def whole_log(client: docker.DockerClient, container: str, ends: float, lines: i
 
 def unreadable(client: docker.DockerClient, target: engine.Target, error: Exception) -> Unavailable:
     """Why a container's log can not be read, by the exception that reading it ended with."""
-    driver = (((target.inspected or {}).get("HostConfig") or {}).get("LogConfig") or {}).get("Type")
-    if driver == "none" or "does not support reading" in str(error):
-        reason = f"the log of {target.name} can not be read: its logging driver {driver} keeps nothing on this machine"
-        fix = "recreate the container with the logging driver local or json-file, or scan the log where the driver sends it (path)"
+    logging = ((target.inspected or {}).get("HostConfig") or {}).get("LogConfig") or {}
+    driver, options = logging.get("Type"), logging.get("Config") or {}
+    kept = "recreate the container with the logging driver local or json-file"
+    said = str(getattr(error, "explanation", None) or error)
+    if "does not support reading" in said:
+        where = f"its logging driver {driver} keeps nothing"
+        if driver == "none":
+            fix = f"{kept}: what it writes now is lost"
+        elif str(options.get("cache-disabled")).lower() == "true":  # docs.docker.com: dual logging
+            where = f"its logging driver {driver} sends it elsewhere, and cache-disabled=true keeps no copy"
+            fix = "recreate the container without the option cache-disabled, or scan the log where the driver sends it (path)"
+        else:
+            fix = f"{kept}, or scan the log where the driver sends it (path)"
+        return Unavailable(
+            "probe.incomplete", f"the log of {target.name} can not be read: {where} on this machine", fix
+        )
+    if driver == "journald" and "journal" in said:
+        reason = f"the log of {target.name} can not be read: its logging driver journald says {said!r}"
+        fix = f"mend the journal of the machine (systemctl status systemd-journald), or {kept}"
         return Unavailable("probe.incomplete", reason, fix)
     told = engine.unavailable(error, engine.address_of(client))
     return Unavailable(told.problem, f"the log of {target.name}: {told.reason}", told.fix)

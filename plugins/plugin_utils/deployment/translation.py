@@ -13,7 +13,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Fa
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SECRETS, SETTINGS
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS, Described
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED, WORDS, Described
 
 #: Keys of IBC's configuration that the role sets itself, and why.
 OWN_KEYS = {
@@ -24,6 +24,8 @@ OWN_KEYS = {
     "IbDir": "it would keep the gateway from resuming its session",  # IBC config.ini:267
     "OverrideTwsApiPort": "relay and probes know the image's own port",
 }
+
+_USUAL_FIRST = sorted(FAMILIES, key=lambda family: family.name not in DEPLOYED)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Translation:
 
 def able(word: str, value: Any = None) -> str:
     """Names of the families that can do a word, or one value of it."""
-    names = [family.name for family in FAMILIES if _can(family, word, value)]
+    names = [name for name in DEPLOYED if _can(BY_NAME[name], word, value)]
     return " and ".join(names) if names else "no family"
 
 
@@ -172,7 +174,7 @@ def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list
             )
         if name in family.variables:
             continue
-        others = [other for other in FAMILIES if name in other.variables]
+        others = [other for other in _USUAL_FIRST if name in other.variables]
         if others:
             raise _variable_refused(gateway, name, _foreign(family, others[0], name))
         near = get_close_matches(name, family.variables, 1, 0.85)

@@ -23,6 +23,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 #: Keys of an entry that have no default for the machine.
 ENTRY_KEYS = ("name", "state", "expect_orders")
 
+#: The families of which containers are made; the others are diagnosed.
+DEPLOYED = tuple(name for name, family in BY_NAME.items() if not family.build.refused)
+
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _REFERENCE = re.compile(r"[a-z0-9][\w./:-]*?(?P<tag>:[\w][\w.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?")
 _SIZE = re.compile(r"\d+[kmg]")
@@ -110,6 +113,13 @@ def _image(value: Any) -> str:
     return str(value)
 
 
+def _family(value: Any) -> str:
+    refused = BY_NAME[value].build.refused if isinstance(value, str) and value in BY_NAME else ""
+    if refused:
+        raise Refused(f"no container of it is made: {refused}; allowed are {', '.join(DEPLOYED)}")
+    return str(_choice("", *DEPLOYED).read(value))
+
+
 @cache
 def _zones() -> frozenset[str]:
     """The names that this controller knows; none where it has no time zone data."""
@@ -156,7 +166,7 @@ def _settings(value: Any) -> dict[str, str]:
 
 #: Every word of an entry.
 WORDS: Mapping[str, Word] = {
-    "family": _choice("gnzsnz-ibc", *BY_NAME),
+    "family": Word("gnzsnz-ibc", _family, DEPLOYED),
     "program": _choice("gateway", "gateway", "tws"),
     "image": Word("", _image),
     "pull": _choice("missing", "missing", "always", "never"),

@@ -8,6 +8,7 @@ import re
 import shlex
 from pathlib import PurePosixPath
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -24,6 +25,12 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Mount
 MODES = ("paper", "live", "both")
 
 CREATE_AT_A_GOOD_TIME = CREATE_ANEW.replace(":", ", at a time when a full login fits:")
+
+SET_CREDENTIALS = (
+    "Set TWS_USERID and TWS_PASSWORD where the container is defined.",
+    "A password in a file is named in TWS_PASSWORD_FILE instead.",
+    CREATE_ANEW,
+)
 
 #: Names of variables that hold a secret by value; a `_FILE` variant holds only a path.
 SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
@@ -79,8 +86,9 @@ def trading_mode_invalid(case: Case) -> Proof | None:
     gave_up = _start_script_gave_up(case, "gnzsnz-ibc", "gnzsnz-ibcontroller") and mode not in MODES
     if not case.says("config.trading_mode_invalid") and not gave_up:
         return None
+    asked = "" if case.saved_log else f" {mode or '(not set)'}"
     return Proof(
-        f"the trading mode {mode or '(not set)'} is refused; allowed are paper, live, both",
+        f"the trading mode{asked} is refused; allowed are paper, live, both",
         (case.quote("health", _as_set(case, name)), *case.log_quotes(1)),
     )
 
@@ -140,14 +148,13 @@ def secret_unreadable(case: Case) -> Proof | None:
     remedy="ask_person",
     title="User name or password is empty",
     meaning=(
-        "The controller was given no user name or no password. It opens the login window and never presses the button: nothing fails,"
-        " nothing times out, no login is made. In mode paper only TWS_USERID and TWS_PASSWORD count; their _PAPER variants are read in"
-        " mode both only."
+        "The controller was given no user name or no password. IBC opens the login window and never presses the button: nothing fails,"
+        " nothing times out, no login is made; ibcontroller ends with exit code 78. In mode paper only TWS_USERID and TWS_PASSWORD"
+        " count; their _PAPER variants are read in mode both only."
     ),
     fix=(
         "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)",
-        "Set TWS_USERID, and TWS_PASSWORD or TWS_PASSWORD_FILE, where the container is defined.",
-        CREATE_ANEW,
+        *SET_CREDENTIALS,
     ),
     explains=("login.not_submitted", "login.not_typed", "login.in_progress", "gateway.starting", *DID_NOT_START),
     remedy_reason="a restart has the same empty value",
@@ -158,11 +165,13 @@ def credentials_missing(case: Case) -> Proof | None:
     settings = case.log.settings if case.log else {}
     empty = [key for key in ("IbLoginId", "IbPassword") if key in settings and not case.setting(key, key)]
     waits = case.state == "login_window" and bool(empty)
-    if not case.shows("config.credentials_missing") and not waits:
+    if not case.says("config.credentials_missing") and not waits:
         return None
+    of_ibc = case.family is None or case.family.controller == "ibc"
     return Proof(
         f"{' and '.join(empty) or 'user name or password'} reached the controller empty",
         case.log_quotes() + tuple(case.quote("log", f"{key}={settings[key]}") for key in empty),
+        () if of_ibc else SET_CREDENTIALS,
     )
 
 
@@ -175,10 +184,7 @@ def credentials_missing(case: Case) -> Proof | None:
         "JAVA_HEAP_SIZE is a bare number of megabytes. With a unit (1024m) the image builds an option that Java refuses, and the gateway"
         " ends at once; current releases throw Java's own words away."
     ),
-    fix=(
-        "Set JAVA_HEAP_SIZE to a number only, for example 1024.",
-        CREATE_ANEW,
-    ),
+    fix=("Set JAVA_HEAP_SIZE to a number only, for example 1024 (ibcontroller: with its unit, 1024m).", CREATE_ANEW),
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
     next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep JAVA_HEAP_SIZE",
@@ -190,10 +196,19 @@ def heap_invalid(case: Case) -> Proof | None:
     refused = _not_up(case) and read and bool(heap) and not re.fullmatch(r"\d+", heap)
     if not case.says("config.heap_invalid") and not refused:
         return None
+    name, example = case.own_name("JAVA_HEAP_SIZE") or "JAVA_HEAP_SIZE", _heap_example(case)
+    asked = name if case.saved_log else f"{name}={case.variable(name)}"
     return Proof(
-        f"JAVA_HEAP_SIZE={heap} is no bare number of megabytes",
-        (case.quote("health", _as_set(case, "JAVA_HEAP_SIZE")), *case.log_quotes(1)),
+        f"{asked} is not in the form that the image takes, as in {name}={example}",
+        (case.quote("health", _as_set(case, name)), *case.log_quotes(1)),
+        (f"Set it as in {name}={example} (1024 megabytes).", CREATE_ANEW),
     )
+
+
+def _heap_example(case: Case) -> str:
+    """A heap as the gateway's image takes it."""
+    setting = case.family.words.get("java_heap_mb") if case.family else None
+    return setting.form(1024) if isinstance(setting, Setting) else "1024"
 
 
 @finding(
@@ -497,11 +512,10 @@ def read_only_api(case: Case) -> Proof | None:
         return None
     setting = case.setting("ReadOnlyApi", "READ_ONLY_API")
     refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
-    if setting.lower() != "yes" and refused is None:
+    if setting.lower() not in ("yes", "true") and refused is None:
         return None
-    words = (
-        case.quote("api", f"{refused.code} {refused.text}") if refused else case.quote("log", f"ReadOnlyApi={setting}")
-    )
+    name = case.own_name("READ_ONLY_API") if case.family and case.family.dumped_as else "ReadOnlyApi"
+    words = case.quote("api", f"{refused.code} {refused.text}") if refused else case.quote("log", f"{name}={setting}")
     return Proof("the API is read-only, and orders are expected of this gateway", (words,))
 
 

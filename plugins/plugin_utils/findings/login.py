@@ -273,7 +273,7 @@ def _other_login_seen(case: Case) -> bool:
     ),
     fix=(
         "Find the file: docker exec {name} find / -name autorestart -type f 2>/dev/null",
-        RESTART_IT.replace("restart it once", "remove that one file and restart it once"),
+        "With the phone at hand for a live account, {unstick_it}",
     ),
     explains=NO_LOGIN,
     remedy_reason="without the stale file a new start types the credentials",

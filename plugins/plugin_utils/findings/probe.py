@@ -51,6 +51,12 @@ def incomplete(case: Case) -> Proof | None:
         return None
     summary, _quote, _fix = troubles[0]
     fixes = tuple(dict.fromkeys(fix for _summary, _quote, fix in troubles if fix))
+    if case.saved_log:  # nobody who reads a log cares which probe read it
+        return Proof(
+            case.logscan.reason or (case.log.reason if case.log else None) or summary,
+            fix=fixes,
+            remedy_reason="such a log tells nothing of a gateway",
+        )
     return Proof(summary, tuple(quote for _summary, quote, _fix in troubles), fixes)
 
 

@@ -8,7 +8,7 @@ gateway) and returns a `Proof`, or None where it saw nothing. Docs pages, summar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -72,11 +72,31 @@ RECOVER = "ansible-playbook ibgw.ops.recover -e recover_only={machine}/{name}"
 RELEASE = "ansible-playbook ibgw.ops.release -e release_only={machine}/{name}"
 REBUILD = "ansible-playbook ibgw.ops.rebuild -e rebuild_only={machine}/{name}"
 
-#: Steps that many findings share. What `recover` does, it does with guards that a command by hand would pass by.
-START_IT = "With the phone at hand for a live account, have ibgw.ops.recover start it once."
-RESTART_IT = "With the phone at hand for a live account, have ibgw.ops.recover restart it once."
-STOP_IT = "Have ibgw.ops.recover stop it now: it stays stopped, and held, until a person releases it."
-RELEASE_IT = f"Then, with the phone at hand for a live account, release and start it: {RELEASE}"
+#: What the collection does, with guards that a command by hand would pass by, and that command: for a log from a machine that no
+#: inventory has.
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "{start_it}": ("have ibgw.ops.recover start it once.", "start it once: docker start {name}"),
+    "{restart_it}": ("have ibgw.ops.recover restart it once.", "restart it once: docker restart -t 90 {name}"),
+    "{restart_when_ready}": (
+        f"have it restarted, and approve: {RECOVER} -e recover_person_ready=true",
+        "restart it, and approve: docker restart -t 90 {name}",
+    ),
+    "{unstick_it}": (
+        "have ibgw.ops.recover remove that one file and restart it once.",
+        "remove that one file and restart it once: docker restart -t 90 {name}",
+    ),
+    "{stop_it}": (
+        "Have ibgw.ops.recover stop it now: it stays stopped, and held, until a person releases it.",
+        "Stop it now, so that nothing tries again: docker update --restart=no {name} && docker stop -t 90 {name}",
+    ),
+    "{release_it}": (f"release and start it: {RELEASE}", "start it: docker start {name}"),
+}
+
+#: Steps that many findings share.
+START_IT = "With the phone at hand for a live account, {start_it}"
+RESTART_IT = "With the phone at hand for a live account, {restart_it}"
+STOP_IT = "{stop_it}"
+RELEASE_IT = "Then, with the phone at hand for a live account, {release_it}"
 START_BY_HAND = "Then start it once, with the phone at hand for a live account: docker start {name}"
 CREATE_ANEW = "Create the container anew from that definition: {recreate}"
 LOOK_AGAIN = "Wait two minutes, then diagnose again."
@@ -89,6 +109,13 @@ MUTE_API = ("api.silent", "api.closes_on_hello", "api.start_refused", "api.start
 
 #: How Docker tells that the process ended, whatever ended it.
 PROCESS_ENDED = ("container.failed", "container.killed", "container.crash_loop")
+
+
+def named(text: str, name: str, machine: str, recreate: str = "docker compose up -d", by_hand: bool = False) -> str:
+    """A step or command of a finding with its placeholders filled in."""
+    for action, (by_recover, typed) in ACTIONS.items():
+        text = text.replace(action, typed if by_hand else by_recover)
+    return text.replace("{recreate}", recreate).replace("{name}", name).replace("{machine}", machine)
 
 
 @dataclass(frozen=True)
@@ -113,7 +140,8 @@ class Finding:
     `title` is the condition as one assertion, `meaning` the page's text, `fix` the steps that mend it, `explains` the codes
     that are mere consequences of it. A `symptom` is only how deeper trouble looks from outside: whatever names it explains it,
     also where that is less grave. `next_command` helps to find out more; where a remedy acts, the command is that of `recover` instead.
-    In both and in `fix`, `{name}` stands for the container, `{machine}` for its machine, and `{recreate}` for what makes it anew.
+    In both and in `fix`, `{name}` stands for the container, `{machine}` for its machine, `{recreate}` for what makes it anew, and
+    each of `ACTIONS` for what is to be done.
     """
 
     code: str

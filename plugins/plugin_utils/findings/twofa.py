@@ -18,7 +18,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     CREATE_ANEW,
     MUTE_API,
     PROCESS_ENDED,
-    RECOVER,
     RELEASE_IT,
     RESTART_IT,
     START_BY_HAND,
@@ -53,7 +52,7 @@ def _afterwards(case: Case) -> str:
     """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
     again = asks_again(case)
     if again is None:
-        return "then it depends on RELOGIN_AFTER_TWOFA_TIMEOUT"
+        return f"then it depends on {case.own_name('RELOGIN_AFTER_TWOFA_TIMEOUT') or 'its settings'}"
     if again:
         return "then it asks again, with a new push"
     return "then it stays logged out until somebody restarts it"
@@ -94,8 +93,9 @@ def device_not_chosen(case: Case) -> Proof | None:
         " itself."
     ),
     fix=(
-        "Type the code into the window (VNC) now, or",
-        "give the gateway's user IB Key as its second factor, and name it in TWOFA_DEVICE; or use an image that types codes.",
+        "Type the code into the window (VNC) now; or use an image that types codes; or give the gateway's user IB Key as its second"
+        " factor.",
+        "With several second factors, name IB Key in TWOFA_DEVICE.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks for the same code",
@@ -138,8 +138,7 @@ def not_sent(case: Case) -> Proof | None:
         " the API stays closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that."
     ),
     fix=(
-        "Get the person with the phone. Then, and only then, have it restarted, and approve:"
-        f" {RECOVER} -e recover_person_ready=true",
+        "Get the person with the phone. Then, and only then, {restart_when_ready}",
         "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
@@ -204,9 +203,13 @@ def pending(case: Case) -> Proof | None:
     asked, expires = moment(case.run.since), moment(case.run.deadline)
     words = f"push sent at {asked:%H:%M:%S} UTC" if asked else "push sent"
     if expires and expires > case.now:
-        words += f", expires about {expires:%H:%M:%S} ({countdown((expires - case.now).total_seconds())} left), {_afterwards(case)}"
+        left = countdown((expires - case.now).total_seconds()) + (" left then" if case.saved_log else " left")
+        words += f", expires about {expires:%H:%M:%S} ({left}), {_afterwards(case)}"
     elif expires:
         words += f", should have expired about {expires:%H:%M:%S} and is still open"
+    asked_today = case.log.history.twofa_prompts_last_day if case.log else None
+    if asked_today and asked_today > 1:
+        words += f"; pushes in the last 24 hours: {asked_today}"
     return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
 
 

@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from tests.integration.diagnose.conftest import LOCAL, Diagnose
+from tests.integration.diagnose.conftest import LOCAL, Diagnose, judged
 
 
 def test_without_an_inventory(diagnose: Diagnose, log: Path) -> None:
     ended = diagnose(None, "-e", f"diagnose_log_path={log}")
     assert [(row["name"], row["code"]) for row in ended.report["gateways"]] == [("gateway.log", "twofa.pending")]
-    assert "gateway.log is WAITING: twofa.pending" in ended.output
+    assert "\ngateway.log is WAITING: twofa.pending" in ended.output
+    assert "ansible-playbook" not in ended.output
+    assert re.search(r"\| line \d+, 2026-03-02 ", ended.output)
+    assert re.search(
+        r"1 gateway in gateway\.log: 1 waiting, as of its last line, 2026-03-02 .*\bago\)", ended.output, re.S
+    )
+    judged(ended)
     assert ended.status == 0
 
 

@@ -121,6 +121,14 @@ def test_nothing_to_ask(found: dict[str, Any]) -> None:
     assert endpoints([found]) == []
 
 
+def test_of_an_image_that_nobody_knows_the_ports_are_asked_that_the_inventory_names() -> None:
+    found = gateway(port(8081, 8081, role="other", endpoint=None), port(9000, 9000, role="other", endpoint=None))
+    declared = {"name": "gw", "ports": {"paper": 9000, "vnc": 8081}}
+    (asked,) = endpoints([found], [declared])
+    assert (asked["port"], asked["endpoint"], asked["expect_mode"]) == (9000, "paper", "paper")
+    assert endpoints([found], [{"name": "gw", "trading_mode": "paper"}]) == []
+
+
 def test_a_port_that_bypasses_the_relay_is_asked_too() -> None:
     (asked,) = endpoints([gateway(port(4002, 4002, role="gateway"))])
     assert (asked["port"], asked["skip"]) == (4002, None)

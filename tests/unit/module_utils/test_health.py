@@ -119,3 +119,32 @@ def test_a_quiet_gateway_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     looks = iter([_waiting((4002, "listening", 0))])
     monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
     assert health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])["close_wait"] == {}
+
+
+INSPECTED: dict[str, Any] = {"Config": {"Env": ["IBC_VERSION=3.19.0"], "Cmd": ["/root/start.sh"]}}
+IBEAM: dict[str, Any] = {"Config": {"Env": ["IBEAM_GATEWAY_DIR=/srv/clientportal.gw"], "Cmd": ["python"]}}
+JAVA = "/usr/bin/java -cp a.jar ibcalpha.ibc.IbcGateway /x/config.ini"
+
+
+@pytest.mark.parametrize(
+    ("inspected", "command_line", "controller", "said"),
+    [
+        (INSPECTED, JAVA, "ibc", "IBC runs in it"),
+        (INSPECTED, "/bin/bash /opt/ibc/scripts/ibcstart.sh 10.45", "ibc", "IBC runs in it"),
+        (
+            IBEAM,
+            "/usr/bin/java -jar clientportal.gw",
+            None,
+            "it is ibeam: that serves IBKR's Web API and has no TWS API port",
+        ),
+    ],
+)
+def test_of_an_image_that_nobody_knows_it_is_told_what_runs_in_it(
+    inspected: dict[str, Any], command_line: str, controller: str | None, said: str
+) -> None:
+    told = health._family(None, inspected, [procfs.Process(1, command_line, 0, 0)])
+    assert told == {"name": None, "controller": controller, "generation": None, "confidence": None, "because": [said]}
+
+
+def test_of_a_stranger_nothing_is_told() -> None:
+    assert health._family(None, INSPECTED, [procfs.Process(1, "nginx: master process", 0, 0)]) is None

@@ -37,9 +37,15 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
             "sun.java.command = ibcalpha.ibc.IbcGateway ***",
         ),
         ("arg[1]=hunter2", "arg[1]=***"),
+        ("javax.swing.JTextField[user_name] = alice", "javax.swing.JTextField[user_name] = ***"),
+        ("export TWS_PASSWORD='hunter2 b'", "export TWS_PASSWORD=***"),
+        ("VncPwd=hunter2", "VncPwd=***"),
         ("tcp://alice:hunter2@host:2375", "tcp://***@host:2375"),
         ("found at /home/x/Jts/lklafholljfpbenl/autorestart", "found at /home/x/Jts/***/autorestart"),
         ("AUTORESTART_OPTION is -Drestart=lklafholljfpbenl", "AUTORESTART_OPTION is -Drestart=***"),
+        ("[TOTP] Generated TOTP code: 492039", "[TOTP] Generated TOTP code: ***"),
+        ("TOTP code entered at 10:15", "TOTP code entered at 10:15"),
+        ("exit code: 123456", "exit code: 123456"),
         ("Login failed", "Login failed"),
         ("Setting password", "Setting password"),
         ("IBC: Setting user name", "IBC: Setting user name"),
@@ -68,6 +74,9 @@ def test_known_values_go_wherever_they_stand_also_cut_at_the_end() -> None:
     assert mask("user hunter2secret is locked", {"hunter2secret"}) == "user *** is locked"
     assert mask("user hunter2se", {"hunter2secret"}) == "user ***"
     assert mask("hunter2", {"hunter2secret"}) == "***"
+    assert mask("user hunter2se\ufffd", {"hunter2secret"}) == "user ***"  # in the middle of a letter
+    assert mask("r2secret is locked", {"hunter2secret"}) == "*** is locked"  # at its start
+    assert mask("user r2secret, secretly", {"hunter2secret"}) == "user r2secret, secretly"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,8 @@ def test_logscan(tmp_path: Path, letter: str) -> None:
         log.raw(letter * 300_000 if number == 50 else long)
     for number in range(100):
         log.ends(number % 256).start()
+    for number in range(100):
+        log.window(f"{number}{long}").attempt(number)
     path = tmp_path / "gateway.log"
     path.write_text(log.text, encoding="utf-8")
     for most in (50, 1000):

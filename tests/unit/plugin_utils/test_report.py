@@ -119,15 +119,23 @@ def test_row_carries_what_a_ticket_opens_with() -> None:
     assert row["docs_url"] == "https://docs.example/findings/relay.down.md"
 
 
-def test_a_saved_log_names_no_file_as_a_gateway() -> None:
-    rows = report_of(
-        verdict("some.log", leading=found(), saved_log=True),
-        verdict("other.log", leading=found(remedy="wait"), saved_log=True),
-    )["gateways"]
-    assert {row["next_command"] for row in rows} == {
-        "ansible-playbook ibgw.ops.recover -e recover_only=<machine>/<container>",
-        "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>",
-    }
+@pytest.mark.parametrize(
+    ("status", "next_command", "shown"),
+    [
+        ("down", None, None),
+        ("down", "docker logs --tail 50 <container>", None),  # it is at hand
+        ("down", "docker port <container>", "docker port <container>"),
+        ("down", "ansible-playbook ibgw.ops.diagnose -e diagnose_only=<machine>/<container>", None),
+        ("unknown", None, "docker logs -t <container> > new.log 2>&1"),
+        ("waiting", "docker logs --tail 50 <container>", "docker logs -t <container> > new.log 2>&1"),
+    ],
+)
+def test_nothing_is_to_be_typed_about_a_saved_log_that_takes_an_inventory(
+    status: str, next_command: str | None, shown: str | None
+) -> None:
+    leading = found(next_command=next_command)
+    (row,) = report_of(verdict("some.log", status=status, leading=leading, saved_log=True))["gateways"]
+    assert row["next_command"] == shown
 
 
 def test_healthy_row_asks_for_nothing() -> None:

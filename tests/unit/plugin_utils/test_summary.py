@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils.report import SavedLog
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
@@ -300,3 +301,47 @@ def test_a_time_that_is_none_is_shown_as_it_is(odd: str) -> None:
 
 def test_nothing_found() -> None:
     assert text().strip() == "0 gateways on 0 machines: nothing found."
+
+
+# Saved logs
+
+
+def of_a_log(last_at: str | None, checked_at: str = NOW, generated_at: str = NOW) -> str:
+    """What is said at the end of a summary of a saved log."""
+    judged = verdict("some.log", "some.log", leading=found(), checked_at=checked_at, saved_log=True)
+    said = report_of(judged, log=SavedLog("some.log", last_at, 250), generated_at=generated_at)
+    return " ".join(line.text for line in summary.lines(said, 400)).rpartition("  ")[2]
+
+
+@pytest.mark.parametrize(
+    ("last_at", "checked_at", "generated_at", "told"),
+    [
+        ("2026-03-01T12:00:00Z", NOW, "2026-03-22T13:00:00Z", "as of its last line, 2026-03-01 12:00:00 UTC (3 weeks ago)."),
+        ("2026-03-01T12:00:00Z", NOW, "2026-03-01T12:01:30Z", "as of its last line, 2026-03-01 12:00:00 UTC (90 seconds ago)."),
+        ("2026-03-01T12:00:00Z", NOW, "2026-02-01T12:00:00Z", "as of its last line, 2026-03-01 12:00:00 UTC."),
+        (
+            "2026-03-01T10:00:00Z",
+            NOW,
+            "2026-03-03T12:00:00Z",
+            "as of 2026-03-01 12:00:00 UTC, 2 hours after its last line, 2026-03-01 10:00:00 UTC (2 days ago).",
+        ),
+        (None, NOW, NOW, "as of its last line; the zone of its times is not known, and so its age is not."),
+    ],
+)  # fmt: skip
+def test_a_saved_log_is_said_to_be_as_old_as_it_is(
+    last_at: str | None, checked_at: str, generated_at: str, told: str
+) -> None:
+    assert of_a_log(last_at, checked_at, generated_at) == f"1 gateway in some.log: 1 down, {told}"
+
+
+def test_a_saved_log_that_could_not_be_read_has_no_age() -> None:
+    judged = verdict("some.log", "some.log", leading=found("probe.incomplete", "unknown"), saved_log=True)
+    said = report_of(judged, log=SavedLog("some.log", None, 0))
+    assert summary.lines(said)[-1].text == "1 gateway in some.log: 1 unknown."
+
+
+def test_a_line_of_a_saved_log_is_named_by_its_number() -> None:
+    quotes = (Quote("log", "IBC: Click button: Log In", NOW, 213), Quote("log", "IBC: no time", None, 214))
+    said = text(verdict("some.log", leading=found(evidence=quotes), saved_log=True))
+    assert "    | line 213, 2026-03-01 12:00:00 UTC: IBC: Click button: Log In" in said
+    assert "    | line 214: IBC: no time" in said

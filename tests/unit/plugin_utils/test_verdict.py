@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, findings, named
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -250,6 +250,13 @@ def test_the_cause_of_the_last_run_leads_until_this_one_gets_further():
     token = {"problem": "login.saved_session_refused", "got_as_far_as": "logged_in"}
     assert outcome(judged(**state("twofa_pending", 3, previous=token))) == ("waiting", "twofa.pending")
     assert outcome(judged(run={"previous": failed})) == ("healthy", None)
+
+
+def test_a_run_that_failed_by_itself_tells_its_own_failure():
+    crashed = {"problem": "gateway.crashed", "got_as_far_as": "logged_in"}
+    row = judged(**state("ended", 3, problem="twofa.login_incomplete", previous=crashed))
+    assert outcome(row) == ("down", "twofa.login_incomplete")
+    assert "gateway.crashed" not in [found.finding.code for found in row.found]
 
 
 def test_an_api_that_serves_has_overtaken_what_the_log_says_of_the_login():
@@ -516,10 +523,16 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     assert answered.leading.remedy == "ask_person"
     nobody = judged(**asks, log={"history": {"unanswered_prompts": 5}}).leading
     assert nobody.remedy == "stop_to_protect_account"
-    assert nobody.proof.fix[0] == STOP_IT
+    assert nobody.proof.fix[0] == named(STOP_IT, "gw", "alpha")
     fifth = judged(**state("twofa_pending", 3, problem="twofa.retrying"), log={"history": {"unanswered_prompts": 5}})
     assert outcome(fifth) == ("waiting", "twofa.retrying")
     assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
+
+
+@pytest.mark.parametrize(("asked", "told"), [(1, False), (4, True), (None, False)])
+def test_who_is_asked_again_and_again_is_told_how_often(asked: int | None, told: bool):
+    waits = judged(**state("twofa_pending", 30), log={"history": {"twofa_prompts_last_day": asked}})
+    assert ("pushes in the last 24 hours: 4" in waits.leading.proof.summary) is told
 
 
 def test_a_lesser_fault_does_not_hide_that_nobody_asked():
@@ -618,6 +631,14 @@ def test_a_container_whose_image_nobody_knows_is_unknown_and_left_alone():
     assert outcome(row) == ("unknown", "probe.incomplete")
     assert "the container is of no image that is known" in row.leading.proof.summary
     assert row.leading.remedy == "none"
+
+
+def test_what_is_known_of_such_a_container_is_told():
+    it_is = {"name": None, "controller": None, "generation": None, "confidence": None, "because": ["it is ibeam"]}
+    other = {"family": it_is, "processes": [{"pid": 1, "role": "other"}]}
+    row = judged(gateway=other, tasks={"logscan": {}}, api={"outcome": "not_asked"})
+    assert outcome(row) == ("unknown", "probe.incomplete")
+    assert "the container is of no image that is known; it is ibeam" in row.leading.proof.summary
 
 
 @pytest.mark.parametrize("exit_code", [0, 76, 137])
@@ -903,7 +924,8 @@ def test_what_is_suppressed_at_one_endpoint_does_not_stand_before_the_other():
 def log_verdict(**run):
     """The verdict on a saved log."""
     result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, run)]}]}
-    return verdict.judge_log("some.log", result, "controller", NOW)
+    (row,) = verdict.verdicts_of_log("some.log", result, NOW)
+    return row
 
 
 def test_a_saved_log_that_proves_a_login_is_healthy():
@@ -915,7 +937,7 @@ def test_findings_of_a_saved_log_are_suppressed_where_the_suppression_is_for_all
     result = {"available": True, "gateways": [{**LOG, "instances": [merged(RUN, {"problem": "twofa.timed_out"})]}]}
     for host, covered in ((None, True), ("alpha", False)):
         suppressions = [Suppression("twofa.timed_out", host, "known", None)]
-        row = verdict.judge_log("some.log", result, "controller", NOW, suppressions)
+        (row,) = verdict.verdicts_of_log("some.log", result, NOW, suppressions)
         assert outcome(row) == ("down", "twofa.timed_out")
         assert (row.leading.suppressed is not None) == covered
 
@@ -928,21 +950,48 @@ def test_a_saved_log_is_judged_from_its_own_moment():
         (prompt, ("waiting", "twofa.pending")),
     ):
         result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [run]}]}
-        row = verdict.judge_log("some.log", result, "controller", NOW)
+        (row,) = verdict.verdicts_of_log("some.log", result, NOW)
         assert outcome(row) == expected
-    assert "(1:40 min left)" in row.summary
+    assert "(1:40 min left then)" in row.summary
 
 
-def test_a_saved_log_of_several_services_takes_the_worst():
-    live = {**RUN, "endpoint": "live", "state": "twofa_pending"}
-    services = [{**LOG, "instances": [RUN]}, {**LOG, "settings": {"TradingMode": "live"}, "instances": [live]}]
-    row = verdict.judge_log("some.log", {"available": True, "gateways": services}, "controller", NOW)
-    assert outcome(row) == ("waiting", "twofa.pending")
-    assert set(row.endpoints) == {"paper", "live"}
+def test_a_saved_log_is_judged_from_the_moment_that_was_given():
+    """Its last line has a fraction of a second, which the probe's times leave out."""
+    window = {"last_at": "2026-03-01T10:00:00Z", "silent_seconds": 3599.2}
+    result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [RUN]}]}
+    (row,) = verdict.verdicts_of_log("some.log", result, NOW)
+    assert row.checked_at == "2026-03-01T11:00:00Z"
 
 
-def test_steps_on_a_saved_log_leave_the_container_open():
-    assert log_verdict(problem="twofa.timed_out").leading.proof.next_command == "docker logs --tail 50 <container>"
+def test_a_saved_log_of_several_services_has_a_row_for_each():
+    """They are containers of their own: what is done to one does nothing to the other."""
+    live = {**RUN, "endpoint": "live", "problem": "login.saved_session_refused"}
+    services = [
+        {**LOG, "name": "gw-paper-1", "instances": [RUN]},
+        {**LOG, "name": "gw-live-1", "settings": {"TradingMode": "live"}, "instances": [live]},
+    ]
+    paper, live = verdict.verdicts_of_log("some.log", {"available": True, "gateways": services}, NOW)
+    assert (paper.host, paper.name, outcome(paper)) == ("some.log", "gw-paper-1", ("healthy", None))
+    assert (live.host, live.name, outcome(live)) == ("some.log", "gw-live-1", ("down", "login.saved_session_refused"))
+    assert not any("same container" in step for step in live.leading.proof.fix)
+
+
+@pytest.mark.parametrize(
+    "problem", ["twofa.timed_out", "login.saved_session_refused", "login.not_typed", "gateway.crashed", "login.looping"]
+)
+def test_what_a_saved_log_asks_for_is_typed_by_hand_on_a_container_that_it_does_not_name(problem):
+    """No inventory of the reader has that machine."""
+    proof = log_verdict(problem=problem).leading.proof
+    assert not any("ibgw.ops" in step or "some.log" in step for step in proof.fix)
+    assert any(step.endswith(" <container>") for step in proof.fix)
+
+
+def test_the_evidence_of_a_saved_log_is_its_lines():
+    evidence = [{"at": None, "line": 213, "quote": "IBC: Click button: Log In"}]
+    for problem in ("twofa.timed_out", "config.heap_invalid", "config.trading_mode_invalid", "config.value_invalid"):
+        leading = log_verdict(problem=problem, evidence=evidence).leading
+        assert [(each.source, each.line) for each in leading.proof.evidence] == [("log", 213)]
+        assert "(not set)" not in leading.proof.summary
 
 
 def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():
@@ -957,9 +1006,9 @@ def test_a_log_that_could_not_be_read_is_unknown():
         "fix": "name one",
         "gateways": [],
     }
-    row = verdict.judge_log("none.log", nothing, "controller", NOW)
+    (row,) = verdict.verdicts_of_log("none.log", nothing, NOW)
     assert outcome(row) == ("unknown", "probe.incomplete")
-    assert "no such file" in row.summary
+    assert row.summary == "no such file"
 
 
 # Facts

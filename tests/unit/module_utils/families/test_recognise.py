@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import (
+    BY_NAME,
+    FAMILIES,
+    no_gateway,
+    process_role,
+    recognise,
+)
 
 GNZSNZ_IBC = BY_NAME["gnzsnz-ibc"]
 
@@ -20,6 +26,7 @@ GATEWAY = [
     "IBC_INI=/home/ibgateway/ibc/config.ini",
     "SCRIPT_PATH=/home/ibgateway/scripts",
 ]
+TWS = ["TWS_MAJOR_VRSN=10.45.1j", "GATEWAY_OR_TWS=tws", "IBC_PATH=/opt/ibc"]
 DESCRIBED = "org.opencontainers.image.description"
 
 
@@ -37,11 +44,14 @@ def config(env: list[str], cmd: list[str] | None = None, **rest: Any) -> dict[st
         pytest.param(config(GATEWAY, None, Entrypoint=["/usr/bin/tini", "--", RUN]), id="wrapped in an init"),
         pytest.param(
             config(
-                ["TWS_MAJOR_VRSN=10.45.1j", "GATEWAY_OR_TWS=tws", "IBC_PATH=/opt/ibc"],
+                TWS,
                 None,
                 Labels={DESCRIBED: "Docker image with TWS & IBC"},
             ),
             id="TWS image",
+        ),
+        pytest.param(
+            config([*TWS, "SCRIPT_PATH=/defaults"], None, Entrypoint=["/init"]), id="TWS image, tagged anew, label lost"
         ),
     ],
 )
@@ -65,6 +75,22 @@ def test_one_mark_alone_is_said_to_be_little() -> None:
 SUCCESSOR = ["IBC_APP_DIR=/home/ibgateway/ibcontroller", "IBC_PROGRAM=gateway", "PATH=/opt/python/current/bin:/usr/bin"]
 CHECK = {"Test": ["CMD", "/home/ibgateway/scripts/healthcheck.sh"]}
 IBGA = ["/bin/sh", "-c", "/opt/ibga/manager.sh"]
+IBGA_IMAGE: dict[str, Any] = {"Entrypoint": IBGA, "User": "ibg", "ExposedPorts": {"4000/tcp": {}, "5800/tcp": {}}}
+DERIVED = {"Entrypoint": IBGA, "ExposedPorts": {"8888/tcp": {}, "6080/tcp": {}}}
+MANHINHANG = [
+    "TWS_INSTALL_LOG=/root/Jts/tws_install.log",
+    "IBC_INI=/root/ibc/config.ini",
+    "IBC_PATH=/opt/ibc",
+    "TWS_PATH=/root/Jts",
+    "IBGW_PORT=4002",
+]
+UNUSUALALPHA = [
+    "TWS_MAJOR_VRSN=10.19.1m",
+    "TWS_PATH=/root/Jts",
+    "IBC_PATH=/root/ibc",
+    "IBC_INI=/root/ibc/config.ini",
+    "TWOFA_TIMEOUT_ACTION=exit",
+]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +115,39 @@ IBGA = ["/bin/sh", "-c", "/opt/ibga/manager.sh"]
             config([*GATEWAY, "CONTROLLER_HEALTH_SERVER_PORT=8080"], [RUN]), "ibg-controller", "low", id="by variable"
         ),
         pytest.param(config(GATEWAY, [RUN], Healthcheck=CHECK), "ibg-controller", "low", id="by health check"),
-        pytest.param(config([], None, Entrypoint=IBGA), "ibga", "low", id="ibga image"),
+        pytest.param(config([], None, **IBGA_IMAGE), "ibga", "high", id="ibga image"),
+        pytest.param(config([], None, Entrypoint=IBGA), "ibga", "low", id="ibga image, ports taken away"),
+        pytest.param(config([], None, **DERIVED), "huieric", "high", id="ibga's derivative"),
+        pytest.param(
+            config([], None, Entrypoint=IBGA, Healthcheck={"Test": ["CMD", "python3", "/opt/healthcheck.py"]}),
+            "huieric",
+            "high",
+            id="ibga's derivative, by its health check",
+        ),
+        pytest.param(
+            config(["AUTH_METHOD=totp"], None, Entrypoint=IBGA), "huieric", "high", id="ibga's derivative, by variable"
+        ),
+        pytest.param(
+            config([], None, Entrypoint=IBGA, Healthcheck={"Test": ["CMD", "/own/check"]}),
+            "ibga",
+            "low",
+            id="ibga with a health check of somebody's own",
+        ),
+        pytest.param(
+            config(MANHINHANG, None, Entrypoint=["sh", "/root/start.sh"]), "manhinhang", "high", id="manhinhang"
+        ),
+        pytest.param(config(MANHINHANG, ["/my.sh"]), "manhinhang", "high", id="manhinhang, own command"),
+        pytest.param(config(MANHINHANG[-1:], ["/my.sh"]), "manhinhang", "low", id="one variable of manhinhang"),
+        pytest.param(config(UNUSUALALPHA, ["/root/scripts/run.sh"]), "unusualalpha", "high", id="UnusualAlpha"),
+        pytest.param(
+            config(UNUSUALALPHA[1:], ["/root/run.sh"]), "unusualalpha", "low", id="a copy with a command of its own"
+        ),
+        pytest.param(
+            config([*GATEWAY, "TWS_USERID=x", "IBGATEWAY_PORT=4001"], ["/root/start.sh"]),
+            "gnzsnz-ibc",
+            "high",
+            id="gnzsnz with the start script of another",
+        ),
         pytest.param(
             config(["IB_LOGINTYPE=Paper Trading", "IB_LOGINTAB=IB API"], None, Entrypoint=IBGA),
             "ibga",
@@ -134,25 +192,55 @@ def test_each_family_is_told_from_its_neighbours(seen: dict[str, Any], family: s
     "seen",
     [
         pytest.param(
-            config(
-                ["TWS_MAJOR_VRSN=1019", "IBC_PATH=/root/ibc", "IBC_INI=/root/ibc/config.ini"], ["/root/scripts/run.sh"]
-            ),
-            id="UnusualAlpha: same names, other paths",
+            config(["TWS_MAJOR_VRSN=1019", "IBC_PATH=/opt/ibc", "IBC_INI=/etc/ibc/config.ini"], ["/run.sh"]),
+            id="gnzsnz's names, other paths",
         ),
         pytest.param(
-            config(["IBC_INI=/root/ibc/config.ini", "IB_GATEWAY_VERSION=10.37"], ["/root/start.sh"]), id="manhinhang"
+            config(
+                ["IBC_INI=/root/ibc/config.ini", "IBC_PATH=/opt/ibc", "IB_GATEWAY_VERSION=10.37"], ["/root/start.sh"]
+            ),
+            id="paths that many images have",
         ),
+        pytest.param(config(["TWS_INSTALL_LOG=/tmp/tws.log"], ["/run.sh"]), id="one name of manhinhang, other path"),
+        pytest.param(config(["TWS_PATH=/root/Jts"], ["/root/run.sh"]), id="one path of UnusualAlpha"),
+        pytest.param(config([], ["/root/start.sh"], User="ibgw"), id="a user's name alone"),
+        pytest.param(config(["AUTH_METHOD=totp"], ["/start"], ExposedPorts=DERIVED["ExposedPorts"]), id="ports alone"),
         pytest.param(config(["IBC_VERSION=3.19.0"], ["/root/start.sh"]), id="somebody's own image with IBC"),
         pytest.param(config(["INSTALL_FILENAME=x"], ["/start.sh"]), id="any image with a start script"),
-        pytest.param(config(["AUTH_METHOD=totp"], None, Entrypoint=IBGA), id="ibga's derivative with other ports"),
         pytest.param(config(["PATH=/opt/python/current/bin"], ["python"]), id="any Python"),
         pytest.param(config([], ["/bin/healthcheck.sh"], Healthcheck={"Test": ["NONE"]}), id="no health check"),
+        pytest.param(config(["IBEAM_GATEWAY_DIR=/srv/clientportal.gw"], ["python"]), id="a gateway of another API"),
         pytest.param(config(["PATH=/bin"], ["nginx"], Image="ghcr.io/gnzsnz/ib-gateway:stable"), id="image name alone"),
         pytest.param({}, id="says nothing"),
     ],
 )
 def test_strangers_are_not_taken_for_a_family(seen: dict[str, Any]) -> None:
     assert recognise(traits(seen)) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (config(["IBEAM_GATEWAY_DIR=/srv/clientportal.gw"], ["python"]), "ibeam"),
+        (config([], ["python", "/srv/ibeam/ibeam_starter.py"]), "ibeam"),
+        (config(["ib-user-name=x"], ["dotnet"]), "Lean"),
+        (config([], ["dotnet", "QuantConnect.Lean.Launcher.dll"]), "Lean"),
+        (config(["IBEAM_ACCOUNT=x"], ["python"]), None),
+        (config(GATEWAY, [RUN]), None),
+        ({}, None),
+    ],
+)
+def test_what_is_taken_for_a_gateway_is_called_what_it_is(seen: dict[str, Any], said: str | None) -> None:
+    found = no_gateway(traits(seen))
+
+    assert found is None if said is None else found is not None and said in found
+
+
+def test_in_an_image_that_nobody_knows_only_ibc_is_known() -> None:
+    assert process_role(None, "java -cp a.jar ibcalpha.ibc.IbcGateway /x/config.ini") == "gateway"
+    assert process_role(None, "/bin/bash /x/ibcstart.sh 10.45 -g") == "controller"
+    assert process_role(None, "/bin/bash /x/run.sh") == "other"
+    assert process_role(GNZSNZ_IBC, "/bin/bash /x/run.sh") == "controller"
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -182,6 +270,10 @@ def test_every_family_answers_every_word(family: Any) -> None:
         ("ibga", {"IB_LOGINTYPE": "paper"}, None),  # ignored there
         ("extrange", {"IBC_TradingMode": "live"}, "live"),
         ("extrange", {"IBC_TRADING_MODE": "live"}, None),
+        ("manhinhang", {"TRADING_MODE": "paper"}, "paper"),
+        ("manhinhang", {"TRADING_MODE": "both"}, None),
+        ("unusualalpha", {"TRADING_MODE": "live"}, "live"),
+        ("gnzsnz-ibcontroller", {"IBC_TRADING_MODE": "live", "DUAL_MODE": "yes"}, "both"),
         ("ibg-controller", {}, None),
     ],
 )

@@ -5,16 +5,23 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import EXIT_CODES, Reader, exit_code, exit_meaning
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import EXIT_CODES, exit_code, exit_meaning
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
 STAMP = "2026-03-04 12:00:00:123 IBC: "
 
 
+def events(*texts: str) -> list[Event]:
+    reader = Reader()
+    read = [event for number, text in enumerate(texts, 1) for event in reader.read(Line(number, text))]
+    return [*read, *reader.finish()]
+
+
 def kind(text: str) -> str | None:
-    event = Reader().read(Line(1, text))
-    return event.kind if event else None
+    return next((event.kind for event in events(text)), None)
 
 
 @pytest.mark.parametrize("code", sorted(EXIT_CODES))
@@ -69,34 +76,23 @@ def test_a_message_counts_where_it_stands_on_its_own(text: str, expected: str | 
     assert kind(text) == expected
 
 
-def test_the_log_of_a_successor_with_the_same_scripts_is_not_taken_for_one_of_ibc() -> None:
-    reader = Reader()
-    reader.read(Line(1, ".> Starting IBC/IB gateway"))
-    assert reader.recognised
-    reader.read(Line(2, ".> Starting Gateway controller in live mode."))
-    assert not reader.recognised
-
-
 def test_effective_settings_come_from_the_dump() -> None:
-    reader = Reader()
-    texts = (
+    read = events(
         "IBC Settings:",
         "    TradingMode=paper",
         "    AutoRestartTime=11:45 PM",
         "    IbPassword=",
         "End IBC Settings",
     )
-    events = [reader.read(Line(number, text)) for number, text in enumerate(texts)]
-    assert events[-1] is not None
-    assert events[-1].settings == {"TradingMode": "paper", "AutoRestartTime": "11:45 PM", "IbPassword": ""}
+    assert read[-1].settings == {"TradingMode": "paper", "AutoRestartTime": "11:45 PM", "IbPassword": ""}
+    assert read[-1].terms.mode == "paper"
+    assert read[-1].terms.restarts_daily
+    assert read[-1].terms.credentials_missing
 
 
 def test_own_stamps_become_utc_where_the_zone_is_known() -> None:
-    reader = Reader()
-    before = reader.read(Line(1, STAMP + "Login has completed"))
-    assert before is not None
+    before, after = events(
+        STAMP + "Login has completed", "user.timezone = America/New_York", STAMP + "Login has completed"
+    )
     assert before.at is None
-    reader.read(Line(2, "user.timezone = America/New_York"))
-    after = reader.read(Line(3, STAMP + "Login has completed"))
-    assert after is not None
     assert after.at == epoch("2026-03-04T17:00:00Z")

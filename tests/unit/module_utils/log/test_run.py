@@ -18,7 +18,7 @@ def stands(log: Log, after: float = 0.0) -> Standing:
     scan.read([log.text.encode()])
     service = scan.services[None]
     (run,) = service.instances.runs
-    last = service.reader.last_moment[1]
+    last = service.reader.grammar.last_moment[1]
     return standing(run, None if last is None else last + after)
 
 
@@ -463,6 +463,7 @@ def yields(log: Log) -> Log:
             None,
         ),
         (lambda: Log().submitted().ibc("Login failed").cold_restarts().jvm(), "login.credentials_rejected"),
+        (lambda: Log().start(**OLD_TIME).jvm(saved=True).connecting().ibc("Login failed").cold_restarts().jvm(), None),
         (
             lambda: (
                 Log(mode="paper")
@@ -486,6 +487,7 @@ def yields(log: Log) -> Log:
         "somebody starts it later",
         "it was stopped by hand",
         "the controller starts it again",
+        "it types what was not asked for before",
         "it logged in",
         "it was cut off, not ended",
     ],

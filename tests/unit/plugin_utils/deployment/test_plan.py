@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import health
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import HELLO
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import plan_machine, plan_removals
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED
 
 from tests.unit.module_utils.peer import free_port
 from tests.unit.plugin_utils.deployment.machine import BOTH, KEY, NAME, PAPER_USER, USER, plan, variables
 
-NAMES = [family.name for family in FAMILIES]
+NAMES = list(DEPLOYED)
 
 #: Where the password of a screen is that was made on the machine.
 SCREEN = f"/etc/ibgw/gateways/{NAME}.vnc_password"
@@ -70,7 +71,7 @@ def test_secrets_are_files_of_the_containers_user_alone(family: str) -> None:
         for file in planned["files"]
     }
     assert places == PLACES[family]
-    user = next(one for one in FAMILIES if one.name == family).user
+    user = BY_NAME[family].user
     assert {(file["owner"], file["group"], file["mode"]) for file in planned["files"]} == {(*user, "0400")}
     modes = {one["path"]: (one["owner"], one["mode"]) for one in planned["directories"]}
     assert modes["/etc/ibgw/gateways"] == (0, "0700")

@@ -21,6 +21,14 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
     # words
     "unknown key": ({"trading_mod": "live"}, None, "the nearest is trading_mode", {"trading_mode": "live"}, None),
     "unknown family": ({"family": "gnzsnz"}, None, "allowed are ibg-controller, gnzsnz-ibcontroller", {}, None),
+    "family that is only diagnosed": (
+        {"family": "manhinhang"},
+        None,
+        "no container of it is made: its API always takes orders, and its settings lie among the files of its program;"
+        " allowed are ibg-controller, gnzsnz-ibcontroller, gnzsnz-ibc, ibga, extrange",
+        {"family": "ibga"},
+        None,
+    ),
     "mode in capitals": ({"trading_mode": "Live"}, None, "allowed are paper, live, both", {}, None),
     "flag as text": ({"vnc": "perhaps"}, None, "allowed are true and false", {"vnc": "yes"}, None),
     "flag as number": ({"vnc": 1}, None, "allowed are true and false", {"vnc": True}, None),
@@ -219,6 +227,20 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
     "misspelt secret": ({}, {"pasword": "x"}, "the nearest is password", {}, None),
     "paper user without the mode": ({}, PAPER_USER, "it counts with both only", BOTH, PAPER_USER),
     "both without paper user": (BOTH, None, "paper_user of the gateway alpha/ib-gateway is empty", BOTH, PAPER_USER),
+    "variable of ibga": (
+        {"variables": {"IB_LOGINTYPE": "Live Trading"}},
+        None,
+        "it is a variable of ibga, which gnzsnz-ibc ignores",
+        {"variables": {"IB_LOGINTYPES": "x"}},
+        None,
+    ),
+    "variable of a family that is only diagnosed": (
+        {"variables": {"IBGW_PORT": "4002"}},
+        None,
+        "it is a variable of manhinhang, which gnzsnz-ibc ignores",
+        {"variables": {"IBGW": "4002"}},
+        None,
+    ),
     "TOTP without key": (TOTP, None, "totp_key of the gateway alpha/ib-gateway is empty", TOTP, {"totp_key": KEY}),
     "key without TOTP": ({"family": "ibga"}, {"totp_key": KEY}, "set it to totp", TOTP, {"totp_key": KEY}),
     "key in small letters": (TOTP, {"totp_key": KEY.lower()}, "is no base32", TOTP, {"totp_key": KEY}),

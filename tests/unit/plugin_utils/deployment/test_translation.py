@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED, WORDS
 
 from tests.unit.plugin_utils.deployment.machine import KEY, configuration, environment, plan
 
@@ -186,9 +186,9 @@ def test_a_variable_of_nobody_passes_with_a_word() -> None:
     assert any("JAVA_TOOL_OPTIONS" in warning for warning in planned["warnings"])
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_what_nobody_asked_for_is_refused_by_no_family(family: Any) -> None:
-    assert plan({"password": "x"}, family=family.name)["family"] == family.name
+@pytest.mark.parametrize("family", DEPLOYED)
+def test_what_nobody_asked_for_is_refused_by_no_family(family: str) -> None:
+    assert plan({"password": "x"}, family=family)["family"] == family
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

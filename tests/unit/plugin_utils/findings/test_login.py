@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, Found
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, Found, named
 
 from tests.unit.plugin_utils.findings.rows import EXITED, said
 from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case, machine
@@ -31,7 +31,7 @@ AGAIN = {"problem": "login.credentials_rejected", "got_as_far_as": "authenticati
 def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     again = leading(**said(code, "cold_restarting", previous={**AGAIN, "problem": code}))
     assert again.remedy == "stop_to_protect_account"
-    assert again.proof.fix[0] == STOP_IT
+    assert again.proof.fix[0] == named(STOP_IT, "gw", "alpha")
     assert again.proof.fix[-1].endswith(": ansible-playbook ibgw.ops.release -e release_only=alpha/ib-gateway")
     for window in ("Unrecognized Username or Password", "Login Error"):
         parked = leading(**said(code, "login_window", open_windows=[window]))

@@ -75,3 +75,41 @@ def test_a_relay_that_its_image_starts_once_is_left_to_a_person() -> None:
     assert proof is not None
     assert proof.remedy == "ask_person"
     assert not any("run_socat" in step for step in proof.fix)
+
+
+@pytest.mark.parametrize(
+    ("family", "variable", "own"),
+    [
+        ("gnzsnz-ibc", "TWS_USERID", "TWS_USERID"),
+        ("gnzsnz-ibcontroller", "TWS_USERID", "IBC_USERID"),
+        ("gnzsnz-ibcontroller", "TWS_PASSWORD_FILE", "IBC_PASSWORD_FILE"),
+        ("gnzsnz-ibcontroller", "TWOFA_EXIT_INTERVAL", "IBC_MFA_EXIT_INTERVAL"),
+        ("gnzsnz-ibcontroller", "TWOFA_DEVICE", None),
+        ("gnzsnz-ibcontroller", "SOMETHING_ELSE", "SOMETHING_ELSE"),
+        ("ibga", "TWS_USERID", "IB_USERNAME"),
+        ("ibga", "TWS_PASSWORD_FILE", None),
+        ("ibg-controller", "TWOFA_EXIT_INTERVAL", "TWOFA_EXIT_INTERVAL"),
+        ("extrange", "AUTO_RESTART_TIME", "IBC_AutoRestartTime"),
+        (None, "TWS_USERID", "TWS_USERID"),
+    ],
+)
+def test_a_variable_is_named_as_the_image_calls_it(family: str | None, variable: str, own: str | None) -> None:
+    seen = case(gateway={"family": {"name": family, "controller": None}}, log=UNREAD)
+    assert seen.own_name(variable) == own
+    assert seen.in_own_names(f"Set {variable}.") == (f"Set {own}." if own else None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "variables", "effective"),
+    [
+        ({"auto_restart_time": "11:45 PM"}, {"IBC_AUTO_RESTART_TIME": "10:00 PM"}, "11:45 PM"),
+        ({}, {"IBC_AUTO_RESTART_TIME": "10:00 PM"}, "10:00 PM"),
+        ({}, {"AUTO_RESTART_TIME": "10:00 PM"}, ""),
+    ],
+)
+def test_a_setting_in_effect_is_found_under_its_own_name(
+    settings: dict[str, str], variables: dict[str, str], effective: str
+) -> None:
+    changes = of_family("gnzsnz-ibcontroller", environment=variables)
+    changes["log"] = {**UNREAD, "settings": settings}
+    assert case(**changes).setting("AutoRestartTime", "AUTO_RESTART_TIME") == effective

@@ -1,0 +1,30 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the start scripts of gnzsnz/ib-gateway-docker print, which later images of other controllers kept.
+
+Sources are cited as ``G:`` (gnzsnz/ib-gateway-docker @b2c0259).
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+#: Whole lines, and the events that they are.
+LINES = (
+    (r"\.> Starting (?:IBC|ibcontroller)/(?:IB gateway|TWS)", "container_started"),  # G:run.sh:7-9
+    (r"\.> Starting (?:IBC|ibcontroller) in (?P<mode>live|paper) mode, with params:", "script_started"),  # G:run.sh:72
+    (r"\.>\s+Version: (?P<v>\S+)", "gateway_version"),
+    (r"\.> Invalid (?:IBC_)?TRADING_MODE:.*", "mode_invalid"),  # G:common.sh:106
+    (r"\.> (?:\S+ )?Received SIGINT or SIGTERM\. Shutting down IB Gateway\.", "stopped_from_outside"),  # G:run.sh:17
+    (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC)\.", "stopped_from_outside"),  # G:run.sh:21-41
+    (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
+    (r"Error: Timed out waiting for Xvfb socket!", "display_missing"),  # G:common.sh:281
+    # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
+    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
+    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: [A-Z][a-z -]+", "settings_unwritable"),
+    (
+        r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",
+        "secret_unreadable",
+    ),
+    (r"Forking :::\d+ onto \S+ > .*", "relay_started"),  # G:run_socat.sh:9
+)

@@ -1,0 +1,139 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""manhinhang/ib-gateway-docker: IBC without a screen, one port for either trading mode, and a command server from the start.
+
+Sources are cited as ``M:`` (manhinhang/ib-gateway-docker @a6d9ac1) and ``B:`` (IbcAlpha/IBC @2fee90c).
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    Build,
+    Family,
+    Lacking,
+    Port,
+    Relay,
+    Setting,
+    Traits,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+
+_BAKED_IN = "its config.ini is baked into the image"  # M:ibc/config.ini
+_OWN = (("TWS_INSTALL_LOG", "/root/Jts/tws_install.log"), ("HEALTHCHECK_API_ENABLE", ""), ("IBGW_PORT", ""))
+
+
+def _marks(traits: Traits) -> tuple[str, ...]:
+    # M:Dockerfile. IBC_INI and the start script have paths that images of many hands have: they only confirm.
+    environment = traits.environment
+    found = [
+        f"environment has {name}{f'={path}' if path else ''}"
+        for name, path in _OWN
+        if name in environment and path in ("", environment[name])
+    ]
+    if not found:
+        return ()
+    if environment.get("IBC_INI") == "/root/ibc/config.ini" and environment.get("IBC_PATH") == "/opt/ibc":
+        found.append("environment has IBC_INI=/root/ibc/config.ini and IBC_PATH=/opt/ibc")
+    script = re.search(r"(?<!\S)/root/(?:start|cmd)\.sh\b", traits.command)  # cmd.sh up to 2023
+    if script:
+        found.append(f"its command runs {script[0]}")
+    if traits.user == "ibgw":
+        found.append("its user is ibgw")
+    return tuple(found)
+
+
+FAMILY = Family(
+    name="manhinhang",
+    controller="ibc",
+    marks=_marks,
+    configuration="IBC_INI",
+    # M:start.sh:62-71; for a time (10.37) there was no relay, and the gateway had 4002 itself.
+    ports={4001: Port("gateway"), 4002: Port("relay"), 8080: Port("health")},
+    processes=(
+        (re.compile(r"\bibcalpha\.ibc\.IbcGateway\b"), "gateway"),
+        (re.compile(r"^(\S*/)?socat\b.*\bTCP-LISTEN\b"), "relay"),
+        (re.compile(r"/ibcstart\.sh\b|/(start|cmd)\.sh\b"), "controller"),
+        (re.compile(r"^(\S*/)?Xvfb\b"), "display"),
+    ),
+    user=(1000, 1000),
+    start_seconds=120,
+    variables={  # M:Dockerfile:78-119
+        "IB_ACCOUNT": "user",  # the user's name, in spite of its own
+        "IB_PASSWORD": "secret",
+        **dict.fromkeys(
+            (
+                "TRADING_MODE",
+                "IBGW_PORT",
+                "IBGW_INTERNAL_PORT",
+                "JAVA_HEAP_SIZE",
+                "TWOFA_TIMEOUT_ACTION",
+                "IBC_AUTO_RESTART_TIME",
+                "IBC_COMMAND_SERVER_PORT",
+                "IBC_BIND_ADDRESS",
+                "HEALTHCHECK_API_ENABLE",
+                "HEALTHCHECK_CLIENT_ID",
+                "SERVER_ADDRESS",
+                "SERVER_PORT",
+                "TWS_INSTALL_LOG",
+                "TWS_PATH",
+                "IBC_PATH",
+                "IBC_INI",
+                "HOME",
+                "DISPLAY",
+                "TZ",
+            ),
+            "plain",
+        ),
+    },
+    ends_java_first=True,  # its trap waits behind the controller in the foreground, until the stop's grace is over (M:start.sh)
+    exit_codes={  # IBC's own pass through (M:start.sh)
+        **GNZSNZ_IBC.exit_codes,
+        1: "the start script gave up (X server or a port), or Java did not start or lost its X server in a stop",
+    },
+    exit_problems=GNZSNZ_IBC.exit_problems,
+    words={
+        "user": Setting(("IB_ACCOUNT",)),
+        "password": Setting(("IB_PASSWORD",)),
+        "paper_user": Lacking("it runs one trading mode"),
+        "paper_password": Lacking("it runs one trading mode"),
+        "totp_key": Lacking("IBC never types a code"),
+        "vnc_password": Lacking("it has no screen"),
+        "rdp_password": Lacking("it has no screen"),
+        "program": Setting(choices={"gateway": ""}, lacking="it runs IB Gateway only"),
+        "trading_mode": Setting(
+            ("TRADING_MODE",), choices={"paper": "paper", "live": "live"}, lacking="it runs one trading mode"
+        ),
+        "second_factor": Setting(choices={"push": "", "none": ""}, lacking="IBC never types a code"),
+        "second_factor_device": Lacking(_BAKED_IN),
+        "second_factor_timeout_action": Setting(
+            ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
+        ),
+        "relogin_after_second_factor_timeout": Lacking(_BAKED_IN),
+        "existing_session": Setting(choices={"primary": ""}, lacking=_BAKED_IN),
+        "daily_restart": Setting(("IBC_AUTO_RESTART_TIME",), form=clock_12h),
+        "daily_logoff": Lacking(_BAKED_IN),
+        "weekly_cold_restart": Lacking(_BAKED_IN),
+        "read_only_api": Lacking(_BAKED_IN),
+        "time_zone": Setting(("TZ",)),
+        "accept_incoming": Lacking(_BAKED_IN),
+        "master_client_id": Lacking(_BAKED_IN),
+        "java_heap_mb": Setting(("JAVA_HEAP_SIZE",)),
+        "controller_settings": Lacking(_BAKED_IN),
+    },
+    build=Build(
+        images={"gateway": "docker.io/manhinhang/ib-gateway-docker:stable"},
+        start="/root/start.sh",
+        persistent={"gateway": ("/root/Jts",)},
+        restart_policy="unless-stopped",
+        environment={"gateway": {}},
+        # M:ibc/config.ini, ReadOnlyApi=no; M:docker-compose.yaml, a volume that has to be wiped with each version.
+        refused="its API always takes orders, and its settings lie among the files of its program",
+    ),
+    relay=Relay("exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,keepalive"),  # M:start.sh
+    settings='"$TWS_PATH"',
+)

@@ -1,0 +1,39 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What stands around the messages of every controller: lines of Java, of the display, of the relay, and of the gateway itself.
+
+This module util is private to the collection; it can change at any time.
+"""
+
+from __future__ import annotations
+
+#: Lines that other programs print too: alone they do not make a log one of a gateway.
+ANYBODYS = (
+    (r"mkdir: cannot create directory .*", "settings_unwritable"),
+    (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
+    (r"(?:Error: )?Could not find or load main class .*", "install_broken"),
+    (r"(?:Error: )?Invalid maximum heap size: .*", "heap_invalid"),
+    (r"library initialization failed - unable to allocate file descriptor table - out of memory", "nofile_unlimited"),
+    (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
+    (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),
+    (r"(?:Exception in thread \".*\" )?java\.lang\.OutOfMemoryError(?:: .*)?", "heap_exhausted"),
+    (r"Exception: java\.lang\.OutOfMemoryError thrown from the UncaughtExceptionHandler in .*", "heap_exhausted"),
+    (
+        r"(?:Exception in thread \".*\" )?(?:java\.awt\.\w+: )?Can't connect to X11 window server using '.*' as the value of .*",
+        "display_missing",
+    ),
+    (r"No X11 DISPLAY variable was set, .*", "display_missing"),
+)
+
+#: Lines that only a gateway's container prints.
+GATEWAYS = (
+    (
+        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection refused",
+        "relay_refused",
+    ),
+    (
+        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E bind\(.*:(?P<v>\d+)\}, 16\): Address already in use",
+        "relay_port_taken",
+    ),
+    (r"addLogConsole Client .*", "api_client"),
+)
