@@ -23,8 +23,6 @@ _TERMS = Terms(asks_again=True, restarts_daily=True, repeats_waits=True)
 
 _STEPS = (  # after a bullet
     (r"time: (?P<date>.+)", "dated"),
-    (r"starting socat \(.*\) \.\.\.", "relay_started"),
-    (r"found IBG at \S+\.", "obstacle_passed"),  # A:_install_ibg.sh
     (r"installation has failed\.", "install_broken"),
     (r"manager is shutting down due to installation failure\.", "script_ended"),  # A:manager.sh:50
     (r"starting IB Gateway \.\.\.", "jvm_started"),
@@ -33,7 +31,7 @@ _STEPS = (  # after a bullet
     (r"breaking out of maintenance cycle because login is needed again", "login_again"),
     (r"(?:breaking out of maintenance cycle|cannot continue) due to fatal error: (?P<v>.+)", "login_error"),
     (r"entering infinit sleep \.\.\.", "given_up"),
-    (r"IB Gateway is no longer running, will restart \.\.\.", "jvm_gone"),
+    (r"IB Gateway is no longer running, will restart \.\.\.", "restart_announced"),
 )
 
 _DETAILS = (  # after an indented dash
@@ -41,16 +39,23 @@ _DETAILS = (  # after an indented dash
     (r"handling TOTP Mobile Authenticator", "twofa_initiated"),
     (r"two-factor auth, selected +.*? \.\.\.", "device_chosen"),
     (r"passkey Authenticate button found; clicking \.\.\.", "twofa_answered"),  # H:_run_ibg.sh
+    (r"clicking 'Change security device' for TOTP login", "sign_of_life"),
     (r"existing session detected, will kick it out", "session_kicked"),
     (r"existing session detected \(periodic check\), clicking Reconnect This Session \.\.\.", "session_continued"),
     (r"handle relogin warning by allowing \.\.\.", "relogin"),
     (r"token expired detected: .*", "session_expired"),
     (r"login failed: (?P<v>.*)", "login_error"),
-    (r"got warning: .* \[(?!I understand and accept\]).*\]", "question_ignored"),  # A:_run_ibg.sh: clicks that button only
+    (
+        r"got warning: .* \[(?!I understand and accept\]).*\]",
+        "question_ignored",
+    ),  # A:_run_ibg.sh: clicks that button only
     (r"option check skipped, to perform again remove \S+", "login_completed"),
     (r"option check, clicking menu Configure/Settings \.\.\.", "login_completed"),
     (r"option check, (?:confirming settings change \.\.\.|no settings change necessary\.)", "configured"),
-    (r"option check, (?:changing|(?:un)?checking|selected|clicking (?:logoff time|Auto restart)) .*", "setting_changed"),
+    (
+        r"option check, (?:changing|(?:un)?checking|selected|clicking (?:logoff time|Auto restart)) .*",
+        "setting_changed",
+    ),
 )
 
 _LINES = (
@@ -88,8 +93,22 @@ _WAIT = re.compile(r"[Pp]lease wait (.*?) before")
 
 #: What ends a prompt, or comes before one that is new.
 _PROMPT_OVER = frozenset(
-    {"container_started", "jvm_started", "login_attempt", "login_again", "loading", "login_completed", "jvm_gone"}
+    {
+        "container_started",
+        "jvm_started",
+        "login_attempt",
+        "login_again",
+        "loading",
+        "login_completed",
+        "restart_announced",
+    }
 )
+
+#: So many answers, each some seconds after the other, are those of two codes: none is accepted.
+_ANSWERS = 10
+
+#: What is wrong where the log ends with such an event.
+_PROVES = {"script_ended": "gateway.install_broken", "restart_announced": "gateway.crashed"}
 
 #: An open prompt is reported every few seconds; what comes so many seconds later is another one.
 _PROMPT_GAP = 60.0
@@ -119,19 +138,33 @@ class Ibga(Grammar):
         b" option check skipped",
         b" option check, clicking menu ",
     )
+    messages = (
+        "• ".encode(),
+        b"  - ",
+        b" Startup / ",
+        b" IB Gateway Installation ",
+        b"jauto is ",
+        b"  found: ",
+        b"    display ",
+        b"  display ",
+        b"    TOTP OK ",
+        b"[I understand and accept]",
+        b"!!! IB Gateway ",
+        b"Attempt ",
+    )
 
     def __init__(self, around: Rules) -> None:
         super().__init__(around)
-        #: Where the open prompt was reported last, whether it is answered without a person, and how often it was left undecided.
+        #: Where the open prompt was reported last, how often it was answered by itself, and how often no device could be chosen.
         self._prompt: Line | None = None
-        self._answered = False
+        self._answers = 0
         self._undecided = 0
         self._displays_late = 0
 
     @classmethod
     def exit_meaning(cls, code: int) -> str | None:
-        """Nothing: it does not write down how the gateway's program ended."""
-        return None
+        """What an exit code of the container means: how the gateway's program ended is not written down (A:manager.sh:33-51)."""
+        return "the program could not be installed" if code == 0 else None
 
     def read(self, line: Line) -> Event | None:
         """The event that `line` tells, if it is one."""
@@ -173,15 +206,18 @@ class Ibga(Grammar):
         elif kind == "twofa_initiated":
             return self._prompted(line)
         elif kind == "twofa_answered":
-            self._prompt, self._answered = line, True
+            self._prompt, self._answers = line, self._answers + 1
+            kind = "twofa_failed" if self._answers > _ANSWERS else kind
         elif kind == "display_late":
             self._displays_late += 1
-            kind = "display_missing" if self._displays_late > 1 else "sign_of_life"  # A:_run_xv.sh: the next one usually works
+            kind = (
+                "display_missing" if self._displays_late > 1 else "sign_of_life"
+            )  # A:_run_xv.sh: the next one usually works
         elif kind == "login_error" and refusal(value) == "login.throttled":
             wait = _WAIT.search(value)
             kind, value = "throttled", wait[1] if wait else ""
         if kind in _PROMPT_OVER:
-            self._prompt, self._answered, self._undecided = None, False, 0
+            self._prompt, self._answers, self._undecided = None, 0, 0
         return self._make(line, kind, value)
 
     def _progress(self, text: str) -> tuple[str, str]:
@@ -193,9 +229,9 @@ class Ibga(Grammar):
         """A prompt is open: a new one, or the same as at the last look."""
         before, self._prompt = self._prompt, line
         if before is None or _pause(before, line) > _PROMPT_GAP:
-            self._answered = False
+            self._answers = 0
             return self._make(line, "twofa_initiated")
-        if self._answered:
+        if self._answers:
             return None
         # The first look can come before a row of the list is selected.
         return self._make(line, "device_not_chosen" if self._undecided > 1 else "twofa_open")
@@ -211,8 +247,8 @@ class Ibga(Grammar):
             value,
             mode="paper" if kind == "disclaimer_accepted" else None,
             change=OPENED if kind in ("connecting", "authenticating") else None,
-            problem="gateway.install_broken" if kind == "script_ended" else refusal(value) if kind == "login_error" else None,
-            terms=_TERMS if kind in ("jvm_started", "login_again") else None,
+            problem=refusal(value) if kind == "login_error" else _PROVES.get(kind),
+            terms=_TERMS,
         )
 
 

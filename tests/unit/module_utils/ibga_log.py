@@ -7,7 +7,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 PROMPT = "!!! IB Gateway is waiting for two-factor authentication !!!"
-TOTP = ("  - handling TOTP Mobile Authenticator", "    TOTP form identified", "    TOTP answer entered", "    TOTP OK clicked")
+TOTP = (
+    "  - handling TOTP Mobile Authenticator",
+    "    TOTP form identified",
+    "    TOTP answer entered",
+    "    TOTP OK clicked",
+)
 REFUSED = "Invalid username or password."
 
 
@@ -56,7 +61,9 @@ class Log:
 
     def services(self) -> Log:
         self.say("• starting x11vnc (/usr/bin/x11vnc -forever -rfbport 5900 -o /var/log/x11vnc.log) ...", "  pid: 238")
-        self.say("• starting novnc (/opt/noVNC-1.3.0/utils/novnc_proxy --listen 5800 --vnc localhost:5900) ...", "  pid: 252")
+        self.say(
+            "• starting novnc (/opt/noVNC-1.3.0/utils/novnc_proxy --listen 5800 --vnc localhost:5900) ...", "  pid: 252"
+        )
         relay = "/usr/bin/socat TCP-LISTEN:4000,fork,reuseaddr TCP:localhost:9000,forever,shut-down"
         return self.say(f"• starting socat ({relay}) ...", "  pid: 264")
 
@@ -74,9 +81,19 @@ class Log:
         return self.say("• found IBG at /home/ibg/Jts/ibgateway/ibgateway.")
 
     def jvm(self) -> Log:
-        self.say(f"• time: {self.date}", "• starting IB Gateway ...", "  pid: 292", "• waiting for jauto availability ...", every=0)
+        self.say(
+            f"• time: {self.date}",
+            "• starting IB Gateway ...",
+            "  pid: 292",
+            "• waiting for jauto availability ...",
+            every=0,
+        )
         own = self.now.strftime("%Y-%m-%d %H:%M:%S [I] ")
-        return self.raw(f"{own}----------------", f"{own} jauto started. ", f"{own}received command ping, but processing is disabled")
+        return self.raw(
+            f"{own}----------------",
+            f"{own} jauto started. ",
+            f"{own}received command ping, but processing is disabled",
+        )
 
     def start(self) -> Log:
         return self.container().found().banner(f"IB Gateway Startup / {self.date}").jvm()
@@ -86,7 +103,12 @@ class Log:
         return self.wait(1).say("  found: IBKR Gateway at 120,100")
 
     def form(self) -> Log:
-        return self.say("• filling in login form ...").wait(3).say("  - Time Zone already matches America/New York.").wait(3)
+        return (
+            self.say("• filling in login form ...")
+            .wait(3)
+            .say("  - Time Zone already matches America/New York.")
+            .wait(3)
+        )
 
     def attempt(self) -> Log:
         return self.say("• logging in ...").wait(1).say("• entered maintenance cycle")
@@ -116,7 +138,11 @@ class Log:
             words = '<html>This is not a brokerage account. <br>This is a "paper" trading account</html>'
             self.say(f"  - got warning: {words} [I understand and accept]")
             self.say("    clicking [I understand and accept] at 500,400 ...").wait(1)
-        return self.options() if first else self.say("  - option check skipped, to perform again remove /home/ibg_settings/skip_option_check2")
+        return (
+            self.options()
+            if first
+            else self.say("  - option check skipped, to perform again remove /home/ibg_settings/skip_option_check2")
+        )
 
     def options(self) -> Log:
         return self.say(

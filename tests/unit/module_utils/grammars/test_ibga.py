@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibga import Ibga
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
@@ -20,11 +21,11 @@ EXPIRED = "The security tokens associated with your login credentials have expir
 THROTTLED = "Too many failed login attempts. Please wait 5 minutes before attempting to re-login again."
 
 
-def scanned(tmp_path: Path, log: Log, after: float = 0.0) -> dict[str, Any]:
-    """What the probe says of `log`, `after` seconds of silence."""
+def scanned(tmp_path: Path, log: Log, after: float | None = 0.0) -> dict[str, Any]:
+    """What the probe says of `log`, `after` seconds of silence; None: at its last line."""
     path = tmp_path / "ibga.log"
     path.write_text(log.text, encoding="utf-8")
-    as_of = log.as_of(after) if log.stamped else None
+    as_of = log.as_of(after) if log.stamped and after is not None else None
     (gateway,) = probe(None, str(path), "auto", as_of, 0, 50, None, 10.0)["gateways"]
     return dict(gateway)
 
@@ -102,15 +103,20 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
     (lambda: Log().connecting().prompt(3).splash("Requesting startup parameters.."), 0, "loading", None),
     (lambda: Log().connecting().prompt(60).login_again(), 0, "login_window", "twofa.retrying"),
     (lambda: Log().connecting().prompt(60).login_again().form().attempt(), 0, "submitted", "twofa.retrying"),
-    (lambda: Log().connecting().prompt(60).login_again().form().attempt().prompt(), 0, "twofa_pending", "twofa.retrying"),
-    (lambda: Log().connecting().types_code(), 0, "authenticating", None),
-    (lambda: Log().connecting().types_code(3), 0, "authenticating", None),
-    (lambda: Log().connecting().types_code(15), 0, "authenticating", "twofa.code_refused"),
+    (
+        lambda: Log().connecting().prompt(60).login_again().form().attempt().prompt(),
+        0,
+        "twofa_pending",
+        "twofa.retrying",
+    ),
+    (lambda: Log().connecting().types_code(), 0, "loading", None),
+    (lambda: Log().connecting().types_code(3), 0, "loading", None),
+    (lambda: Log().connecting().types_code(15), 0, "loading", "twofa.code_required"),
     (lambda: Log().connecting().types_code(15).splash("Requesting startup parameters.."), 0, "loading", None),
     (
         lambda: Log().connecting().say("  - passkey Authenticate button found; clicking ...", PROMPT),
         0,
-        "authenticating",
+        "loading",
         None,
     ),
     (
@@ -158,10 +164,21 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
     ),
     (lambda: Log().connecting().login_fails(THROTTLED), 0, "throttled", "login.throttled"),
     (lambda: Log().connecting().login_fails("Your account is locked"), 0, "connecting", "login.account_locked"),
-    (lambda: Log().connecting().login_fails("This version is no longer supported"), 0, "connecting", "gateway.build_retired"),
+    (
+        lambda: Log().connecting().login_fails("This version is no longer supported"),
+        0,
+        "connecting",
+        "gateway.build_retired",
+    ),
     (
         lambda: (
-            Log().connecting().splash("Attempt 9: server error").login_again().form().attempt().splash("Attempt 2: server error")
+            Log()
+            .connecting()
+            .splash("Attempt 9: server error")
+            .login_again()
+            .form()
+            .attempt()
+            .splash("Attempt 2: server error")
         ),
         0,
         "connecting",
@@ -199,11 +216,21 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
     (lambda: Log("paper").logged_in(), 0, "logged_in", None),
     (lambda: Log("paper").logged_in().splash("Starting application...", 100), 0, "logged_in", None),
     (lambda: Log().logged_in().wait(9000).splash("Attempt 2: server error"), 0, "connection_lost", "ibkr.disconnected"),
-    (lambda: Log().logged_in().wait(9000).splash("Attempt 2: server error"), 60, "connection_lost", "ibkr.disconnected"),
+    (
+        lambda: Log().logged_in().wait(9000).splash("Attempt 2: server error"),
+        60,
+        "connection_lost",
+        "ibkr.disconnected",
+    ),
     (lambda: Log().logged_in().wait(9000).splash("Attempt 2: server error"), 200, "logged_in", None),
     (lambda: Log().logged_in().wait(9000).say("  - handle relogin warning by allowing ..."), 0, "relogin", None),
     (lambda: Log().logged_in().wait(9000).say("  - handle relogin warning by allowing ..."), 200, "logged_in", None),
-    (lambda: Log().logged_in().wait(9000).splash("Connecting to server...").prompt(3), 0, "twofa_pending", "twofa.pending"),
+    (
+        lambda: Log().logged_in().wait(9000).splash("Connecting to server...").prompt(3),
+        0,
+        "twofa_pending",
+        "twofa.pending",
+    ),
     (lambda: Log().logged_in().wait(9000).splash("Connecting to server...").prompt(3), 200, "logged_in", None),
     (
         lambda: Log().logged_in().wait(9000).say(f"  - token expired detected: {EXPIRED}"),
@@ -212,22 +239,24 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
         "login.saved_session_refused",
     ),
     (
-        lambda: Log().logged_in().wait(9000).say(f"  - token expired detected: {EXPIRED}").login_again().form().attempt(),
+        lambda: (
+            Log().logged_in().wait(9000).say(f"  - token expired detected: {EXPIRED}").login_again().form().attempt()
+        ),
         0,
         "submitted",
         None,
     ),
     (lambda: Log().logged_in().wait(9000).login_again(), 0, "login_window", None),
     # gone: the daily restart and a crash look the same
-    (lambda: Log().logged_in().gone(), 0, "ended", None),
+    (lambda: Log().logged_in().gone(), 0, "cold_restarting", None),
     (lambda: Log().logged_in().gone().jvm(), 0, "jvm_starting", None),
-    (lambda: Log().connecting().gone(), 0, "ended", "gateway.crashed"),
+    (lambda: Log().connecting().gone(), 0, "cold_restarting", "gateway.crashed"),
     (lambda: Log().connecting().gone().jvm(), 0, "jvm_starting", "gateway.crashed"),
     (lambda: Log().connecting().gone().jvm().window().form().attempt().prompt(), 0, "twofa_pending", "twofa.pending"),
     (
         lambda: Log().logged_in().raw("java.lang.OutOfMemoryError: Java heap space").gone(),
         0,
-        "ended",
+        "cold_restarting",
         "gateway.heap_exhausted",
     ),
     (lambda: Log().connecting().login_fails().gives_up().start(), 0, "jvm_starting", None),
@@ -263,7 +292,12 @@ def test_what_the_log_tells_beside_the_login(tmp_path: Path) -> None:
     assert (found["family"], found["controller"]) == ("ibga", {"name": "ibga", "version": None})
     assert found["gateway_version"] == "10.45.1j"
     (one,) = found["instances"]
-    assert (one["endpoint"], one["run_kind"], one["attempt_kind"], one["asks_again"]) == ("paper", "full_login", "typed", True)
+    assert (one["endpoint"], one["run_kind"], one["attempt_kind"], one["asks_again"]) == (
+        "paper",
+        "full_login",
+        "typed",
+        True,
+    )
 
 
 def test_a_prompt_that_is_printed_at_every_look_is_one_prompt(tmp_path: Path) -> None:
@@ -276,14 +310,29 @@ def test_a_prompt_that_is_printed_at_every_look_is_one_prompt(tmp_path: Path) ->
     assert (history["unanswered_prompts"], history["logins_completed"], history["runs"]) == (0, 1, 1)
 
 
-def test_a_prompt_expires_about_three_minutes_after_the_login_was_sent_or_after_it_came_up_in_a_session(tmp_path: Path) -> None:
+def test_a_prompt_expires_about_three_minutes_after_the_login_was_sent_or_after_it_came_up_in_a_session(
+    tmp_path: Path,
+) -> None:
     assert instance(tmp_path, Log().connecting().prompt())["deadline"] == "2026-03-04T12:03:17Z"
     later = Log().logged_in().wait(9000).splash("Connecting to server...").prompt()
     assert instance(tmp_path, later)["deadline"] > later.as_of(120)
 
 
 def test_restarts_by_the_manager_are_counted(tmp_path: Path) -> None:
-    log = Log().logged_in().gone().jvm().window().form().attempt().splash("Authenticating...").prompt(2).completes().gone().jvm()
+    log = (
+        Log()
+        .logged_in()
+        .gone()
+        .jvm()
+        .window()
+        .form()
+        .attempt()
+        .splash("Authenticating...")
+        .prompt(2)
+        .completes()
+        .gone()
+        .jvm()
+    )
     history = scanned(tmp_path, log)["history"]
     assert (history["runs"], history["controller_restarts"], history["logins_completed"]) == (3, 2, 2)
     assert history["by_exit_code"] == {}
@@ -306,32 +355,33 @@ def test_a_loop_of_refusals_stays_one_until_it_gets_further(tmp_path: Path) -> N
 
 def test_the_evidence_is_the_line_that_says_it(tmp_path: Path) -> None:
     one = instance(tmp_path, Log(coloured=True).connecting().login_fails().gives_up())
-    assert "login failed: Invalid username or password." in " ".join(line["quote"] for line in one["evidence"])
+    assert "fatal error: Invalid username or password." in " ".join(line["quote"] for line in one["evidence"])
 
 
 @pytest.mark.parametrize("mode", ["live", "paper"])
 @pytest.mark.parametrize("stamped", [True, False])
 def test_no_cut_of_a_good_login_invents_a_failure(tmp_path: Path, mode: str, stamped: bool) -> None:
     log = Log(mode, stamped).container().installs().found().banner("IB Gateway Startup / Wed Mar  4 12:00:00 EST 2026")
-    log.jvm().window().form().attempt().splash("Connecting to server...").splash("Authenticating...").prompt(3).completes(first=True)
+    log.jvm().window().form().attempt().splash("Connecting to server...").splash("Authenticating...").prompt(
+        3
+    ).completes(first=True)
     log.gone().jvm().window().form().attempt().splash("Authenticating...").types_code(2).completes()
     whole = log.lines
     for end in range(1, len(whole) + 1):
         log.lines = whole[:end]
-        found = scanned(tmp_path, log)
+        found = scanned(tmp_path, log, None)
         assert {one["problem"] for one in found["instances"]} <= {None, "twofa.pending"}, whole[end - 1]
 
 
 def test_a_log_without_stamps_has_the_times_that_it_names(tmp_path: Path) -> None:
     found = scanned(tmp_path, Log(stamped=False, zone="UTC").logged_in())
-    assert found["time_zone"] == "UTC"
-    assert found["window"]["first_at"] == "2026-03-04T12:00:01Z"
+    assert (found["time_zone"], found["window"]["last_at"]) == ("UTC", "2026-03-04T12:00:02Z")
     unknown = scanned(tmp_path, Log(stamped=False).logged_in())
-    assert (unknown["window"]["first_at"], unknown["instances"][0]["state"]) == (None, "logged_in")
+    assert (unknown["window"]["last_at"], unknown["instances"][0]["state"]) == (None, "logged_in")
 
 
 def kind(text: str) -> str | None:
-    event = Ibga({}).read(Line(1, text))
+    event = Ibga(rules(())).read(Line(1, text))
     return event.kind if event else None
 
 
@@ -348,7 +398,10 @@ def kind(text: str) -> str | None:
         ("2026-03-04 12:00:00 [I] received command ping", None),
         ("tput: No value for $TERM and no -T specified", None),
         (f"  - focused on two-factor choice listbox{PROMPT}", "twofa_initiated"),
-        ("  - focused on two-factor choice listbox• IB Gateway is no longer running, will restart ...", "jvm_gone"),
+        (
+            "  - focused on two-factor choice listbox• IB Gateway is no longer running, will restart ...",
+            "restart_announced",
+        ),
         ("  - focused on two-factor choice listbox  - welcome: 50% Authenticating...", "authenticating"),
     ],
 )
