@@ -167,6 +167,10 @@ logscan:
               description: Whether the log goes further back than what was read.
               type: bool
               sample: false
+            damaged:
+              description: Whether the saved log is packed and damaged, or cut off, so that its end was not read.
+              type: bool
+              sample: false
             run_start_seen:
               description: Whether the start of a run was read.
               type: bool

@@ -310,6 +310,7 @@ class Window:
     last_at: str | None
     lines: int | None
     truncated: bool | None
+    damaged: bool | None
     silent_seconds: float | None
 
 

@@ -37,7 +37,7 @@ FAMILY = replace(
     name="huieric",
     marks=_marks,
     lines=(
-        (r"• starting socat \(\S+ TCP-LISTEN:8888,.*", "relay_started"),
+        (r"• starting socat \(.*TCP-LISTEN:8888,.*", "relay_started"),
         (r"  - security-key PIN dialog found; entering configured PIN \.\.\.", "sign_of_life"),  # H:_run_ibg.sh
     ),
     ports={4001: Port("gateway"), 8888: Port("relay"), 6080: Port("vnc"), 5900: Port("vnc")},  # H:base/scripts/_env.sh

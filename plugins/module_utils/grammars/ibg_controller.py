@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Optional
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
@@ -137,15 +138,33 @@ _TRACEBACKS = rules(
 
 _MESSAGE_RULES = rules(_MESSAGES)
 
-#: Reasons of ALERT_2FA_FAILED: the event, or the exit code, and the finding that they prove.
-_TWOFA_REASONS = (
-    ("base32 secret", "jvm_ended", "2", "config.value_invalid"),
-    ("TWOFA_TIMEOUT_ACTION=exit", "jvm_ended", "3", "twofa.timed_out"),
-    ("do_restart_in_place failed", "jvm_ended", "4", "twofa.timed_out"),
-    ("device s", "device_not_chosen", "", None),
-    ("method mismatch", "device_not_chosen", "", None),
-    ("", "code_required", "", None),  # a passkey, a field that is not there
+#: What an alert says: the kind of event, its value, and the finding that it proves.
+_Alerted = tuple[str, str, Optional[str]]
+
+#: Alerts of a second factor that failed, by the words of their reason.
+_TWOFA_REASONS: tuple[tuple[str, _Alerted], ...] = (
+    ("base32 secret", ("jvm_ended", "2", "config.value_invalid")),
+    ("TWOFA_TIMEOUT_ACTION=exit", ("jvm_ended", "3", "twofa.timed_out")),
+    ("do_restart_in_place failed", ("jvm_ended", "4", "twofa.timed_out")),
+    ("device s", ("device_not_chosen", "", None)),
+    ("method mismatch", ("device_not_chosen", "", None)),
+    ("", ("code_required", "", None)),  # a passkey, a field that is not there
 )
+
+#: The other alerts that say one thing each.
+_ALERTS: Mapping[str, _Alerted] = {
+    "HALTED": ("twofa_failed", "", None),
+    "LOGIN_FAILED": ("login_stalled", "", None),
+    "PASSWORD_EXPIRED": ("password_expires", "", None),
+    "CCP_PERSISTENT": ("throttled", "", None),
+    "CCP_PERSISTENT_HALT": ("jvm_ended", "1", "login.throttled"),
+    "JVM_RESTART_EXHAUSTED": ("jvm_ended", "1", "login.throttled"),
+    "AUTO_RESTART": ("login_completed", "", None),
+    "CONFIG_NOT_APPLIED": ("value_ignored", "", None),
+    "CLEAN_LOGOUT": ("logged_out", "", None),
+    "JVM_UNCLEAN_SHUTDOWN": ("killed", "", None),
+    "SHUTDOWN": ("jvm_ended", "0", None),
+}
 
 _LEVEL = r"\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\]"
 _STAMP = re.compile(r"(\d\d):(\d\d):(\d\d) " + _LEVEL + r" (?:\[(live|paper)\] )?")  # C:logging.basicConfig
@@ -307,8 +326,8 @@ class IbgController(Grammar):
         if found is None:
             return None
         pairs = {name: quoted or bare for name, quoted, bare in _PAIR.findall(found[2] or "")}
-        kind, value, problem = _alerted(found[1], pairs)
-        return self._event(line, kind, value, problem=problem) if kind else None
+        said = _alerted(found[1], pairs)
+        return self._event(line, said[0], said[1], problem=said[2]) if said else None
 
     def _windows(self, line: Line, message: str, mode: str | None) -> Event | None:
         """What is in front on the screen, when that has changed."""
@@ -382,27 +401,15 @@ def _terms(told: Mapping[str, str], mode: str | None) -> Terms:
     )
 
 
-def _alerted(token: str, pairs: Mapping[str, str]) -> tuple[str | None, str, str | None]:
-    """The kind of event, its value, and the finding that an alert proves (C:docs/OBSERVABILITY.md)."""
+def _alerted(token: str, pairs: Mapping[str, str]) -> _Alerted | None:
+    """What the alert `token` says with its `pairs` (C:docs/OBSERVABILITY.md)."""
     reason, status = pairs.get("reason", ""), pairs.get("status", "")
     if token == "2FA_FAILED":
-        return next(tuple(rest) for words, *rest in _TWOFA_REASONS if words in reason)  # type: ignore[return-value]
-    if token == "LOGIN_FAILED" and reason == "bad-credentials" or token == "PASSWORD_EXPIRED" and status == "expired":
+        return next(said for words, said in _TWOFA_REASONS if words in reason)
+    if (token, reason) == ("LOGIN_FAILED", "bad-credentials") or (token, status) == ("PASSWORD_EXPIRED", "expired"):
         return "dialog_text", "", "login.credentials_rejected"
     if token == "AUTO_RESTART" and status.startswith("failed"):
         return "cold_restart_announced", "", None
-    return {
-        "AUTO_RESTART": ("login_completed", "", None),
-        "2FA_MANUAL_WINDOW": ("wait_announced", pairs.get("timeout_seconds", ""), None),
-        "HALTED": ("twofa_failed", "", None),
-        "LOGIN_FAILED": ("login_stalled", "", None),
-        "PASSWORD_EXPIRED": ("password_expires", "", None),
-        "CCP_PERSISTENT": ("throttled", "", None),
-        "CCP_PERSISTENT_HALT": ("jvm_ended", "1", "login.throttled"),
-        "JVM_RESTART_EXHAUSTED": ("jvm_ended", "1", "login.throttled"),
-        "IBKR_MAINTENANCE_RECOVERY": ("wait_announced", pairs.get("delay_seconds", ""), None),
-        "CONFIG_NOT_APPLIED": ("value_ignored", "", None),
-        "CLEAN_LOGOUT": ("logged_out", status, None),
-        "JVM_UNCLEAN_SHUTDOWN": ("killed", "", None),
-        "SHUTDOWN": ("jvm_ended", "0", None),
-    }.get(token, (None, "", None))
+    if token in ("2FA_MANUAL_WINDOW", "IBKR_MAINTENANCE_RECOVERY"):
+        return "wait_announced", pairs.get("timeout_seconds", "") or pairs.get("delay_seconds", ""), None
+    return _ALERTS.get(token)

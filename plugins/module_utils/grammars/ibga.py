@@ -19,7 +19,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import OPENED, Event, Terms
 
 #: It logs in again as soon as the login form is back, and always chooses the daily restart (A:_run_ibg.sh:832-840, 1073-1080).
-_TERMS = Terms(asks_again=True, restarts_daily=True, repeats_waits=True)
+_TERMS = Terms(from_prompt=True, asks_again=True, restarts_daily=True, repeats_waits=True)
 
 _STEPS = (  # after a bullet
     (r"time: (?P<date>.+)", "dated"),
@@ -31,7 +31,7 @@ _STEPS = (  # after a bullet
     (r"breaking out of maintenance cycle because login is needed again", "login_again"),
     (r"(?:breaking out of maintenance cycle|cannot continue) due to fatal error: (?P<v>.+)", "login_error"),
     (r"entering infinit sleep \.\.\.", "given_up"),
-    (r"IB Gateway is no longer running, will restart \.\.\.", "restart_announced"),
+    (r"IB Gateway is no longer running, will restart \.\.\.", "gateway_gone"),
 )
 
 _DETAILS = (  # after an indented dash
@@ -100,15 +100,12 @@ _PROMPT_OVER = frozenset(
         "login_again",
         "loading",
         "login_completed",
-        "restart_announced",
+        "gateway_gone",
     }
 )
 
 #: So many answers, each some seconds after the other, are those of two codes: none is accepted.
 _ANSWERS = 10
-
-#: What is wrong where the log ends with such an event.
-_PROVES = {"script_ended": "gateway.install_broken", "restart_announced": "gateway.crashed"}
 
 #: An open prompt is reported every few seconds; what comes so many seconds later is another one.
 _PROMPT_GAP = 60.0
@@ -247,7 +244,11 @@ class Ibga(Grammar):
             value,
             mode="paper" if kind == "disclaimer_accepted" else None,
             change=OPENED if kind in ("connecting", "authenticating") else None,
-            problem=refusal(value) if kind == "login_error" else _PROVES.get(kind),
+            problem="gateway.install_broken"
+            if kind == "script_ended"
+            else refusal(value)
+            if kind == "login_error"
+            else None,
             terms=_TERMS,
         )
 

@@ -17,10 +17,16 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import GRAMMARS, Reader
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RESTARTS, Event
 
 #: What begins a run, in the order in which one start writes it.
-_OPENING = {"restart_announced": 0, "container_started": 1, "script_started": 2, "script_began": 3, "jvm_started": 4}
+_OPENING = {
+    **dict.fromkeys(RESTARTS, 0),
+    "container_started": 1,
+    "script_started": 2,
+    "script_began": 3,
+    "jvm_started": 4,
+}
 _OPENING.update(session_full=5, session_saved=5)
 
 #: So many of the last runs are read line by line: the newest, those that it may continue, and one more.
@@ -30,7 +36,8 @@ _RUNS = 4
 LIMIT = 4 << 20
 
 #: What each line that may decide a run has, when many millions lie between them.
-MARKS: tuple[Mark, ...] = tuple(dict.fromkeys(mark for grammar in GRAMMARS for mark in grammar.marks))
+_ZONES = (grammar.zone for grammar in GRAMMARS if grammar.zone)
+MARKS: tuple[Mark, ...] = tuple(dict.fromkeys((*(mark for grammar in GRAMMARS for mark in grammar.marks), *_ZONES)))
 MESSAGES: tuple[Mark, ...] = (*MARKS, *(mark for grammar in GRAMMARS for mark in grammar.messages), b"OutOfMemoryError")
 
 
@@ -44,7 +51,7 @@ class Passage:
         self._starts: deque[int] = deque(maxlen=_RUNS)
         self._rank = len(_OPENING)
         self._container_start: int | None = None
-        self._modes: set[str | None] = set()
+        self._scripts = 0
 
     def read(self, line: Line, offset: int) -> None:
         """Take in a line with a mark, which begins at `offset`."""
@@ -55,14 +62,22 @@ class Passage:
                 self._starts.append(offset)
             self._rank = rank
             if event.kind == "container_started":
-                self._container_start, self._modes = offset, set()
-            elif event.kind == "script_started":
-                self._modes.add(event.mode)
+                self._container_start, self._scripts = offset, 0
+            elif event.kind == "script_began":
+                self._scripts += 1
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What is still to be looked for: of the controller that writes it, and its zone once."""
+        if not self._reader.decided:
+            return MARKS
+        grammar = self._reader.grammar
+        return grammar.marks if grammar.time_zone or grammar.zone is None else (*grammar.marks, grammar.zone)
 
     @property
     def start(self) -> int:
         """Where the last runs begin; of two instances in one log, where their container was started."""
-        if len(self._modes) > 1 and self._container_start is not None:
+        if self._scripts > 1 and self._container_start is not None:
             return self._container_start
         return self._starts[0] if len(self._starts) == _RUNS else 0
 
@@ -70,7 +85,7 @@ class Passage:
         """Count what was written `before` that offset, which nobody reads line by line."""
         for event in self._written(before):
             self._history.take(event)
-            self._history.runs += event.kind in ("restart_announced", "script_began")
+            self._history.runs += event.kind in (*RESTARTS, "script_began")
 
     def leave(self, before: int) -> None:
         """Leave what was written `before` that offset to who reads it line by line."""
@@ -125,15 +140,16 @@ class Recent:
             yield self._blocks.popleft()
 
 
-def marked(log: Log, block: bytes, marks: Iterable[Mark], number: int = 1) -> Iterator[tuple[int, Line]]:
-    """The lines of `block`, whose first has the `number`, that hold one of the marks, each with where it begins."""
+def marked(log: Log, block: bytes, marks: Iterable[Mark], number: int | None = None) -> Iterator[tuple[int, Line]]:
+    """The lines of `block` that hold one of the marks, each with where it begins; numbered where `number` is that of the first."""
     begins = {block.rfind(b"\n", 0, offset) + 1 for mark in marks for offset in _found(mark, block)}
     before = 0
     for offset in sorted(begins):
-        number += block.count(b"\n", before, offset)
-        before = offset
+        if number is not None:
+            number += block.count(b"\n", before, offset)
+            before = offset
         end = block.find(b"\n", offset)
-        yield offset, log.line(block[offset : end if end >= 0 else None], number)
+        yield offset, log.line(block[offset : end if end >= 0 else None], number or 0)
 
 
 def _found(mark: Mark, block: bytes) -> Iterator[int]:

@@ -150,8 +150,8 @@ def _silence(run: Run, now: float | None) -> str | None:
 
 
 def _deadline(run: Run) -> float | None:
-    # In a session that goes on, nothing was submitted before the prompt.
-    begun = run.prompt if run.furthest >= RANK["logged_in"] else run.submitted
-    if run.wait_until is None and run.state == "twofa_pending" and begun and begun.clock is not None:
-        return begun.clock + run.terms.second_factor_seconds
+    counted_from = run.prompt if run.terms.from_prompt else run.submitted
+    asked = run.wait_until is None and run.state == "twofa_pending"
+    if asked and counted_from and counted_from.clock is not None:
+        return counted_from.clock + run.terms.second_factor_seconds
     return run.wait_until

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import rules
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibga import Ibga
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibga_log import PROMPT, Log
 
@@ -313,7 +313,7 @@ def test_a_prompt_that_is_printed_at_every_look_is_one_prompt(tmp_path: Path) ->
 def test_a_prompt_expires_about_three_minutes_after_the_login_was_sent_or_after_it_came_up_in_a_session(
     tmp_path: Path,
 ) -> None:
-    assert instance(tmp_path, Log().connecting().prompt())["deadline"] == "2026-03-04T12:03:17Z"
+    assert instance(tmp_path, Log().connecting().prompt())["deadline"] == "2026-03-04T12:03:23Z"
     later = Log().logged_in().wait(9000).splash("Connecting to server...").prompt()
     assert instance(tmp_path, later)["deadline"] > later.as_of(120)
 
@@ -373,6 +373,28 @@ def test_no_cut_of_a_good_login_invents_a_failure(tmp_path: Path, mode: str, sta
         assert {one["problem"] for one in found["instances"]} <= {None, "twofa.pending"}, whole[end - 1]
 
 
+@pytest.mark.parametrize(("port", "family"), [(4000, "ibga"), (8888, "huieric"), (9999, None)])
+def test_what_was_derived_from_it_has_its_own_ports(tmp_path: Path, port: int, family: str | None) -> None:
+    log = Log().submitted()
+    log.lines = [line.replace("TCP-LISTEN:4000", f"TCP-LISTEN:{port}") for line in log.lines if "found IBG" not in line]
+    found = scanned(tmp_path, log)
+    assert (found["family"], found["controller"]["name"]) == (family, "ibga")
+
+
+def test_a_long_history_is_counted_and_its_end_is_understood(tmp_path: Path) -> None:
+    log = Log().container().found()
+    for _ in range(8):
+        log.jvm().window().form().attempt().splash("Connecting to server...").prompt(400).completes().wait(80000).gone()
+    log.jvm().window().form().attempt().splash("Connecting to server...").prompt(5)
+    log.lines[200:200] = ["2026-03-04T12:10:00.000000000Z " + "x" * 2000] * 4000
+    found = scanned(tmp_path, log)
+    (one,) = found["instances"]
+    assert (one["state"], one["problem"], one["previous"]) == ("twofa_pending", "twofa.pending", None)
+    history = found["history"]
+    assert (history["login_attempts"], history["twofa_prompts"], history["logins_completed"]) == (9, 9, 8)
+    assert (history["controller_restarts"], history["unanswered_prompts"], history["runs"]) == (8, 1, 9)
+
+
 def test_a_log_without_stamps_has_the_times_that_it_names(tmp_path: Path) -> None:
     found = scanned(tmp_path, Log(stamped=False, zone="UTC").logged_in())
     assert (found["time_zone"], found["window"]["last_at"]) == ("UTC", "2026-03-04T12:00:02Z")
@@ -381,26 +403,107 @@ def test_a_log_without_stamps_has_the_times_that_it_names(tmp_path: Path) -> Non
 
 
 def kind(text: str) -> str | None:
-    event = Ibga(rules(())).read(Line(1, text))
-    return event.kind if event else None
+    events = [*(reader := Reader(BY_NAME["ibga"])).read(Line(1, text)), *reader.finish()]
+    return events[0].kind if events else None
+
+
+#: A line of each kind that it prints, and the event that it is.
+LINES = [
+    (" Manager Startup / Tue Aug  6 00:30:51 EDT 2024", "container_started"),
+    (" IB Gateway Startup / Tue Aug  6 00:31:10 EDT 2024", "script_began"),
+    (" IB Gateway Installation 1", "script_began"),
+    ("• found IBG at /home/ibg/Jts/ibgateway/ibgateway.", "obstacle_passed"),
+    ("• downloading from https://example.invalid/ibgateway-latest-standalone-linux-x64.sh ...", None),
+    ("• installation has failed.", "install_broken"),
+    ("• manager will retry installation in 60s (2 of 10) ...", None),  # said by the line before it
+    ("• manager is shutting down due to installation failure.", "script_ended"),
+    ("• starting xvfb (/usr/bin/Xvfb :0 -ac -screen 0 1024x768x16 +extension RANDR) ...", None),
+    (
+        "• starting socat (/usr/bin/socat TCP-LISTEN:4000,fork,reuseaddr TCP:localhost:9000,forever,shut-down) ...",
+        "relay_started",
+    ),
+    ("    display timed out, will try again ...", "sign_of_life"),  # the first: usually the next one works
+    ("  display :0 is ready", "obstacle_passed"),
+    ("• starting IB Gateway ...", "jvm_started"),
+    ("• time: Tue Aug  6 00:31:10 EDT 2024", None),
+    ("• waiting for jauto availability ...", None),
+    ("  jauto is ready", "session_full"),
+    ("  jauto is not ready: !timeout!, will try again ...", "sign_of_life"),
+    ("• waiting for main window ...", None),
+    ("  found: IBKR Gateway at 112,84", "login_window"),
+    ("• filling in login form ...", "login_window"),
+    (
+        "  - skipping combobox Region since persisted state (/home/ibg_settings/skip_login_combobox_Region) indicates it"
+        " already matches America",
+        None,
+    ),
+    ("• logging in ...", "login_attempt"),
+    ("• entered maintenance cycle", None),  # printed at once: no sign of a login
+    ("  - welcome: 82% Build 10.41.1e Connecting to server... Attempt 10: server error", "connecting"),
+    ("  - welcome: 82% Build 10.41.1e Connecting to server...", "connecting"),
+    ("Attempt 10: server error", "connecting"),
+    ("  - welcome: 45% Authenticating...", "authenticating"),
+    ("  - welcome: 76% Requesting startup parameters..", "loading"),
+    ("  - welcome: 0%", "splash_shown"),
+    (PROMPT, "twofa_initiated"),
+    ("  - handling TOTP Mobile Authenticator", "twofa_initiated"),
+    ("    TOTP form identified", None),
+    ("    TOTP answer entered", None),
+    ("    TOTP OK clicked", "twofa_answered"),
+    ("  - clicking 'Change security device' for TOTP login", "sign_of_life"),
+    ("  - focused on two-factor choice listbox  - selecting 0 1  Mobile Authenticator app", None),
+    ("  - two-factor auth, selected  IB Key ...", "device_chosen"),
+    ("  - passkey Authenticate button found; clicking ...", "twofa_answered"),
+    ("  - security-key PIN dialog found; entering configured PIN ...", "sign_of_life"),
+    ("  - existing session detected, will kick it out", "session_kicked"),
+    ("  - clicking 'Continue Login' to dismiss existing session dialog", None),  # said by the line before it
+    (
+        "  - existing session detected (periodic check), clicking Reconnect This Session ...",
+        "session_continued",
+    ),
+    ("  - handle relogin warning by allowing ...", "relogin"),
+    (
+        "  - token expired detected: The security tokens associated with your login credentials have expired",
+        "session_expired",
+    ),
+    ("  - login failed: Invalid username or password.", "login_error"),
+    ("• breaking out of maintenance cycle because login is needed again", "login_again"),
+    ("• breaking out of maintenance cycle due to fatal error: Invalid username or password.", "login_error"),
+    ("• cannot continue due to fatal error: Invalid username or password.", "login_error"),
+    ("• entering infinit sleep ...", "given_up"),
+    ('  - got warning: <html>This is a "paper" trading account</html> [I understand and accept]', None),
+    ("  - got warning: Something new [Cancel]", "question_ignored"),
+    ("  - handle general warning: Something new", None),
+    ("    clicking [I understand and accept] at 500,400 ...", "disclaimer_accepted"),
+    ("  - option check skipped, to perform again remove /home/ibg_settings/skip_option_check2", "login_completed"),
+    ("  - option check, clicking menu Configure/Settings ...", "login_completed"),
+    ("  - option check, clicking tree item Configuration/Lock and Exit ...", None),
+    ("  - option check, changing port from 4001 to 9000 ...", "setting_changed"),
+    ("  - option check, unchecking Read-Only API for IB_READONLY:  ...", "setting_changed"),
+    ("  - option check, changing logoff time from 11:45 to 11:55 ...", "setting_changed"),
+    ("  - option check, clicking logoff time PM ...", "setting_changed"),
+    ("  - option check, confirming settings change ...", "configured"),
+    ("  - option check, no settings change necessary.", "configured"),
+    ("• IB Gateway is no longer running, will restart ...", "gateway_gone"),
+    ("  - export logs, done.", None),
+]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("• logging in ...", "login_attempt"),
+        *LINES,
         ("â€¢ logging in ...", "login_attempt"),  # as some viewers save it
         ("it said • logging in ...", None),
         ("logging in ...", None),
         ("  - option check skipped, to perform again remove /home/ibg_settings/skip_option_check2", "login_completed"),
         ("    - option check skipped, to perform again remove /x", None),
-        ("• entered maintenance cycle", None),
         ("2026-03-04 12:00:00 [I] received command ping", None),
         ("tput: No value for $TERM and no -T specified", None),
         (f"  - focused on two-factor choice listbox{PROMPT}", "twofa_initiated"),
         (
             "  - focused on two-factor choice listbox• IB Gateway is no longer running, will restart ...",
-            "restart_announced",
+            "gateway_gone",
         ),
         ("  - focused on two-factor choice listbox  - welcome: 50% Authenticating...", "authenticating"),
     ],
