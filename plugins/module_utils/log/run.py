@@ -324,6 +324,7 @@ def _typed(run: Run, event: Event) -> None:
 
 def _login_attempt(run: Run, event: Event) -> None:
     run.recover()
+    run.code = None
     run.attempt, run.submitted, run.wait_until = "typed", event, None
     run.enter("submitted", event)
 

@@ -107,7 +107,7 @@ def stands(run: dict[str, Any]) -> tuple[str, str | None]:
     st.lists(st.floats(0, 2), min_size=1, max_size=9),
     st.lists(st.floats(0, 2), min_size=1, max_size=7),
 )
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_no_endpoint_is_given_the_verdict_of_the_other(
     live_story: str,
     paper_story: str,
