@@ -114,6 +114,8 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
+    "auth_timed_out": "login.auth_silent",
+    "token_expired": "login.saved_session_refused",
     "twofa_failed": "twofa.code_required",
     "api_closed": "api.not_listening",
 }
