@@ -83,7 +83,7 @@ def exit_meaning(code: int) -> str | None:
 _MESSAGES = (  # after "IBC: "; the first letter is written small here because it was a capital up to 3.16.2
     (r"version: (?P<v>\S+)", "controller_version"),  # B:IbcTws.java:297
     (r"using default settings provider: ini file is .*?(?:_(?P<mode>live|paper))?", "provider_named"),
-    (r"tWS Settings directory is: .*?(?:_(?P<mode>live|paper))?", "directory_named"),  # suffix: G:run.sh:148,181
+    (r"tWS Settings directory is: (?P<v>.*?(?:_(?P<mode>live|paper))?)", "directory_named"),  # suffix: G:run.sh:148,181
     (r"starting session: will exit if login dialog is not displayed within \d+ seconds", "session_full"),
     (r"re-starting session", "session_saved"),  # B:SessionManager.java:60
     (r"starting (?:Gateway|TWS)", "gateway_called"),

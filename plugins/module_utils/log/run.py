@@ -143,6 +143,8 @@ class Run:
         self.problem: str | None = None
         self.failed_at = -1
         self.evidence: list[Event] = []
+        #: Its settings directory, as its controller names it.
+        self.directory: str | None = None
         self.ignored_value: Event | None = None
         self.heap_malformed: Event | None = None
         self.heap_exhausted: Event | None = None
@@ -483,6 +485,10 @@ def _configured(run: Run, event: Event) -> None:
         _login_completed(run, event)
 
 
+def _directory_named(run: Run, event: Event) -> None:
+    run.directory = event.value
+
+
 def _value_ignored(run: Run, event: Event) -> None:
     run.ignored_value = event
 
@@ -587,6 +593,7 @@ def _paused(run: Run, event: Event) -> None:
 
 
 _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
+    "directory_named": _directory_named,
     "session_full": _session_full,
     "session_saved": _session_saved,
     "gateway_called": _gateway_called,
