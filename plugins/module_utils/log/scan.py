@@ -74,7 +74,7 @@ class Scan:
     @property
     def family(self) -> Family | None:
         """The image family of what writes the log."""
-        return next((service.reader.family for service in self.services.values()), self._family)
+        return next((service.family for service in self.services.values()), self._family)
 
     def understood(self, both: bool) -> bool:
         """Whether the newest run and the one before are in what was read (of two instances, since the container's start), and what
@@ -171,6 +171,7 @@ class Service:
         self.written = 0
         self._first: Line | None = None
         self.reader = Reader(family)
+        self._beginning = Reader(family)
         self.instances = Instances()
         self.forget()
 
@@ -190,9 +191,11 @@ class Service:
         return self.history.last_full_login is not None or first is None or last is None or last - first >= 86400.0
 
     def begin(self, line: Line) -> None:
-        """Take in one of the first lines, for the time that it tells."""
+        """Take in one of the first lines, for the time that it tells, and for what only a container's start tells."""
         if self._first is None and (line.stamp or own_stamp(line.text)):
             self._first = line
+        for _event in self._beginning.read(line):
+            pass
 
     def read(self, line: Line) -> None:
         """Take in `line`."""
@@ -204,6 +207,18 @@ class Service:
         """Take in that there are no more lines."""
         for event in self.reader.finish():
             self._happened(event)
+        for _event in self._beginning.finish():
+            pass
+
+    @property
+    def family(self) -> Family | None:
+        """The image family, as it was given, or as the log shows it."""
+        return self.reader.family or self._beginning.family
+
+    @property
+    def _secrets(self) -> set[str]:
+        """User names and the like that the log gave away."""
+        return self.reader.grammar.secrets | self._beginning.grammar.secrets
 
     def _happened(self, event: Event) -> None:
         if event.kind in RELAY_EVENTS:
@@ -231,7 +246,7 @@ class Service:
         now = last if moment is None or last_at is None or cut else max(moment, last or moment)
         offset = last_at - last if last_at is not None and last is not None else None
         runs = [(run, standing(run, now)) for run in self.instances.runs]
-        family = self.reader.family
+        family = self.family
         first_at = grammar.moment(self._first, own_stamp(self._first.text))[0] if self._first else None
         return {
             "name": quote(name),
@@ -259,7 +274,7 @@ class Service:
         }
 
     def _quote(self, text: str | None, limit: int = 160) -> str | None:
-        return quote(text, self._known | self.reader.grammar.secrets, limit) if text else None
+        return quote(text, self._known | self._secrets, limit) if text else None
 
     def _line(self, event: Event) -> dict[str, Any]:
         return {"at": _iso(event.at), "line": event.line, "quote": self._quote(event.text)}
@@ -275,17 +290,14 @@ class Service:
 
     def _settings(self) -> dict[str, str]:
         settings = next((run.settings for run in reversed(self.instances.runs) if run.settings), {})
-        return {
-            quote(name, limit=80): _setting(name, value, self.reader.grammar.secrets)
-            for name, value in settings.items()
-        }
+        return {quote(name, limit=80): _setting(name, value, self._secrets) for name, value in settings.items()}
 
     def _instance(
         self, run: Run, at: Standing, now: float | None, offset: float | None, launcher: Launcher
     ) -> dict[str, Any]:
         problem, evidence = at.problem, [self._line(event) for event in at.evidence]
         if problem is None:
-            relayed = self.relay.problem(run, now, self.reader.family.ports if self.reader.family else {})
+            relayed = self.relay.problem(run, now, self.family.ports if self.family else {})
             if relayed:
                 problem, evidence = relayed[0], [self._line(event) for event in relayed[1]]
         ended = run if run.code is not None else run.previous
