@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import (
@@ -92,6 +93,7 @@ _REASONS = (
     (r"unrecognized username or password", "login.credentials_rejected", 77),
     (r"too many failed login attempts, relogin disabled", "login.throttled", 77),
     (r"gateway connection failed: .*", None, 77),  # by what the dialog says
+    (r"login (?:failed|error dialog); server disconnected", "login.server_unreachable", 69),
     (r"credentials not found -- .*", "config.credentials_missing", 78),
     (r".*: credentials must not be set in the config file .*", "config.value_invalid", 78),
     (r"IBC_\w+_FILE=.*", "config.secret_unreadable", 78),
@@ -155,10 +157,10 @@ class IbController(Grammar):
     marks = (
         b"Starting ibcontroller",
         b"IBController > loaded from dotenv",
-        re.compile(rb"launching instance |launch command for | ready, pid="),
-        re.compile(rb"credentials submitted|second factor authentication in progress|> login completed$"),
-        re.compile(rb"skipping credential fill| relaunching"),
-        re.compile(rb"(?:^|[ |\t])(?:stopped|error): "),
+        b"IBController > config ",  # told once, for all runs of the process
+        re.compile(rb"launching instance |launch command for | ready, pid=| relaunching|skipping credential fill"),
+        re.compile(rb"credentials submitted|second factor authentication in progress|login completed(?!,)"),
+        re.compile(rb"(?:\A|[\s|\"])(?:stopped|error): "),
     )
     messages = (b"ibcontroller", b"IBController > ", b"stopped: ", b"error: ", b"Refusing to start")
 
@@ -222,6 +224,8 @@ class IbController(Grammar):
             problem = refusal(value)
         elif kind in ("gave_up", "restart_announced"):
             problem, value = _reason(value)[0], ""
+        elif kind == "twofa_initiated":  # it is told of the window with this title only (K:labels.json)
+            return replace(self._event(line, kind), title="Second Factor Authentication", change=OPENED)
         elif kind == "session_kept":
             self.secrets.update(_HASH.findall(message))
         return self._event(line, kind, value, mode, problem)
