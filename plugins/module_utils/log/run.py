@@ -116,7 +116,6 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
-    "twofa_failed": "twofa.code_required",
     "api_closed": "api.not_listening",
 }
 
@@ -381,6 +380,11 @@ def _twofa_expired(run: Run, event: Event) -> None:
     run.enter("login_window", event)
 
 
+def _twofa_failed(run: Run, event: Event) -> None:
+    if run.problem is None:
+        run.fail("twofa.code_required", event)
+
+
 def _twofa_relogin(run: Run, event: Event) -> None:
     run.retries += 1
     run.enter("twofa_retrying", event)
@@ -557,7 +561,7 @@ def _exit_announced(run: Run, event: Event) -> None:
 def _jvm_ended(run: Run, event: Event) -> None:
     early = run.state == "jvm_starting"
     run.code = int(event.value) if run.code is None else run.code
-    run.over = True
+    run.over, run.wait_until = True, None
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
@@ -671,6 +675,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "twofa_duration": _twofa_duration,
     "exit_timer": _exit_timer,
     "twofa_expired": _twofa_expired,
+    "twofa_failed": _twofa_failed,
     "twofa_relogin": _twofa_relogin,
     "twofa_incomplete": _twofa_incomplete,
     "device_not_chosen": _device_not_chosen,
