@@ -40,10 +40,7 @@ EXIT_CODES: Mapping[int, str] = {
 # Markers. A pattern must match the whole text; group `v` is the event's value, group `mode` the trading mode that it proves.
 
 _MESSAGES = (
-    (
-        r"launching instance (?P<instance>\S+) \((?P<mode>live|paper)\)",
-        "jvm_started",
-    ),  # K:launcher.py, also when it relaunches
+    (r"launching instance (?P<instance>\S+) \((?P<mode>live|paper)\)", "jvm_started"),  # K:launcher.py, each time
     (r"auto-detected \w+ version: (?P<v>\S+)", "gateway_version"),
     (r"multiple \w+ installations found under .* -- using (?P<v>\S+) \(the greatest\)", "gateway_version"),
     (r"instance (?P<instance>\S+) ready, pid=\d+", "agent_ready"),  # Java runs: nobody is logged in
@@ -142,7 +139,9 @@ _BEGUN = re.compile(r"IBController > loaded from dotenv .*")
 _STOPPED = re.compile(r"stopped: (?P<cause>\w+)")
 _ERROR = re.compile(r"error: (?P<why>.*)")
 _HINT = re.compile(r"Edit .*ibcontroller\.toml .*set IBC_USERID/IBC_PASSWORD\.")  # only after an error of configuration
-_IN_USE = re.compile(r"(?:[\w.]+Exception: )?Refusing to start: \S+ already has a live listener .*")
+_IN_USE = re.compile(
+    r"(?:Exception in thread \"[^\"]*\" )?(?:[\w.]+Exception: )?Refusing to start: \S+ already has a live listener .*"
+)
 
 _MESSAGE_RULES = rules(_MESSAGES)
 _REASON_RULES = tuple((re.compile(pattern), problem, code) for pattern, problem, code in _REASONS)

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Event, Run, continued
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
+    CLOSED,
+    OPENED,
+    RANK,
+    Event,
+    Run,
+    continued,
+    once_more,
+)
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
@@ -63,6 +71,7 @@ _BEFORE_SESSION = frozenset(
 _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
+    | {"obstacle_passed", "sign_of_life"}
     | {"settings", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
@@ -97,8 +106,8 @@ class Instances:
     def _take(self, event: Event) -> Run:
         run = self._opened(event) or self._owner(event)
         run.take(event)
-        if event.settings:
-            run.settings, run.terms = event.settings, event.terms
+        run.settings = event.settings or run.settings
+        run.terms = event.terms or run.terms
         return run
 
     def understood(self, both: bool) -> bool:
@@ -119,6 +128,8 @@ class Instances:
             return self._starting("script_starting") or self._begin(event, self._replaceable(), "script_starting")
         if event.kind == "jvm_started":
             return self._jvm_started(event)
+        if event.kind == "login_again":
+            return self._login_again(event)
         if event.kind == "settings_begun":
             run = self._starting("jvm_starting") or self._starting("script_starting")
             return run or self._begin(event, self._replaceable(), "jvm_starting")
@@ -161,6 +172,11 @@ class Instances:
             run.recover()  # whatever the scripts complained of, it went on
         return run
 
+    def _login_again(self, event: Event) -> Run:
+        run = self._owner(event)
+        fresh = self.runs[self.runs.index(run)] = once_more(run, event)
+        return fresh
+
     def _starting(self, state: str, mode: str | None = None) -> Run | None:
         fitting = (run for run in self.runs if run.state == state and (not mode or run.mode in (None, mode)))
         return max(fitting, key=_recent, default=None)
@@ -183,7 +199,7 @@ class Instances:
             self.runs[self.runs.index(place)] = run
         if not run.settings and event.mode in self._settings:
             before = self._settings[event.mode]
-            run.settings, run.terms = before.settings, before.terms
+            run.settings, run.terms = before.settings, before.terms or run.terms
         run.begun = True
         run.enter(state, event)
         return run
