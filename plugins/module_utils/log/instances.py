@@ -10,6 +10,8 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
     CLOSED,
     OPENED,
@@ -91,7 +93,9 @@ _OF_THE_FURTHEST = _ENDINGS | {"splash_closed", "login_completed", "twofa_durati
 class Instances:
     """The newest run of each instance, and counts over the whole log."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str | None, Event] | None = None) -> None:
+        #: What a controller that tells its settings once for many runs told of each mode before.
+        self._settings = settings or {}
         self.runs: list[Run] = []
         self.run_start_seen = False
         self.container_start_seen = False
@@ -146,12 +150,12 @@ class Instances:
             return run or self._begin(event, self._replaceable(), "jvm_starting")
         if event.kind in ("session_full", "session_saved"):
             self._silenced = []
-            located = [run for run in self.runs if run.state == "jvm_starting" and run.located]
+            told = [run for run in self.runs if run.state == "jvm_starting" and run.directory]
             run = (
-                self._most_recent(located)
-                or self._starting("jvm_starting")
-                or self._starting("script_starting")
-                or self._starting("gateway_starting")
+                self._most_recent([run for run in told if not event.mode or run.mode in (None, event.mode)])
+                or self._starting("jvm_starting", event.mode)
+                or self._starting("script_starting", event.mode)
+                or self._starting("gateway_starting", event.mode)
             )
             return run if run and run.kind is None else self._begin(event, self._replaceable(), "jvm_starting")
         return None
@@ -196,7 +200,7 @@ class Instances:
         return fresh
 
     def _starting(self, state: str, mode: str | None = None) -> Run | None:
-        found = [run for run in self.runs if run.state == state and mode in (None, run.mode)]
+        found = [run for run in self.runs if run.state == state and (not mode or run.mode in (None, mode))]
         return self._most_recent(found)
 
     def _most_recent(self, runs: list[Run]) -> Run | None:
@@ -221,6 +225,9 @@ class Instances:
             run.doubts = place.doubts
             run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
+        if not run.settings and event.mode in self._settings:
+            before = self._settings[event.mode]
+            run.settings, run.terms = before.settings, before.terms or run.terms
         run.begun = True
         run.enter(state, event)
         return run

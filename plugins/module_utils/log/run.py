@@ -132,6 +132,8 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
+    "auth_timed_out": "login.auth_silent",
+    "token_expired": "login.saved_session_refused",
     "question_ignored": "login.dialog_blocking",
     "api_closed": "api.not_listening",
 }
@@ -168,14 +170,14 @@ class Run:
         self.problem: str | None = None
         self.failed_at = -1
         self.evidence: list[Event] = []
+        #: Its settings directory, as its controller names it.
+        self.directory: str | None = None
         self.ignored_value: Event | None = None
         self.heap_malformed: Event | None = None
         self.heap_exhausted: Event | None = None
         self.submitted: Event | None = None
         #: Where it stood when another session of the same user came up.
         self.met_session_in = "unknown"
-        #: Whether it named its directory: what it does before it begins its session.
-        self.located = False
         self.kicks = 0
         self.gateway_frame: Event | None = None
         self.typed: Event | None = None
@@ -288,12 +290,6 @@ def _session_full(run: Run, event: Event) -> None:
 def _session_saved(run: Run, event: Event) -> None:
     run.kind, run.attempt = "saved_session", "saved_session"
     run.enter("gateway_starting", event)
-
-
-def _directory_named(run: Run, event: Event) -> None:
-    run.located = True
-    if run.state == "script_starting":
-        run.enter("jvm_starting", event)
 
 
 def _gateway_called(run: Run, event: Event) -> None:
@@ -600,6 +596,13 @@ def _splash_closed(run: Run, event: Event) -> None:
 def _configured(run: Run, event: Event) -> None:
     if run.state not in _OVER and run.login_rank < RANK["logged_in"]:
         _login_completed(run, event)
+
+
+def _directory_named(run: Run, event: Event) -> None:
+    """The last that a controller writes before it begins its session."""
+    run.directory = event.value
+    if run.state == "script_starting":
+        run.enter("jvm_starting", event)
 
 
 def _window_unhandled(run: Run, event: Event) -> None:
