@@ -10,7 +10,7 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
     CLOSED,
@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
     RANK,
     Doubt,
     Event,
+    Looks,
     Run,
     continued,
     once_more,
@@ -117,12 +118,14 @@ class Instances:
         run = self._opened(event) or self._owner(event)
         if self._rivals and event.kind in _SAID_AGAIN and event.mode is None:
             return run
+        candidates = [(one, one.looks, one.looks_after(event)) for one in (run, *self._rivals) if self._rivals]
         before = run.looks
         run.take(event)
         run.settings = event.settings or run.settings
         run.terms = event.terms or run.terms
+        self._doubt(run, event, candidates)
         if run.looks != before or run.first is event:
-            self._doubt(run, event, before)
+            self._settle(run, event)
         return run
 
     def understood(self, both: bool) -> bool:
@@ -157,6 +160,8 @@ class Instances:
                 or self._starting("script_starting", event.mode)
                 or self._starting("gateway_starting", event.mode)
             )
+            if run and run.state == "script_starting":
+                self._rivals += [one for one in self.runs if one.over]
             return run if run and run.kind is None else self._begin(event, self._replaceable(), "jvm_starting")
         return None
 
@@ -282,14 +287,16 @@ class Instances:
                 one.doubts = [doubt for doubt in one.doubts if doubt.kind != "login_completed"]
         return run
 
-    def _doubt(self, run: Run, event: Event, before: tuple[object, ...]) -> None:
-        """Note that what has just happened to `run` may have happened to another, unless it makes no difference any more."""
-        if self._rivals:
-            stands = run.looks[:-1] != before[:-1]
-            doubt = Doubt(event.kind, None if stands else event.title, run)
-            for one in (run, *self._rivals):
-                one.doubts.append(doubt)
-        elif event.mode == run.mode and run.since is event and run.problem is None:
+    def _doubt(self, run: Run, event: Event, candidates: Sequence[tuple[Run, Looks, Looks]]) -> None:
+        """Note that `event` may have been another's than `run`'s, where that makes a difference to one of the candidates."""
+        if any(now != after for _one, now, after in candidates):
+            stands = any(now.stands != after.stands for _one, now, after in candidates)
+            for one, _now, _after in candidates:
+                one.doubts.append(Doubt(event.kind, None if stands else event.title, run))
+
+    def _settle(self, run: Run, event: Event) -> None:
+        """Let go of doubts where what has just happened to `run` shows that they make no difference any more."""
+        if not self._rivals and event.mode == run.mode and run.since is event and run.problem is None:
             run.doubts = []  # where it stands rests on a line that names it
         if all(one.looks == run.looks and (one.over or one.state == "logged_in") for one in self.runs):
             for one in self.runs:

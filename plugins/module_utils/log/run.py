@@ -13,6 +13,7 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -139,6 +140,13 @@ _PROBLEMS = {
 }
 
 
+class Looks(NamedTuple):
+    """How a run looks from outside: where it stands, and its open windows."""
+
+    stands: tuple[object, ...]
+    windows: tuple[str, ...]
+
+
 class Doubt(NamedTuple):
     """An event that may have been another instance's than that of `holder`, to which it was ascribed."""
 
@@ -203,10 +211,17 @@ class Run:
         self.last: Event | None = first
 
     @property
-    def looks(self) -> tuple[str, str | None, bool, bool, tuple[str, ...]]:
+    def looks(self) -> Looks:
         """What tells it from another instance."""
         shown, typed = self.gateway_frame is not None, self.typed is not None
-        return self.state, self.problem, shown, typed, tuple(self.windows)
+        return Looks((self.state, self.problem, shown, typed), tuple(self.windows))
+
+    def looks_after(self, event: Event) -> Looks:
+        """How it would look if `event` were its own."""
+        likewise = copy(self)
+        likewise.windows, likewise.left = dict(self.windows), dict(self.left)
+        likewise.take(event)
+        return likewise.looks
 
     @property
     def ambiguous(self) -> bool:
