@@ -242,3 +242,32 @@ def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:
     (run,) = scanned(log(EXTRANGE[0], "Set variables:", "IbLoginId=", "TradingMode=paper"))["instances"]
     assert (run["endpoint"], run["state"]) == ("paper", "submitted")
     assert BY_NAME["extrange"].variables["IBC_IbPassword"] == "secret"
+
+
+TYPED = "[TOTP] Code entered and submitted for window 4194320"
+
+
+@pytest.mark.parametrize(
+    ("words", "silence", "state", "problem"),
+    [
+        ("[TOTP] 2FA dialog detected!", 3, "twofa_pending", "twofa.pending"),
+        ("[TOTP] TOTP code entered and submitted (Enter+Tab+Click)", 3, "loading", None),
+        ("[TOTP] Code entered and submitted", 3, "loading", None),
+        (TYPED, 3, "loading", None),
+        (TYPED, 200, "loading", "twofa.login_incomplete"),
+    ],
+)
+def test_a_code_that_a_helper_typed_is_an_answer_of_which_nobody_knows_yet(
+    words: str, silence: float, state: str, problem: str | None
+) -> None:
+    written = Log().submitted().connecting().prompt().wait(4).raw(words)
+    scan = Scan(50)
+    scan.read([written.text.encode()])
+    (result,) = scan.results("some.log", written.now.timestamp() + silence, truncated=False)
+    (one,) = result["instances"]
+    assert (one["state"], one["problem"]) == (state, problem)
+
+
+def test_a_code_that_was_taken_is_a_login() -> None:
+    written = Log().submitted().connecting().prompt().wait(4).raw(TYPED).prompt_closes(1, 6).completes()
+    assert scanned(written)["instances"][0]["state"] == "logged_in"
