@@ -17,6 +17,7 @@ ANYBODYS = (
     (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
     (r"(?:Error: )?Could not find or load main class .*", "install_broken"),
     (r"(?:Error: )?Invalid maximum heap size: .*", "heap_invalid"),
+    (r"Too small maximum heap", "heap_invalid"),
     (r"library initialization failed - unable to allocate file descriptor table - out of memory", "nofile_unlimited"),
     (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
     (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),

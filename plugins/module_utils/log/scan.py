@@ -106,7 +106,7 @@ class Scan:
             if recent.cut(min((passage.start for passage in passages.values()), default=0)):
                 for tag, passage in passages.items():
                     passage.forget(recent.start)
-                    self._service(tag).forget()
+                    self._service(tag).forget(passage.settings)
             while recent.size > LIMIT:
                 number = recent.number
                 yield from (line for _offset, line in marked(log, recent.pop(), MESSAGES, number))
@@ -176,10 +176,10 @@ class Service:
         self.instances = Instances()
         self.forget()
 
-    def forget(self) -> None:
-        """Begin anew: what was read is long over."""
+    def forget(self, settings: Mapping[str | None, Event] | None = None) -> None:
+        """Begin anew: what was read is long over, but for `settings` that may still be in effect."""
         self.history.runs += self.instances.runs_seen
-        self.instances = Instances()
+        self.instances = Instances(settings or {})
         self.relay = RelayLog()
         self._events: deque[tuple[Event, Run]] = deque(maxlen=self._max_events)
         self._decisive = 0
