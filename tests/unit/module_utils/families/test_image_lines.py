@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from tests.unit.module_utils.ibc_log import Log
 from tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
 from tests.unit.module_utils.ibg_log import Log as IbgControllerLog
+from tests.unit.module_utils.ibga_log import Log as IbgaLog
 
 USER, PASSWORD = "trader-seven", "Hunter2, twice"
 
@@ -120,9 +121,13 @@ def test_the_image_of_a_bare_log(written: Log, family: str | None) -> None:
         (IbgControllerLog().container().script(), "ibg-controller"),
         (IbgControllerLog().launching().jvm(), "ibg-controller"),
         (Log(mode="paper").submitted(), "gnzsnz-ibc"),
+        (IbgaLog().start(), "ibga"),
+        (IbgaLog(coloured=True).start(), "ibga"),
+        (IbgaLog().raw("• starting socat (socat TCP-LISTEN:8888,fork TCP:localhost:4001) ...").jvm(), "huieric"),
+        (IbgaLog().jvm(), None),
     ],
 )
-def test_the_successors_that_kept_the_scripts_are_told_by_their_controller(written: Any, family: str) -> None:
+def test_the_successors_that_kept_the_scripts_are_told_by_what_they_changed(written: Any, family: str | None) -> None:
     assert scanned("\n".join((*written.lines, "")))["family"] == family
 
 
