@@ -161,7 +161,7 @@ def _once_more(case: Case) -> str:
 def _proof(case: Case, summary: str) -> Proof:
     """What the log proves of the login; a process that is gone waits for nothing any more."""
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, case.log_quotes() + ended, severity=None if case.alive else "down", since=case.run.since)
+    return Proof(summary, case.login_quotes() + ended, severity=None if case.alive else "down", since=case.run.since)
 
 
 @finding(
@@ -521,7 +521,7 @@ def auth_silent(case: Case) -> Proof | None:
     long = since is not None and case.now - since > timedelta(hours=1)
     return Proof(
         "the login was sent, IBKR does not answer",
-        case.log_quotes(),
+        case.login_quotes(),
         remedy="ask_person" if long else None,
         remedy_reason="an hour has passed" if long else None,
         since=case.run.since,
