@@ -527,13 +527,17 @@ class Peer(Listener):
     """Connection n runs mode n of `modes`, the last mode all that follow."""
 
     def __init__(self, *modes: str | Callable[[Link], None], host: str = "127.0.0.1", port: int = 0) -> None:
-        self._modes = [MODES[mode] if isinstance(mode, str) else mode for mode in modes]
-        self.links: list[Link] = []
         self._ended: queue.Queue[Link] = queue.Queue()
+        self.play(*modes)
         super().__init__(host, port)
 
     def __enter__(self) -> Peer:
         return self
+
+    def play(self, *modes: str | Callable[[Link], None]) -> None:
+        """Begin again, with other modes."""
+        self._modes = [MODES[mode] if isinstance(mode, str) else mode for mode in modes]
+        self.links: list[Link] = []
 
     def serve(self, connection: socket.socket) -> None:
         link = Link(connection)
