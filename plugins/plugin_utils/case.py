@@ -62,7 +62,7 @@ SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
 
 @dataclass(frozen=True)
 class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
+    """One piece of evidence: who saw it (`health`, `log`, `launcher`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
 
     `line` is where it stands in a saved log.
     """
@@ -232,6 +232,14 @@ class Case:
             for line in self.run.evidence[-limit:]
         )
 
+    def login_quotes(self) -> tuple[Quote, ...]:
+        """The log's newest lines, and what IBKR answered to the login, as the gateway's own launcher.log has it."""
+        quotes, launcher = self.log_quotes(), self.run.launcher
+        if launcher is None or not launcher.evidence:
+            return quotes
+        answer = launcher.evidence[-1]
+        return (*quotes[-1:], Quote("launcher", quote(answer.quote or ""), answer.at), *quotes[:-1])
+
     def setting(self, controller_key: str, variable: str) -> str:
         """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.
 
@@ -241,6 +249,11 @@ class Case:
         told = self.log.settings if self.log is not None else {}
         dumped = self.family.dumped_as(own) if self.family and self.family.dumped_as else controller_key
         return _value(told[dumped]) if dumped in told else self.variable(own)
+
+    def of_controller(self, name: str) -> bool:
+        """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""
+        told = self.log.controller.name if self.log else None
+        return (told or (self.family.controller if self.family else "")).lower() == name
 
     def own_name(self, variable: str) -> str | None:
         """What the gateway's image calls what is `variable` with gnzsnz and IBC; None where it has nothing like it."""

@@ -13,6 +13,7 @@ ANYBODYS = (
     (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
     (r"(?:Error: )?Could not find or load main class .*", "install_broken"),
     (r"(?:Error: )?Invalid maximum heap size: .*", "heap_invalid"),
+    (r"Too small maximum heap", "heap_invalid"),
     (r"library initialization failed - unable to allocate file descriptor table - out of memory", "nofile_unlimited"),
     (r"# A fatal error has been detected by the Java Runtime Environment:", "jvm_crashed"),
     (r"# There is insufficient memory for the Java Runtime Environment to continue\.", "jvm_crashed"),
@@ -30,6 +31,10 @@ GATEWAYS = (
     (
         r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection refused",
         "relay_refused",
+    ),
+    (  # on the container's own loopback: nobody takes what waits there, and the queue is full (UnusualAlpha issue 52)
+        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection timed out",
+        "relay_timed_out",
     ),
     (
         r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E bind\(.*:(?P<v>\d+)\}, 16\): Address already in use",

@@ -9,7 +9,17 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Event, Run, continued
+from collections.abc import Mapping
+
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
+    CLOSED,
+    OPENED,
+    RANK,
+    Event,
+    Run,
+    continued,
+    once_more,
+)
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
@@ -61,6 +71,7 @@ _BEFORE_SESSION = frozenset(
 _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
+    | {"obstacle_passed", "sign_of_life"}
     | {"settings", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
@@ -74,7 +85,9 @@ _OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duratio
 class Instances:
     """The newest run of each instance, and counts over the whole log."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str | None, Event] | None = None) -> None:
+        #: What a controller that tells its settings once for many runs told of each mode before.
+        self._settings = settings or {}
         self.runs: list[Run] = []
         self.run_start_seen = False
         self.container_start_seen = False
@@ -93,8 +106,8 @@ class Instances:
     def _take(self, event: Event) -> Run:
         run = self._opened(event) or self._owner(event)
         run.take(event)
-        if event.settings:
-            run.settings, run.terms = event.settings, event.terms
+        run.settings = event.settings or run.settings
+        run.terms = event.terms or run.terms
         return run
 
     def understood(self, both: bool) -> bool:
@@ -115,15 +128,17 @@ class Instances:
             return self._starting("script_starting") or self._begin(event, self._replaceable(), "script_starting")
         if event.kind == "jvm_started":
             return self._jvm_started(event)
+        if event.kind == "login_again":
+            return self._login_again(event)
         if event.kind == "settings_begun":
             run = self._starting("jvm_starting") or self._starting("script_starting")
             return run or self._begin(event, self._replaceable(), "jvm_starting")
         if event.kind in ("session_full", "session_saved"):
             self._silenced = []
             run = (
-                self._starting("jvm_starting")
-                or self._starting("script_starting")
-                or self._starting("gateway_starting")
+                self._starting("jvm_starting", event.mode)
+                or self._starting("script_starting", event.mode)
+                or self._starting("gateway_starting", event.mode)
             )
             return run if run and run.kind is None else self._begin(event, self._replaceable(), "jvm_starting")
         return None
@@ -157,8 +172,14 @@ class Instances:
             run.recover()  # whatever the scripts complained of, it went on
         return run
 
-    def _starting(self, state: str) -> Run | None:
-        return max((run for run in self.runs if run.state == state), key=_recent, default=None)
+    def _login_again(self, event: Event) -> Run:
+        run = self._owner(event)
+        fresh = self.runs[self.runs.index(run)] = once_more(run, event)
+        return fresh
+
+    def _starting(self, state: str, mode: str | None = None) -> Run | None:
+        fitting = (run for run in self.runs if run.state == state and (not mode or run.mode in (None, mode)))
+        return max(fitting, key=_recent, default=None)
 
     def _replaceable(self) -> Run | None:
         """The run whose place a new one takes when nothing says which: the one that is over, else the only one."""
@@ -176,6 +197,9 @@ class Instances:
             run = Run(event, place.mode, continued(place, event, same_container=True))
             run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
+        if not run.settings and event.mode in self._settings:
+            before = self._settings[event.mode]
+            run.settings, run.terms = before.settings, before.terms or run.terms
         run.begun = True
         run.enter(state, event)
         return run

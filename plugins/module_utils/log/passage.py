@@ -17,12 +17,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import GRAMMARS, Reader
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RESTARTS, Event
 
 #: What begins a run, in the order in which one start writes it.
 _OPENING = {
-    "restart_announced": 0,
-    "session_kept": 0,
+    **dict.fromkeys(RESTARTS, 0),
     "container_started": 1,
     "script_started": 2,
     "script_began": 3,
@@ -53,11 +52,15 @@ class Passage:
         self._rank = len(_OPENING)
         self._container_start: int | None = None
         self._scripts = 0
+        #: The settings of each mode that a controller told before what is read line by line, if it tells them once for many runs.
+        self.settings: dict[str | None, Event] = {}
 
     def read(self, line: Line, offset: int) -> None:
         """Take in a line with a mark, which begins at `offset`."""
         for event in self._reader.read(line):
             self._pending.append((offset, event))
+            if event.kind == "settings":
+                continue
             rank = _OPENING.get(event.kind, len(_OPENING))
             if rank < len(_OPENING) and rank <= self._rank:
                 self._starts.append(offset)
@@ -85,8 +88,10 @@ class Passage:
     def forget(self, before: int) -> None:
         """Count what was written `before` that offset, which nobody reads line by line."""
         for event in self._written(before):
+            if event.kind == "settings":
+                self.settings[event.mode] = event
             self._history.take(event)
-            self._history.runs += event.kind in ("restart_announced", "session_kept", "script_began")
+            self._history.runs += event.kind in (*RESTARTS, "script_began")
 
     def leave(self, before: int) -> None:
         """Leave what was written `before` that offset to who reads it line by line."""

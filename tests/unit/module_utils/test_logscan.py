@@ -126,6 +126,20 @@ def test_a_closed_api_port_shows_in_the_relay(saved: Saved, refusals: int, silen
     assert gateway["relay"]["refused"] == refusals
 
 
+@pytest.mark.parametrize(
+    ("timeouts", "silence", "problem"),
+    [(4, 200, "gateway.hung"), (4, 4000, None), (2, 10, None)],
+    ids=["goes on", "over, which prints nothing", "twice"],
+)
+def test_a_gateway_that_takes_no_client_any_more_shows_in_the_relay(
+    saved: Saved, timeouts: int, silence: int, problem: str | None
+) -> None:
+    log = Log(mode="paper").logged_in().wait(60).refused(4002, timeouts, every=300.0, why="Connection timed out")
+    gateway = scanned(saved(log.text.encode()), as_of=log.as_of(silence))
+    assert instance(gateway)["problem"] == problem
+    assert gateway["relay"]["refused"] == 0
+
+
 def test_clients_that_come_before_the_login_are_no_fault(saved: Saved) -> None:
     log = Log(mode="paper").submitted().refused(4002, 9)
     assert instance(scanned(saved(log.text.encode())))["problem"] is None
@@ -328,6 +342,8 @@ def wrapped(log: Log) -> bytes:
         prefixed("2026-03-04T12:00:00+0000 host 4f1c2d3e4a5b[912]: "),
         prefixed("2026-03-04T12:00:00.5Z stdout F "),
         prefixed('2026-03-04T12:00:00.5Z {container="gw",stream="stdout"} '),
+        prefixed("2026-03-04 12:00:00,004 - INFO - "),
+        prefixed("2026-03-04 12:00:00,004 - my.bot - INFO - 2026-03-04T12:00:00.5Z "),
         prefixed("[shipper 17] gw: "),
     ],
     ids=[
@@ -350,6 +366,8 @@ def wrapped(log: Log) -> bytes:
         "journald with ISO times",
         "Kubernetes",
         "a log shipper",
+        "a Python program's log",
+        "a named one's, with the engine's times",
         "something unknown",
     ],
 )

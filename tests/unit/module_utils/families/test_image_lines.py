@@ -11,9 +11,10 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 from tests.unit.module_utils.ibc_log import Log
+from tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
+from tests.unit.module_utils.ibg_log import Log as IbgControllerLog
 
 USER, PASSWORD = "trader-seven", "Hunter2, twice"
 
@@ -50,11 +51,14 @@ def log(*head: str, tail: tuple[str, ...] = ()) -> Log:
     return written.jvm().login_window().attempt().raw(*tail)
 
 
-def scanned(written: Log | str, known: frozenset[str] = frozenset()) -> dict[str, Any]:
-    text = written if isinstance(written, str) else "\n".join((*written.lines, ""))
-    scan = Scan(50, known)
-    scan.read([text.encode()])
-    (result,) = scan.results("some.log", None, truncated=False)
+def results(written: Log | str) -> list[dict[str, Any]]:
+    scan = Scan(50)
+    scan.read([(written if isinstance(written, str) else written.text).encode()])
+    return scan.results("some.log", None, truncated=False)
+
+
+def scanned(written: Log | str) -> dict[str, Any]:
+    (result,) = results(written)
     return result
 
 
@@ -102,6 +106,29 @@ def test_the_image_of_a_bare_log(written: Log, family: str | None) -> None:
     assert [one["state"] for one in result["instances"]] == ["submitted"]
 
 
+@pytest.mark.parametrize(
+    ("written", "family"),
+    [
+        (IbControllerLog().submitted(), "gnzsnz-ibcontroller"),
+        (IbControllerLog().container().script(), "gnzsnz-ibcontroller"),
+        (IbgControllerLog().submitted(), "ibg-controller"),
+        (IbgControllerLog().container().script(), "ibg-controller"),
+        (IbgControllerLog().launching().jvm(), "ibg-controller"),
+        (Log(mode="paper").submitted(), "gnzsnz-ibc"),
+    ],
+)
+def test_the_successors_that_kept_the_scripts_are_told_by_their_controller(written: Any, family: str) -> None:
+    assert scanned("\n".join((*written.lines, "")))["family"] == family
+
+
+def test_an_image_whose_controller_is_switched_off_runs_ibc() -> None:
+    scan = Scan(50, family=BY_NAME["ibg-controller"])  # without USE_IBG_CONTROLLER=yes
+    scan.read([Log(mode="paper").submitted().text.encode()])
+    (result,) = scan.results("gw", None, truncated=False)
+    assert (result["family"], result["controller"]["name"]) == ("ibg-controller", "IBC")
+    assert result["instances"][0]["state"] == "submitted"
+
+
 def test_the_image_is_told_by_the_start_of_a_long_log_too() -> None:
     long = log(*EXTRANGE)
     for _day in range(8):
@@ -111,8 +138,7 @@ def test_the_image_is_told_by_the_start_of_a_long_log_too() -> None:
 
 def test_a_log_of_the_scripts_alone_is_a_gateways() -> None:
     assert scanned("\n".join(EXTRANGE))["family"] == "extrange"
-    with pytest.raises(Unavailable):
-        scanned("Starting Xvfb...\nStarting VNC server\n")
+    assert results("Starting Xvfb...\nStarting VNC server\n") == []
 
 
 def test_each_start_of_the_container_is_a_run_of_its_own() -> None:
@@ -189,6 +215,27 @@ def test_nor_is_it_from_a_log_that_ends_in_the_middle_of_it() -> None:
         said = json.dumps(scanned(whole[:end]))
         assert "trader-s" not in said, whole[:end][-60:]
         assert "Hunter" not in said, whole[:end][-60:]
+
+
+SOURCE = "using default login manager: will get username and password from {}; FIX username and password (if required) from {}"
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (SOURCE.format("args", "settings"), None),
+        (SOURCE.format("environment", "settings"), None),
+        ("Using default login manager: getting username and password from args", None),  # up to 3.13
+        (SOURCE.format("settings", "args"), "config.credentials_missing"),
+        ("Using default login manager: getting username and password from settings", "config.credentials_missing"),
+    ],
+)
+def test_credentials_that_come_with_the_start_are_not_missing(said: str, problem: str | None) -> None:
+    written = Log(mode="paper").raw(EXTRANGE[0]).jvm(IbLoginId="", IbPassword="").ibc(said).login_window()
+    result = scanned(written)
+
+    assert result["instances"][0]["problem"] == problem
+    assert result["settings"]["IbLoginId"] == ("<empty>" if problem else "<set>")
 
 
 def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:
