@@ -135,12 +135,12 @@ def _answered_by_restart(case: Case) -> bool:
     return recent and not parked and case.run.problem in REFUSALS
 
 
-def protecting(case: Case, proof: Proof, *mend: str) -> Proof:
+def protecting(case: Case, proof: Proof, *mend: str, unknown: str | None = None) -> Proof:
     """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person.
 
-    `mend` are the steps between the stop and the release.
+    `mend` are the steps between the stop and the release; `unknown` is what may try again although nothing here shows it.
     """
-    again = tries_again(case)
+    again = tries_again(case) or unknown
     if again is None:
         return proof
     fix = (STOP_IT, *mend, RELEASE_IT)
@@ -206,7 +206,8 @@ def account_locked(case: Case) -> Proof | None:
     if not case.says("login.account_locked"):
         return None
     proof = _proof(case, "IBKR has locked or restricted this user")
-    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.")
+    boot = "a restart policy, which the log does not show, would log in again" if case.saved_log else None
+    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.", unknown=boot)
 
 
 @finding(
