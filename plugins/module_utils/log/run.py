@@ -401,6 +401,7 @@ def _twofa_awaited(run: Run, event: Event) -> None:
 
 def _twofa_answered(run: Run, event: Event) -> None:
     run.answered, run.wait_until = True, None
+    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind != "twofa_opened"}
     _loading(run, event)
 
 
