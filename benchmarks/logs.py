@@ -40,6 +40,7 @@ _FAMILY = "gnzsnz-ibc"
 _TEMPLATE_DAY = "2026-03-04"
 _WINDOW_NOISE = ("Activated", "Focused", "Lost focus", "Deactivated")
 _SETTINGS = {f"SomeSettingOfTheController{number}": "" for number in range(90)}
+_COMMAND = '"/opt/java/bin/java" ' + "--add-opens=java.desktop/java.awt=ALL-UNNAMED " * 30
 _PROPERTIES = [f"some.property.of.java.{number} = some value of it" for number in range(50)]
 
 
@@ -58,7 +59,7 @@ def _day(stamped: bool, saved: bool) -> str:
         log.raw("IBC will restart shortly", "sleep 2")
     else:
         log.container().script()
-    log.jvm(saved=saved, **_SETTINGS).raw(*_PROPERTIES).refused(4001, 20, every=1)
+    log.jvm(saved=saved, **_SETTINGS).raw(_COMMAND, *_PROPERTIES).refused(4001, 20, every=1)
     for title in (
         "IBKR Gateway",
         "Loading...",
@@ -83,7 +84,7 @@ def refusals(stamped: bool) -> list[str]:
     log = Log(stamped=stamped)
     log.now = log.now.replace(hour=0)
     while log.now.hour < 1:
-        log.jvm(**_SETTINGS).raw(*_PROPERTIES).login_window().attempt().authenticating().window("Login failed")
+        log.jvm(**_SETTINGS).raw(_COMMAND, *_PROPERTIES).login_window().attempt().authenticating().window("Login failed")
         log.ibc("Login failed").cold_restarts()
     return [log.text]
 
