@@ -7,10 +7,8 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-import os
-import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import engine
 from ansible_collections.ibgw.ops.plugins.module_utils.container import secrets as container_secrets
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.module_utils.log.saved import SavedLog
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan, nothing_read
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable, whole_log
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 #: The result's own keys when nothing could be looked at.
 NOTHING: Mapping[str, Any] = {"gateways": []}
-
-#: Bytes of a saved log that are read at once.
-_CHUNK = 1 << 18
 
 #: Lines of a container's log that are asked for first.
 _FIRST_TAIL = 2000
@@ -90,47 +86,20 @@ def _moment(as_of: str | None) -> float | None:
 
 
 def _file(path: str, asked: Asked) -> list[dict[str, Any]]:
-    name = os.path.basename(path.rstrip("/")) or path
+    log = SavedLog(path, asked.max_bytes)
     try:
-        with _open(path) as log:
-            truncated = _skip_to_tail(log, asked.max_bytes)
-            scan = Scan(asked.max_events, family=asked.family)
-            scan.read(_chunks(log, truncated))
-        return scan.results(name, asked.moment, truncated)
+        scan = Scan(asked.max_events, family=asked.family)
+        scan.read(log)
+        results = scan.results(log.name, asked.moment, log.truncated, log.damaged)
+        if not results:
+            raise log.nothing_of_a_gateway(0 if scan.blank else scan.lines)
+        return results
     except OSError as error:
         reason = f"the log {path} could not be read: {error.strerror or error}"
         fix = "give the path of a saved log that this user may read"
-        return [_unreadable(name, Unavailable("probe.incomplete", reason, fix), asked.family)]
+        return [_unreadable(log.name, Unavailable("probe.incomplete", reason, fix), asked.family)]
     except Unavailable as unavailable:
-        return [_unreadable(name, unavailable, asked.family)]
-
-
-def _open(path: str) -> Any:
-    fix = "give the path of a saved log"
-    kind = os.stat(path).st_mode
-    if stat.S_ISDIR(kind):
-        raise Unavailable("probe.incomplete", f"the log {path} could not be read: it is a directory", fix)
-    if not stat.S_ISREG(kind):  # a pipe or a device could keep the probe waiting for ever
-        raise Unavailable("probe.incomplete", f"the log {path} could not be read: it is not a regular file", fix)
-    return open(path, "rb")
-
-
-def _skip_to_tail(log: Any, max_bytes: int) -> bool:
-    """Go to the last `max_bytes` of `log`; whether something was skipped. A packed file can not be entered in the middle."""
-    size = os.fstat(log.fileno()).st_size
-    packed = log.read(2) == b"\x1f\x8b"
-    log.seek(0)
-    if not max_bytes or packed or size <= max_bytes:
-        return False
-    log.seek(size - max_bytes)
-    return True
-
-
-def _chunks(log: Any, within: bool) -> Iterator[bytes]:
-    if within:
-        log.readline(_CHUNK)  # the rest of a line, which could be the rest of a secret
-    while chunk := log.read(_CHUNK):
-        yield chunk
+        return [_unreadable(log.name, unavailable, asked.family)]
 
 
 # Containers
@@ -153,7 +122,12 @@ def _container(client: docker.DockerClient, asked: Asked, ends: float, target: e
         state = container.get("State") or {}
         stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
         now = time.time() if asked.moment is None else asked.moment
-        return {**scan.results(target.name, stopped_at or now, truncated)[0], "name": target.name}
+        results = scan.results(target.name, stopped_at or now, truncated)
+        if not results:
+            reason = f"the log of {target.name} tells nothing: none of its {scan.lines} lines is of a controller that this probe knows"
+            fix = "read it yourself (docker logs); container and API are judged without it"
+            raise Unavailable("probe.incomplete", reason, fix)
+        return {**results[0], "name": target.name}
     except Unavailable as unavailable:
         return _unreadable(target.name, unavailable, family)
     except Exception as error:

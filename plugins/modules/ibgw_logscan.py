@@ -167,6 +167,10 @@ logscan:
               description: Whether the log goes further back than what was read.
               type: bool
               sample: false
+            damaged:
+              description: Whether the saved log is packed and damaged, or cut off, so that its end was not read.
+              type: bool
+              sample: false
             run_start_seen:
               description: Whether the start of a run was read.
               type: bool
@@ -216,6 +220,35 @@ logscan:
               description: Whether the controller sends another prompt by itself when one expires; null where its settings were not read.
               type: bool
               sample: false
+            second_factor:
+              description: The newest prompt for a second factor of this run; null before there was one.
+              type: dict
+              contains:
+                asked_at:
+                  description: When it was shown, or null.
+                  type: str
+                  sample: "2026-01-31T12:00:15Z"
+                window:
+                  description: Title of the dialog that asks, or null where only its announcement was read.
+                  type: str
+                  sample: Second Factor Authentication
+                open:
+                  description: Whether it is still unanswered.
+                  type: bool
+                  sample: true
+                expires_at:
+                  description: When it expires, about; IBKR's own clock can not be seen. Null when it is not open, or has no time.
+                  type: str
+                  sample: "2026-01-31T12:03:10Z"
+                asked:
+                  description: Prompts in this run.
+                  type: int
+                  sample: 1
+                closed_at_once:
+                  description: >-
+                    Prompts, in this run and the failed ones that it continues, that closed within two seconds: the sign that no push is sent.
+                  type: int
+                  sample: 0
             open_windows:
               description: Titles of the dialogs that are open.
               type: list

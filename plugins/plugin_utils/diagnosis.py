@@ -35,7 +35,7 @@ def report_on(
     suppressions = [Suppression(**each) for each in plan["suppress"]]
     in_force = [each for each in suppressions if not each.expired(stamp(now))]
     verdicts, defects = judged(task_vars, plan, in_force, now)
-    log = report.SavedLog(Path(plan["log"]).name, *_last_line(task_vars)) if plan["log"] else None
+    log = _saved_log(Path(plan["log"]).name, task_vars) if plan["log"] else None
     run = report.Run(
         machines=len(plan["machines"]) or 1,
         generated_at=stamp(now),
@@ -51,11 +51,13 @@ def report_on(
     return report.build(verdicts, run)
 
 
-def _last_line(task_vars: Mapping[str, Any]) -> tuple[str | None, int]:
-    """When the newest line of the saved log was written, as far as that is known, and the number of its lines."""
+def _saved_log(name: str, task_vars: Mapping[str, Any]) -> report.SavedLog:
     windows = [log.window for log in read(LogScan, registered(task_vars, "logscan").get("logscan")).gateways]
-    return max((each.last_at for each in windows if each.last_at), default=None), sum(
-        each.lines or 0 for each in windows
+    return report.SavedLog(
+        name,
+        last_at=max((each.last_at for each in windows if each.last_at), default=None),
+        lines=max((each.lines or 0 for each in windows), default=0),
+        damaged=any(each.damaged for each in windows),
     )
 
 

@@ -49,11 +49,14 @@ ARTIFACT_BYTES = 640
 
 @dataclass(frozen=True)
 class SavedLog:
-    """The saved log that was judged: when its last line was written, where that is known, and the number of its lines."""
+    """The saved log that was judged: when its last line was written, where that is known, the number of its lines, and whether it is
+    packed and ends in a damage.
+    """
 
     name: str
     last_at: str | None
     lines: int
+    damaged: bool = False
 
 
 @dataclass(frozen=True)

@@ -284,6 +284,7 @@ class Instance:
 class History:
     login_attempts_last_hour: int | None
     twofa_prompts: int | None
+    twofa_prompts_last_day: int | None
     unanswered_prompts: int | None
     last_login_at: str | None
     last_full_login_at: str | None
@@ -309,6 +310,7 @@ class Window:
     last_at: str | None
     lines: int | None
     truncated: bool | None
+    damaged: bool | None
     silent_seconds: float | None
 
 

@@ -302,11 +302,12 @@ def _as_of(report: Mapping[str, Any]) -> str:
     if not log or not log["lines"]:
         return ""
     last = moment(log["last_at"])
+    line = "the last line before its damage" if log["damaged"] else "its last line"
     if last is None:
-        return ", as of its last line; the zone of its times is not known, and so its age is not"
+        return f", as of {line}; the zone of its times is not known, and so its age is not"
     judged = moment(max(row["checked_at"] for row in report["gateways"])) or last
     age = (moment(report["generated_at"]) or last) - last
-    ends = f"its last line, {_when(log['last_at'])}" + (f" ({_long(age)} ago)" if age > timedelta() else "")
+    ends = f"{line}, {_when(log['last_at'])}" + (f" ({_long(age)} ago)" if age > timedelta() else "")
     if judged - last < timedelta(seconds=1):
         return f", as of {ends}"
     return f", as of {judged:%Y-%m-%d %H:%M:%S} UTC, {_long(judged - last)} after {ends}"

@@ -39,6 +39,12 @@ FAMILY = Family(
     name="extrange",
     controller="ibc",
     marks=_marks,
+    lines=(
+        (r"Listening for incoming API connections on (?:4001|4002|7496|7497)", "container_started"),  # E:start.sh:51
+        (r"GATEWAY_OR_TWS must be either 'gateway' or 'tws': got '.*'", "value_refused"),
+        (r"(?:Set variables|Changes made to \S*config\.ini):", ""),  # E:replace.sh:19-31
+        (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] N listening on AF=2 0\.0\.0\.0:8888", "relay_started"),
+    ),
     ports={  # E:start.sh:24-52
         4001: Port("gateway", "live", "gateway"),
         4002: Port("gateway", "paper", "gateway"),

@@ -147,7 +147,7 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
-    #: Whole lines that the image's own scripts print, each with the event that it is (`log/run.py`).
+    #: Whole lines that the image's own scripts print, each with the event that it is (`log/run.py`); empty where it is none.
     lines: tuple[tuple[str, str], ...] = ()
     #: Variables with the version of its gateway, the first that is set.
     versions: tuple[str, ...] = ()

@@ -15,10 +15,13 @@ LINES = (
     (r"\.> Starting (?:IBC|ibcontroller) in (?P<mode>live|paper) mode, with params:", "script_started"),  # G:run.sh:72
     (r"\.>\s+Version: (?P<v>\S+)", "gateway_version"),
     (r"\.> Invalid (?:IBC_)?TRADING_MODE:.*", "mode_invalid"),  # G:common.sh:106
-    (r"\.> (?:\S+ )?Received SIGINT or SIGTERM\. Shutting down IB Gateway\.", "stopped_from_outside"),  # G:run.sh:17
-    (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC)\.", "stopped_from_outside"),  # G:run.sh:21-41
+    (
+        r"\.> (?:\S+ )?Received SIGINT or SIGTERM\. Shutting down (?:IB Gateway|TWS)\.",
+        "stopped_from_outside",
+    ),  # G:run.sh:17
+    (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC|ibcontroller)\.", "stopped_from_outside"),  # G:run.sh:21-41
     (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
-    (r"Error: Timed out waiting for Xvfb socket!", "display_missing"),  # G:common.sh:281
+    (r"Error: Timed out waiting for (?:Xvfb socket|\S*/sesman\.socket)!", "display_missing"),  # G:common.sh:281
     # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: [A-Z][a-z -]+", "settings_unwritable"),
@@ -26,5 +29,9 @@ LINES = (
         r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",
         "secret_unreadable",
     ),
+    (r"\.> Launching (?:IBC|ibcontroller)/TWS service", ""),  # G:start_session.sh:5
+    # What IBC's script says it was told (G:run.sh:72-91, G:run_tws.sh).
+    (r"--ibc-path = /home/ibgateway/ibc", ""),
+    (r"--tws-path = /opt/ibkr", ""),
     (r"Forking :::\d+ onto \S+ > .*", "relay_started"),  # G:run_socat.sh:9
 )

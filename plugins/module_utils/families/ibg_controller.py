@@ -42,7 +42,14 @@ FAMILY = Family(
     name="ibg-controller",
     controller="ibg-controller",
     marks=_marks,
-    lines=LINES,
+    lines=(
+        *LINES,
+        (r"\.> Starting Gateway controller in (?P<mode>live|paper) mode\.", "script_started"),  # C:docker/run.sh
+        (r"\.> Controller ready \((?P<mode>live|paper)\) after \d+s\.", "configured"),
+        (r"\.> WARNING: controller readiness timeout after \d+s in (?P<mode>live|paper) mode; .*", "readiness_overdue"),
+        (r"\.> Stopping (?:IBC / controller|window manager|AT-SPI infrastructure)\b.*", "stopped_from_outside"),
+        (r"\.> Controllers did not exit within \d+s; .*", "stop_overran"),
+    ),
     versions=GNZSNZ_IBC.versions,
     ports={  # as the image that it is built on
         number: port for number, port in GNZSNZ_IBC.ports.items() if port.program == "gateway"

@@ -41,6 +41,10 @@ FAMILY = Family(
     name="unusualalpha",
     controller="ibc",
     marks=_marks,
+    lines=(
+        (r"Forking :::4000 onto 0\.0\.0\.0:400[12](?: for .*)?", "relay_started"),  # U:scripts/fork_ports_delayed.sh
+        (r"--ibc-path = /root/ibc", ""),  # its IBC is told so, and says it at each start (U:scripts/run.sh)
+    ),
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),
     configuration="IBC_INI",
     ports={  # U:config/ibc/config.ini.tmpl (OverrideTwsApiPort), U:scripts/fork_ports_delayed.sh

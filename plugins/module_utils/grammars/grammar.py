@@ -59,6 +59,8 @@ class Grammar:
     #: One of these is in every line that begins a run, ends one, or tells what costs something, and in few others: the quick
     #: pass over a whole history looks only at lines with one.
     marks: ClassVar[tuple[Mark, ...]]
+    #: What the line has that names the time zone of its stamps, where there is one.
+    zone: ClassVar[Mark | None] = None
     #: One of these is in every line of the controller's own that can matter to a run.
     messages: ClassVar[tuple[Mark, ...]]
 
@@ -91,6 +93,8 @@ class Grammar:
         if found is None:
             return None
         self.seen_around.add(found[0].re.pattern)
+        if not found[1]:
+            return None
         values = found[0].groupdict()
         value, mode = values.get("v") or "", MODES.get(values.get("mode") or "")
         if found[1] == "gateway_version":

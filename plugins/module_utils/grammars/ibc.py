@@ -194,7 +194,9 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3} IBC: ?")  # B:Utils
 _TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
 _SETTING = re.compile(r"\s+(\w[\w.-]*)=(.*)")
 #: What is read of the property dump and of the arguments that the scripts and IBC echo (B:DefaultLoginManager.java:188).
-_PROPERTY = re.compile(r"(user\.timezone|sun\.java\.command|--(?:fix-)?(?:user|pw)|arg\[\d+\]) ?= ?(.*)")
+_PROPERTY = re.compile(
+    r"(user\.timezone|sun\.java\.command|--(?:fix-)?(?:user|pw)|arg\[\d+\]|(?:Ib|FIX)(?:LoginId|Password)) ?= ?(.*)"
+)
 _VALID_HEAP = re.compile(r"\d+[kKmMgG]?")
 
 _MESSAGE_RULES = rules(_MESSAGES)
@@ -215,11 +217,12 @@ class Ibc(Grammar):
             rb" IBC: (?:[Ll]ogin (?:attempt|has completed|completed)|[Cc]lick button: (?:Paper )?Log"
             rb"|[Ss]econd Factor Authentication initiated|[Rr]e-)"
         ),
-        b"Starting IBC",
+        b".> Starting IBC/",
+        b"Starting IBC version",
         b"IBC returned exit status",
         b"IBC will restart shortly",
-        b"user.timezone",
     )
+    zone = b"user.timezone = "
     messages = (
         b" IBC: ",
         b"IBC Settings",

@@ -72,7 +72,7 @@ class History:
                 self.last_full_login = event
         elif kind == "restart_announced":
             self.controller_restarts += 1
-        elif kind == "jvm_ended":
+        elif kind in ("jvm_ended", "jvm_lost") and event.value:
             self.by_exit_code[int(event.value)] += 1
             self._unclicked = 0
 

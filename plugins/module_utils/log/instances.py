@@ -78,9 +78,16 @@ class Instances:
 
     def take(self, event: Event) -> Run:
         """Let `event` happen to the run that it belongs to."""
+        apart = [run for run in self.runs if event.writer and run.mode not in (None, event.writer)]
+        self.runs = [run for run in self.runs if run not in apart]
+        run = self._take(event)
+        self.runs += apart
+        return run
+
+    def _take(self, event: Event) -> Run:
         run = self._opened(event) or self._owner(event)
         run.take(event)
-        if event.kind == "settings":
+        if event.settings:
             run.settings, run.terms = event.settings, event.terms
         return run
 

@@ -15,7 +15,6 @@ import codecs
 import html
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ class Log:
     """A log that comes in `chunks`, and how its lines were kept."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = _inflated(chunks)
+        self._chunks = iter(chunks)
         sample = bytearray()
         while (chunk := next(self._chunks, None)) is not None:
             sample += chunk
@@ -78,6 +77,11 @@ class Log:
     def line_by_line(self) -> bool:
         """Whether each line lies in the bytes as it was written, so that one can be read without the others."""
         return self._encoding == _UTF8 and not self._form.newest_first and not self._form.width
+
+    @property
+    def of_several(self) -> bool:
+        """Whether several services may write into it, as compose shows them."""
+        return self._form.compose
 
     def head(self) -> Iterator[Line]:
         """Some of the first lines as they lie there."""
@@ -131,25 +135,6 @@ class Entry(NamedTuple):
 
 
 # Bytes to text
-
-
-def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """`chunks`, unpacked when they are a gzip file; a damaged one ends where the damage is."""
-    source = iter(chunks)
-    first = next(source, b"")
-    if first[:2] != b"\x1f\x8b":
-        yield from chain([first], source)
-        return
-    unpack = zlib.decompressobj(wbits=31)
-    for chunk in chain([first], source):
-        while chunk:
-            try:
-                yield unpack.decompress(chunk, 1 << 20)
-            except zlib.error:
-                return
-            chunk = unpack.unconsumed_tail or unpack.unused_data
-            if unpack.eof:  # logrotate and cat leave several members in one file
-                unpack = zlib.decompressobj(wbits=31)
 
 
 def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:

@@ -30,7 +30,8 @@ _RUNS = 4
 LIMIT = 4 << 20
 
 #: What each line that may decide a run has, when many millions lie between them.
-MARKS: tuple[Mark, ...] = tuple(dict.fromkeys(mark for grammar in GRAMMARS for mark in grammar.marks))
+_ZONES = (grammar.zone for grammar in GRAMMARS if grammar.zone)
+MARKS: tuple[Mark, ...] = tuple(dict.fromkeys((*(mark for grammar in GRAMMARS for mark in grammar.marks), *_ZONES)))
 MESSAGES: tuple[Mark, ...] = (*MARKS, *(mark for grammar in GRAMMARS for mark in grammar.messages), b"OutOfMemoryError")
 
 
@@ -44,7 +45,7 @@ class Passage:
         self._starts: deque[int] = deque(maxlen=_RUNS)
         self._rank = len(_OPENING)
         self._container_start: int | None = None
-        self._modes: set[str | None] = set()
+        self._scripts = 0
 
     def read(self, line: Line, offset: int) -> None:
         """Take in a line with a mark, which begins at `offset`."""
@@ -55,14 +56,22 @@ class Passage:
                 self._starts.append(offset)
             self._rank = rank
             if event.kind == "container_started":
-                self._container_start, self._modes = offset, set()
-            elif event.kind == "script_started":
-                self._modes.add(event.mode)
+                self._container_start, self._scripts = offset, 0
+            elif event.kind == "script_began":
+                self._scripts += 1
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What is still to be looked for: of the controller that writes it, and its zone once."""
+        if not self._reader.decided:
+            return MARKS
+        grammar = self._reader.grammar
+        return grammar.marks if grammar.time_zone or grammar.zone is None else (*grammar.marks, grammar.zone)
 
     @property
     def start(self) -> int:
         """Where the last runs begin; of two instances in one log, where their container was started."""
-        if len(self._modes) > 1 and self._container_start is not None:
+        if self._scripts > 1 and self._container_start is not None:
             return self._container_start
         return self._starts[0] if len(self._starts) == _RUNS else 0
 
@@ -125,15 +134,16 @@ class Recent:
             yield self._blocks.popleft()
 
 
-def marked(log: Log, block: bytes, marks: Iterable[Mark], number: int = 1) -> Iterator[tuple[int, Line]]:
-    """The lines of `block`, whose first has the `number`, that hold one of the marks, each with where it begins."""
+def marked(log: Log, block: bytes, marks: Iterable[Mark], number: int | None = None) -> Iterator[tuple[int, Line]]:
+    """The lines of `block` that hold one of the marks, each with where it begins; numbered where `number` is that of the first."""
     begins = {block.rfind(b"\n", 0, offset) + 1 for mark in marks for offset in _found(mark, block)}
     before = 0
     for offset in sorted(begins):
-        number += block.count(b"\n", before, offset)
-        before = offset
+        if number is not None:
+            number += block.count(b"\n", before, offset)
+            before = offset
         end = block.find(b"\n", offset)
-        yield offset, log.line(block[offset : end if end >= 0 else None], number)
+        yield offset, log.line(block[offset : end if end >= 0 else None], number or 0)
 
 
 def _found(mark: Mark, block: bytes) -> Iterator[int]:

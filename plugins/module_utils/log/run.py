@@ -54,6 +54,8 @@ class Event:
     problem: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict, compare=False)
     terms: Terms = field(default_factory=Terms, compare=False)
+    #: The trading mode of the instance that wrote it, where every line says so.
+    writer: str | None = None
 
 
 def elapsed(earlier: Event | None, clock: float | None) -> float | None:
@@ -112,6 +114,8 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
+    "twofa_failed": "twofa.code_required",
+    "api_closed": "api.not_listening",
 }
 
 
@@ -149,6 +153,8 @@ class Run:
         self.prompt_complete = False
         self.prompt_seen_opening = False
         self.prompts = 0
+        #: Whether the second factor was given, as far as the controller can tell.
+        self.answered = False
         self.retries = 0
         self.refused_prompts: int = previous.refused_prompts if previous else 0
         self.wait_until: float | None = None
@@ -329,6 +335,22 @@ def _twofa_closed(run: Run, event: Event) -> None:
         run.fail("twofa.not_sent", event)
 
 
+def _wait_announced(run: Run, event: Event) -> None:
+    seconds = number(event.value, 0.0)
+    if seconds and event.clock is not None:
+        run.wait_until = event.clock + seconds
+
+
+def _twofa_awaited(run: Run, event: Event) -> None:
+    _authenticating(run, event)
+    _wait_announced(run, event)
+
+
+def _twofa_answered(run: Run, event: Event) -> None:
+    run.answered, run.wait_until = True, None
+    _loading(run, event)
+
+
 def _twofa_duration(run: Run, event: Event) -> None:
     if run.state in ("twofa_pending", "unknown") and int(event.value) < run.terms.second_factor_seconds:
         run.enter("loading", event)
@@ -340,6 +362,7 @@ def _exit_timer(run: Run, event: Event) -> None:
 
 
 def _twofa_expired(run: Run, event: Event) -> None:
+    run.wait_until = None
     run.fail("twofa.timed_out", event)
     run.enter("login_window", event)
 
@@ -351,6 +374,15 @@ def _twofa_relogin(run: Run, event: Event) -> None:
 
 def _twofa_incomplete(run: Run, event: Event) -> None:
     run.fail("twofa.login_incomplete", event)
+
+
+def _login_stalled(run: Run, event: Event) -> None:
+    if run.login_rank < RANK["logged_in"]:
+        run.fail("twofa.login_incomplete" if run.prompts or run.answered else "login.auth_silent", event)
+
+
+def _screen(run: Run, event: Event) -> None:
+    run.windows = {title: run.windows.get(title, event) for title in event.value.split("\n") if title}
 
 
 def _device_not_chosen(run: Run, event: Event) -> None:
@@ -398,6 +430,8 @@ def _refusal_closed(run: Run, event: Event) -> None:
 def _dialog_text(run: Run, event: Event) -> None:
     if event.problem is None or run.state in (*_LOGGED_IN, *_OVER):
         return
+    if run.problem == "login.auth_silent":
+        run.recover()  # somebody has spoken
     if event.problem == "login.credentials_rejected":
         _refused(run, event)
         return
@@ -431,6 +465,7 @@ def _throttled(run: Run, event: Event) -> None:
 def _login_completed(run: Run, event: Event) -> None:
     run.recover()
     run.wait_until, run.previous, run.refused_prompts = None, None, 0
+    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind != "screen"}
     run.enter("logged_in", event)
 
 
@@ -507,6 +542,28 @@ def _jvm_ended(run: Run, event: Event) -> None:
         run.enter("ended", event)
 
 
+def _jvm_lost(run: Run, event: Event) -> None:
+    """The gateway's process ended, and its controller brings it back."""
+    if run.problem == "api.not_listening":
+        run.recover()
+    if event.value:
+        _jvm_ended(run, event)
+    run.over = True
+    run.enter("cold_restarting", event)
+
+
+def _restart_announced(run: Run, event: Event) -> None:
+    if not run.over:  # the gateway may still run: its controller replaces it
+        run.over = True
+        run.enter("cold_restarting", event)
+    _wait_announced(run, event)
+
+
+def _api_opened(run: Run, _event: Event) -> None:
+    if run.problem == "api.not_listening":
+        run.recover()
+
+
 def _autorestart_found(run: Run, event: Event) -> None:
     if run.over and not run.problem:
         run.enter("auto_restarting", event)
@@ -544,6 +601,8 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "code_required": _twofa_opened,
     "twofa_initiated": _twofa_initiated,
     "twofa_closed": _twofa_closed,
+    "twofa_awaited": _twofa_awaited,
+    "twofa_answered": _twofa_answered,
     "twofa_duration": _twofa_duration,
     "exit_timer": _exit_timer,
     "twofa_expired": _twofa_expired,
@@ -573,6 +632,12 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "command": _command,
     "exit_announced": _exit_announced,
     "jvm_ended": _jvm_ended,
+    "jvm_lost": _jvm_lost,
+    "restart_announced": _restart_announced,
+    "wait_announced": _wait_announced,
+    "login_stalled": _login_stalled,
+    "screen": _screen,
+    "api_opened": _api_opened,
     "autorestart_found": _autorestart_found,
     "cold_restart_announced": _cold_restart_announced,
     "script_ended": _script_ended,

@@ -151,10 +151,10 @@ class SavedLog:
         docker = next(
             ((what, fix) for known, what, fix in _NOT_DOCKER_LOGS if written < 25 and known.search(text)), None
         )
-        if not self._head:
-            what, fix = "it is empty", _MAKE_ONE
-        elif self.damaged and not written:
+        if self.damaged and not written:
             what, fix = "it is damaged at its start", "give one that gzip -t does not complain of"
+        elif not self._head:
+            what, fix = "it is empty", _MAKE_ONE
         elif not written:
             what, fix = "it has nothing but blank lines", _MAKE_ONE
         elif docker:

@@ -28,7 +28,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Standing, standing
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Unavailable, fit
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
@@ -66,7 +66,7 @@ class Scan:
     @property
     def family(self) -> Family | None:
         """The image family of what writes the log."""
-        return next((service.reader.family for service in self.services.values()), self._family)
+        return next((service.family for service in self.services.values()), self._family)
 
     def understood(self, both: bool) -> bool:
         """Whether the newest run and the one before are in what was read (of two instances, since the container's start), and what
@@ -88,7 +88,8 @@ class Scan:
         passages: dict[str | None, Passage] = {}
         recent = Recent()
         for block in log.blocks():
-            for offset, line in marked(log, block, MARKS):
+            only = None if log.of_several else next(iter(passages.values()), None)
+            for offset, line in marked(log, block, only.marks if only else MARKS):
                 if line.service not in passages:
                     passages[line.service] = Passage(self._family, self._service(line.service).history)
                 passages[line.service].read(line, recent.end + offset)
@@ -121,30 +122,25 @@ class Scan:
             self.bytes_read += len(chunk)
             yield chunk
 
-    def results(self, name: str, moment: float | None, truncated: bool) -> list[dict[str, Any]]:
-        """One result per service that is a gateway's; where there is none, one that says so."""
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is written in it."""
+        return not any(service.written for service in self.services.values())
+
+    def results(self, name: str, moment: float | None, truncated: bool, damaged: bool = False) -> list[dict[str, Any]]:
+        """One result per service that is a gateway's; none where there is no such."""
         known = {tag: service for tag, service in self.services.items() if service.reader.recognised}
-        if not known:
-            raise _unknown_log(name, self.services.values())
-        window = {"bytes_read": self.bytes_read, "lines": self.lines, "truncated": truncated}
+        window = {"bytes_read": self.bytes_read, "lines": self.lines, "truncated": truncated, "damaged": damaged}
         return [
             fit(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut), *_CUTTABLE)
             for tag, service in known.items()
         ]
 
 
-def _unknown_log(name: str, services: Iterable[Service]) -> Unavailable:
-    written = sum(service.written for service in services)
-    what = f"none of its {written} lines is of a controller that this probe knows" if written else "it is empty"
-    fix = "give the log of the gateway's container (docker logs -t NAME), from its start if that is possible"
-    return Unavailable("probe.incomplete", f"the log {name} tells nothing: {what}", fix)
-
-
 def nothing_read(name: str, family: Family | None) -> dict[str, Any]:
     """The result of a log of which nothing was read."""
-    return Service(0, frozenset(), family).result(
-        name, None, {"bytes_read": 0, "lines": 0, "truncated": False}, cut=False
-    )
+    window = {"bytes_read": 0, "lines": 0, "truncated": False, "damaged": False}
+    return Service(0, frozenset(), family).result(name, None, window, cut=False)
 
 
 class Service:
@@ -157,6 +153,7 @@ class Service:
         self.written = 0
         self._first: Line | None = None
         self.reader = Reader(family)
+        self._beginning = Reader(family)
         self.instances = Instances()
         self.forget()
 
@@ -176,9 +173,11 @@ class Service:
         return self.history.last_full_login is not None or first is None or last is None or last - first >= 86400.0
 
     def begin(self, line: Line) -> None:
-        """Take in one of the first lines, for the time that it tells."""
+        """Take in one of the first lines, for the time that it tells, and for what only a container's start tells."""
         if self._first is None and (line.stamp or own_stamp(line.text)):
             self._first = line
+        for _event in self._beginning.read(line):
+            pass
 
     def read(self, line: Line) -> None:
         """Take in `line`."""
@@ -190,6 +189,18 @@ class Service:
         """Take in that there are no more lines."""
         for event in self.reader.finish():
             self._happened(event)
+        for _event in self._beginning.finish():
+            pass
+
+    @property
+    def family(self) -> Family | None:
+        """The image family, as it was given, or as the log shows it."""
+        return self.reader.family or self._beginning.family
+
+    @property
+    def _secrets(self) -> set[str]:
+        """User names and the like that the log gave away."""
+        return self.reader.grammar.secrets | self._beginning.grammar.secrets
 
     def _happened(self, event: Event) -> None:
         if event.kind in RELAY_EVENTS:
@@ -210,7 +221,7 @@ class Service:
         now = last if moment is None or last_at is None or cut else max(moment, last or moment)
         offset = last_at - last if last_at is not None and last is not None else None
         runs = [(run, standing(run, now)) for run in self.instances.runs]
-        family = self.reader.family
+        family = self.family
         first_at = grammar.moment(self._first, own_stamp(self._first.text))[0] if self._first else None
         return {
             "name": quote(name),
@@ -238,7 +249,7 @@ class Service:
         }
 
     def _quote(self, text: str | None, limit: int = 160) -> str | None:
-        return quote(text, self._known | self.reader.grammar.secrets, limit) if text else None
+        return quote(text, self._known | self._secrets, limit) if text else None
 
     def _line(self, event: Event) -> dict[str, Any]:
         return {"at": _iso(event.at), "line": event.line, "quote": self._quote(event.text)}
@@ -254,18 +265,16 @@ class Service:
 
     def _settings(self) -> dict[str, str]:
         settings = next((run.settings for run in reversed(self.instances.runs) if run.settings), {})
-        return {
-            quote(name, limit=80): _setting(name, value, self.reader.grammar.secrets)
-            for name, value in settings.items()
-        }
+        return {quote(name, limit=80): _setting(name, value, self._secrets) for name, value in settings.items()}
 
     def _instance(self, run: Run, at: Standing, now: float | None, offset: float | None) -> dict[str, Any]:
         problem, evidence = at.problem, [self._line(event) for event in at.evidence]
         if problem is None:
-            relayed = self.relay.problem(run, now, self.reader.family.ports if self.reader.family else {})
+            relayed = self.relay.problem(run, now, self.family.ports if self.family else {})
             if relayed:
                 problem, evidence = relayed[0], [self._line(event) for event in relayed[1]]
         ended = run if run.code is not None else run.previous
+        deadline = None if at.deadline is None or offset is None else iso(at.deadline + offset)
         return {
             "endpoint": _endpoint(run),
             "state": at.state,
@@ -273,13 +282,27 @@ class Service:
             "run_started_at": _iso(run.first.at if run.first and self.instances.run_start_seen else None),
             "run_kind": run.kind,
             "attempt_kind": run.attempt,
-            "deadline": None if at.deadline is None or offset is None else iso(at.deadline + offset),
+            "deadline": deadline,
             "asks_again": run.terms.asks_again,
+            "second_factor": self._second_factor(run, deadline),
             "open_windows": [self._quote(title, 80) for title in list(run.windows)[-8:]],
             "last_exit": self._exit(ended),
             "problem": problem,
             "evidence": evidence if problem else [],
             "previous": self._previous(run.previous),
+        }
+
+    def _second_factor(self, run: Run, deadline: str | None) -> dict[str, Any] | None:
+        if run.prompt is None:
+            return None
+        pending = run.state == "twofa_pending"
+        return {
+            "asked_at": _iso(run.prompt.at),
+            "window": self._quote(run.prompt.title, 80),
+            "open": pending,
+            "expires_at": deadline if pending else None,
+            "asked": run.prompts,
+            "closed_at_once": run.refused_prompts,
         }
 
     def _exit(self, run: Run | None) -> dict[str, Any] | None:

@@ -101,7 +101,7 @@ _PATIENCE = {
 def _silence(run: Run, now: float | None) -> str | None:
     """What silence means in the state that the run is in."""
     silent = elapsed(run.last, now)
-    if silent is None or run.over:
+    if silent is None or run.over or (run.wait_until is not None and now is not None and now < run.wait_until):
         return None
     resumed = run.attempt == "saved_session"
     if run.state == "gateway_starting":
@@ -119,12 +119,12 @@ def _silence(run: Run, now: float | None) -> str | None:
         return None
     if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
         return "login.dialog_blocking"
-    if run.state == "loading" and run.prompts:
+    if run.state == "loading" and (run.prompts or run.answered):
         return "twofa.login_incomplete"
     return problem
 
 
 def _deadline(run: Run) -> float | None:
-    if run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
+    if run.wait_until is None and run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
         return run.submitted.clock + run.terms.second_factor_seconds
     return run.wait_until

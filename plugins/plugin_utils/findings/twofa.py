@@ -207,6 +207,9 @@ def pending(case: Case) -> Proof | None:
         words += f", expires about {expires:%H:%M:%S} ({left}), {_afterwards(case)}"
     elif expires:
         words += f", should have expired about {expires:%H:%M:%S} and is still open"
+    asked_today = case.log.history.twofa_prompts_last_day if case.log else None
+    if asked_today and asked_today > 1:
+        words += f"; pushes in the last 24 hours: {asked_today}"
     return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
 
 

@@ -232,6 +232,20 @@ def test_gateways_are_found_by_what_they_are(
     assert {one["role"] for one in named["processes"]} == {"other"}
 
 
+def test_an_image_of_no_family_is_told_by_what_it_has_and_what_runs_in_it(start: Start, look: Look) -> None:
+    copied = {"IBC_PATH": "/root/ibc", "TWS_PATH": "/root/Jts"}
+    copy = start("copy", image=BROKER_IMAGE, command=["sleep", "1000"], environment=copied)
+    inside = ["sh", "-c", "sleep 1000; : ibcalpha.ibc.IbcGateway /own/config.ini"]
+    home_built = start("home-built", image=BROKER_IMAGE, command=inside)
+    asked = {one["name"]: one for one in look(copy, find=True)["gateways"]}
+
+    assert (asked[copy.name]["family"]["name"], asked[copy.name]["family"]["confidence"]) == ("unusualalpha", "low")
+    assert home_built.name not in asked
+    named = only(look(home_built))
+    assert (named["family"]["name"], named["family"]["controller"]) == (None, "ibc")
+    assert "gateway" in {one["role"] for one in named["processes"]}
+
+
 @pytest.fixture
 def folders(tmp_path: Path) -> Iterator[Path]:
     """Directories of several owners; a machine's path, so the engine must be on this machine."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,14 @@ def test_an_open_prompt_is_told_with_all_that_a_person_needs(saved: Saved) -> No
     assert told["asks_again"] is False
     assert told["deadline"] == "2026-03-04T12:03:06Z"
     assert told["open_windows"] == ["Second Factor Authentication"]
+    assert told["second_factor"] == {
+        "asked_at": "2026-03-04T12:00:09Z",
+        "window": "Second Factor Authentication",
+        "open": True,
+        "expires_at": "2026-03-04T12:03:06Z",
+        "asked": 1,
+        "closed_at_once": 0,
+    }
     assert told["evidence"][-1]["quote"].endswith("event=Opened")
     assert gateway["family"] == "gnzsnz-ibc"
     assert gateway["controller"] == {"name": "IBC", "version": "3.24.1"}
@@ -211,6 +220,29 @@ def test_a_log_of_nothing_known_says_so(saved: Saved, content: bytes) -> None:
     gateway = scanned(saved(content))
     assert not gateway["available"]
     assert "tells nothing" in gateway["reason"]
+
+
+def test_a_log_that_the_user_may_not_read_says_so(saved: Saved) -> None:
+    path = saved(b"IBC: some log")
+    path.chmod(0)
+    user = os.geteuid()
+    os.seteuid(user or 65534)  # root may read everything
+    try:
+        gateway = scanned(path)
+    finally:
+        os.seteuid(user)
+    assert "Permission denied" in gateway["reason"]
+    assert "may read" in gateway["fix"]
+
+
+def test_a_damaged_packed_log_is_judged_up_to_its_damage(saved: Saved) -> None:
+    packed = gzip.compress(
+        Log().submitted().connecting().prompt().wait(60).prompt_closes(1, 60).completes().text.encode()
+    )
+    gateway = scanned(saved(packed[:-200]))
+    assert gateway["window"]["damaged"]
+    assert instance(gateway)["state"] != "logged_in"
+    assert not scanned(saved(packed))["window"]["damaged"]
 
 
 def test_a_secret_setting_is_told_only_as_set_or_empty(saved: Saved) -> None:

@@ -306,11 +306,15 @@ def test_nothing_found() -> None:
 # Saved logs
 
 
+def text_of(said: dict[str, Any]) -> str:
+    return " ".join(line.text for line in summary.lines(said, 400))
+
+
 def of_a_log(last_at: str | None, checked_at: str = NOW, generated_at: str = NOW) -> str:
     """What is said at the end of a summary of a saved log."""
     judged = verdict("some.log", "some.log", leading=found(), checked_at=checked_at, saved_log=True)
     said = report_of(judged, log=SavedLog("some.log", last_at, 250), generated_at=generated_at)
-    return " ".join(line.text for line in summary.lines(said, 400)).rpartition("  ")[2]
+    return text_of(said).rpartition("  ")[2]
 
 
 @pytest.mark.parametrize(
@@ -332,6 +336,12 @@ def test_a_saved_log_is_said_to_be_as_old_as_it_is(
     last_at: str | None, checked_at: str, generated_at: str, told: str
 ) -> None:
     assert of_a_log(last_at, checked_at, generated_at) == f"1 gateway in some.log: 1 down, {told}"
+
+
+def test_a_saved_log_that_is_damaged_is_said_to_end_there() -> None:
+    judged = verdict("some.log", "some.log", leading=found(), saved_log=True)
+    said = report_of(judged, log=SavedLog("some.log", NOW, 250, damaged=True))
+    assert "as of the last line before its damage, 2026-03-01 12:00:00 UTC" in text_of(said)
 
 
 def test_a_saved_log_that_could_not_be_read_has_no_age() -> None:

@@ -529,6 +529,12 @@ def test_prompts_that_were_answered_long_ago_stop_nothing():
     assert fifth.leading.remedy == "ask_person", "the fifth may still be approved"
 
 
+@pytest.mark.parametrize(("asked", "told"), [(1, False), (4, True), (None, False)])
+def test_who_is_asked_again_and_again_is_told_how_often(asked: int | None, told: bool):
+    waits = judged(**state("twofa_pending", 30), log={"history": {"twofa_prompts_last_day": asked}})
+    assert ("pushes in the last 24 hours: 4" in waits.leading.proof.summary) is told
+
+
 def test_a_lesser_fault_does_not_hide_that_nobody_asked():
     row = judged(host={"now": at(-40)}, api={"outcome": "not_asked"}, logscan={"gateways": []})
     assert outcome(row) == ("degraded", "host.clock_wrong")

@@ -1,0 +1,197 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an image's own scripts print: it tells the image of a bare log, and what they complain of; and it gives secrets away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import match, rules
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
+
+from tests.unit.module_utils.ibc_log import Log
+
+USER, PASSWORD = "trader-seven", "Hunter2, twice"
+
+SOCAT = "2026/03/04 12:00:00 socat[17] N listening on AF=2 0.0.0.0:8888"
+EXTRANGE = (
+    "Listening for incoming API connections on 4002",
+    SOCAT,
+    "Set variables:",
+    "TradingMode=paper",
+    "VERSION=3.22.0",
+    "Changes made to /root/ibc/config.ini:",
+    "< TradingMode=",
+    "> TradingMode=paper",
+)
+MANHINHANG = (
+    "Starting Xvfb...",
+    "Waiting for Xvfb to be ready...",
+    "WAITING TIME: 1",
+    "Xvfb is ready",
+    "IB gateway starting...",
+    "Java heap size set to 768m",
+    "Skip starting healthcheck api",
+    "detect IB gateway version: ",
+    "Setup port forwarding: 4002 -> 4001",
+)
+UNUSUALALPHA = ("--tws-path = /root/Jts", "--ibc-path = /root/ibc", "--ibc-ini = /root/ibc/config.ini")
+GNZSNZ = (".> Starting IBC/IB gateway", ".> Starting Xvfb server", ".> API_PORT set to: 4002")
+TWS = (".> Launching IBC/TWS service", ".> Setting user password", ".> Starting IBC/TWS")
+
+
+def log(*head: str, tail: tuple[str, ...] = ()) -> Log:
+    """An image's own lines around those of IBC."""
+    written = Log(mode="paper").raw(*head).raw("Starting IBC version  on 2026-03-04 at 12:00:00")
+    return written.jvm().login_window().attempt().raw(*tail)
+
+
+def scanned(written: Log | str, known: frozenset[str] = frozenset()) -> dict[str, Any]:
+    text = written if isinstance(written, str) else "\n".join((*written.lines, ""))
+    scan = Scan(50, known)
+    scan.read([text.encode()])
+    (result,) = scan.results("some.log", None, truncated=False)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("written", "family"),
+    [
+        pytest.param(log(*GNZSNZ), "gnzsnz-ibc", id="gnzsnz"),
+        pytest.param(log(*TWS), "gnzsnz-ibc", id="gnzsnz, TWS"),
+        pytest.param(log("--ibc-path = /home/ibgateway/ibc"), "gnzsnz-ibc", id="gnzsnz, begun later"),
+        pytest.param(
+            log("--tws-path = /opt/ibkr", "--ibc-path = /opt/ibc"), "gnzsnz-ibc", id="gnzsnz, TWS, begun later"
+        ),
+        pytest.param(
+            log(*GNZSNZ, "[TOTP] TOTP automation enabled, monitoring for 2FA dialog..."),
+            "gnzsnz-ibc",
+            id="gnzsnz with somebody's helper",
+        ),
+        pytest.param(log(*EXTRANGE), "extrange", id="extrange"),
+        pytest.param(log(tail=(SOCAT,)), "extrange", id="extrange, begun later"),
+        pytest.param(log(*MANHINHANG), "manhinhang", id="manhinhang"),
+        pytest.param(log(*UNUSUALALPHA), "unusualalpha", id="UnusualAlpha"),
+        pytest.param(log(tail=("Forking :::4000 onto 0.0.0.0:4002",)), "unusualalpha", id="UnusualAlpha, begun later"),
+        pytest.param(
+            log("Starting VNC server", tail=("Forking :::4000 onto 0.0.0.0:4001 for Live TWS",)),
+            "unusualalpha",
+            id="a copy of UnusualAlpha",
+        ),
+        pytest.param(log(), None, id="IBC alone"),
+        pytest.param(log("Starting Xvfb...", "Starting VNC server"), None, id="words of many"),
+        pytest.param(log("VERSION=3.22.0", "TradingMode=paper"), None, id="somebody's variables"),
+        pytest.param(log("--ibc-path = /opt/ibc", "--ibc-ini = /root/ibc/config.ini"), None, id="paths of many"),
+        pytest.param(
+            log("--ibc-path = /root/ibc-3.24", "--tws-path = /root/Jts"), None, id="nearly UnusualAlpha's path"
+        ),
+        pytest.param(log(tail=(SOCAT.replace("8888", "4004"),)), None, id="another relay"),
+        pytest.param(log("hook: Listening for incoming API connections on 4002"), None, id="a line that quotes one"),
+        pytest.param(log(tail=("Forking :::4000 onto 0.0.0.0:9999",)), None, id="nearly UnusualAlpha's ports"),
+    ],
+)
+def test_the_image_of_a_bare_log(written: Log, family: str | None) -> None:
+    result = scanned(written)
+
+    assert result["family"] == family
+    assert result["controller"]["name"] == "IBC"
+    assert [one["state"] for one in result["instances"]] == ["submitted"]
+
+
+def test_the_image_is_told_by_the_start_of_a_long_log_too() -> None:
+    long = log(*EXTRANGE)
+    for _day in range(8):
+        long.completes().shuts_down().resumes()
+    assert scanned(long)["family"] == "extrange"
+
+
+def test_a_log_of_the_scripts_alone_is_a_gateways() -> None:
+    assert scanned("\n".join(EXTRANGE))["family"] == "extrange"
+    with pytest.raises(Unavailable):
+        scanned("Starting Xvfb...\nStarting VNC server\n")
+
+
+def test_each_start_of_the_container_is_a_run_of_its_own() -> None:
+    twice = log(*EXTRANGE).wait(60)
+    again = log(*EXTRANGE)
+    result = scanned("\n".join((*twice.lines, *again.lines, "")))
+
+    assert result["history"]["runs"] == 2
+    assert [one["state"] for one in result["instances"]] == ["submitted"]
+
+
+@pytest.mark.parametrize(
+    ("head", "problem"),
+    [
+        (("GATEWAY_OR_TWS must be either 'gateway' or 'tws': got 'ibgateway'",), "config.value_invalid"),
+        (("Starting Xvfb...", "WAITING TIME: 120", "Xvfb TIMED OUT"), "gateway.display_missing"),
+        (
+            (*MANHINHANG[:7], "IBGW_PORT must be a positive integer, got: '4002:4002'"),
+            "config.value_invalid",
+        ),
+        (
+            (*MANHINHANG[:7], "IBC_COMMAND_SERVER_PORT must be a non-negative integer, got: 'x'"),
+            "config.value_invalid",
+        ),
+        ((*MANHINHANG, "Container stopped, performing cleanup..."), "container.stopped"),
+        ((*GNZSNZ, ".> \U0001f618 Received SIGINT or SIGTERM. Shutting down IB Gateway."), "container.stopped"),
+        ((*TWS, ".> \U0001f618 Received SIGINT or SIGTERM. Shutting down TWS."), "container.stopped"),
+        ((*TWS, "Error: Timed out waiting for /var/run/xrdp/sockdir/sesman.socket!"), "gateway.display_missing"),
+        (EXTRANGE, None),
+        (MANHINHANG, None),
+        (GNZSNZ, None),
+    ],
+    ids=lambda given: given if isinstance(given, str) else None,
+)
+def test_what_the_scripts_complain_of(head: tuple[str, ...], problem: str | None) -> None:
+    (run,) = scanned(Log().raw(*head))["instances"]
+    assert run["problem"] == problem
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_no_line_of_an_image_is_another_images(family: Any) -> None:
+    of_one = {"extrange": EXTRANGE[:3], "manhinhang": MANHINHANG[4:], "unusualalpha": UNUSUALALPHA[1:2]}
+    printed = [line for name, lines in of_one.items() if name != family.name for line in lines]
+    assert [line for line in printed if match(rules(family.lines), line)] == []
+
+
+# extrange prints user and password at every start, in three places.
+
+GIVEN_AWAY = {
+    "variables": ("Set variables:", f"IbLoginId={USER}", f"IbPassword={PASSWORD}"),
+    "changes": ("Changes made to /root/ibc/config.ini:", f"> IbLoginId={USER}", f"> IbPassword={PASSWORD}"),
+    "arguments": (f"sun.java.command = ibcalpha.ibc.IbcGateway /root/ibc/config.ini {USER} {PASSWORD}",),
+}
+REPEATED = (
+    f"detected dialog entitled: Unknown user {USER}; event=Opened",
+    f"detected dialog entitled: {PASSWORD}; event=Opened",
+)
+
+
+def leaked(result: dict[str, Any]) -> list[str]:
+    said = json.dumps(result)
+    return [word for word in (USER, PASSWORD, "Hunter2", "twice") if word in said]
+
+
+@pytest.mark.parametrize("places", [["variables"], ["changes"], ["arguments"], list(GIVEN_AWAY)])
+def test_what_the_start_gives_away_is_quoted_nowhere(places: list[str]) -> None:
+    lines = [line for place in places for line in GIVEN_AWAY[place]]
+    assert leaked(scanned(log(EXTRANGE[0], *lines).ibc(*REPEATED))) == []
+
+
+def test_nor_is_it_from_a_log_that_ends_in_the_middle_of_it() -> None:
+    whole = "\n".join(log(EXTRANGE[0], *(line for lines in GIVEN_AWAY.values() for line in lines)).ibc(*REPEATED).lines)
+    for end in range(len(EXTRANGE[0]) + 40, len(whole), 7):
+        said = json.dumps(scanned(whole[:end]))
+        assert "trader-s" not in said, whole[:end][-60:]
+        assert "Hunter" not in said, whole[:end][-60:]
+
+
+def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:
+    (run,) = scanned(log(EXTRANGE[0], "Set variables:", "IbLoginId=", "TradingMode=paper"))["instances"]
+    assert (run["endpoint"], run["state"]) == ("paper", "submitted")
+    assert BY_NAME["extrange"].variables["IBC_IbPassword"] == "secret"

@@ -1,0 +1,768 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""ibg-controller's words, and where a login stands by them: at each stage, in each trouble, at each end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibg_controller import IbgController
+from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
+from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log as IbcLog
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibg_log import Log
+
+Build = Callable[[], Log]
+
+
+def told(log: Log, after: float = 0.0, as_of: str | None = None) -> dict[str, Any]:
+    """What the probe tells of `log`, `after` seconds of silence."""
+    scan = Scan(50)
+    scan.read([log.text.encode()])
+    moment = log.now.timestamp() + after if log.stamped else None
+    (result,) = scan.results("gateway.log", moment, False)
+    return result
+
+
+def instance(log: Log, after: float = 0.0) -> dict[str, Any]:
+    """The only instance of it."""
+    (one,) = told(log, after)["instances"]
+    return dict(one)
+
+
+RELAUNCH = "Recovery: the API port never opened after login. Relaunching Gateway in 60s (attempt 1/3) before handing this mode back"
+LOCKED = "CCP LOCKOUT DETECTED — IBKR's auth server silently dropped the auth request (no NS_AUTH_START before Timeout)"
+BACKOFF = "CCP backoff: waiting 60s before next auth attempt (exponential backoff to let IBKR's rate limiter clear)"
+REJECTED = 'ALERT_LOGIN_FAILED mode=live reason="bad-credentials" suggested_action="verify TWS_USERID / TWS_PASSWORD"'
+NO_PROGRESS = 'ALERT_LOGIN_FAILED mode=live reason="post-auth-no-progress" suggested_action="retry"'
+HALT = 'ALERT_CCP_PERSISTENT_HALT mode=live reason="in-JVM relogin returned False" remediation="log into IBKR Mobile"'
+SELECTOR = (
+    "No 2FA code-entry prompt appeared within 15s of device selection, and Gateway is showing 'Re-login is required'"
+)
+MISMATCH = "2FA dialog is requesting a different method than configured: prompt='Enter IB Key code', expected 'Mobile'. NOT entering"
+PASSKEY = "Passkey/WebAuthn login flow detected (window matched 'jxbrowser'). This account is on passkey 2FA"
+EXITS = "TWOFA_TIMEOUT_ACTION=exit — controller exiting"
+FAILED_BY_TIME = 'ALERT_2FA_FAILED mode=live reason="2FA dialog timeout; TWOFA_TIMEOUT_ACTION=exit"'
+MAINTENANCE = (
+    'ALERT_IBKR_MAINTENANCE_RECOVERY delay_seconds=480 mode=live reason="cold start inside IBKR maintenance window"'
+)
+STILL_CLOSED = (
+    "  API port still closed at t+{}s; windows=[('JFrame', 'Authenticating...', False), ('JDialog', '{}', True)]"
+)
+
+
+@pytest.mark.parametrize(
+    ("build", "silence", "state", "problem"),
+    [
+        # starting
+        (lambda: Log().container(), 0, "script_starting", None),
+        (lambda: Log().container().script().launching(), 0, "script_starting", None),
+        (lambda: Log().container().script().launching().jvm().state("AGENT_WAIT"), 0, "jvm_starting", None),
+        (lambda: Log().start(), 0, "gateway_starting", None),
+        (lambda: Log().start(), 130, "gateway_starting", None),
+        (lambda: Log().start(), 200, "gateway_starting", "gateway.login_window_unknown"),
+        (lambda: Log().start().login_window(), 0, "login_window", None),
+        (lambda: Log().start().say(MAINTENANCE), 300, "gateway_starting", None),
+        (lambda: Log().start().say(MAINTENANCE), 900, "gateway_starting", "gateway.login_window_unknown"),
+        # the login
+        (lambda: Log().submitted(), 20, "submitted", None),
+        (lambda: Log().submitted(), 80, "submitted", "login.not_submitted"),
+        (lambda: Log().submitted().authenticating(), 10, "authenticating", None),
+        (lambda: Log().submitted().authenticating().asks(), 110, "authenticating", None),
+        (lambda: Log().submitted().authenticating().asks(), 140, "authenticating", "login.auth_silent"),
+        (
+            lambda: Log().submitted().authenticating().asks().wait(120).say("No 2FA dialog appeared within 120s"),
+            0,
+            "authenticating",
+            "login.auth_silent",
+        ),
+        (lambda: Log("paper").logged_in(), 0, "logged_in", None),
+        (lambda: Log().logged_in(), 86400, "logged_in", None),
+        # the second factor
+        (lambda: Log().submitted().prompt(), 0, "twofa_pending", "twofa.pending"),
+        (lambda: Log().submitted().prompt().approved(), 0, "loading", None),
+        (lambda: Log().submitted().prompt().approved(1), 0, "loading", None),
+        (lambda: Log().submitted().prompt().approved().api_awaited(), 200, "loading", "twofa.login_incomplete"),
+        (lambda: Log().submitted().code_typed(), 0, "loading", None),
+        (lambda: Log().submitted().code_typed().api_awaited(), 200, "loading", "twofa.login_incomplete"),
+        (lambda: Log().submitted().prompt().expires(), 0, "login_window", "twofa.timed_out"),
+        (
+            lambda: (
+                Log().submitted().prompt().expires().say("TWOFA_TIMEOUT_ACTION='none' — falling through").api_awaited()
+            ),
+            0,
+            "loading",
+            "twofa.timed_out",
+        ),
+        (lambda: Log().submitted().prompt().expires().api_awaited().api_opens().configured(), 0, "logged_in", None),
+        (
+            lambda: Log().submitted().prompt().expires().say(EXITS, FAILED_BY_TIME, level="ERROR"),
+            0,
+            "ended",
+            "twofa.timed_out",
+        ),
+        (
+            lambda: Log().submitted().prompt().expires().relaunches("TWOFA_TIMEOUT_ACTION=restart — invoking"),
+            0,
+            "gateway_starting",
+            "twofa.timed_out",
+        ),
+        (
+            lambda: Log().submitted().prompt().expires().say("RELOGIN_AFTER_TWOFA_TIMEOUT=yes — in-JVM relogin"),
+            0,
+            "twofa_retrying",
+            "twofa.timed_out",
+        ),
+        (
+            lambda: Log().submitted().authenticating().asks(totp=True).say(SELECTOR),
+            0,
+            "device_choice",
+            "twofa.device_not_chosen",
+        ),
+        (
+            lambda: Log().submitted().authenticating().asks(totp=True).say(MISMATCH),
+            0,
+            "device_choice",
+            "twofa.device_not_chosen",
+        ),
+        (lambda: Log().submitted().authenticating().asks().say(PASSKEY), 0, "twofa_pending", "twofa.code_required"),
+        (
+            lambda: Log().submitted().authenticating().asks(totp=True).halts("2FA method mismatch", MISMATCH),
+            0,
+            "device_choice",
+            "twofa.device_not_chosen",
+        ),
+        (
+            lambda: Log().submitted().authenticating().asks(totp=True).halts("2FA method mismatch", MISMATCH).halted(),
+            86400,
+            "device_choice",
+            "twofa.device_not_chosen",
+        ),
+        (
+            lambda: Log().submitted().authenticating().asks().halts("2FA method mismatch", MISMATCH).api_opens(),
+            0,
+            "logged_in",
+            None,
+        ),
+        # another session of the same user
+        (
+            lambda: Log().submitted().authenticating().say("existing-session dialog: action=primary"),
+            0,
+            "existing_session",
+            None,
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .say("existing-session dialog: action=primary")
+                .say("Clicking existing-session button 'Continue Login' in 'Existing session' window")
+            ),
+            0,
+            "connecting",
+            None,
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .say("existing-session dialog: action=secondary")
+                .say("Clicking existing-session button 'Cancel' in 'Existing session' window")
+            ),
+            0,
+            "existing_session",
+            "login.existing_session",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .say("existing-session dialog: action=manual", "action=manual — leaving dialog for user")
+            ),
+            0,
+            "existing_session",
+            "login.existing_session",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .say("existing-session dialog: action=primary")
+                .say("existing-session: handled this dialog 6 times in 300s — another container or app is probably")
+            ),
+            0,
+            "existing_session",
+            "login.existing_session",
+        ),
+        # refused, throttled, silent
+        (lambda: Log().submitted().authenticating().say(REJECTED), 0, "authenticating", "login.credentials_rejected"),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .say("ALERT_PASSWORD_EXPIRED status=warning mode=live days_remaining=7")
+            ),
+            0,
+            "authenticating",
+            None,
+        ),
+        (
+            lambda: Log().submitted().authenticating().say("ALERT_PASSWORD_EXPIRED status=expired mode=live"),
+            0,
+            "authenticating",
+            "login.credentials_rejected",
+        ),
+        (lambda: Log().submitted().wait(20).say(LOCKED, BACKOFF), 0, "throttled", "login.throttled"),
+        (lambda: Log().submitted().wait(20).say(LOCKED, BACKOFF).wait(60).attempt(), 0, "submitted", None),
+        (lambda: Log().submitted().wait(20).say(LOCKED, BACKOFF, HALT), 0, "ended", "login.throttled"),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .asks()
+                .wait(120)
+                .say("Login dialog stuck in 'connecting to server' retry loop")
+            ),
+            0,
+            "authenticating",
+            "login.server_unreachable",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .asks()
+                .api_awaited()
+                .wait(180)
+                .say("Diagnosis: SSL HANDSHAKE FAILED. This")
+            ),
+            0,
+            "loading",
+            "login.server_unreachable",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .asks()
+                .say("No 2FA dialog appeared within 120s")
+                .api_awaited()
+                .say(REJECTED)
+            ),
+            0,
+            "loading",
+            "login.credentials_rejected",
+        ),
+        (
+            lambda: Log().submitted().authenticating().asks().api_awaited().say(NO_PROGRESS),
+            0,
+            "loading",
+            "login.auth_silent",
+        ),
+        (
+            lambda: Log().submitted().prompt().approved().api_awaited().say(NO_PROGRESS),
+            0,
+            "loading",
+            "twofa.login_incomplete",
+        ),
+        # a window that it does not know
+        (
+            lambda: Log().submitted().authenticating().asks().api_awaited().say(STILL_CLOSED.format(0, "Some News")),
+            130,
+            "loading",
+            "login.dialog_blocking",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .asks()
+                .api_awaited()
+                .say(STILL_CLOSED.format(0, "Attempt 1: connecting"))
+            ),
+            130,
+            "loading",
+            "login.auth_silent",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .asks()
+                .api_awaited()
+                .say(STILL_CLOSED.format(0, "Some News"))
+                .api_opens()
+            ),
+            130,
+            "logged_in",
+            None,
+        ),
+        # while it serves
+        (
+            lambda: Log().logged_in().wait(60).say("API port 4001 closed (heartbeat failure 1/3)"),
+            0,
+            "logged_in",
+            "api.not_listening",
+        ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .say("API port 4001 closed (heartbeat failure 1/3)")
+                .say("API port 4001 recovered after 1 failed heartbeat(s)")
+            ),
+            0,
+            "logged_in",
+            None,
+        ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .say("API port 4001 closed (heartbeat failure 3/3)")
+                .relaunches("Gateway appears wedged (sustained port closure, no login dialog appearing). Escalating")
+            ),
+            0,
+            "gateway_starting",
+            "api.not_listening",
+        ),
+        (
+            lambda: Log().logged_in().say("Login dialog detected during monitor loop — re-driving login"),
+            0,
+            "relogin",
+            None,
+        ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .say("Login dialog detected during monitor loop — re-driving login")
+                .login_window()
+                .attempt()
+            ),
+            0,
+            "submitted",
+            None,
+        ),
+        # the daily restart
+        (lambda: Log().logged_in().exits(), 0, "cold_restarting", None),
+        (lambda: Log().logged_in().restarts_itself(), 0, "auto_restarting", None),
+        (lambda: Log().logged_in().adopted(), 0, "logged_in", None),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .restarts_itself()
+                .wait(90)
+                .say('ALERT_AUTO_RESTART mode=live status=failed_no_agent reason="falling back to a relaunch"')
+            ),
+            0,
+            "cold_restarting",
+            None,
+        ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .exits()
+                .relaunches("Recovery: JVM exited with code 0. Trying fast in-place restart first.")
+            ),
+            0,
+            "gateway_starting",
+            None,
+        ),
+        # crashes
+        (lambda: Log().logged_in().exits(1), 0, "cold_restarting", "gateway.crashed"),
+        (lambda: Log().logged_in().exits(-9).relaunches(), 0, "gateway_starting", "gateway.crashed"),
+        (lambda: Log().logged_in().exits(1).relaunches().login_window().attempt(), 0, "submitted", "gateway.crashed"),
+        (
+            lambda: (
+                Log()
+                .container()
+                .script()
+                .launching()
+                .jvm()
+                .wait(60)
+                .say("Input agent never came up — text input will fail")
+            ),
+            0,
+            "jvm_starting",
+            "gateway.crashed",
+        ),
+        # the end
+        (
+            lambda: Log().start().wait(120).say("Login dialog handling failed"),
+            0,
+            "ended",
+            "gateway.login_window_unknown",
+        ),
+        (
+            lambda: (
+                Log()
+                .container()
+                .script()
+                .launching()
+                .say("No Gateway launcher found under /home/ibgateway/Jts/ibgateway")
+            ),
+            0,
+            "ended",
+            "gateway.install_broken",
+        ),
+        (
+            lambda: Log().container().script().say("TWS_USERID and TWS_PASSWORD must be set"),
+            0,
+            "ended",
+            "config.credentials_missing",
+        ),
+        (
+            lambda: (
+                Log()
+                .container()
+                .script()
+                .say(
+                    'ALERT_2FA_FAILED mode=live reason="TWOFACTOR_CODE is not a base32 secret" remediation="it looks like"'
+                )
+            ),
+            0,
+            "ended",
+            "config.value_invalid",
+        ),
+        (
+            lambda: (
+                Log()
+                .container()
+                .script()
+                .raw("ValueError: TWS_SERVER='a b' is not a valid hostname (expected DNS label")
+            ),
+            0,
+            "ended",
+            "config.value_invalid",
+        ),
+        (lambda: Log().logged_in().stopped(), 0, "ended", "container.stopped"),
+        (lambda: Log().submitted().prompt().stopped(), 0, "ended", "container.stopped"),
+    ],
+)
+def test_where_it_stands(build: Build, silence: float, state: str, problem: str | None) -> None:
+    at = instance(build(), silence)
+    assert (at["state"], at["problem"]) == (state, problem)
+
+
+# What else the log tells
+
+
+def test_a_prompt_ends_when_the_controller_gives_up_on_it() -> None:
+    log = Log().submitted().authenticating().asks(60)
+    asked = log.now.timestamp()
+    log.wait(5).say("IB Key 2FA dialog detected: ('AuthDialog', 'Second Factor Authentication', False)")
+    log.say("Waiting for IB Key mobile approval — approve on your phone via the IB Key app")
+    at = instance(log)
+    assert at["deadline"] == iso(asked + 60)
+    assert [line["quote"].split("] ")[-1][:12] for line in at["evidence"]] == [
+        "Log In click",
+        "IB Key 2FA d",
+        "Waiting for ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        (BACKOFF, 60),
+        ("CCP long cool-down (in-JVM relogin returned False; JVM restart 1/5): sleeping 1200s (attempt=1)", 1200),
+    ],
+)
+def test_a_wait_of_its_own_has_an_end(words: str, seconds: int) -> None:
+    log = Log().submitted().wait(20).say(LOCKED, words)
+    assert instance(log)["deadline"] == iso(log.now.timestamp() + seconds)
+
+
+@pytest.mark.parametrize(
+    ("build", "again"),
+    [
+        (lambda: Log().submitted().prompt(), None),
+        (lambda: Log().submitted().prompt().expires().say("TWOFA_TIMEOUT_ACTION='none' — falling through"), False),
+        (lambda: Log().submitted().prompt().expires().say("RELOGIN_AFTER_TWOFA_TIMEOUT=yes — in-JVM relogin"), True),
+        (
+            lambda: (
+                Log().submitted().prompt().expires().say("TWOFA_TIMEOUT_ACTION=restart — invoking do_restart_in_place")
+            ),
+            True,
+        ),
+    ],
+)
+def test_whether_it_asks_again_is_known_when_it_is_said(build: Build, again: bool | None) -> None:
+    assert instance(build())["asks_again"] is again
+
+
+def test_every_push_of_a_login_that_is_tried_again_is_counted() -> None:
+    log = Log().submitted().prompt().expires().relaunches("TWOFA_TIMEOUT_ACTION=restart — invoking do_restart_in_place")
+    log.login_window().attempt().prompt()
+    history = told(log)["history"]
+    assert history["login_attempts"] == history["twofa_prompts"] == history["unanswered_prompts"] == 2
+    assert (history["controller_restarts"], history["runs"], history["logins_completed"]) == (1, 2, 0)
+
+
+def test_a_session_that_was_kept_is_a_login_but_no_full_one() -> None:
+    log = Log().logged_in()
+    full = told(log)["history"]["last_full_login_at"]
+    history = told(log.adopted())["history"]
+    assert (history["logins_completed"], history["login_attempts"], history["runs"]) == (2, 1, 2)
+    assert history["last_full_login_at"] == full
+    assert history["last_login_at"] > full
+    assert history["by_exit_code"] == {"0": 1}
+
+
+def test_a_session_that_was_not_kept_is_a_full_login() -> None:
+    log = Log().logged_in().restarts_itself().say("AUTORESTART: adopted Gateway pid=90 (was 25) after 3s")
+    log.say(
+        "AUTORESTART: login dialog on the self-restarted Gateway — the session was not preserved (e.g. IBKR's weekly"
+    )
+    log.login_window().attempt().authenticating().asks().api_opens()
+    log.say(
+        'ALERT_AUTO_RESTART mode=live status=adopted reason="session not preserved; full login re-driven on the adopted JVM"'
+    )
+    result = told(log)
+    assert result["history"]["logins_completed"] == 2
+    assert result["history"]["last_full_login_at"] == result["history"]["last_login_at"]
+    assert result["instances"][0]["attempt_kind"] == "typed"
+
+
+def test_a_port_that_is_looked_at_twice_is_one_login() -> None:
+    log = Log().submitted().authenticating().asks().halts("2FA method mismatch", MISMATCH).api_opens()
+    log.say("Manual login detected — resuming the normal flow").api_awaited().api_opens().configured()
+    assert told(log)["history"]["logins_completed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "words"),
+    [
+        (lambda: Log().logged_in().stopped(), 0, "on request"),
+        (lambda: Log().submitted().wait(20).say(LOCKED, BACKOFF, HALT), 1, "gave up"),
+        (lambda: Log().container().script().say("TWS_USERID and TWS_PASSWORD must be set"), 2, "missing"),
+        (lambda: Log().submitted().prompt().expires().say(EXITS, FAILED_BY_TIME), 3, "told to exit"),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .prompt()
+                .expires()
+                .say('ALERT_2FA_FAILED mode=live reason="2FA dialog timeout and do_restart_in_place failed"')
+            ),
+            4,
+            "restart after",
+        ),
+        (lambda: Log().logged_in().exits(-9), 137, "kill"),
+    ],
+)
+def test_an_end_is_told_with_its_code(build: Build, code: int, words: str) -> None:
+    ended = instance(build())["last_exit"]
+    assert ended["code"] == code
+    assert words in ended["meaning"].lower()
+
+
+def test_settings_are_told_as_far_as_the_log_goes() -> None:
+    log = (
+        Log()
+        .container()
+        .script()
+        .launching()
+        .say("  - CUSTOM_CONFIG: not honored; the controller reads env vars directly")
+    )
+    log.jvm().state("LOGIN").login_window().attempt().prompt(60).approved().api_awaited().api_opens().configured()
+    assert told(log)["settings"] == {
+        "TRADING_MODE": "live",
+        "CUSTOM_CONFIG": "not honored",
+        "TWOFACTOR_CODE": "<empty>",
+        "TWOFA_EXIT_INTERVAL": "60",
+        "TWS_MASTER_CLIENT_ID": "",
+        "READ_ONLY_API": "no",
+        "AUTO_LOGOFF_TIME": "",
+        "AUTO_RESTART_TIME": "11:45 PM",
+    }
+
+
+def test_a_totp_key_is_told_as_set() -> None:
+    assert told(Log().submitted().code_typed())["settings"]["TWOFACTOR_CODE"] == "<set>"
+
+
+def test_what_was_typed_into_the_login_window_is_not_quoted() -> None:
+    log = Log().start().login_window().say("Log In / Paper Log In button click failed via agent", level="ERROR")
+    log.say(
+        "=== agent_window('IBKR Gateway') dump ===",
+        '      JTextField text="edith1971" accName="Username"',
+        level="ERROR",
+    )
+    log.say(
+        '      JPasswordField text="hunter-two" accName="Password"', '      a text="Open Sesame" accName="Password"'
+    )
+    log.say("Log In clicked successfully edith1971", "CCP LOCKOUT DETECTED hunter-two Open Sesame edith1971")
+    assert not any(secret in json.dumps(told(log)) for secret in ("edith1971", "hunter-two", "Open Sesame"))
+
+
+def test_it_says_what_it_is() -> None:
+    result = told(Log().start())
+    assert result["controller"] == {"name": "ibg-controller", "version": "0.12.0"}
+    assert (result["family"], result["gateway_version"]) == ("ibg-controller", "10.45.1j")
+
+
+def test_a_release_that_deadlocks_shows_itself() -> None:
+    log = Log(tagged=False).container().script().state("LAUNCHING").say("Gateway PID: 88").state("LOGIN")
+    assert told(log)["controller"]["version"] is None
+    assert told(log.say("Waiting for login dialog (password text)"))["controller"]["version"] == "before 0.5.12"
+
+
+def test_the_image_without_its_switch_is_read_as_what_writes_its_log(tmp_path: Path) -> None:
+    saved = tmp_path / "gateway.log"
+    saved.write_text(IbcLog().logged_in().text)
+    (result,) = probe(None, str(saved), "ibg-controller", None, 0, 50, None, 10.0)["gateways"]
+    assert result["controller"]["name"] == "IBC"
+    assert result["instances"][0]["state"] == "logged_in"
+
+
+# Two modes in one log
+
+
+def both(tagged: bool = True) -> tuple[Log, Log]:
+    """A container that runs both modes: what the one writes stands in the other's lines too."""
+    live, paper = Log("live", tagged), Log("paper", tagged)
+    paper.lines = live.lines
+    return live, paper
+
+
+def by_endpoint(log: Log) -> dict[str, tuple[str, str | None]]:
+    return {one["endpoint"]: (one["state"], one["problem"]) for one in told(log)["instances"]}
+
+
+def start_of_second(first: Log, second: Log) -> Log:
+    second.now = first.now
+    second.raw(".> Dual-mode stagger: sleeping 15s before starting paper instance").wait(15).script().launching().jvm()
+    return second.say("Gateway JVM PID (from agent): 30").state("LOGIN")
+
+
+def test_every_line_of_two_modes_goes_to_its_own() -> None:
+    live, paper = both()
+    live.submitted().prompt()
+    start_of_second(live, paper).login_window().attempt()
+    live.now = paper.now
+    live.expires()
+    paper.now = live.now
+    paper.authenticating().asks()
+    assert by_endpoint(paper) == {"live": ("login_window", "twofa.timed_out"), "paper": ("authenticating", None)}
+    paper.api_opens().configured()
+    live.now = paper.now
+    live.say(EXITS, FAILED_BY_TIME)
+    assert by_endpoint(live) == {"live": ("ended", "twofa.timed_out"), "paper": ("logged_in", None)}
+
+
+def test_the_restart_of_one_mode_leaves_the_other_alone() -> None:
+    live, paper = both()
+    live.logged_in()
+    start_of_second(live, paper).login_window().attempt().authenticating().asks().api_opens().configured()
+    paper.exits(1).relaunches()
+    assert by_endpoint(paper) == {"live": ("logged_in", None), "paper": ("gateway_starting", "gateway.crashed")}
+    live.now = paper.now
+    live.adopted()
+    paper.now = live.now
+    paper.say("Received signal 15 (SIGTERM), shutting down Gateway")
+    assert by_endpoint(paper) == {"live": ("logged_in", None), "paper": ("shutting_down", "container.stopped")}
+
+
+def test_a_stop_of_the_container_stops_both() -> None:
+    live, paper = both()
+    live.logged_in()
+    start_of_second(live, paper).login_window().attempt().authenticating().asks().api_opens().configured()
+    paper.raw(".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.")
+    assert {problem for _state, problem in by_endpoint(paper).values()} == {"container.stopped"}
+
+
+def test_a_log_of_two_modes_that_begins_in_the_middle_is_still_of_two() -> None:
+    live, paper = both()
+    live.submitted().prompt()
+    start_of_second(live, paper).login_window().attempt()
+    paper.lines = [line for line in paper.lines if "Log In" in line or "IB Key" in line]
+    assert by_endpoint(paper) == {"live": ("twofa_pending", "twofa.pending"), "paper": ("submitted", None)}
+
+
+def test_two_modes_without_a_tag_are_told_apart_by_their_ports() -> None:
+    live, paper = both(tagged=False)
+    live.logged_in()
+    start_of_second(live, paper).login_window().attempt().authenticating().asks().api_opens()
+    assert by_endpoint(paper) == {"live": ("logged_in", None), "paper": ("logged_in", None)}
+
+
+# The clock
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_without_the_keepers_stamps_durations_are_known_and_dates_are_not(tagged: bool) -> None:
+    log = Log(tagged=tagged, stamped=False).submitted().prompt()
+    result = told(log)
+    (at,) = result["instances"]
+    assert (at["state"], at["problem"], at["since"], at["deadline"]) == ("twofa_pending", "twofa.pending", None, None)
+    assert result["window"]["last_at"] is None
+    assert result["history"]["login_attempts_last_hour"] == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "passed"),
+    [
+        (("12:00:00", "12:00:07"), 7),
+        (("23:59:58", "00:00:03"), 5),
+        (("12:00:00", "11:59:59", "12:00:02"), 2),  # two writers
+        (("02:59:59", "02:00:00", "02:10:00"), 0),  # the end of summer time
+        (("15:00:00", "11:00:00"), 20 * 3600),  # it stood still over night
+        (("22:00:00", "23:00:00", "01:00:00", "22:30:00", "03:00:00"), 29 * 3600),
+    ],
+)
+def test_a_clock_of_the_day_only_goes_forward(times: tuple[str, ...], passed: float) -> None:
+    grammar = IbgController({})
+    moments = []
+    for number, time in enumerate(times):
+        grammar.read(Line(number, f"{time} [INFO] [live] Log In clicked successfully"))
+        moments.append(grammar.last_moment[1] or 0.0)
+    assert moments == sorted(moments)
+    assert moments[-1] - moments[0] == passed
+
+
+# A log that is cut
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize(
+    "build",
+    [lambda: Log().logged_in(), lambda: Log("paper").logged_in(), lambda: Log(tagged=False).logged_in()]
+    + [
+        lambda: Log().logged_in().adopted(),
+        lambda: Log().submitted().code_typed().api_awaited().api_opens().configured(),
+    ],
+)
+def test_no_cut_of_a_good_login_invents_a_failure(build: Build, stamped: bool) -> None:
+    log = build()
+    lines = log.lines if stamped else [line.partition("Z ")[2] for line in log.lines]
+    found = set()
+    for start in (0, 12, 30):
+        for end in range(start + 1, len(lines) + 1):
+            scan = Scan(0)
+            scan.read(["\n".join(lines[start:end]).encode()])
+            for service in scan.services.values():
+                found.update(one["problem"] for one in service.result("cut.log", None, WINDOW, True)["instances"])
+    assert found <= {None, "twofa.pending"}
+
+
+WINDOW = {"bytes_read": 0, "lines": 0, "truncated": True}
