@@ -2,9 +2,9 @@
 
     python -m benchmarks.cuts [--only PART-OF-A-NAME] [--every LINES]      writes benchmarks/cuts.md, prints it and what was invented
 
-Each cut is judged as of its last stamp, and where the log was silent for a second then, also as of the moment before the next line. A failure is true where the label
-expects it, or where its run ended with it, or one before that its run continues. One that is gone when its run ends was true only where the
-label knows of a problem that passed.
+Each cut is judged as of its last stamp, and where the log was silent for a second then, also as of the moment before the next line. A
+failure is true where the label expects it, or where its run ended with it, or one before that its run continues. One that is gone when
+its run ends was true only where the label knows of a problem that passed.
 """
 
 from __future__ import annotations

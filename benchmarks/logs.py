@@ -221,7 +221,10 @@ def speeds(directory: Path, sizes: Iterable[int]) -> Iterator[str]:
 
 def costs(directory: Path, sizes: Iterable[int]) -> Iterator[str]:
     """What reading costs in logs of each size: of a saved one its newest run and its whole history, of a container's its newest run."""
-    yield from ("| log | MiB | read | seconds | memory, MiB | with the interpreter |", "|---|---|---|---|---|---|")
+    yield from (
+        "| log | MiB | read | seconds | of the processor | memory, MiB | with the interpreter |",
+        "|---|---|---|---|---|---|---|",
+    )
     for size in sizes:
         saved = write(directory / "saved.log", service(True), size * _MIB)
         yield _cost("saved", size, "newest run", read(_NEWEST_RUN, saved))
@@ -235,7 +238,7 @@ def costs(directory: Path, sizes: Iterable[int]) -> Iterator[str]:
 
 def _cost(log: str, size: int, what: str, cost: Reading) -> str:
     memory = f"{cost.memory / _MIB:.1f} | {cost.whole_memory / _MIB:.0f}"
-    return f"| {log} | {size} | {what} | {cost.seconds:.2f} | {memory} |"
+    return f"| {log} | {size} | {what} | {cost.seconds:.1f} | {cost.processor:.1f} | {memory} |"
 
 
 def _marks() -> list[str]:
