@@ -122,7 +122,9 @@ logscan:
           type: str
           sample: null
         family:
-          description: Image family, or null where the log does not show it.
+          description:
+            - Image family, or null where the log does not show it. A container's is known by what it is; of a saved log by lines that only the
+              image's own scripts print, which tell nothing where somebody copied them.
           type: str
           sample: gnzsnz-ibc
         controller:

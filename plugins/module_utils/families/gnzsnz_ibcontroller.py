@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, heap_with_unit, true_false
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import EXIT_CODES
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 _DECLARATIVE = "ibcontroller has it in its own ibkr_settings.toml only"  # K: declarative settings
@@ -128,15 +129,7 @@ FAMILY = Family(
         ),
     },
     ends_java_first=False,  # the start script passes the stop on to the controller, which closes it (KI:run.sh)
-    exit_codes={  # K: exit codes; run.sh passes them through
-        0: "asked to stop, or the gateway closed by itself",
-        1: "the start script gave up (trading mode, secret, X server), or a fault of the controller's own",
-        2: "the controller was called wrongly",
-        69: "the gateway crashed, was killed, or lost its controller",
-        75: "the second factor was not completed in time",
-        77: "the login was refused or throttled: another attempt can lock the account",
-        78: "the configuration was refused, or the gateway's program was not found",
-    },
+    exit_codes=EXIT_CODES,
     exit_problems={},  # none proves one condition alone
     words={
         "user": Setting(("IBC_USERID",), file="IBC_USERID_FILE"),

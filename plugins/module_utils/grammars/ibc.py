@@ -84,6 +84,11 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"version: (?P<v>\S+)", "controller_version"),  # B:IbcTws.java:297
     (r"using default settings provider: ini file is .*?(?:_(?P<mode>live|paper))?", "provider_named"),
     (r"tWS Settings directory is: .*?(?:_(?P<mode>live|paper))?", "directory_named"),  # suffix: G:run.sh:148,181
+    # B:DefaultLoginManager.java:52-98; then what its settings say of them does not count.
+    (
+        r"using default login manager: (?:will get|getting) username and password from (?:args|environment|constructor)\b.*",
+        "credentials_given",
+    ),
     (r"starting session: will exit if login dialog is not displayed within \d+ seconds", "session_full"),
     (r"re-starting session", "session_saved"),  # B:SessionManager.java:60
     (r"starting (?:Gateway|TWS)", "gateway_called"),
@@ -234,6 +239,7 @@ class Ibc(Grammar):
     def __init__(self, around: Rules) -> None:
         super().__init__(around)
         self._section: dict[str, str] | None = None
+        self._settings: Mapping[str, str] = {}
         self._speaking = ""
 
     @classmethod
@@ -257,6 +263,9 @@ class Ibc(Grammar):
             return self._said(line, message)
         values, kind = found[0].groupdict(), found[1]
         self._speaking = "login_error" if kind == "login_error_begun" else ""
+        if kind == "credentials_given":
+            given = {**self._settings, "IbLoginId": "***", "IbPassword": "***"}
+            return _in_effect(given, line, self.last_moment) if self._settings else None
         if kind == "controller_version":
             self.version = values["v"]
         mode, value = MODES.get(values.get("mode") or ""), values.get("v") or ""
@@ -298,8 +307,8 @@ class Ibc(Grammar):
             self._section, self.seen = {}, True
             return Event("settings_begun", line.number, line.at, line.at, text)
         if text == "End IBC Settings" and self._section is not None:
-            settings, self._section = self._section, None
-            return Event("settings", line.number, line.at, line.at, text, settings=settings, terms=_terms(settings))
+            self._settings, self._section = self._section, None
+            return _in_effect(self._settings, line, (line.at, line.at))
         return self._script_line(line, text) or self.event_around(line, text) or self._said(line, text)
 
     def _script_line(self, line: Line, text: str) -> Event | None:
@@ -329,6 +338,11 @@ class Ibc(Grammar):
             self.secrets.update(word for word in value.split()[2:] if word not in ("live", "paper", "***"))
         elif name != "user.timezone":
             self.secrets.update({value} - {"***", ""})
+
+
+def _in_effect(settings: Mapping[str, str], line: Line, at: tuple[float | None, float | None]) -> Event:
+    """The event of settings that take effect."""
+    return Event("settings", line.number, *at, line.text, settings=settings, terms=_terms(settings))
 
 
 def _terms(settings: Mapping[str, str]) -> Terms:

@@ -16,7 +16,7 @@ from functools import lru_cache
 BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
 
 #: Titles of dialogs that a controller answers at once, unless its settings forbid it.
-ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway"})
+ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway", "Accept incoming connection"})
 
 # The first that matches says it; wordings from facts of IBAutomater (WindowEventListener.java), IBC issues 236 and 344.
 _REFUSALS = tuple(
@@ -32,6 +32,7 @@ _REFUSALS = tuple(
         ),
         (r"api support is not available|do not have access to this platform", "login.api_not_permitted"),
         (r"unrecognized username or password|invalid user ?name or password", "login.credentials_rejected"),
+        (r"multiple paper trading users", "login.credentials_rejected"),  # a live user in mode paper
         (r"not (currently )?available|server disconnected|connection to server failed", "login.server_unreachable"),
         (r"server error|try again later|connection (error|timed out)", "login.server_unreachable"),
     )

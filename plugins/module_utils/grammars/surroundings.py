@@ -31,6 +31,10 @@ GATEWAYS = (
         r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection refused",
         "relay_refused",
     ),
+    (  # on the container's own loopback: nobody takes what waits there, and the queue is full (UnusualAlpha issue 52)
+        r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E connect\(.*:(?P<v>\d+), 16\): Connection timed out",
+        "relay_timed_out",
+    ),
     (
         r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d socat\[\d+\] E bind\(.*:(?P<v>\d+)\}, 16\): Address already in use",
         "relay_port_taken",

@@ -70,9 +70,9 @@ class History:
             self.last_login = event
             if self._typed:
                 self.last_full_login = event
-        elif kind == "restart_announced":
+        elif kind in ("restart_announced", "session_kept"):
             self.controller_restarts += 1
-        elif kind in ("jvm_ended", "jvm_lost") and event.value:
+        elif kind in ("jvm_ended", "jvm_lost", "controller_ended") and event.value:
             self.by_exit_code[int(event.value)] += 1
             self._unclicked = 0
 

@@ -21,15 +21,17 @@ _EXPECTED = {
     "gateway_shown": frozenset({"gateway_starting"}),
     "login_window": frozenset({"gateway_starting"}),
     "typed": _TYPING,
-    "login_attempt": _TYPING,
+    "typing_skipped": frozenset({"gateway_starting"}),
+    "login_attempt": _TYPING | {"gateway_starting"},
     "login_clicked": _TYPING | {"submitted"},
     "connecting": _LOGGING_IN,
     "authenticating": _LOGGING_IN,
+    "login_step": _LOGGING_IN,
     "loading": _COMPLETING,
     "splash_closed": _COMPLETING,
     "login_completed": _COMPLETING,
     "twofa_opened": _LOGGING_IN,
-    "twofa_initiated": frozenset({"twofa_pending"}),
+    "twofa_initiated": _LOGGING_IN | {"twofa_pending"},
     "twofa_closed": frozenset({"twofa_pending"}),
     "twofa_duration": frozenset({"twofa_pending", "loading"}),
     "exit_timer": frozenset({"loading"}),
@@ -46,6 +48,7 @@ _EXPECTED = {
     "configured": frozenset({"logged_in"}),
     "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
+    "controller_ended": frozenset({"script_starting", "shutting_down", "auto_restarting"}),
 }
 
 # The controller's code that says in which state a run was when it ended: without a login window (IBC SessionManager.java:63-73).
@@ -58,9 +61,12 @@ _BEFORE_SESSION = frozenset(
 _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
+    | {"settings", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
-_AFTERWARDS = frozenset({"autorestart_found", "cold_restart_announced", "restart_announced", "paused", "script_ended"})
+_AFTERWARDS = frozenset(
+    {"autorestart_found", "cold_restart_announced", "restart_announced", "session_kept", "paused", "script_ended"}
+)
 
 _OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duration", "exit_timer"})
 
@@ -141,8 +147,9 @@ class Instances:
         return fresh
 
     def _jvm_started(self, event: Event) -> Run:
-        waiting = [run for run in self.runs if run.state == "script_starting" or run.over]
-        run = max(waiting, key=_recent, default=None) or self._replaceable()
+        known = [run for run in self.runs if event.mode is None or run.mode in (None, event.mode)]
+        waiting = [run for run in known if run.state == "script_starting" or run.over]
+        run = max(waiting or known, key=_recent, default=None)
         if run is None or run.state != "script_starting":
             run = self._begin(event, run, "jvm_starting")
         run.enter("jvm_starting", event)
@@ -167,6 +174,7 @@ class Instances:
             self.runs.append(run)
         else:
             run = Run(event, place.mode, continued(place, event, same_container=True))
+            run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
         run.begun = True
         run.enter(state, event)
@@ -206,7 +214,7 @@ def _recent(run: Run) -> int:
 
 def _claim(run: Run, event: Event) -> tuple[int, int, int]:
     """How much speaks for `event` being of `run`: what it can be, then how far the run is, then who spoke last."""
-    further = RANK.get(run.state, 0) if event.kind in _OF_THE_FURTHEST else 0
+    further = RANK.get(run.state, 0) if event.kind in _OF_THE_FURTHEST and run.state != "logged_in" else 0
     recent = -_recent(run) if event.kind == "twofa_closed" else _recent(run)  # who was asked first answers first
     return _fit(run, event), further, recent
 
@@ -214,7 +222,7 @@ def _claim(run: Run, event: Event) -> tuple[int, int, int]:
 def _fit(run: Run, event: Event) -> int:
     """0: can not be of this run; 1: can; 2: comes next in it; 3: names it."""
     if event.kind in _AFTERWARDS:
-        return 2 if run.over else 0
+        return 2 if run.over else int(run.state in ("shutting_down", "auto_restarting"))
     if run.over or (event.mode and run.mode and event.mode != run.mode):
         return 0
     if event.kind.startswith(("twofa", "device")) and run.mode == "paper":  # no second factor there (IBC issue 182)

@@ -20,7 +20,14 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import GRAMMAR
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 
 #: What begins a run, in the order in which one start writes it.
-_OPENING = {"restart_announced": 0, "container_started": 1, "script_started": 2, "script_began": 3, "jvm_started": 4}
+_OPENING = {
+    "restart_announced": 0,
+    "session_kept": 0,
+    "container_started": 1,
+    "script_started": 2,
+    "script_began": 3,
+    "jvm_started": 4,
+}
 _OPENING.update(session_full=5, session_saved=5)
 
 #: So many of the last runs are read line by line: the newest, those that it may continue, and one more.
@@ -79,7 +86,7 @@ class Passage:
         """Count what was written `before` that offset, which nobody reads line by line."""
         for event in self._written(before):
             self._history.take(event)
-            self._history.runs += event.kind in ("restart_announced", "script_began")
+            self._history.runs += event.kind in ("restart_announced", "session_kept", "script_began")
 
     def leave(self, before: int) -> None:
         """Leave what was written `before` that offset to who reads it line by line."""

@@ -17,7 +17,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Po
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
-RELAY_EVENTS = frozenset({"relay_started", "relay_refused", "relay_port_taken", "api_client"})
+RELAY_EVENTS = frozenset({"relay_started", "relay_refused", "relay_timed_out", "relay_port_taken", "api_client"})
 
 #: The API port opens about when the login completes; so long it may still refuse, in seconds.
 _OPENING = 10.0
@@ -31,6 +31,7 @@ class RelayLog:
         self._port_taken = 0
         self._last: Event | None = None
         self._refusals: deque[Event] = deque(maxlen=8)
+        self._timeouts: deque[Event] = deque(maxlen=8)
         self._bindings: deque[Event] = deque(maxlen=8)
 
     def take(self, event: Event) -> None:
@@ -39,12 +40,15 @@ class RelayLog:
             self._refused += 1
             self._refusals.append(event)
             self._last = event
+        elif event.kind == "relay_timed_out":
+            self._timeouts.append(event)
         elif event.kind == "relay_port_taken":
             self._port_taken += 1
             self._bindings.append(event)
             self._last = event
         elif event.kind == "api_client":
             self._refusals.clear()  # somebody was let in
+            self._timeouts.clear()
 
     def problem(self, run: Run, now: float | None, ports: Mapping[int, Port]) -> tuple[str, Sequence[Event]] | None:
         """The finding about the relay of `run`'s endpoint that goes on at `now`, with its proof; `ports` are the container's."""
@@ -54,11 +58,12 @@ class RelayLog:
         since = run.since.clock if run.since and run.state == "logged_in" else None
         if since is None:
             return None
-        refusals = [
-            event for event in self._refusals if _serves(event, run, ports) and (event.clock or 0.0) > since + _OPENING
-        ]
-        if len(refusals) > 2 and _goes_on(refusals, now):
-            return "api.not_listening", refusals[-2:]
+        for events, problem in ((self._refusals, "api.not_listening"), (self._timeouts, "gateway.hung")):
+            since_login = [
+                event for event in events if _serves(event, run, ports) and (event.clock or 0.0) > since + _OPENING
+            ]
+            if len(since_login) > 2 and _goes_on(since_login, now):
+                return problem, since_login[-2:]
         return None
 
     def result(self) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Terms:
     mode: str | None = None
     #: How long a prompt for the second factor is waited for, in seconds (IBC config.ini:155).
     second_factor_seconds: float = 180.0
+    #: Whether that is counted from the prompt, and not from the login.
+    from_prompt: bool = False
     #: Whether an expired prompt is followed by another; None where that was not seen.
     asks_again: bool | None = None
     #: How long the controller waits for a login window that it knows (IBC config.ini:228).
@@ -247,6 +249,11 @@ def _gateway_called(run: Run, event: Event) -> None:
         run.enter("gateway_starting", event)
 
 
+def _typing_skipped(run: Run, event: Event) -> None:
+    run.kind, run.attempt = "saved_session", "saved_session"
+    _gateway_called(run, event)
+
+
 def _gateway_shown(run: Run, event: Event) -> None:
     if run.state in ("unknown", "gateway_starting") and event.change == OPENED:
         run.gateway_frame = event
@@ -299,6 +306,13 @@ def _loading(run: Run, event: Event) -> None:
         run.enter("loading", event)
 
 
+def _login_step(run: Run, event: Event) -> None:
+    """A step of the login, `value`, as a controller tells it that never tells when the link to IBKR is back."""
+    if RANK["unknown"] < run.login_rank < RANK[event.value]:
+        _progress(run)
+        run.enter(event.value, event)
+
+
 def _progress(run: Run) -> None:
     """The login went on: what held it up is over."""
     if run.problem in ("login.server_unreachable", "login.existing_session", "twofa.device_not_chosen"):
@@ -315,7 +329,7 @@ def _twofa_opened(run: Run, event: Event) -> None:
 
 def _twofa_initiated(run: Run, event: Event) -> None:
     if run.state != "twofa_pending":
-        run.enter("twofa_pending", event)
+        _twofa_opened(run, event)
     if run.problem == "twofa.device_not_chosen":
         run.recover()
     run.prompt, run.prompt_complete = run.prompt or event, True
@@ -417,8 +431,12 @@ def _relogin(run: Run, event: Event) -> None:
 def _refused(run: Run, event: Event) -> None:
     if run.state in _OVER:
         return
+    run.fail(_refusal(run), event)
+
+
+def _refusal(run: Run) -> str:
     saved = run.attempt in ("saved_session", "relogin")
-    run.fail("login.saved_session_refused" if saved else "login.credentials_rejected", event)
+    return "login.saved_session_refused" if saved else "login.credentials_rejected"
 
 
 def _refusal_closed(run: Run, event: Event) -> None:
@@ -465,7 +483,8 @@ def _throttled(run: Run, event: Event) -> None:
 def _login_completed(run: Run, event: Event) -> None:
     run.recover()
     run.wait_until, run.previous, run.refused_prompts = None, None, 0
-    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind != "screen"}
+    untold = ("screen", "window_unhandled")  # nobody tells when they close
+    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind not in untold}
     run.enter("logged_in", event)
 
 
@@ -479,6 +498,12 @@ def _splash_closed(run: Run, event: Event) -> None:
 def _configured(run: Run, event: Event) -> None:
     if run.state not in _OVER and run.login_rank < RANK["logged_in"]:
         _login_completed(run, event)
+
+
+def _window_unhandled(run: Run, event: Event) -> None:
+    """A window that the controller leaves to others, and of whose closing it tells nothing: once logged in it is anybody's."""
+    if run.state in _LOGGED_IN:
+        run.windows.pop(event.title or "", None)
 
 
 def _value_ignored(run: Run, event: Event) -> None:
@@ -495,7 +520,8 @@ def _heap_exhausted(run: Run, event: Event) -> None:
 
 def _stopping(run: Run, event: Event) -> None:
     run.stopping = True
-    run.enter("shutting_down", event)
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
 
 
 def _shutdown_shown(run: Run, event: Event) -> None:
@@ -542,6 +568,34 @@ def _jvm_ended(run: Run, event: Event) -> None:
         run.enter("ended", event)
 
 
+def _gateway_lost(run: Run, event: Event) -> None:
+    """The gateway is gone or out of reach, and its controller lives."""
+    run.fail("gateway.heap_exhausted" if run.heap_exhausted else "gateway.crashed", run.heap_exhausted or event)
+
+
+def _gave_up(run: Run, event: Event) -> None:
+    """The controller ends this run, and may say why; what it waited for says more of a login that did not complete."""
+    problem = event.problem or "gateway.crashed"
+    if problem == "login.credentials_rejected":
+        problem = _refusal(run)
+    elif problem == "login.auth_silent" and "window_unhandled" in {opened.kind for opened in run.windows.values()}:
+        problem = "login.dialog_blocking"
+    elif problem == "login.auth_silent" and run.attempt == "saved_session":
+        problem = "login.not_typed"
+    elif problem == "login.auth_silent" and run.state == "submitted":
+        problem = "login.not_submitted"
+    elif problem == "gateway.crashed" and run.heap_malformed and run.login_rank < RANK["gateway_starting"]:
+        problem = "config.heap_invalid"
+    run.fail(problem, event)
+
+
+def _controller_ended(run: Run, event: Event) -> None:
+    """The controller's process ended with the code `value`."""
+    _gave_up(run, event)
+    run.code, run.over = int(event.value), True
+    run.enter("ended", event)
+
+
 def _jvm_lost(run: Run, event: Event) -> None:
     """The gateway's process ended, and its controller brings it back."""
     if run.problem == "api.not_listening":
@@ -557,6 +611,15 @@ def _restart_announced(run: Run, event: Event) -> None:
         run.over = True
         run.enter("cold_restarting", event)
     _wait_announced(run, event)
+    if event.problem:
+        _gave_up(run, event)
+
+
+def _session_kept(run: Run, event: Event) -> None:
+    """The gateway ended for its daily restart, and its controller starts it anew on the saved session."""
+    run.recover()
+    run.over = True
+    run.enter("auto_restarting", event)
 
 
 def _api_opened(run: Run, _event: Event) -> None:
@@ -587,6 +650,7 @@ def _paused(run: Run, event: Event) -> None:
 _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "session_full": _session_full,
     "session_saved": _session_saved,
+    "typing_skipped": _typing_skipped,
     "gateway_called": _gateway_called,
     "gateway_shown": _gateway_shown,
     "login_window": _login_window,
@@ -596,6 +660,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "connecting": _connecting,
     "authenticating": _authenticating,
     "loading": _loading,
+    "login_step": _login_step,
     "splash_closed": _splash_closed,
     "twofa_opened": _twofa_opened,
     "code_required": _twofa_opened,
@@ -622,6 +687,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "throttled": _throttled,
     "login_completed": _login_completed,
     "configured": _configured,
+    "window_unhandled": _window_unhandled,
     "value_ignored": _value_ignored,
     "heap_malformed": _heap_malformed,
     "heap_exhausted": _heap_exhausted,
@@ -632,8 +698,12 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "command": _command,
     "exit_announced": _exit_announced,
     "jvm_ended": _jvm_ended,
+    "gateway_lost": _gateway_lost,
+    "gave_up": _gave_up,
+    "controller_ended": _controller_ended,
     "jvm_lost": _jvm_lost,
     "restart_announced": _restart_announced,
+    "session_kept": _session_kept,
     "wait_announced": _wait_announced,
     "login_stalled": _login_stalled,
     "screen": _screen,

@@ -125,6 +125,8 @@ def _silence(run: Run, now: float | None) -> str | None:
 
 
 def _deadline(run: Run) -> float | None:
-    if run.wait_until is None and run.state == "twofa_pending" and run.submitted and run.submitted.clock is not None:
-        return run.submitted.clock + run.terms.second_factor_seconds
+    counted_from = run.prompt if run.terms.from_prompt else run.submitted
+    asked = run.wait_until is None and run.state == "twofa_pending"
+    if asked and counted_from and counted_from.clock is not None:
+        return counted_from.clock + run.terms.second_factor_seconds
     return run.wait_until

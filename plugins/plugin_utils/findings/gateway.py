@@ -280,6 +280,8 @@ def silences_inside(case: Case) -> int:
     next_command="docker exec {name} cat /proc/net/tcp",
 )
 def hung(case: Case) -> Proof | None:
+    if case.api.outcome is None and case.shows("gateway.hung"):
+        return Proof("logged in, but connections to its API time out", case.log_quotes())
     if not case.running or case.serving:
         return None
     seen = piled_up(case.gateway, case.own_ports("gateway"))

@@ -12,7 +12,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
     moment,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import protecting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import COMING_UP
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import UNDER_WAY, protecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     CREATE_ANEW,
@@ -46,6 +47,12 @@ def asks_again(case: Case) -> bool | None:
         return case.run.asks_again
     again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
     return again in ("yes", "true") if again else None
+
+
+def _begun_anew(case: Case) -> bool:
+    """The prompt expired, and the controller asks again, or is about to."""
+    again = case.state in ASKING or (case.state in (*COMING_UP, *UNDER_WAY) and asks_again(case) is True)
+    return again and case.shows("twofa.timed_out")
 
 
 def _afterwards(case: Case) -> str:
@@ -146,7 +153,7 @@ def not_sent(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def timed_out(case: Case) -> Proof | None:
-    if not case.says("twofa.timed_out") or case.state in ASKING:
+    if not case.says("twofa.timed_out") or _begun_anew(case):
         return None
     return Proof("nobody approved in time; the controller does not ask again", case.log_quotes(), since=case.run.since)
 
@@ -231,8 +238,7 @@ def pending(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def retrying(case: Case) -> Proof | None:
-    begun_anew = case.state in ASKING and case.shows("twofa.timed_out")
-    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or begun_anew):
+    if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or _begun_anew(case)):
         return None
     prompts = case.unanswered
     nobody = prompts >= UNANSWERED_LIMIT

@@ -138,10 +138,10 @@ class Log:
         self.raw(f"IBC returned exit status {status}", "Finding autorestart file")
         return self.raw("autorestart file not found: full authentication will be required", "", "Gateway finished", "")
 
-    def refused(self, port: int, times: int, every: float = 2.0) -> Log:
+    def refused(self, port: int, times: int, every: float = 2.0, why: str = "Connection refused") -> Log:
         for _ in range(times):
             own = self.wait(every).now.strftime("%Y/%m/%d %H:%M:%S")
-            self.raw(f"{own} socat[90] E connect(5, AF=2 127.0.0.1:{port}, 16): Connection refused")
+            self.raw(f"{own} socat[90] E connect(5, AF=2 127.0.0.1:{port}, 16): {why}")
         return self
 
     # As a whole

@@ -126,6 +126,20 @@ def test_a_closed_api_port_shows_in_the_relay(saved: Saved, refusals: int, silen
     assert gateway["relay"]["refused"] == refusals
 
 
+@pytest.mark.parametrize(
+    ("timeouts", "silence", "problem"),
+    [(4, 200, "gateway.hung"), (4, 4000, None), (2, 10, None)],
+    ids=["goes on", "over, which prints nothing", "twice"],
+)
+def test_a_gateway_that_takes_no_client_any_more_shows_in_the_relay(
+    saved: Saved, timeouts: int, silence: int, problem: str | None
+) -> None:
+    log = Log(mode="paper").logged_in().wait(60).refused(4002, timeouts, every=300.0, why="Connection timed out")
+    gateway = scanned(saved(log.text.encode()), as_of=log.as_of(silence))
+    assert instance(gateway)["problem"] == problem
+    assert gateway["relay"]["refused"] == 0
+
+
 def test_clients_that_come_before_the_login_are_no_fault(saved: Saved) -> None:
     log = Log(mode="paper").submitted().refused(4002, 9)
     assert instance(scanned(saved(log.text.encode())))["problem"] is None

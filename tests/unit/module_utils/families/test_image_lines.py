@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 from tests.unit.module_utils.ibc_log import Log
 
@@ -50,11 +49,14 @@ def log(*head: str, tail: tuple[str, ...] = ()) -> Log:
     return written.jvm().login_window().attempt().raw(*tail)
 
 
-def scanned(written: Log | str, known: frozenset[str] = frozenset()) -> dict[str, Any]:
-    text = written if isinstance(written, str) else "\n".join((*written.lines, ""))
-    scan = Scan(50, known)
-    scan.read([text.encode()])
-    (result,) = scan.results("some.log", None, truncated=False)
+def results(written: Log | str) -> list[dict[str, Any]]:
+    scan = Scan(50)
+    scan.read([(written if isinstance(written, str) else written.text).encode()])
+    return scan.results("some.log", None, truncated=False)
+
+
+def scanned(written: Log | str) -> dict[str, Any]:
+    (result,) = results(written)
     return result
 
 
@@ -111,8 +113,7 @@ def test_the_image_is_told_by_the_start_of_a_long_log_too() -> None:
 
 def test_a_log_of_the_scripts_alone_is_a_gateways() -> None:
     assert scanned("\n".join(EXTRANGE))["family"] == "extrange"
-    with pytest.raises(Unavailable):
-        scanned("Starting Xvfb...\nStarting VNC server\n")
+    assert results("Starting Xvfb...\nStarting VNC server\n") == []
 
 
 def test_each_start_of_the_container_is_a_run_of_its_own() -> None:
@@ -189,6 +190,27 @@ def test_nor_is_it_from_a_log_that_ends_in_the_middle_of_it() -> None:
         said = json.dumps(scanned(whole[:end]))
         assert "trader-s" not in said, whole[:end][-60:]
         assert "Hunter" not in said, whole[:end][-60:]
+
+
+SOURCE = "using default login manager: will get username and password from {}; FIX username and password (if required) from {}"
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (SOURCE.format("args", "settings"), None),
+        (SOURCE.format("environment", "settings"), None),
+        ("Using default login manager: getting username and password from args", None),  # up to 3.13
+        (SOURCE.format("settings", "args"), "config.credentials_missing"),
+        ("Using default login manager: getting username and password from settings", "config.credentials_missing"),
+    ],
+)
+def test_credentials_that_come_with_the_start_are_not_missing(said: str, problem: str | None) -> None:
+    written = Log(mode="paper").raw(EXTRANGE[0]).jvm(IbLoginId="", IbPassword="").ibc(said).login_window()
+    result = scanned(written)
+
+    assert result["instances"][0]["problem"] == problem
+    assert result["settings"]["IbLoginId"] == ("<empty>" if problem else "<set>")
 
 
 def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:

@@ -31,6 +31,12 @@ def test_a_gateway_that_hangs_offers_only_what_is_possible() -> None:
     assert "softly" in soft.fix[-1]
 
 
+def test_a_saved_log_tells_of_a_hang_by_its_relay_which_an_answer_of_the_api_refutes() -> None:
+    told = {"run": {"problem": "gateway.hung", "state": "logged_in"}}
+    assert "time out" in proof("gateway.hung", merged(told, {"api": {"outcome": None}})).summary
+    assert findings()["gateway.hung"].prove(case(**told)) is None
+
+
 LOOP = said("gateway.login_window_unknown", "gateway_starting", last_exit={"code": 88, "meaning": None})
 
 
