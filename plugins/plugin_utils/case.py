@@ -242,6 +242,11 @@ class Case:
         dumped = self.family.dumped_as(own) if self.family and self.family.dumped_as else controller_key
         return _value(told[dumped]) if dumped in told else self.variable(own)
 
+    def of_controller(self, name: str) -> bool:
+        """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""
+        told = self.log.controller.name if self.log else None
+        return (told or (self.family.controller if self.family else "")).lower() == name
+
     def own_name(self, variable: str) -> str | None:
         """What the gateway's image calls what is `variable` with gnzsnz and IBC; None where it has nothing like it."""
         family = self.family

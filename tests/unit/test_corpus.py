@@ -46,7 +46,7 @@ def judged(path: Path, as_of: str | None = None) -> set[str]:
 
 def of_a_known_controller(case: Mapping[str, Any]) -> bool:
     """Whether it is a log of a controller that has a grammar."""
-    return case["ibc_version"][:1].isdigit() or case["id"].startswith("ibg-controller")
+    return case["ibc_version"][:1].isdigit() or case["id"].startswith(("ibg-controller", "ibga"))
 
 
 def evident() -> list[dict[str, Any]]:

@@ -36,7 +36,10 @@ FAMILY = replace(
     IBGA,
     name="huieric",
     marks=_marks,
-    lines=((r"• starting socat \(.*TCP-LISTEN:8888,.*", "relay_started"),),  # H:base/scripts/_env.sh
+    lines=(
+        (r"• starting socat \(.*TCP-LISTEN:8888,.*", "relay_started"),
+        (r"  - security-key PIN dialog found; entering configured PIN \.\.\.", "sign_of_life"),  # H:_run_ibg.sh
+    ),
     ports={4001: Port("gateway"), 8888: Port("relay"), 6080: Port("vnc"), 5900: Port("vnc")},  # H:base/scripts/_env.sh
     processes=(
         *IBGA.processes,

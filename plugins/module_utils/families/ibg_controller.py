@@ -51,6 +51,7 @@ FAMILY = Family(
         (r"\.> Controllers did not exit within \d+s; .*", "stop_overran"),
     ),
     versions=GNZSNZ_IBC.versions,
+    dumped_as=str,  # it reads its environment only, and tells the same names
     ports={  # as the image that it is built on
         number: port for number, port in GNZSNZ_IBC.ports.items() if port.program == "gateway"
     },

@@ -41,7 +41,10 @@ FAMILY = Family(
     name="ibga",
     controller="ibga",
     marks=_marks,
-    lines=((r"• starting socat \(.*TCP-LISTEN:4000,.*", "relay_started"),),  # A:_run_socat.sh:6
+    lines=(
+        (r"• found IBG at \S+\.", "obstacle_passed"),  # A:_install_ibg.sh
+        (r"• starting socat \(.*TCP-LISTEN:4000,.*", "relay_started"),  # A:_run_socat.sh
+    ),
     ports={9000: Port("gateway"), 4000: Port("relay"), 5800: Port("vnc"), 5900: Port("vnc")},  # A:scripts/_env.sh:4-5
     processes=(
         (re.compile(r"^(\S*/)?java\b"), "gateway"),

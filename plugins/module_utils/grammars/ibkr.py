@@ -67,6 +67,27 @@ _WINDOWS: tuple[tuple[str, str, str | None], ...] = (
     (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
 )
 
+# What the splash of a login says; the first that is found in it counts.
+_PROGRESS = tuple(
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (r"Attempt (?P<v>\d+): [Aa]uthenticating", "authenticating"),
+        (r"Attempt (?P<v>\d+): ", "connecting"),
+        (r"[Ss]tartup parameters|[Dd]ownloading settings|[Ss]tarting application", "loading"),
+        (r"[Aa]uthenticating", "authenticating"),
+        (r"[Cc]onnecting to server|trying to reconnect", "connecting"),
+    )
+)
+
+
+def progress(text: str) -> tuple[str, str]:
+    """How far the login is by the words of its splash, as an event, and which attempt to connect it is."""
+    for pattern, kind in _PROGRESS:
+        if found := pattern.search(text):
+            return kind, found.groupdict().get("v") or ""
+    return "splash_shown", ""
+
+
 _WINDOW_RULES = tuple((re.compile(title), opened, closed) for title, opened, closed in _WINDOWS)
 
 

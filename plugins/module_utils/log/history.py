@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RESTARTS, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 _HOUR, _DAY = 3600.0, 86400.0
@@ -70,7 +70,7 @@ class History:
             self.last_login = event
             if self._typed:
                 self.last_full_login = event
-        elif kind in ("restart_announced", "session_kept"):
+        elif kind in RESTARTS:
             self.controller_restarts += 1
         elif kind in ("jvm_ended", "jvm_lost", "controller_ended") and event.value:
             self.by_exit_code[int(event.value)] += 1

@@ -9,7 +9,15 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, RANK, Event, Run, continued
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
+    CLOSED,
+    OPENED,
+    RANK,
+    Event,
+    Run,
+    continued,
+    once_more,
+)
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
@@ -61,6 +69,7 @@ _BEFORE_SESSION = frozenset(
 _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
+    | {"obstacle_passed", "sign_of_life"}
     | {"settings", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
@@ -93,8 +102,8 @@ class Instances:
     def _take(self, event: Event) -> Run:
         run = self._opened(event) or self._owner(event)
         run.take(event)
-        if event.settings:
-            run.settings, run.terms = event.settings, event.terms
+        run.settings = event.settings or run.settings
+        run.terms = event.terms or run.terms
         return run
 
     def understood(self, both: bool) -> bool:
@@ -115,6 +124,8 @@ class Instances:
             return self._starting("script_starting") or self._begin(event, self._replaceable(), "script_starting")
         if event.kind == "jvm_started":
             return self._jvm_started(event)
+        if event.kind == "login_again":
+            return self._login_again(event)
         if event.kind == "settings_begun":
             run = self._starting("jvm_starting") or self._starting("script_starting")
             return run or self._begin(event, self._replaceable(), "jvm_starting")
@@ -156,6 +167,11 @@ class Instances:
         if run.problem:
             run.recover()  # whatever the scripts complained of, it went on
         return run
+
+    def _login_again(self, event: Event) -> Run:
+        run = self._owner(event)
+        fresh = self.runs[self.runs.index(run)] = once_more(run, event)
+        return fresh
 
     def _starting(self, state: str) -> Run | None:
         return max((run for run in self.runs if run.state == state), key=_recent, default=None)

@@ -183,6 +183,9 @@ _JOURNAL = re.compile(
     + _ISO
     + r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) [\w.-]+ (?:[^\s\[\]:]{1,80}\[\d+\]|[A-Za-z][^\s\[\]:]{0,80}): ?"
 )
+_RELAYED = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - (?:[\w.-]+ - )?[A-Z]+ - "
+)  # a Python program's log of it
 _LABELS = re.compile(r"\{[\w.]+=\"[^\"]*\"(?:, ?[\w.]+=\"[^\"]*\")*\} ?")  # a log shipper's
 
 #: The controllers' own stamp, to find what an unknown hand put before it (IBC Utils.java:35 and its likes).
@@ -198,6 +201,7 @@ class _Form:
         self.compose = _agree(clean, _COMPOSE)
         self.journal = _agree(clean, _JOURNAL)
         self.quoted = _agree(clean, _QUOTED)
+        self.relayed = _agree(clean, _RELAYED)
         self.learned: re.Pattern[str] | None = None
         peeled = [self._peel(text) for text in sample]
         self.learned = _unknown_prefix([text for text, *_rest in peeled])
@@ -230,6 +234,8 @@ class _Form:
             text = _QUOTED.sub("", text, count=1) if text.startswith(">") else text
         if self.compose and (found := _COMPOSE.match(text)):
             service, text = found["service"], text[found.end() :]
+        if self.relayed and (found := _RELAYED.match(text)):
+            text = text[found.end() :]
         if self.journal and (found := _JOURNAL.match(text)):
             stamp, text = found["iso"], text[found.end() :]
         elif found := _STAMPED.match(text):

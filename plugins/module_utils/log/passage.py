@@ -17,12 +17,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import GRAMMARS, Reader
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RESTARTS, Event
 
 #: What begins a run, in the order in which one start writes it.
 _OPENING = {
-    "restart_announced": 0,
-    "session_kept": 0,
+    **dict.fromkeys(RESTARTS, 0),
     "container_started": 1,
     "script_started": 2,
     "script_began": 3,
@@ -86,7 +85,7 @@ class Passage:
         """Count what was written `before` that offset, which nobody reads line by line."""
         for event in self._written(before):
             self._history.take(event)
-            self._history.runs += event.kind in ("restart_announced", "session_kept", "script_began")
+            self._history.runs += event.kind in (*RESTARTS, "script_began")
 
     def leave(self, before: int) -> None:
         """Leave what was written `before` that offset to who reads it line by line."""

@@ -15,12 +15,13 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import G
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Ibc
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import IbController
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibg_controller import IbgController
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibga import Ibga
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.surroundings import ANYBODYS, GATEWAYS
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 
 #: Every grammar; the first whose shape a line has is the log's.
-GRAMMARS: tuple[type[Grammar], ...] = (Ibc, IbController, IbgController)
+GRAMMARS: tuple[type[Grammar], ...] = (Ibc, IbController, IbgController, Ibga)
 
 _AROUND = rules((*dict.fromkeys(line for family in FAMILIES for line in family.lines), *GATEWAYS, *ANYBODYS))
 _OF_GATEWAYS = frozenset(pattern for pattern, _kind in GATEWAYS)

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a log tells of a gateway's life: events become runs, and the newest run of each instance a state.
 
-A run is one start of the gateway's JVM, with the scripts that led to it. Nothing crosses from one run into the next; what was
+A run is one start of the gateway's JVM, with the scripts that led to it, or one more login in it where a controller begins
+anew with the login form. Nothing crosses from one run into the next; what was
 resolved later in a run does not count; silence is judged against the moment that the log is looked at. A refused login is
 judged by the attempt that it answers: typed, on a saved session, or a re-login.
 
@@ -33,6 +34,8 @@ class Terms:
     restarts_daily: bool = False
     #: Whether user name or password is empty.
     credentials_missing: bool = False
+    #: Whether the controller says what it waits for again and again, and nothing when that is over.
+    repeats_waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Event:
     #: The finding that it proves: a dialog by what it says, a process's end when nothing before it did.
     problem: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict, compare=False)
-    terms: Terms = field(default_factory=Terms, compare=False)
+    terms: Terms | None = field(default=None, compare=False)
     #: The trading mode of the instance that wrote it, where every line says so.
     writer: str | None = None
 
@@ -87,8 +90,19 @@ _LOGGED_IN = ("logged_in", "connection_lost")
 _OVER = ("shutting_down", "auto_restarting", "cold_restarting", "ended")
 _REFUSALS = ("login.saved_session_refused", "login.credentials_rejected")
 
+# So often another session is thrown out in one login before it is clear that it does not go.
+_KICKS = 10
+
 # A run that ended for one of these is not continued by the next: nothing had failed at the login.
 _NOT_FAILED = frozenset({None, "container.stopped", "gateway.stopped_by_schedule", "ibkr.disconnected"})
+
+# What a login that goes on has overcome.
+_HELD_UP = frozenset(
+    {"login.server_unreachable", "login.existing_session", "twofa.device_not_chosen", "ibkr.disconnected"}
+)
+
+#: Events with which a controller starts the gateway anew.
+RESTARTS = ("restart_announced", "session_kept", "gateway_gone")
 
 # A restart policy waits up to a minute between its turns (Docker run reference, --restart).
 _POLICY_SECONDS = 120.0
@@ -116,7 +130,7 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
-    "twofa_failed": "twofa.code_required",
+    "question_ignored": "login.dialog_blocking",
     "api_closed": "api.not_listening",
 }
 
@@ -149,6 +163,7 @@ class Run:
         self.submitted: Event | None = None
         #: Where it stood when another session of the same user came up.
         self.met_session_in = "unknown"
+        self.kicks = 0
         self.gateway_frame: Event | None = None
         self.typed: Event | None = None
         self.prompt: Event | None = None
@@ -303,6 +318,8 @@ def _authenticating(run: Run, event: Event) -> None:
 def _loading(run: Run, event: Event) -> None:
     if run.login_rank < RANK["logged_in"] and run.state != "unknown":
         _progress(run)
+        if run.problem == "twofa.code_required":
+            run.recover()  # the code was right at last
         run.enter("loading", event)
 
 
@@ -315,8 +332,14 @@ def _login_step(run: Run, event: Event) -> None:
 
 def _progress(run: Run) -> None:
     """The login went on: what held it up is over."""
-    if run.problem in ("login.server_unreachable", "login.existing_session", "twofa.device_not_chosen"):
+    if run.problem in _HELD_UP:
         run.recover()
+
+
+def _splash_shown(run: Run, event: Event) -> None:
+    """The gateway took the login, whatever its splash says."""
+    if run.state == "submitted":
+        run.enter("connecting", event)
 
 
 def _twofa_opened(run: Run, event: Event) -> None:
@@ -334,6 +357,18 @@ def _twofa_initiated(run: Run, event: Event) -> None:
         run.recover()
     run.prompt, run.prompt_complete = run.prompt or event, True
     run.prompts += 1
+
+
+def _twofa_open(run: Run, event: Event) -> None:
+    """The prompt is still there."""
+    if run.state not in ("device_choice", *_OVER):
+        run.enter("twofa_pending", event)
+
+
+def _device_chosen(run: Run, event: Event) -> None:
+    if run.state == "device_choice":
+        _progress(run)
+        run.enter("twofa_pending", event)
 
 
 def _twofa_closed(run: Run, event: Event) -> None:
@@ -381,6 +416,11 @@ def _twofa_expired(run: Run, event: Event) -> None:
     run.enter("login_window", event)
 
 
+def _twofa_failed(run: Run, event: Event) -> None:
+    if run.problem is None:
+        run.fail("twofa.code_required", event)
+
+
 def _twofa_relogin(run: Run, event: Event) -> None:
     run.retries += 1
     run.enter("twofa_retrying", event)
@@ -415,6 +455,22 @@ def _session_continued(run: Run, event: Event) -> None:
     run.enter(met_in if met_in in (*_LOGGED_IN, "relogin") else "connecting", event)
     if met_in == "connection_lost":
         run.fail("ibkr.disconnected", event)
+
+
+def _session_kicked(run: Run, event: Event) -> None:
+    """The controller throws the other session out, and says so once more where that did not go."""
+    _session_continued(run, event)
+    run.kicks += 1
+    if run.kicks > _KICKS:
+        run.fail("login.existing_session", event)
+
+
+def _session_expired(run: Run, event: Event) -> None:
+    """IBKR ended the saved session: the login form is behind its message."""
+    if run.state not in _OVER:
+        run.recover()
+        run.fail("login.saved_session_refused", event)
+        run.enter("login_window", event)
 
 
 def _session_settled(run: Run, event: Event) -> None:
@@ -557,7 +613,7 @@ def _exit_announced(run: Run, event: Event) -> None:
 def _jvm_ended(run: Run, event: Event) -> None:
     early = run.state == "jvm_starting"
     run.code = int(event.value) if run.code is None else run.code
-    run.over = True
+    run.over, run.wait_until = True, None
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
@@ -606,6 +662,16 @@ def _jvm_lost(run: Run, event: Event) -> None:
     run.enter("cold_restarting", event)
 
 
+def _gateway_gone(run: Run, event: Event) -> None:
+    """The gateway's process is gone, nobody says why, and its controller starts it anew."""
+    if run.heap_exhausted:
+        run.fail("gateway.heap_exhausted", run.heap_exhausted)
+    elif run.furthest < RANK["logged_in"]:  # later it looks the same as the daily restart
+        run.fail("gateway.crashed", event)
+    run.over = True
+    run.enter("cold_restarting", event)
+
+
 def _restart_announced(run: Run, event: Event) -> None:
     if not run.over:  # the gateway may still run: its controller replaces it
         run.over = True
@@ -636,7 +702,21 @@ def _cold_restart_announced(run: Run, event: Event) -> None:
     run.enter("cold_restarting", event)
 
 
+def _obstacle_passed(run: Run, _event: Event) -> None:
+    if run.state == "script_starting":
+        run.recover()
+
+
+def _given_up(run: Run, event: Event) -> None:
+    """The controller does nothing more until somebody starts it anew."""
+    run.previous = None
+    run.enter("login_window", event)
+
+
 def _script_ended(run: Run, event: Event) -> None:
+    if event.problem:
+        run.over = True
+        run.fail(event.problem, event)
     run.enter("ended", event)
     if run.problem is None and run.code == 0:
         run.fail("gateway.stopped_by_schedule", event)
@@ -662,22 +742,28 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "loading": _loading,
     "login_step": _login_step,
     "splash_closed": _splash_closed,
+    "splash_shown": _splash_shown,
     "twofa_opened": _twofa_opened,
     "code_required": _twofa_opened,
     "twofa_initiated": _twofa_initiated,
+    "twofa_open": _twofa_open,
     "twofa_closed": _twofa_closed,
     "twofa_awaited": _twofa_awaited,
     "twofa_answered": _twofa_answered,
     "twofa_duration": _twofa_duration,
     "exit_timer": _exit_timer,
     "twofa_expired": _twofa_expired,
+    "twofa_failed": _twofa_failed,
     "twofa_relogin": _twofa_relogin,
     "twofa_incomplete": _twofa_incomplete,
     "device_not_chosen": _device_not_chosen,
+    "device_chosen": _device_chosen,
     "session_found": _session_found,
     "session_asked": _session_found,
     "session_continued": _session_continued,
     "session_settled": _session_settled,
+    "session_kicked": _session_kicked,
+    "session_expired": _session_expired,
     "relogin": _relogin,
     "login_failed": _refused,
     "refused": _refused,
@@ -702,6 +788,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "gave_up": _gave_up,
     "controller_ended": _controller_ended,
     "jvm_lost": _jvm_lost,
+    "gateway_gone": _gateway_gone,
     "restart_announced": _restart_announced,
     "session_kept": _session_kept,
     "wait_announced": _wait_announced,
@@ -710,12 +797,27 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "api_opened": _api_opened,
     "autorestart_found": _autorestart_found,
     "cold_restart_announced": _cold_restart_announced,
+    "obstacle_passed": _obstacle_passed,
+    "given_up": _given_up,
     "script_ended": _script_ended,
     "paused": _paused,
 }
 
 
 # From one run to the next.
+
+
+def once_more(run: Run, event: Event) -> Run:
+    """The run in which the controller fills in the login form again, in the same JVM as in `run`."""
+    run.over = True
+    if run.problem == "login.saved_session_refused":
+        run.recover()  # now it types
+    fresh = Run(event, run.mode, continued(run, event, same_container=True))
+    fresh.kind, fresh.begun = "full_login", run.begun
+    if run.problem is None and run.state in ("twofa_pending", "twofa_retrying"):
+        fresh.retries = run.retries + 1
+    fresh.enter("login_window", event)
+    return fresh
 
 
 def continued(run: Run, event: Event, same_container: bool) -> Run | None:

@@ -44,6 +44,7 @@ _MINOR = frozenset(
         "settings_begun",
     }
     | {"settings", "script_began", "gateway_called", "gateway_shown", "typed", "disclaimer_accepted", "heap_malformed"}
+    | {"splash_shown", "twofa_open", "obstacle_passed", "sign_of_life"}
 )
 
 

@@ -26,6 +26,8 @@ class Standing:
 
 def standing(run: Run, now: float | None) -> Standing:
     """How `run` stands at `now` on the log's clock; `now` None: no silence is judged."""
+    if _served_on(run, now):
+        return Standing("logged_in", None, tuple(event for event in (run.since, run.last) if event))
     problem, evidence = run.problem, tuple(run.evidence)
     if problem is None:
         problem = _open_question(run, now) or _silence(run, now)
@@ -38,12 +40,25 @@ def standing(run: Run, now: float | None) -> Standing:
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
 
 
+def _wait_over(run: Run, now: float | None) -> bool:
+    """Whether what a controller repeats while it waits has not been heard of for long."""
+    return run.terms.repeats_waits and (elapsed(run.last, now) or 0.0) > _REPEATED_WITHIN
+
+
+def _served_on(run: Run, now: float | None) -> bool:
+    """Whether a session that was interrupted goes on, as the silence of a controller that repeats its waits shows."""
+    interrupted = run.state in ("connection_lost", "relogin", "twofa_pending", "loading")
+    return run.furthest >= RANK["logged_in"] and interrupted and not run.over and _wait_over(run, now)
+
+
 def _further(run: Run, failed: Run) -> bool:
     types_instead = failed.problem == "login.saved_session_refused" and run.kind == "full_login"
     return types_instead or run.furthest > failed.failed_at
 
 
 def _state(run: Run, now: float | None) -> str:
+    if run.state == "twofa_pending" and _wait_over(run, now):
+        return "loading"
     if run.state == "logged_in" and blocking_window(run, now):
         return "logged_in_blocked"
     resuming = run.kind == "saved_session" and run.attempt == "saved_session"
@@ -63,6 +78,8 @@ def blocking_window(run: Run, now: float | None) -> Event | None:
 
 def _open_question(run: Run, now: float | None) -> str | None:
     """What is wrong, or awaited, by what is on the screen."""
+    if run.state == "twofa_pending" and _wait_over(run, now):
+        return "twofa.login_incomplete"
     if run.state == "twofa_pending":
         unasked = run.prompt_seen_opening and not run.prompt_complete
         if unasked and (elapsed(run.prompt, now) or 0.0) > 5.0:  # the prompt proper is announced within a second
@@ -86,6 +103,12 @@ def _open_question(run: Run, now: float | None) -> str | None:
     return None
 
 
+# A controller that looks at the windows every few seconds (ibga _run_ibg.sh) repeats what it waits for within so many.
+_REPEATED_WITHIN = 120.0
+
+# How long a JVM may take to show a sign of life, in seconds; a first start on a small machine takes one minute or two.
+_JVM_PATIENCE = 300.0
+
 # After how many seconds of silence a state is a fault (typical times: IBC user guide, public logs).
 _PATIENCE = {
     "login_window": (60.0, "login.not_submitted"),
@@ -104,6 +127,8 @@ def _silence(run: Run, now: float | None) -> str | None:
     if silent is None or run.over or (run.wait_until is not None and now is not None and now < run.wait_until):
         return None
     resumed = run.attempt == "saved_session"
+    if run.state == "jvm_starting":
+        return "gateway.crashed" if (elapsed(run.since, now) or 0.0) > _JVM_PATIENCE else None
     if run.state == "gateway_starting":
         if resumed:  # no time-out of the controller's own applies (IBC SessionManager.java:60-73)
             return "login.not_typed" if silent > 300.0 else None

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     CREATE_ANEW,
@@ -231,10 +231,11 @@ def _heap_example(case: Case) -> str:
 def value_invalid(case: Case) -> Proof | None:
     if not _refused_at_start(case, "config.value_invalid"):
         return None
+    ignored = case.running or case.run.state in LOGGED_IN
     return Proof(
-        "a setting has a value that is refused" if not case.running else "a setting has a value that is ignored",
+        f"a setting has a value that is {'ignored' if ignored else 'refused'}",
         case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
-        severity="degraded" if case.running else None,
+        severity="degraded" if ignored else None,
     )
 
 

@@ -230,7 +230,13 @@ def login_window_unknown(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def crashed(case: Case) -> Proof | None:
-    return _by_log(case, "gateway.crashed", "the gateway crashed")
+    proof = _by_log(case, "gateway.crashed", "the gateway crashed")
+    if proof is None or not case.of_controller("ibg-controller"):
+        return proof
+    # Its gateway's own words never reach the container's log (ibg-controller gateway_controller.py, launch_gateway).
+    return replace(
+        proof, next_command=f"docker exec {{name}} tail -n 50 /tmp/jvm_console_{case.endpoint or 'live'}.log"
+    )
 
 
 def piled_up(gateway: GatewayHealth, ports: Collection[int]) -> list[str]:
@@ -433,14 +439,18 @@ def starting(case: Case) -> Proof | None:
     if not case.alive or case.serving or case.run.problem not in (None, "gateway.starting"):
         return None
     container = case.gateway.container
-    begun = case.run.run_started_at or case.run.since or container.started_at
+    relaunched = case.run.state == "cold_restarting"
+    begun = (None if relaunched else case.run.run_started_at) or case.run.since or container.started_at
     unread = case.run.state in (None, "unknown") and container.started_at is not None
-    if case.run.state not in COMING_UP and not unread or not within_start(case, begun):
+    waits_until = moment(case.run.deadline)
+    waits = waits_until is not None and waits_until > case.now
+    if case.run.state not in COMING_UP and not unread or not (waits or within_start(case, begun)):
         return None
     words = f"container started at {container.started_at}" if container.started_at else f"run started at {begun}"
     unseen = "its log could not be read" if case.log is None or case.log.failed else "no log line yet"
+    until = f", waits by its own word until {waits_until:%H:%M:%S} UTC" if waits else ""
     return Proof(
-        f"starting: {(case.run.state or unseen).replace('_', ' ')}",
+        f"starting: {(case.run.state or unseen).replace('_', ' ')}{until}",
         (case.quote("health" if container.started_at else "log", words), *case.log_quotes(1)),
         since=begun,
     )

@@ -75,6 +75,10 @@ OTHER_SESSION = (
 #: A throttle is the echo of attempts that failed.
 FIND_OUT_WHY = "Find out why the attempts before failed: docker logs --tail 300 {name}"
 
+FREE_THE_SLOT = (
+    "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not)."
+)
+
 WHO_TOOK_IT = "Find out who logged in: IBKR Mobile, TWS, the Client Portal, another gateway with the same user."
 SLOT = "A session left behind by a kill frees itself after a while; logging in with IBKR Mobile as that user frees it at once."
 KEEP_IT = (
@@ -99,6 +103,8 @@ def tries_again(case: Case) -> str | None:
         return "the controller logs in again when the wait is over"
     if _answered_by_restart(case):
         return "the controller answers a refused login with another one, without limit"
+    if case.of_controller("ibg-controller") and case.run.state not in ("ended", "shutting_down"):
+        return "the controller logs in again by itself"  # up to 8 times (ibg-controller, wait_for_api_port_with_retry)
     policy = (container.restart_policy or "").partition(":")[0]
     if case.run.state in ("ended", "shutting_down") and policy in RESTARTING_POLICIES:
         return f"the restart policy {policy} starts it again"
@@ -385,7 +391,8 @@ def existing_session(case: Case) -> Proof | None:
     title="IBKR makes the login wait: too many failed attempts",
     meaning=(
         "After too many failed attempts IBKR asks to wait, from seconds to minutes. Every further attempt counts, restarts too. What made"
-        " the attempts fail is still there."
+        " the attempts fail is still there. What ibg-controller calls a CCP lockout is a login that IBKR drops without a word: a throttle,"
+        " or a session of this user that IBKR still holds. Before its release 0.5.12 it mostly was a deadlock of its own."
     ),
     fix=(
         "Leave it alone for 15 to 60 minutes; make sure that nothing else logs in as this user.",
@@ -401,7 +408,9 @@ def throttled(case: Case) -> Proof | None:
         return None
     until = moment(case.run.deadline)
     left = (until - case.now).total_seconds() if until else 0.0
-    summary, patience = "too many failed login attempts", "Leave it alone for 15 to 60 minutes"
+    dropped = case.of_controller("ibg-controller")
+    summary = "IBKR drops the login without a word" if dropped else "too many failed login attempts"
+    patience = "Leave it alone for 15 to 60 minutes"
     proof = _proof(case, summary)
     if until and left > 0:
         summary += f", wait until {until:%H:%M:%S} UTC ({countdown(left)} left)"
@@ -410,10 +419,20 @@ def throttled(case: Case) -> Proof | None:
         summary += f"; the wait that IBKR asked for was over at {until:%H:%M:%S} UTC"
         patience = "The wait is over; an hour is safer"
         proof = replace(proof, remedy="ask_person", remedy_reason="the wait is over, and nothing logs in by itself")
-    steps = (f"{patience}; make sure that nothing else logs in as this user.", FIND_OUT_WHY)
+    steps = (f"{patience}; make sure that nothing else logs in as this user.", *_what_drops_it(case, dropped))
     ready = "Then start it once, with the phone at hand for a live account"
     proof = replace(proof, summary=summary, fix=(*steps, f"{ready}: {_once_more(case)}"), deadline=case.run.deadline)
     return protecting(case, proof, *steps)
+
+
+def _what_drops_it(case: Case, dropped: bool) -> tuple[str, ...]:
+    """What to do about the attempts that failed; a login that was `dropped` has causes of its own."""
+    if not dropped:
+        return (FIND_OUT_WHY,)
+    release = re.match(r"(?:before )?(\d+)\.(\d+)\.(\d+)", (case.log.controller.version if case.log else None) or "")
+    deadlocks = release is not None and tuple(map(int, release.groups())) <= (0, 5, 12)
+    update = "Use a newer image: before its release 0.5.12 ibg-controller mostly deadlocks by itself here."
+    return (FREE_THE_SLOT, *((update,) if deadlocks else ()))
 
 
 @finding(
@@ -452,7 +471,7 @@ def server_unreachable(case: Case) -> Proof | None:
     ),
     fix=(
         "Wait up to an hour; the gateway keeps trying.",
-        "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not).",
+        FREE_THE_SLOT,
         "Then restart once: docker restart -t 90 {name}",
     ),
     explains=NO_LOGIN,

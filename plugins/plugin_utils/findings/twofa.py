@@ -27,6 +27,18 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     finding,
 )
 
+GET_THE_PERSON = "Get the person with the phone. Then, and only then, {restart_when_ready}"
+ASK_BY_RESTART = "To have it ask again by itself set TWOFA_TIMEOUT_ACTION=restart; the price is a push every few minutes until somebody answers."
+
+RAISE_THE_INTERVAL = "If it happens again, raise TWOFA_EXIT_INTERVAL (seconds, 60 unless set) and look at the screen for a window in front."
+CHECK_THE_KEY = "If it happens again, look at the screen (VNC): a code that is refused shows a wrong TWOFACTOR_CODE or a wrong clock."
+
+#: Of several methods the first has its challenge under way when the list is shown (code-hustler-ft3d/ibg-controller#20, #37).
+ONLY_METHOD = (
+    "Make the authenticator app that TWOFACTOR_CODE is of the user's only second factor (Client Portal, Secure Login System); or take"
+    " TWOFACTOR_CODE away, and approve pushes."
+)
+
 MAKE_IT_SEND = "Wait an hour. Log in once with IBKR Mobile as this user, and approve it."
 
 #: What a login that waits for its second factor shows.
@@ -46,6 +58,9 @@ def asks_again(case: Case) -> bool | None:
     if case.run.asks_again is not None:
         return case.run.asks_again
     again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
+    if case.of_controller("ibg-controller"):
+        action = case.setting("", "TWOFA_TIMEOUT_ACTION").lower()
+        return again == "yes" or action == "restart" if again or action else None
     return again in ("yes", "true") if again else None
 
 
@@ -59,9 +74,12 @@ def _afterwards(case: Case) -> str:
     """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
     again = asks_again(case)
     if again is None:
-        return f"then it depends on {case.own_name('RELOGIN_AFTER_TWOFA_TIMEOUT') or 'its settings'}"
+        decides = "TWOFA_TIMEOUT_ACTION" if case.of_controller("ibg-controller") else "RELOGIN_AFTER_TWOFA_TIMEOUT"
+        return f"then it depends on {case.own_name(decides) or 'its settings'}"
     if again:
         return "then it asks again, with a new push"
+    if case.of_controller("ibg-controller"):
+        return "then it gives up, and whatever starts it again sends the next push"
     return "then it stays logged out until somebody restarts it"
 
 
@@ -86,18 +104,29 @@ def device_not_chosen(case: Case) -> Proof | None:
     if not case.shows("twofa.device_not_chosen"):
         return None
     return Proof(
-        "several second factors, and none or a wrong one is configured", case.log_quotes(), since=case.run.since
+        "several second factors, and none or a wrong one is configured",
+        case.log_quotes(),
+        (ONLY_METHOD, *_by_hand(case)) if case.of_controller("ibg-controller") else (),
+        since=case.run.since,
     )
+
+
+def _by_hand(case: Case) -> tuple[str, ...]:
+    """Until when the controller waits for somebody to finish the login, and what comes after."""
+    until = moment(case.run.deadline)
+    if until and until > case.now:
+        return (f"Until {until:%H:%M:%S} UTC it waits for somebody to finish the login by hand (VNC).",)
+    return (f"It tries nothing more by itself. {RESTART_IT}",)
 
 
 @finding(
     "twofa.code_required",
     severity="down",
     remedy="ask_person",
-    title="IBKR wants a code that this controller never types",
+    title="IBKR wants a second factor that this controller can not give",
     meaning=(
-        "The second factor of this user is a typed code (authenticator app, card). IBC types no codes, so this login never completes by"
-        " itself."
+        "The second factor of this user is a typed code (authenticator app, card) or a passkey. IBC types no codes; ibg-controller types"
+        " those of an authenticator app only. So this login never completes by itself."
     ),
     fix=(
         "Type the code into the window (VNC) now; or use an image that types codes; or give the gateway's user IB Key as its second"
@@ -111,6 +140,11 @@ def device_not_chosen(case: Case) -> Proof | None:
 def code_required(case: Case) -> Proof | None:
     if not case.shows("twofa.code_required"):
         return None
+    if case.of_controller("ibg-controller"):
+        summary = (
+            "a second factor is wanted that the controller can not give (a passkey, or a field that it does not find)"
+        )
+        return Proof(summary, case.log_quotes(), (ONLY_METHOD, *_by_hand(case)), since=case.run.since)
     return Proof("a typed code is wanted, which this controller never types", case.log_quotes(), since=case.run.since)
 
 
@@ -141,11 +175,12 @@ def not_sent(case: Case) -> Proof | None:
     remedy="ask_person",
     title="Nobody approved in time, and it does not ask again",
     meaning=(
-        "The prompt expired unanswered. Without RELOGIN_AFTER_TWOFA_TIMEOUT=yes the controller does nothing more: the process stays up,"
-        " the API stays closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that."
+        "The prompt expired unanswered. Without RELOGIN_AFTER_TWOFA_TIMEOUT=yes IBC does nothing more: the process stays up, the API stays"
+        " closed, for ever. TWOFA_TIMEOUT_ACTION=restart does not change that. ibg-controller gives up after a while and ends, unless"
+        " TWOFA_TIMEOUT_ACTION=restart has it log in again."
     ),
     fix=(
-        "Get the person with the phone. Then, and only then, {restart_when_ready}",
+        GET_THE_PERSON,
         "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
@@ -155,7 +190,13 @@ def not_sent(case: Case) -> Proof | None:
 def timed_out(case: Case) -> Proof | None:
     if not case.says("twofa.timed_out") or _begun_anew(case):
         return None
-    return Proof("nobody approved in time; the controller does not ask again", case.log_quotes(), since=case.run.since)
+    gives_up = case.of_controller("ibg-controller")
+    return Proof(
+        f"nobody approved in time; the controller {'gives up' if gives_up else 'does not ask again'}",
+        case.log_quotes(),
+        (GET_THE_PERSON, ASK_BY_RESTART) if gives_up else (),
+        since=case.run.since,
+    )
 
 
 @finding(
@@ -170,7 +211,7 @@ def timed_out(case: Case) -> Proof | None:
     ),
     fix=(
         RESTART_IT,
-        "If it happens again, raise TWOFA_EXIT_INTERVAL (seconds, 60 unless set) and look at the screen for a window in front.",
+        RAISE_THE_INTERVAL,
     ),
     explains=NOT_APPROVED,
     remedy_reason="one new login with somebody ready to approve it",
@@ -183,6 +224,7 @@ def login_incomplete(case: Case) -> Proof | None:
     return Proof(
         "the second factor was answered (approved or refused), but the login did not complete in its time",
         quotes,
+        (RESTART_IT, CHECK_THE_KEY) if case.of_controller("ibg-controller") else (),
         since=case.run.since,
     )
 

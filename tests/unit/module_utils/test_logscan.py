@@ -342,6 +342,8 @@ def wrapped(log: Log) -> bytes:
         prefixed("2026-03-04T12:00:00+0000 host 4f1c2d3e4a5b[912]: "),
         prefixed("2026-03-04T12:00:00.5Z stdout F "),
         prefixed('2026-03-04T12:00:00.5Z {container="gw",stream="stdout"} '),
+        prefixed("2026-03-04 12:00:00,004 - INFO - "),
+        prefixed("2026-03-04 12:00:00,004 - my.bot - INFO - 2026-03-04T12:00:00.5Z "),
         prefixed("[shipper 17] gw: "),
     ],
     ids=[
@@ -364,6 +366,8 @@ def wrapped(log: Log) -> bytes:
         "journald with ISO times",
         "Kubernetes",
         "a log shipper",
+        "a Python program's log",
+        "a named one's, with the engine's times",
         "something unknown",
     ],
 )

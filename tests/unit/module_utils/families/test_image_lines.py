@@ -13,6 +13,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import m
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 
 from tests.unit.module_utils.ibc_log import Log
+from tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
+from tests.unit.module_utils.ibg_log import Log as IbgControllerLog
 
 USER, PASSWORD = "trader-seven", "Hunter2, twice"
 
@@ -102,6 +104,29 @@ def test_the_image_of_a_bare_log(written: Log, family: str | None) -> None:
     assert result["family"] == family
     assert result["controller"]["name"] == "IBC"
     assert [one["state"] for one in result["instances"]] == ["submitted"]
+
+
+@pytest.mark.parametrize(
+    ("written", "family"),
+    [
+        (IbControllerLog().submitted(), "gnzsnz-ibcontroller"),
+        (IbControllerLog().container().script(), "gnzsnz-ibcontroller"),
+        (IbgControllerLog().submitted(), "ibg-controller"),
+        (IbgControllerLog().container().script(), "ibg-controller"),
+        (IbgControllerLog().launching().jvm(), "ibg-controller"),
+        (Log(mode="paper").submitted(), "gnzsnz-ibc"),
+    ],
+)
+def test_the_successors_that_kept_the_scripts_are_told_by_their_controller(written: Any, family: str) -> None:
+    assert scanned("\n".join((*written.lines, "")))["family"] == family
+
+
+def test_an_image_whose_controller_is_switched_off_runs_ibc() -> None:
+    scan = Scan(50, family=BY_NAME["ibg-controller"])  # without USE_IBG_CONTROLLER=yes
+    scan.read([Log(mode="paper").submitted().text.encode()])
+    (result,) = scan.results("gw", None, truncated=False)
+    assert (result["family"], result["controller"]["name"]) == ("ibg-controller", "IBC")
+    assert result["instances"][0]["state"] == "submitted"
 
 
 def test_the_image_is_told_by_the_start_of_a_long_log_too() -> None:
