@@ -122,7 +122,8 @@ def main() -> int:
         ):
             judged += count
             whys.update(why for _cut, why in found)
-            print(*_listed(case, found), sep="\n", end="\n" if found else "", file=sys.stderr, flush=True)
+            for line in _listed(case, found):
+                print(line, file=sys.stderr, flush=True)
     text = table(len(chosen), judged, whys, time.monotonic() - began)
     print(text)
     if not arguments.only and arguments.every == 1:

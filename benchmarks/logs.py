@@ -23,9 +23,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
 from ansible_collections.ibgw.ops.plugins.module_utils.log.passage import MARKS
+from docker.types import LogConfig
 
 import simulator.base_image
 import simulator.engine
@@ -41,7 +43,7 @@ _FAMILY = "gnzsnz-ibc"
 
 _TEMPLATE_DAY = "2026-03-04"
 _WINDOW_NOISE = ("Activated", "Focused", "Lost focus", "Deactivated")
-_SETTINGS = {f"SomeSettingOfTheController{number}": "" for number in range(90)}
+_SETTINGS: dict[str, Any] = {f"SomeSettingOfTheController{number}": "" for number in range(90)}
 _COMMAND = '"/opt/java/bin/java" ' + "--add-opens=java.desktop/java.awt=ALL-UNNAMED " * 30
 _PROPERTIES = [f"some.property.of.java.{number} = some value of it" for number in range(50)]
 
@@ -164,13 +166,13 @@ def container_of(log: Path) -> Iterator[str]:
         ["cat", "/some.log"],
         name=f"ibgw-benchmark-{uuid.uuid4().hex[:6]}",
         volumes={str(log): {"bind": "/some.log", "mode": "ro"}},
-        log_config={"Type": "json-file"},
+        log_config=LogConfig(type=LogConfig.types.JSON),
         network_mode="none",
         detach=True,
     )
     try:
         container.wait()
-        yield container.name
+        yield str(container.name)
     finally:
         container.remove(force=True)
 
