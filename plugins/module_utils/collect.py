@@ -269,25 +269,9 @@ def _settings_files(look: Look) -> list[str]:
 
 
 def _read(look: Look, path: str, limit: int) -> str | None:
-    """A file in the container, from its beginning; None where the engine can not get at one: there is none, or its mount is broken."""
-    from docker.errors import APIError
-
-    try:
-        stream, _stat = look.client.api.get_archive(look.inspected["Id"], path)
-    except APIError:
-        return None
-    taken = bytearray()
-    for chunk in stream:
-        taken += chunk
-        if len(taken) > limit + 2 * tarfile.RECORDSIZE:
-            break
-    try:
-        with tarfile.open(fileobj=io.BytesIO(taken)) as archive:
-            entry = archive.next()
-            held = archive.extractfile(entry) if entry and entry.isreg() else None
-            return held.read(limit).decode("utf-8", errors="replace") if held else None
-    except (tarfile.TarError, OSError):  # longer than what was taken of it
-        return None
+    """A file in the container, from its beginning; None where the engine can not get at one."""
+    content = engine.file_in(look.client, look.inspected["Id"], path, limit)
+    return None if content is None else content.decode("utf-8", errors="replace")
 
 
 # The files

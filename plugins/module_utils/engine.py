@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import io
 import os
 import re
 import shutil
 import socket
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +152,28 @@ def each(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_
     """`function` of each item, side by side, so that one that hangs does not hold up the others; results in order."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         return list(pool.map(function, items))
+
+
+def file_in(client: docker.DockerClient, container: str, path: str, limit: int) -> bytes | None:
+    """A file in the container, from its beginning; None where the engine can not get at one: there is none, or its mount is broken."""
+    from docker.errors import APIError
+
+    try:
+        stream, _stat = client.api.get_archive(container, path)
+    except APIError:
+        return None
+    taken = bytearray()
+    for chunk in stream:
+        taken += chunk
+        if len(taken) > limit + 2 * tarfile.RECORDSIZE:
+            break
+    try:
+        with tarfile.open(fileobj=io.BytesIO(taken)) as archive:
+            entry = archive.next()
+            held = archive.extractfile(entry) if entry and entry.isreg() else None
+            return held.read(limit) if held else None
+    except (tarfile.TarError, OSError):  # longer than what was taken of it
+        return None
 
 
 def unavailable(error: Exception, address: str) -> Unavailable:

@@ -18,6 +18,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils import engine
 from ansible_collections.ibgw.ops.plugins.module_utils.container import secrets as container_secrets
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.module_utils.log.launcher import launcher_log
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Run
 from ansible_collections.ibgw.ops.plugins.module_utils.log.saved import SavedLog
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan, nothing_read
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable, whole_log
@@ -116,13 +118,15 @@ def _container(client: docker.DockerClient, asked: Asked, ends: float, target: e
     family = asked.family or target.family
     try:
         container = target.found()
-        scan, truncated = _read_back(client, container, asked, ends, family)
+        secrets = spellings(container_secrets(container, family))
+        scan, truncated = _read_back(client, container, asked, ends, family, secrets)
         if not scan.lines:
             return nothing_read(target.name, family)
         state = container.get("State") or {}
         stopped_at = None if state.get("Running") else epoch(state.get("FinishedAt"))
         now = time.time() if asked.moment is None else asked.moment
-        results = scan.results(target.name, stopped_at or now, truncated)
+        launcher = partial(_launcher, client, container["Id"], secrets)
+        results = scan.results(target.name, stopped_at or now, truncated, launcher=launcher)
         if not results:
             reason = f"the log of {target.name} tells nothing: none of its {scan.lines} lines is of a controller that this probe knows"
             fix = "read it yourself (docker logs); container and API are judged without it"
@@ -135,10 +139,14 @@ def _container(client: docker.DockerClient, asked: Asked, ends: float, target: e
 
 
 def _read_back(
-    client: docker.DockerClient, container: Mapping[str, Any], asked: Asked, ends: float, family: Family | None
+    client: docker.DockerClient,
+    container: Mapping[str, Any],
+    asked: Asked,
+    ends: float,
+    family: Family | None,
+    secrets: frozenset[str],
 ) -> tuple[Scan, bool]:
     """Read back until the newest run and the one before are there; whether the log began earlier."""
-    secrets = spellings(container_secrets(container, family))
     if not asked.max_bytes:
         scan = Scan(asked.max_events, secrets, family)
         scan.read(whole_log(client, container["Id"], ends))
@@ -150,6 +158,11 @@ def _read_back(
         if scan.understood(kind is not None and kind.trading_mode(traits(container["Config"]).environment) == "both"):
             break
     return scan, not tail.whole
+
+
+def _launcher(client: docker.DockerClient, container: str, secrets: frozenset[str], run: Run) -> dict[str, Any] | None:
+    began = run.first.at if run.first else None
+    return launcher_log(client, container, run.directory, began, secrets) if run.directory else None
 
 
 def _unreadable(name: str, unavailable: Unavailable, family: Family | None) -> dict[str, Any]:

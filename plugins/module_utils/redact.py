@@ -66,7 +66,7 @@ _OPTION = re.compile(r"(?i)((?:^|\s)--?(?:pw|passwd|password|user|fix-pw|fix-use
 # DefaultLoginManager.java:188-193).
 _ARGUMENTS = re.compile(r"(?i)(sun\.java\.command\s*=\s*\S+\s|\barg\[\d+\]\s*=).*")
 # The gateway names a user's settings directory by the user name in letters a to p.
-_USER_DIRECTORY = re.compile(r"((?:-Drestart=|\bhash=|/))[a-p]{12,}(?![A-Za-z0-9])")
+_USER_DIRECTORY = re.compile(r"((?:-Drestart=|\bhash=|[uU]serDir(?:name)?=|/))[a-p]{12,}(?![A-Za-z0-9])")
 _URL_USER = re.compile(r"(://)[^/\s:@]*:[^/\s@]*@")
 _TOTP_KEY = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Z2-7]{16,}(?![A-Za-z0-9+/_-])")
 

@@ -269,6 +269,29 @@ logscan:
               type: list
               elements: dict
               sample: [{at: "2026-01-31T12:00:15Z", line: 229, quote: "2026-01-31 12:00:15:459 IBC: Second Factor Authentication initiated"}]
+            launcher:
+              description:
+                - >-
+                  What the gateway's own C(launcher.log) in its settings directory tells of this run, as evidence beside the log: it has IBKR's
+                  answers to a login, and falls silent when that is complete.
+                - Null where the login is complete, of a saved log, and where there is no such file that the engine can get at.
+              type: dict
+              contains:
+                path:
+                  description: Where the file is in the container.
+                  type: str
+                  sample: /home/ibgateway/Jts/launcher.log
+                last_at:
+                  description: Time of its last line.
+                  type: str
+                problem:
+                  description: The finding code that it supports, or null.
+                  type: str
+                  sample: login.auth_silent
+                evidence:
+                  description: The lines that prove C(problem), as above; C(line) counts from the first that was read.
+                  type: list
+                  elements: dict
             previous:
               description: The failed run that this one continues, until it has come further; else null.
               type: dict

@@ -62,7 +62,7 @@ SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
 
 @dataclass(frozen=True)
 class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
+    """One piece of evidence: who saw it (`health`, `log`, `launcher`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
 
     `line` is where it stands in a saved log.
     """
@@ -231,6 +231,14 @@ class Case:
             Quote("log", quote(line.quote or ""), line.at, line.line if self.saved_log else None)
             for line in self.run.evidence[-limit:]
         )
+
+    def login_quotes(self) -> tuple[Quote, ...]:
+        """The log's newest lines, and what IBKR answered to the login, as the gateway's own launcher.log has it."""
+        quotes, launcher = self.log_quotes(), self.run.launcher
+        if launcher is None or not launcher.evidence:
+            return quotes
+        answer = launcher.evidence[-1]
+        return (*quotes[-1:], Quote("launcher", quote(answer.quote or ""), answer.at), *quotes[:-1])
 
     def setting(self, controller_key: str, variable: str) -> str:
         """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.

@@ -265,6 +265,12 @@ class Previous:
 
 
 @dataclass(frozen=True)
+class LauncherLog:
+    problem: str | None
+    evidence: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True)
 class Instance:
     endpoint: str | None
     state: str | None
@@ -277,6 +283,7 @@ class Instance:
     last_exit: Exit | None
     problem: str | None
     evidence: tuple[LogLine, ...]
+    launcher: LauncherLog | None
     previous: Previous | None
 
 

@@ -83,7 +83,7 @@ def exit_meaning(code: int) -> str | None:
 _MESSAGES = (  # after "IBC: "; the first letter is written small here because it was a capital up to 3.16.2
     (r"version: (?P<v>\S+)", "controller_version"),  # B:IbcTws.java:297
     (r"using default settings provider: ini file is .*?(?:_(?P<mode>live|paper))?", "provider_named"),
-    (r"tWS Settings directory is: .*?(?:_(?P<mode>live|paper))?", "directory_named"),  # suffix: G:run.sh:148,181
+    (r"tWS Settings directory is: (?P<v>.*?(?:_(?P<mode>live|paper))?)", "directory_named"),  # suffix: G:run.sh:148,181
     # B:DefaultLoginManager.java:52-98; then what its settings say of them does not count.
     (
         r"using default login manager: (?:will get|getting) username and password from (?:args|environment|constructor)\b.*",

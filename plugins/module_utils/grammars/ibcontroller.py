@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import (
@@ -39,10 +40,7 @@ EXIT_CODES: Mapping[int, str] = {
 # Markers. A pattern must match the whole text; group `v` is the event's value, group `mode` the trading mode that it proves.
 
 _MESSAGES = (
-    (
-        r"launching instance (?P<instance>\S+) \((?P<mode>live|paper)\)",
-        "jvm_started",
-    ),  # K:launcher.py, also when it relaunches
+    (r"launching instance (?P<instance>\S+) \((?P<mode>live|paper)\)", "jvm_started"),  # K:launcher.py, each time
     (r"auto-detected \w+ version: (?P<v>\S+)", "gateway_version"),
     (r"multiple \w+ installations found under .* -- using (?P<v>\S+) \(the greatest\)", "gateway_version"),
     (r"instance (?P<instance>\S+) ready, pid=\d+", "agent_ready"),  # Java runs: nobody is logged in
@@ -92,6 +90,7 @@ _REASONS = (
     (r"unrecognized username or password", "login.credentials_rejected", 77),
     (r"too many failed login attempts, relogin disabled", "login.throttled", 77),
     (r"gateway connection failed: .*", None, 77),  # by what the dialog says
+    (r"login (?:failed|error dialog); server disconnected", "login.server_unreachable", 69),
     (r"credentials not found -- .*", "config.credentials_missing", 78),
     (r".*: credentials must not be set in the config file .*", "config.value_invalid", 78),
     (r"IBC_\w+_FILE=.*", "config.secret_unreadable", 78),
@@ -140,7 +139,9 @@ _BEGUN = re.compile(r"IBController > loaded from dotenv .*")
 _STOPPED = re.compile(r"stopped: (?P<cause>\w+)")
 _ERROR = re.compile(r"error: (?P<why>.*)")
 _HINT = re.compile(r"Edit .*ibcontroller\.toml .*set IBC_USERID/IBC_PASSWORD\.")  # only after an error of configuration
-_IN_USE = re.compile(r"(?:[\w.]+Exception: )?Refusing to start: \S+ already has a live listener .*")
+_IN_USE = re.compile(
+    r"(?:Exception in thread \"[^\"]*\" )?(?:[\w.]+Exception: )?Refusing to start: \S+ already has a live listener .*"
+)
 
 _MESSAGE_RULES = rules(_MESSAGES)
 _REASON_RULES = tuple((re.compile(pattern), problem, code) for pattern, problem, code in _REASONS)
@@ -155,10 +156,10 @@ class IbController(Grammar):
     marks = (
         b"Starting ibcontroller",
         b"IBController > loaded from dotenv",
-        re.compile(rb"launching instance |launch command for | ready, pid="),
-        re.compile(rb"credentials submitted|second factor authentication in progress|> login completed$"),
-        re.compile(rb"skipping credential fill| relaunching"),
-        re.compile(rb"(?:^|[ |\t])(?:stopped|error): "),
+        b"IBController > config ",  # told once, for all runs of the process
+        re.compile(rb"launching instance |launch command for | ready, pid=| relaunching|skipping credential fill"),
+        re.compile(rb"credentials submitted|second factor authentication in progress|login completed(?!,)"),
+        re.compile(rb"(?:\A|[\s|\"])(?:stopped|error): "),
     )
     messages = (b"ibcontroller", b"IBController > ", b"stopped: ", b"error: ", b"Refusing to start")
 
@@ -222,6 +223,8 @@ class IbController(Grammar):
             problem = refusal(value)
         elif kind in ("gave_up", "restart_announced"):
             problem, value = _reason(value)[0], ""
+        elif kind == "twofa_initiated":  # it is told of the window with this title only (K:labels.json)
+            return replace(self._event(line, kind), title="Second Factor Authentication", change=OPENED)
         elif kind == "session_kept":
             self.secrets.update(_HASH.findall(message))
         return self._event(line, kind, value, mode, problem)

@@ -9,6 +9,8 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
     CLOSED,
     OPENED,
@@ -83,7 +85,9 @@ _OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duratio
 class Instances:
     """The newest run of each instance, and counts over the whole log."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str | None, Event] | None = None) -> None:
+        #: What a controller that tells its settings once for many runs told of each mode before.
+        self._settings = settings or {}
         self.runs: list[Run] = []
         self.run_start_seen = False
         self.container_start_seen = False
@@ -132,9 +136,9 @@ class Instances:
         if event.kind in ("session_full", "session_saved"):
             self._silenced = []
             run = (
-                self._starting("jvm_starting")
-                or self._starting("script_starting")
-                or self._starting("gateway_starting")
+                self._starting("jvm_starting", event.mode)
+                or self._starting("script_starting", event.mode)
+                or self._starting("gateway_starting", event.mode)
             )
             return run if run and run.kind is None else self._begin(event, self._replaceable(), "jvm_starting")
         return None
@@ -173,8 +177,9 @@ class Instances:
         fresh = self.runs[self.runs.index(run)] = once_more(run, event)
         return fresh
 
-    def _starting(self, state: str) -> Run | None:
-        return max((run for run in self.runs if run.state == state), key=_recent, default=None)
+    def _starting(self, state: str, mode: str | None = None) -> Run | None:
+        fitting = (run for run in self.runs if run.state == state and (not mode or run.mode in (None, mode)))
+        return max(fitting, key=_recent, default=None)
 
     def _replaceable(self) -> Run | None:
         """The run whose place a new one takes when nothing says which: the one that is over, else the only one."""
@@ -192,6 +197,9 @@ class Instances:
             run = Run(event, place.mode, continued(place, event, same_container=True))
             run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
+        if not run.settings and event.mode in self._settings:
+            before = self._settings[event.mode]
+            run.settings, run.terms = before.settings, before.terms or run.terms
         run.begun = True
         run.enter(state, event)
         return run

@@ -52,10 +52,15 @@ class Passage:
         self._rank = len(_OPENING)
         self._container_start: int | None = None
         self._scripts = 0
+        #: The settings of each mode that a controller told before what is read line by line, if it tells them once for many runs.
+        self.settings: dict[str | None, Event] = {}
 
     def read(self, line: Line, offset: int) -> None:
         """Take in a line with a mark, which begins at `offset`."""
         for event in self._reader.read(line):
+            if event.kind == "settings":
+                self._pending.append((offset, event, False))
+                continue
             rank = _OPENING.get(event.kind, len(_OPENING))
             opens = rank < len(_OPENING) and rank <= self._rank
             self._pending.append((offset, event, opens))
@@ -85,6 +90,8 @@ class Passage:
     def forget(self, before: int) -> None:
         """Count what was written `before` that offset, which nobody reads line by line."""
         for event, opens in self._written(before):
+            if event.kind == "settings":
+                self.settings[event.mode] = event
             self._history.take(event)
             self._history.runs += opens
 

@@ -16,16 +16,17 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import Ibc
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import IbController
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibg_controller import IbgController
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibga import Ibga
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.launcher import Launcher
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.surroundings import ANYBODYS, GATEWAYS
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 
 #: Every grammar; the first whose shape a line has is the log's.
-GRAMMARS: tuple[type[Grammar], ...] = (Ibc, IbController, IbgController, Ibga)
+GRAMMARS: tuple[type[Grammar], ...] = (Ibc, IbController, IbgController, Ibga, Launcher)
 
 _AROUND = rules((*dict.fromkeys(line for family in FAMILIES for line in family.lines), *GATEWAYS, *ANYBODYS))
-_OF_GATEWAYS = frozenset(pattern for pattern, _kind in GATEWAYS)
 _OF_IMAGES = {family.name: frozenset(pattern for pattern, _kind in family.lines) for family in FAMILIES}
+_NOBODY_ELSES = frozenset(pattern for pattern, _kind in GATEWAYS).union(*_OF_IMAGES.values())
 
 #: So many lines are kept until one tells the controller; an image's scripts print fewer before it.
 _UNDECIDED = 5000
@@ -36,6 +37,8 @@ class Reader:
 
     def __init__(self, family: Family | None = None) -> None:
         self._family = family
+        # What no controller writes is nobody's standard output (some images show the end of a launcher.log there).
+        self._possible = [grammar for grammar in GRAMMARS if grammar.controller or family is None]
         self._undecided: list[Line] = []
         self._decided: Grammar | None = None
         #: What reads the log; until its controller is known, the likeliest.
@@ -45,7 +48,7 @@ class Reader:
         """The events that `line` tells; with the first line of a controller, also those of the lines before it."""
         if self._decided is None:
             self._undecided.append(line)
-            found = next((grammar for grammar in GRAMMARS if grammar.shape.match(line.text)), None)
+            found = next((each for each in self._possible if each.shape.match(line.text)), None)
             if found is None and len(self._undecided) < _UNDECIDED:
                 return
             yield from self._decide(found)
@@ -74,9 +77,8 @@ class Reader:
     @property
     def recognised(self) -> bool:
         """Whether what was read is a gateway's log."""
-        return self.grammar.seen or bool(
-            self.grammar.seen_around & (_OF_GATEWAYS | frozenset().union(*_OF_IMAGES.values()))
-        )
+        around = self.grammar.seen_around
+        return self.grammar.seen or bool(around if self._family else around & _NOBODY_ELSES)
 
     @property
     def family(self) -> Family | None:

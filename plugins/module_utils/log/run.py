@@ -130,6 +130,8 @@ _PROBLEMS = {
     "session_taken": "login.taken_over",
     "relogin_asked": "login.dialog_blocking",
     "server_unavailable": "login.server_unreachable",
+    "auth_timed_out": "login.auth_silent",
+    "token_expired": "login.saved_session_refused",
     "question_ignored": "login.dialog_blocking",
     "api_closed": "api.not_listening",
 }
@@ -157,6 +159,8 @@ class Run:
         self.problem: str | None = None
         self.failed_at = -1
         self.evidence: list[Event] = []
+        #: Its settings directory, as its controller names it.
+        self.directory: str | None = None
         self.ignored_value: Event | None = None
         self.heap_malformed: Event | None = None
         self.heap_exhausted: Event | None = None
@@ -397,6 +401,7 @@ def _twofa_awaited(run: Run, event: Event) -> None:
 
 def _twofa_answered(run: Run, event: Event) -> None:
     run.answered, run.wait_until = True, None
+    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind != "twofa_opened"}
     _loading(run, event)
 
 
@@ -554,6 +559,10 @@ def _splash_closed(run: Run, event: Event) -> None:
 def _configured(run: Run, event: Event) -> None:
     if run.state not in _OVER and run.login_rank < RANK["logged_in"]:
         _login_completed(run, event)
+
+
+def _directory_named(run: Run, event: Event) -> None:
+    run.directory = event.value
 
 
 def _window_unhandled(run: Run, event: Event) -> None:
@@ -728,6 +737,7 @@ def _paused(run: Run, event: Event) -> None:
 
 
 _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
+    "directory_named": _directory_named,
     "session_full": _session_full,
     "session_saved": _session_saved,
     "typing_skipped": _typing_skipped,

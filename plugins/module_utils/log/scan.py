@@ -8,8 +8,8 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
@@ -50,6 +50,14 @@ _MINOR = frozenset(
 
 # What can grow without bound; the rules read settings.
 _CUTTABLE = ([("events",)], [("settings",)])
+
+
+#: What tells of the launcher.log beside a run's log: it is written until the login is complete.
+Launcher = Callable[[Run], Union[dict[str, Any], None]]
+
+
+def _no_launcher(_run: Run) -> None:
+    """Of a saved log there is nothing beside it."""
 
 
 class Scan:
@@ -98,7 +106,7 @@ class Scan:
             if recent.cut(min((passage.start for passage in passages.values()), default=0)):
                 for tag, passage in passages.items():
                     passage.forget(recent.start)
-                    self._service(tag).forget()
+                    self._service(tag).forget(passage.settings)
             while recent.size > LIMIT:
                 number = recent.number
                 yield from (line for _offset, line in marked(log, recent.pop(), MESSAGES, number))
@@ -128,12 +136,22 @@ class Scan:
         """Whether nothing is written in it."""
         return not any(service.written for service in self.services.values())
 
-    def results(self, name: str, moment: float | None, truncated: bool, damaged: bool = False) -> list[dict[str, Any]]:
-        """One result per service that is a gateway's; none where there is no such."""
+    def results(
+        self,
+        name: str,
+        moment: float | None,
+        truncated: bool,
+        damaged: bool = False,
+        launcher: Launcher = _no_launcher,
+    ) -> list[dict[str, Any]]:
+        """One result per service that is a gateway's; none where there is no such. `launcher` tells what is beside a run's log."""
         known = {tag: service for tag, service in self.services.items() if service.reader.recognised}
         window = {"bytes_read": self.bytes_read, "lines": self.lines, "truncated": truncated, "damaged": damaged}
         return [
-            fit(service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut), *_CUTTABLE)
+            fit(
+                service.result(tag if tag and len(known) > 1 else name, moment, window, self._cut, launcher),
+                *_CUTTABLE,
+            )
             for tag, service in known.items()
         ]
 
@@ -158,10 +176,10 @@ class Service:
         self.instances = Instances()
         self.forget()
 
-    def forget(self) -> None:
-        """Begin anew: what was read is long over."""
+    def forget(self, settings: Mapping[str | None, Event] | None = None) -> None:
+        """Begin anew: what was read is long over, but for `settings` that may still be in effect."""
         self.history.runs += self.instances.runs_seen
-        self.instances = Instances()
+        self.instances = Instances(settings or {})
         self.relay = RelayLog()
         self._events: deque[tuple[Event, Run]] = deque(maxlen=self._max_events)
         self._decisive = 0
@@ -215,7 +233,14 @@ class Service:
             self._decisive += 1
             self._events.append((event, run))
 
-    def result(self, name: str, moment: float | None, window: Mapping[str, Any], cut: bool) -> dict[str, Any]:
+    def result(
+        self,
+        name: str,
+        moment: float | None,
+        window: Mapping[str, Any],
+        cut: bool,
+        launcher: Launcher = _no_launcher,
+    ) -> dict[str, Any]:
         """Everything that the contract asks for."""
         grammar = self.reader.grammar
         last_at, last = grammar.last_moment
@@ -242,7 +267,7 @@ class Service:
                 "run_start_seen": self.instances.run_start_seen,
                 "silent_seconds": round(now - last, 3) if now is not None and last is not None else None,
             },
-            "instances": [self._instance(run, at, now, offset) for run, at in _one_per_mode(runs)],
+            "instances": [self._instance(run, at, now, offset, launcher) for run, at in _one_per_mode(runs)],
             "history": {**self.history.result(now), "runs": self.history.runs + self.instances.runs_seen},
             "relay": self.relay.result(),
             "events": [self._event(event, run) for event, run in self._events],
@@ -268,7 +293,9 @@ class Service:
         settings = next((run.settings for run in reversed(self.instances.runs) if run.settings), {})
         return {quote(name, limit=80): _setting(name, value, self._secrets) for name, value in settings.items()}
 
-    def _instance(self, run: Run, at: Standing, now: float | None, offset: float | None) -> dict[str, Any]:
+    def _instance(
+        self, run: Run, at: Standing, now: float | None, offset: float | None, launcher: Launcher
+    ) -> dict[str, Any]:
         problem, evidence = at.problem, [self._line(event) for event in at.evidence]
         if problem is None:
             relayed = self.relay.problem(run, now, self.family.ports if self.family else {})
@@ -290,6 +317,7 @@ class Service:
             "last_exit": self._exit(ended),
             "problem": problem,
             "evidence": evidence if problem else [],
+            "launcher": launcher(run) if at.state != "logged_in" else None,
             "previous": self._previous(run.previous),
         }
 

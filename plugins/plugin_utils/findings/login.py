@@ -51,9 +51,16 @@ STOP_BY_HAND = "docker update --restart=no {name} && docker stop -t 90 {name}"
 
 #: How to find out whether credentials work, without another attempt of the gateway.
 TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
+NOT_AGAIN = "Do not restart it: each start is another failed login, and ten within a day lock the account."
 CORRECT = (
     "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the"
     " container anew."
+)
+
+#: ibga types the password through its shell (_run_ibg.sh, _login_type).
+CORRECT_TYPED = (
+    "Correct TWS_USERID and IB_PASSWORD (blanks, * and ? in a password do not survive the image's script), then create the container"
+    " anew."
 )
 
 CHANGE_ACCOUNT = (
@@ -67,6 +74,7 @@ OTHER_SESSION = (
     "session_found",
     "session_asked",
     "session_continued",
+    "session_kicked",
     "session_settled",
     "session_yielded",
     "session_taken",
@@ -105,10 +113,17 @@ def tries_again(case: Case) -> str | None:
         return "the controller answers a refused login with another one, without limit"
     if case.of_controller("ibg-controller") and case.run.state not in ("ended", "shutting_down"):
         return "the controller logs in again by itself"  # up to 8 times (ibg-controller, wait_for_api_port_with_retry)
+    if case.of_controller("ibga") and case.run.problem and case.run.state != "ended" and not _given_up(case):
+        return "the controller fills in the login form again and again"  # ibga _run_ibg.sh, _run_ibg
     policy = (container.restart_policy or "").partition(":")[0]
     if case.run.state in ("ended", "shutting_down") and policy in RESTARTING_POLICIES:
         return f"the restart policy {policy} starts it again"
     return None
+
+
+def _given_up(case: Case) -> bool:
+    """ibga sleeps for ever after wrong credentials (_run_ibg.sh:1084-1089)."""
+    return case.log is not None and bool(case.log.events) and case.log.events[-1].event == "given_up"
 
 
 def _answered_by_restart(case: Case) -> bool:
@@ -146,7 +161,7 @@ def _once_more(case: Case) -> str:
 def _proof(case: Case, summary: str) -> Proof:
     """What the log proves of the login; a process that is gone waits for nothing any more."""
     ended = case.container_quotes() if case.ended else ()
-    return Proof(summary, case.log_quotes() + ended, severity=None if case.alive else "down", since=case.run.since)
+    return Proof(summary, case.login_quotes() + ended, severity=None if case.alive else "down", since=case.run.since)
 
 
 @finding(
@@ -205,7 +220,7 @@ def account_locked(case: Case) -> Proof | None:
         " same. Failed attempts lock the account: nothing restarts this."
     ),
     fix=(
-        "Do not restart it: each start is another failed login, and ten within a day lock the account.",
+        NOT_AGAIN,
         TRY_BY_HAND,
         CORRECT,
     ),
@@ -219,7 +234,11 @@ def credentials_rejected(case: Case) -> Proof | None:
     proof = _proof(case, f"IBKR refused the user name or password that were typed{_attempts(case)}")
     # A window that only says "Login failed" can also be a server that dropped the login (facts: IBC, section 11).
     by_hand = "If the login by hand works, IBKR dropped the gateway's: wait an hour, and release it."
-    return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {CORRECT[0].lower()}{CORRECT[1:]}")
+    correct = CORRECT
+    if case.of_controller("ibga"):
+        correct = CORRECT_TYPED
+        proof = replace(proof, fix=(NOT_AGAIN, TRY_BY_HAND, correct))
+    return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {correct[0].lower()}{correct[1:]}")
 
 
 @finding(
@@ -246,6 +265,16 @@ def saved_session_refused(case: Case) -> Proof | None:
     if not case.says("login.saved_session_refused"):
         return None
     proof = _proof(case, "IBKR refused the saved session (nothing was typed: the password is fine)")
+    if case.of_controller("ibga") and within_start(case, case.run.since):
+        return replace(
+            proof,
+            fix=(
+                "Do not change the password.",
+                "It types the credentials by itself; for a live account approve the login.",
+            ),
+            remedy="wait",
+            remedy_reason="the controller types the credentials by itself",
+        )
     if not _other_login_seen(case):
         return proof
     return Proof(
@@ -366,12 +395,19 @@ def taken_over(case: Case) -> Proof | None:
 def existing_session(case: Case) -> Proof | None:
     if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.serving):
         return None
+    thrown_out = case.of_controller("ibga")  # always (ibga _run_ibg.sh:595-612)
     gave_way = not case.alive or case.run.state in ("shutting_down", "ended") or case.continues_failure
     # The window stays when the other session is gone (IBC ExistingSessionDetectedDialogHandler.java:40).
     answer = "" if gave_way else "answer the window (VNC), or "
     return Proof(
         "the same user is logged in elsewhere; "
-        + ("this gateway gave way" if gave_way else "the gateway asks what to do"),
+        + (
+            "this gateway gave way"
+            if gave_way
+            else "it can not be thrown out"
+            if thrown_out
+            else "the gateway asks what to do"
+        ),
         case.log_quotes() + (case.container_quotes() if case.ended else ()),
         (
             "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
@@ -485,7 +521,7 @@ def auth_silent(case: Case) -> Proof | None:
     long = since is not None and case.now - since > timedelta(hours=1)
     return Proof(
         "the login was sent, IBKR does not answer",
-        case.log_quotes(),
+        case.login_quotes(),
         remedy="ask_person" if long else None,
         remedy_reason="an hour has passed" if long else None,
         since=case.run.since,

@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibg_log import Log as IbgLog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,7 +57,14 @@ def told(log: Log, steps: Iterable[Step]) -> Log:
 
 SECRET = "hunter2Geheim"
 
-LINES = [line.encode() for line in Log().logged_in().window("Login Error").cold_restarts().lines]
+LINES = [
+    line.encode()
+    for log in (
+        Log().logged_in().window("Login Error").cold_restarts(),
+        IbgLog().logged_in().adopted().exits(-9).relaunches().stopped(),
+    )
+    for line in log.lines
+]
 
 NOISE = st.one_of(
     st.binary(max_size=80),

@@ -918,6 +918,19 @@ def test_what_is_suppressed_at_one_endpoint_does_not_stand_before_the_other():
     assert row.leading.suppressed is None
 
 
+def test_what_ibkr_answered_stands_beside_what_the_log_shows_of_the_login():
+    """As evidence only: the container's own log decides."""
+    answer = {"at": at(20), "line": 7, "quote": "ERROR [JTS] - AuthTimeoutMonitor-CCP: Timeout!"}
+    launcher = {"problem": "login.auth_silent", "evidence": [answer]}
+    silent = judged(
+        runs=[{"state": "authenticating", "problem": "login.auth_silent", "launcher": launcher}], api=NO_BACKEND
+    )
+    assert silent.leading.finding.code == "login.auth_silent"
+    assert ("launcher", answer["quote"]) in [(each.source, each.quote) for each in silent.leading.proof.evidence[:2]]
+    fine = judged(runs=[{"launcher": launcher}])
+    assert outcome(fine) == ("healthy", None)
+
+
 # Saved logs
 
 

@@ -16,8 +16,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.surroundings imp
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
-from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import Verdict, verdicts_of_log
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import Verdict, judge, verdicts_of_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibcontroller_log import HASH, Log
+from ansible_collections.ibgw.ops.tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case
 
 STAMP = "2026-10-07 12:00:00,123 INFO ibcontroller.login: "
 
@@ -97,6 +98,231 @@ def test_the_container_ends_with_the_controllers_own_codes(code: int) -> None:
     assert IbController.exit_meaning(code) == FAMILY.exit_codes[code] == EXIT_CODES[code]
 
 
+# What ibcontroller and its image are known to print, and what it means: nothing is a row like any other.
+
+SAID = (
+    ("IBController > launching instance gateway-paper (paper)", "jvm_started"),
+    ("IBController > launch command for gateway-paper: ['/opt/jre/bin/java', '-Xmx768m']", None),
+    ("IBController > auto-detected gateway version: 10.50.1d", "gateway_version"),
+    (
+        (
+            "IBController > multiple gateway installations found under /home/ibgateway/Jts (10.45, 10.50) -- "
+            "using 10.50 (the greatest)"
+        ),
+        "gateway_version",
+    ),
+    (
+        (
+            "renamed /home/ibgateway/Jts/ibgateway/10.50.1d/ibgateway -> "
+            "/home/ibgateway/Jts/ibgateway/10.50.1d/ibgateway-1 to prevent ibgateway's own restart logic from "
+            "relaunching itself outside ibcontroller's control"
+        ),
+        None,
+    ),
+    ("IBController > instance gateway-paper ready, pid=57", "session_full"),
+    ("instance gateway-paper never became ready, terminating", None),
+    ("IBController > startup state: LOGGING_IN -> APPLYING_SETTINGS", None),
+    ("IBController > startup state: LAUNCHING -> LOGGING_IN", "gateway_called"),
+    ("IBController > startup state: LOGGING_IN -> APPLYING_SETTINGS", None),
+    ("IBController > startup state: APPLYING_SETTINGS -> READY", "configured"),
+    ("IBController > startup state: READY -> SHUTTING_DOWN", "stopping"),
+    ("IBController > credentials submitted, awaiting outcome", "login_attempt"),
+    ("IBController > restart_expected flag -- skipping credential fill", "typing_skipped"),
+    ("IBController > second factor authentication in progress", "twofa_initiated"),
+    ("IBController > re-login after second factor authentication timeout not required", "twofa_expired"),
+    ("IBController > re-login after second factor authentication timeout in 5.0s", "twofa_relogin"),
+    ("IBController > login completed", "login_completed"),
+    ("IBController > login completed, state=LoginState.LOGGED_IN", None),
+    ("IBController > existing session detected -- manual, leaving for the user", "session_asked"),
+    ("IBController > existing session detected -- secondary, ending this session", "session_yielded"),
+    ("IBController > existing session detected -- first attempt, continuing this session", "session_continued"),
+    ("IBController > existing session detected -- second attempt, ending this session", "session_yielded"),
+    ("IBController > existing session detected -- primary, continuing this session", "session_continued"),
+    ("IBController > existing session detected -- primaryoverride, ending this session", "session_taken"),
+    ("IBController > incoming API connection -- manual, leaving for the user", "window"),
+    ("IBController > login failed -- transient, relaunching", "login_failed"),
+    ("IBController > login error: Login failed - Server disconnected, please try again | OK", "login_error"),
+    ("IBController > unrecognized username or password -- login rejected", "refused"),
+    (
+        (
+            "IBController > Connection to server failed: The security tokens associated with your login "
+            "credentials have expired"
+        ),
+        "dialog_text",
+    ),
+    ("too many failed login attempts -- retrying in 290s", "throttled"),
+    ("too many failed login attempts -- relogin disabled, stopping", "throttled"),
+    ("dismissed non_brokerage_account (declarative rule)", None),
+    ("unhandled unprompted window: javax.swing.JDialog 'Re-login is required'", "relogin_asked"),
+    (
+        (
+            "IBController > settings: could not load /home/ibgateway/ibcontroller/config/ibkr_settings.toml -- "
+            "continuing with built-in settings only: file not found"
+        ),
+        None,
+    ),
+    ("IBController > settings: skipping API/Settings (read_only_api) -- value resolved to None", None),
+    ("IBController > settings: applying API/Settings (Read-Only API) toggle = False", None),
+    (
+        "IBController > settings: entry Lock and Exit (None) failed -- skipping: element not found",
+        "setting_not_applied",
+    ),
+    ("IBController > declarative settings application failed -- continuing without them", "setting_not_applied"),
+    ("IBController > declarative settings applied (built-in only)", None),
+    ("IBController > scheduled COLD_RESTART at 2026-09-27 07:05:00 (in 30267s)", None),
+    ("IBController > scheduled shutdown fired: TIDY_CLOSEDOWN", "stopping"),
+    ("IBController > invalid cold_restart_time -- ignoring", "value_ignored"),
+    (
+        (
+            "IBController > login frame never appeared -- relaunching (restart hash=None): login frame never "
+            "appeared within 60.0s (expected one of ['IBKR Gateway', 'IB Gateway', 'Interactive Brokers "
+            "Gateway'])"
+        ),
+        "restart_announced",
+    ),
+    (
+        (
+            "IBController > mfa_timeout_action=restart -- relaunching with a full fresh login: login did not "
+            "complete within 180.0s of the 2FA dialog appearing (mfa_timeout)"
+        ),
+        "restart_announced",
+    ),
+    (
+        (
+            "IBController > transient login failure -- relaunching with a full fresh login: login failed; server "
+            "disconnected"
+        ),
+        "restart_announced",
+    ),
+    (
+        "IBController > cold_restart_time reached -- relaunching with a full fresh login (no restart hash)",
+        "restart_announced",
+    ),
+    (
+        (
+            "Gateway restarted on its own schedule (autorestart marker present at /home/ibgateway/tws_settings, "
+            "hash=nlabafcdedmocmpm) -- relaunching"
+        ),
+        "session_kept",
+    ),
+    ("agent process exited on its own (returncode=-9)", "gateway_lost"),
+    (
+        "dispatcher background task ended unexpectedly, process still alive: <Task finished name='Task-9'>",
+        "gateway_lost",
+    ),
+    ("IBController > PROCESS_EXITED during LOGGING_IN -- aborting this cycle", "gateway_lost"),
+    ("IBController > cycle aborted: unrecognized username or password", "gave_up"),
+    ("IBController > control loop cycle aborted by an unhandled exception", "gateway_lost"),
+    ("IBController > control loop cycle stopped: PROCESS_CLOSED", None),
+    ("IBController > control loop stop requested (task cancelled)", "stopped_from_outside"),
+    ("IBController > shut down cleanly via File/Close (returncode=0)", None),
+    ("IBController > clean shutdown via File/Close did not exit within 15.0s -- terminating", None),
+    ("IBController > shutting down (never logged in) -- terminating directly", None),
+    ("IBController > process did not exit within 5.0s of SIGTERM -- killing", None),
+)
+
+WHOLE_LINES = (
+    (
+        (
+            "2026-09-26 22:40:32,372 INFO ibcontroller.control_loop: IBController > startup state: LAUNCHING -> "
+            "LOGGING_IN"
+        ),
+        "gateway_called",
+    ),
+    ("IBController > env IBC_TRADING_MODE=paper", None),
+    ("IBController > config existing_session_action=primary", "settings"),
+    ("IBController > loaded from dotenv (override=False)", "script_began"),
+    ("stopped: PROCESS_EXITED", "controller_ended"),
+    ("error: credentials not found -- set IBC_USERID and IBC_PASSWORD in the environment", "controller_ended"),
+    (
+        (
+            "error: /home/ibgateway/ibcontroller/config/ibcontroller.toml: credentials must not be set in the "
+            "config file (userid found) -- use environment variables instead (IBC_USERID/IBC_PASSWORD, each also "
+            "accepting a _FILE-suffixed variant)"
+        ),
+        "controller_ended",
+    ),
+    (
+        (
+            "error: IBC_PASSWORD_FILE=/run/secrets/tws_password: [Errno 2] No such file or directory: "
+            "'/run/secrets/tws_password'"
+        ),
+        "controller_ended",
+    ),
+    (
+        (
+            "error: no gateway installation found (channel='stable' under /home/ibgateway/Jts) -- set "
+            "tws_version explicitly, or check tws_path/tws_channel"
+        ),
+        "controller_ended",
+    ),
+    (
+        "error: no bundled java executable found (looked under /home/ibgateway/Jts/ibgateway/10.50.1d/.install4j)",
+        "controller_ended",
+    ),
+    (
+        (
+            "error: agent at /home/ibgateway/ibcontroller/run/ibcontroller-agent-gateway-paper-cmd.sock did not "
+            "respond to ping within 30.0s"
+        ),
+        "controller_ended",
+    ),
+    (
+        (
+            "error: agent process exited (returncode=1) before answering ping on "
+            "/home/ibgateway/ibcontroller/run/ibcontroller-agent-gateway-paper-cmd.sock"
+        ),
+        "controller_ended",
+    ),
+    (
+        (
+            "java.lang.IllegalStateException: Refusing to start: "
+            "/home/ibgateway/ibcontroller/run/ibcontroller-agent-gateway-live-cmd.sock already has a live "
+            "listener -- another ibcontroller agent instance is using this --instance name."
+        ),
+        "value_refused",
+    ),
+    (
+        "error: ibcontroller-agent.jar not found at /opt/python/lib/ibcontroller-agent.jar -- build it first",
+        "controller_ended",
+    ),
+    ("error: unrecognized username or password", "controller_ended"),
+    ("error: too many failed login attempts, relogin disabled", "controller_ended"),
+    ("error: login did not complete within 180.0s of the 2FA dialog appearing (mfa_timeout)", "controller_ended"),
+    (
+        (
+            "error: login did not complete within 60.0s of second factor authentication completing (IBC's own "
+            "SecondFactorAuthenticationExitInterval watchdog)"
+        ),
+        "controller_ended",
+    ),
+    (
+        "error: login did not complete within 180.0s of credentials being submitted, no 2FA dialog seen",
+        "controller_ended",
+    ),
+    (
+        (
+            "Edit /home/ibgateway/ibcontroller/config/ibcontroller.toml (run `ibcontroller init` first if it "
+            "doesn't exist yet) and set IBC_USERID/IBC_PASSWORD."
+        ),
+        None,
+    ),
+    (".> Starting ibcontroller/IB gateway", "container_started"),
+    (".> Launching ibcontroller/TWS service", None),
+    (".> Starting ibcontroller in paper mode, with params:", "script_started"),
+    (".>\t\tmfa-timeout-action: exit", None),
+    (".> Invalid IBC_TRADING_MODE: Live", "mode_invalid"),
+    (".> Stopping ibcontroller.", "stopped_from_outside"),
+    (".> 😘 Received SIGINT or SIGTERM. Shutting down TWS.", "stopped_from_outside"),
+    ("Error: Timed out waiting for /var/run/xrdp/sockdir/sesman.socket!", "display_missing"),
+)
+
+
+@pytest.mark.parametrize(("text", "expected"), [*((STAMP + text, kind) for text, kind in SAID), *WHOLE_LINES])
+def test_every_known_line_is_an_event_or_knowingly_nothing(text: str, expected: str | None) -> None:
+    assert kind(text) == expected
+
+
 # A good login, and each of its stages
 
 
@@ -128,6 +354,7 @@ def test_a_prompt_is_told_with_its_own_clock() -> None:
     assert one["endpoint"] == "live"
     assert (one["run_kind"], one["attempt_kind"]) == ("full_login", "typed")
     assert one["asks_again"] is False
+    assert (one["second_factor"]["window"], one["second_factor"]["open"]) == ("Second Factor Authentication", True)
     prompt = next(line for line in log.lines if "second factor" in line)
     asked = datetime.strptime(prompt[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
     assert 239 < (epoch(one["deadline"]) or 0.0) - asked < 241
@@ -147,8 +374,9 @@ def test_whether_it_asks_again_is_for_its_settings_to_say(settings: dict[str, st
     assert instance(Log().submitted(**settings).prompt())["asks_again"] is again
 
 
-def test_a_good_login_never_looks_like_a_failure_wherever_the_log_ends() -> None:
-    whole = Log().logged_in(auto_restart_time="11:45 PM").wait(9000).restarts_daily().resumes().completes()
+@pytest.mark.parametrize("mode", ["live", "paper"])
+def test_a_good_login_never_looks_like_a_failure_wherever_the_log_ends(mode: str) -> None:
+    whole = Log(mode).logged_in(auto_restart_time="11:45 PM").wait(9000).restarts_daily().resumes().completes()
     for end in range(4, len(whole.lines) + 1):
         part = Log()
         part.lines, part.now = whole.lines[:end], whole.now
@@ -180,6 +408,11 @@ REJECTED = "unrecognized username or password"
 
 def ended(log: Log, reason: str) -> Log:
     return log.gives_up(reason).raw(f"error: {reason}")
+
+
+def relaunched(log: Log, reason: str) -> Log:
+    why = "mfa_timeout_action=restart" if reason == EXPIRED else "transient login failure"
+    return log.gives_up(reason).relaunches(f"{why} -- relaunching with a full fresh login: {reason}").launched()
 
 
 def refused(log: Log) -> Log:
@@ -244,8 +477,8 @@ def refused(log: Log) -> Log:
             .raw(
                 "error: 1 errors occured while converting the loaded option values",
                 "",
-                "Edit /home/ibgateway/ibcontroller/"
-                "config/ibcontroller.toml (run `ibcontroller init` first if it doesn't exist yet) and set IBC_USERID/IBC_PASSWORD.",
+                "Edit /home/ibgateway/ibcontroller/config/ibcontroller.toml (run `ibcontroller init` first) and"
+                " set IBC_USERID/IBC_PASSWORD.",
             ),
             "config.value_invalid",
             78,
@@ -431,6 +664,38 @@ def test_the_daily_restart_keeps_its_session_and_its_settings() -> None:
     assert (history["runs"], history["login_attempts"], history["logins_completed"]) == (2, 1, 2)
     assert history["controller_restarts"] == 1
     assert history["last_full_login_at"] < history["last_login_at"]
+
+
+def test_settings_that_were_told_weeks_ago_are_in_effect() -> None:
+    log = Log().logged_in(auto_restart_time="11:45 PM", relogin_after_mfa_timeout="True")
+    for _day in range(6):
+        log.wait(86000).restarts_daily().resumes().connecting().completes()
+    gateway = scanned(log.wait(86000).restarts_daily())
+    (one,) = gateway["instances"]
+    assert (one["state"], one["problem"], one["asks_again"]) == ("auto_restarting", None, True)
+    assert gateway["settings"]["auto_restart_time"] == "11:45 PM"
+    assert (gateway["history"]["runs"], gateway["history"]["logins_completed"]) == (7, 7)
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_what_logins_cost_is_counted_over_any_length(stamped: bool) -> None:
+    log = Log(stamped=stamped)
+    for _start in range(5):
+        log.logged_in(auto_restart_time="11:45 PM").wait(40000).restarts_daily().resumes().connecting().completes()
+        log.stops().wait(60)
+        refused(log.start().credentials()).wait(60)
+    history = scanned(log.logged_in())["history"]
+    assert history["login_attempts"] == 11
+    assert (history["twofa_prompts"], history["unanswered_prompts"]) == (6, 0)
+    assert history["logins_completed"] == 11
+    assert (history["runs"], history["controller_restarts"]) == (16, 5)
+    assert history["by_exit_code"] == {"0": 5, "77": 5}
+
+
+def test_a_container_that_was_made_anew_has_its_own_settings() -> None:
+    log = Log().logged_in(relogin_after_mfa_timeout="True").wait(60).stops().wait(600)
+    log.container().script().launched().window("IBKR Gateway").credentials().prompt()
+    assert instance(log)["asks_again"] is None
 
 
 def test_a_cold_restart_is_a_full_login() -> None:
@@ -634,3 +899,88 @@ def test_the_verdict_speaks_of_this_image(log: Log, code: str, remedy: str, word
         assert foreign not in said
     assert " TRADING_MODE" not in said
     assert " AUTO_RESTART_TIME" not in said
+
+
+def in_container(log: Log, **container: Any) -> Verdict:
+    """The verdict on the container that wrote `log`, whose API answers nobody."""
+    gateway = scanned(log)
+    ends = log.now.timestamp()
+    runs = [{**one, "since": at(ends - (epoch(one["since"]) or ends))} for one in gateway.pop("instances")]
+    return judge(
+        case(
+            gateway={
+                "family": {"name": "gnzsnz-ibcontroller", "controller": "ibcontroller"},
+                "ports": [{"container_port": 4003, "host_ip": "127.0.0.1", "host_port": 4001, "role": "relay"}],
+            },
+            container=container,
+            log={**gateway, "name": "ib-gateway"},
+            runs=runs,
+            api={**NO_BACKEND, "port": 4001, "endpoint": "live"},
+            declared={"trading_mode": "live"},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "container", "code", "remedy"),
+    [
+        (
+            refused(Log().submitted()),
+            {"status": "restarting", "exit_code": 77},
+            "login.credentials_rejected",
+            "stop_to_protect_account",
+        ),
+        (
+            refused(Log().submitted()),
+            {"status": "exited", "exit_code": 77, "restart_policy": "no"},
+            "login.credentials_rejected",
+            "ask_person",
+        ),
+        (
+            refused(Log().submitted()).container().script().dump().launched(),
+            {"status": "running"},
+            "login.credentials_rejected",
+            "stop_to_protect_account",
+        ),
+        (
+            relaunched(
+                Log().submitted().says("login failed -- transient, relaunching"), "login failed; server disconnected"
+            ),
+            {"status": "running"},
+            "login.credentials_rejected",
+            "stop_to_protect_account",
+        ),
+        (
+            ended(Log().submitted().prompt(), EXPIRED),
+            {"status": "exited", "exit_code": 75},
+            "twofa.timed_out",
+            "ask_person",
+        ),
+        (
+            relaunched(Log().submitted(mfa_timeout_action="restart").prompt(), EXPIRED),
+            {"status": "running"},
+            "twofa.retrying",
+            "ask_person",
+        ),
+        (
+            Log()
+            .container()
+            .script()
+            .raw("error: credentials not found -- set IBC_USERID and IBC_PASSWORD in the environment"),
+            {"status": "restarting", "exit_code": 78},
+            "config.credentials_missing",
+            "ask_person",
+        ),
+        (
+            Log().logged_in().record("agent process exited on its own (returncode=-9)").raw("stopped: PROCESS_EXITED"),
+            {"status": "exited", "exit_code": 69},
+            "gateway.crashed",
+            "restart",
+        ),
+        (Log().logged_in().stops(), {"status": "exited", "exit_code": 0}, "container.stopped", "ask_person"),
+    ],
+)
+def test_what_may_be_done_about_a_container(log: Log, container: dict[str, Any], code: str, remedy: str) -> None:
+    leading = in_container(log, **container).leading
+    assert leading is not None
+    assert (leading.finding.code, leading.remedy) == (code, remedy)
