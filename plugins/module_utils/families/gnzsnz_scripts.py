@@ -20,7 +20,6 @@ LINES = (
         "stopped_from_outside",
     ),  # G:run.sh:17
     (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC|ibcontroller)\.", "stopped_from_outside"),  # G:run.sh:21-41
-    (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
     (r"Error: Timed out waiting for (?:Xvfb socket|\S*/sesman\.socket)!", "display_missing"),  # G:common.sh:281
     # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
@@ -29,6 +28,7 @@ LINES = (
         r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",
         "secret_unreadable",
     ),
+    (r"\.> Starting VNC server (?P<secret>\S.*)", ""),  # with its password, up to 2024 (gnzsnz issue 112)
     (r"\.> Launching (?:IBC|ibcontroller)/TWS service", ""),  # G:start_session.sh:5
     # What IBC's script says it was told (G:run.sh:72-91, G:run_tws.sh).
     (r"--ibc-path = /home/ibgateway/ibc", ""),
