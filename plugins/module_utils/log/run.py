@@ -571,6 +571,11 @@ def _window_unhandled(run: Run, event: Event) -> None:
         run.windows.pop(event.title or "", None)
 
 
+def _log_elsewhere(run: Run, event: Event) -> None:
+    """What the run does from here on is not written into this log."""
+    run.enter("unknown", event)
+
+
 def _value_ignored(run: Run, event: Event) -> None:
     run.ignored_value = event
 
@@ -786,6 +791,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "login_completed": _login_completed,
     "configured": _configured,
     "window_unhandled": _window_unhandled,
+    "log_elsewhere": _log_elsewhere,
     "value_ignored": _value_ignored,
     "heap_malformed": _heap_malformed,
     "heap_exhausted": _heap_exhausted,
