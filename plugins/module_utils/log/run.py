@@ -727,9 +727,11 @@ def _session_kept(run: Run, event: Event) -> None:
     run.enter("auto_restarting", event)
 
 
-def _api_opened(run: Run, _event: Event) -> None:
+def _api_opened(run: Run, event: Event) -> None:
     if run.problem == "api.not_listening":
         run.recover()
+    if run.state == "unknown":  # its login is before the start of what was read
+        _login_completed(run, event)
 
 
 def _autorestart_found(run: Run, event: Event) -> None:
