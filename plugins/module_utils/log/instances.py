@@ -110,7 +110,8 @@ class Instances:
         apart = [run for run in self.runs if event.writer and run.mode not in (None, event.writer)]
         self.runs = [run for run in self.runs if run not in apart]
         run = self._take(event)
-        self.runs += apart
+        if apart:
+            self.runs = sorted((*self.runs, *apart), key=lambda one: one.mode or "")
         return run
 
     def _take(self, event: Event) -> Run:
