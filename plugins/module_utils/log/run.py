@@ -104,6 +104,12 @@ _HELD_UP = frozenset(
 #: Events with which a controller starts the gateway anew.
 RESTARTS = ("restart_announced", "session_kept", "gateway_gone")
 
+# A controller that looks at the windows every few seconds (ibga _run_ibg.sh) repeats what it waits for within so many.
+_REPEATED_WITHIN = 120.0
+
+# So often the login form comes back without a word before it is a loop.
+_ROUNDS = 2
+
 # A restart policy waits up to a minute between its turns (Docker run reference, --restart).
 _POLICY_SECONDS = 120.0
 
@@ -177,6 +183,8 @@ class Run:
         #: Whether the second factor was given, as far as the controller can tell.
         self.answered = False
         self.retries = 0
+        #: How often in a row the login form came back without a word.
+        self.rounds = 0
         self.refused_prompts: int = previous.refused_prompts if previous else 0
         self.wait_until: float | None = None
         self.stopping = False
@@ -212,6 +220,9 @@ class Run:
 
     def take(self, event: Event) -> None:
         """Let `event` happen to this run."""
+        if served_on(self, event.clock):
+            self.recover()
+            self.enter("logged_in", self.last or event)
         self.last = event
         if event.mode:
             self._mode_named(event.mode, event.kind == "mode_set")
@@ -243,6 +254,17 @@ class Run:
         if event.dialog:
             self.windows[title] = event
         return True
+
+
+def wait_over(run: Run, now: float | None) -> bool:
+    """Whether what a controller repeats while it waits has not been heard of for long."""
+    return run.terms.repeats_waits and (elapsed(run.last, now) or 0.0) > _REPEATED_WITHIN
+
+
+def served_on(run: Run, now: float | None) -> bool:
+    """Whether a session that was interrupted goes on, as the silence of a controller that repeats its waits shows."""
+    interrupted = run.state in ("connection_lost", "relogin", "twofa_pending", "loading")
+    return run.furthest >= RANK["logged_in"] and interrupted and not run.over and wait_over(run, now)
 
 
 def number(text: str | None, default: float) -> float:
@@ -320,6 +342,9 @@ def _authenticating(run: Run, event: Event) -> None:
 
 
 def _loading(run: Run, event: Event) -> None:
+    if run.terms.repeats_waits and run.furthest >= RANK["logged_in"]:  # nothing more is said of a session that goes on
+        run.recover()
+        run.enter("logged_in", event)
     if run.login_rank < RANK["logged_in"] and run.state != "unknown":
         _progress(run)
         if run.problem == "twofa.code_required":
@@ -830,10 +855,14 @@ def once_more(run: Run, event: Event) -> Run:
     run.over = True
     if run.problem == "login.saved_session_refused":
         run.recover()  # now it types
+    unapproved = run.problem is None and run.state in ("twofa_pending", "twofa_retrying")
+    wordless = run.problem is None and not unapproved and run.furthest < RANK["logged_in"]
+    rounds = run.rounds + 1 if wordless else 0
+    if rounds >= _ROUNDS:
+        run.fail("login.looping", event)
     fresh = Run(event, run.mode, continued(run, event, same_container=True))
-    fresh.kind, fresh.begun = "full_login", run.begun
-    if run.problem is None and run.state in ("twofa_pending", "twofa_retrying"):
-        fresh.retries = run.retries + 1
+    fresh.kind, fresh.begun, fresh.rounds = "full_login", run.begun, rounds
+    fresh.retries = run.retries + 1 if unapproved else 0
     fresh.enter("login_window", event)
     return fresh
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import ANSWERED, BLOCKING
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run, elapsed
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
+    RANK,
+    SEEN,
+    Event,
+    Run,
+    elapsed,
+    served_on,
+    wait_over,
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Standing:
 
 def standing(run: Run, now: float | None) -> Standing:
     """How `run` stands at `now` on the log's clock; `now` None: no silence is judged."""
-    if _served_on(run, now):
+    if served_on(run, now):
         return Standing("logged_in", None, tuple(event for event in (run.since, run.last) if event))
     problem, evidence = run.problem, tuple(run.evidence)
     if problem is None:
@@ -40,24 +48,13 @@ def standing(run: Run, now: float | None) -> Standing:
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
 
 
-def _wait_over(run: Run, now: float | None) -> bool:
-    """Whether what a controller repeats while it waits has not been heard of for long."""
-    return run.terms.repeats_waits and (elapsed(run.last, now) or 0.0) > _REPEATED_WITHIN
-
-
-def _served_on(run: Run, now: float | None) -> bool:
-    """Whether a session that was interrupted goes on, as the silence of a controller that repeats its waits shows."""
-    interrupted = run.state in ("connection_lost", "relogin", "twofa_pending", "loading")
-    return run.furthest >= RANK["logged_in"] and interrupted and not run.over and _wait_over(run, now)
-
-
 def _further(run: Run, failed: Run) -> bool:
     types_instead = failed.problem == "login.saved_session_refused" and run.kind == "full_login"
     return types_instead or run.furthest > failed.failed_at
 
 
 def _state(run: Run, now: float | None) -> str:
-    if run.state == "twofa_pending" and _wait_over(run, now):
+    if run.state == "twofa_pending" and wait_over(run, now):
         return "loading"
     if run.state == "logged_in" and blocking_window(run, now):
         return "logged_in_blocked"
@@ -78,7 +75,7 @@ def blocking_window(run: Run, now: float | None) -> Event | None:
 
 def _open_question(run: Run, now: float | None) -> str | None:
     """What is wrong, or awaited, by what is on the screen."""
-    if run.state == "twofa_pending" and _wait_over(run, now):
+    if run.state == "twofa_pending" and wait_over(run, now):
         return "twofa.login_incomplete"
     if run.state == "twofa_pending":
         unasked = run.prompt_seen_opening and not run.prompt_complete
@@ -102,9 +99,6 @@ def _open_question(run: Run, now: float | None) -> str | None:
             return "config.value_invalid"
     return None
 
-
-# A controller that looks at the windows every few seconds (ibga _run_ibg.sh) repeats what it waits for within so many.
-_REPEATED_WITHIN = 120.0
 
 # How long a JVM may take to show a sign of life, in seconds; a first start on a small machine takes one minute or two.
 _JVM_PATIENCE = 300.0
