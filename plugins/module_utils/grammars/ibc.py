@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
 EXIT_CODES: Mapping[int, tuple[str, str]] = {
@@ -300,6 +301,8 @@ class Ibc(Grammar):
             self._last = line, ""
         if self._section is not None and (found := _SETTING.fullmatch(text)):
             self._section[found[1]] = found[2]
+            if is_secret(found[1]):
+                self.keep_secret([found[2]])
             return None
         if found := _PROPERTY.search(text):
             self._property(found[1], found[2])
