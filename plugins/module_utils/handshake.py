@@ -120,7 +120,7 @@ def probe(
     timeout: float = 5.0,
     attempts: int = 2,
     after_silence: int = 1,
-    retry_delay: float = 0.5,
+    retry_delay: float = 0.3,
     mute_wait: float = 0.15,
     expect_mode: str | None = None,
     count_orders: bool = False,
@@ -335,9 +335,15 @@ def _last_attempt(
         if not left or _is_definite(seen.outcome, target) or time.monotonic() + pause >= deadline:
             return seen
         failures.append({"outcome": seen.outcome, "detail": seen.detail})
-        if seen.outcome in _MUTE_AFTER:
-            mute_wait = limits.mute_wait
+        if seen.outcome in _MUTE_AFTER and limits.mute_wait:
+            mute_wait = _mute_wait(seen, limits, deadline)
         time.sleep(pause)
+
+
+def _mute_wait(seen: Observation, limits: _Limits, deadline: float) -> float:
+    """How long the next connection must last without a word: longer than this one took to be closed, for a relay can be slow, too."""
+    took = seen.seconds("hello") if seen.outcome == "closed_at_hello" else 0.0
+    return max(limits.mute_wait, min(2 * took, (deadline - time.monotonic()) / 2))
 
 
 def _is_definite(outcome: str, target: _Endpoint) -> bool:

@@ -123,9 +123,11 @@ options:
   retry_delay:
     description: Seconds to wait before a connection is repeated, from 0 to 60; after a failed hello O(mute_wait) takes its place.
     type: float
-    default: 0.5
+    default: 0.3
   mute_wait:
-    description: Seconds that a connection must last without a word, when an earlier one failed on the hello; from 0 (no test) to 60.
+    description:
+      - Seconds that a connection must last without a word, when an earlier one failed on the hello; from 0 (no test) to 60.
+      - It must last twice as long as the earlier one where that took longer to be closed.
     type: float
     default: 0.15
   expect_mode:
@@ -395,7 +397,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 5},
     "attempts": {"type": "int", "default": 2},
     "after_silence": {"type": "int", "default": 1},
-    "retry_delay": {"type": "float", "default": 0.5},
+    "retry_delay": {"type": "float", "default": 0.3},
     "mute_wait": {"type": "float", "default": 0.15},
     "count_orders": {"type": "bool", "default": False},
     "docker_host": {"type": "str"},

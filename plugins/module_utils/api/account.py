@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -23,8 +24,10 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable,
 #: What the account phase may receive; a thousand positions are about 200 KiB.
 _MAX_BYTES = 4 << 20
 
-#: How long the last requests may take to leave.
+#: How long the last requests may take to leave, out of the time for all of it.
 _LEAVE_SECONDS = 0.2
+
+_OLDEST_PYTHON = (3, 10)  # ib_async 2.1.0 pyproject.toml
 
 _READ_ONLY = 321  # a request that a read-only API refuses; for open orders it comes without the request's id
 
@@ -45,10 +48,19 @@ def load_client() -> Any:
     try:
         from ib_async.client import Client
     except Exception:  # not there, or not for this Python: both are mended by the probes' own interpreter
-        raise missing_library("ib_async") from None
+        raise (_python_too_old() if sys.version_info < _OLDEST_PYTHON else missing_library("ib_async")) from None
     for name in ("ib_async", "eventkit", "asyncio"):
         logging.getLogger(name).addHandler(logging.NullHandler())  # else what it can not decode goes to stderr
     return Client
+
+
+def _python_too_old() -> Unavailable:
+    here, needed = (".".join(map(str, version[:2])) for version in (sys.version_info, _OLDEST_PYTHON))
+    return Unavailable(
+        "probe.incomplete",
+        f"account data need ib_async, which needs Python {needed} or newer, and {sys.executable} is Python {here}",
+        "let ibgw.ops.enroll make the probes' environment with a newer one (probe_base_python), or use depth=api",
+    )
 
 
 def ask(connection: socket.socket, received: bytes, seconds: float, count_orders: bool) -> Account:
@@ -91,7 +103,7 @@ async def _ask(
         if count_orders:
             client.reqAllOpenOrders()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(listener.done.wait(), seconds)
+            await asyncio.wait_for(listener.done.wait(), max(seconds - _LEAVE_SECONDS, 0))
     finally:
         await _leave(client, listener.request_id)
     return listener.account()

@@ -37,8 +37,8 @@ _DEFINITE = {
     10141: "disclaimer_pending",
 }
 
-#: After readiness: how long silence must last, and how long to listen at most, for the notices about the links to IBKR.
-#: The gateway sends them in one go with the order id and the accounts.
+#: After readiness: how long silence must last at least, and how long to listen at most, for the notices about the links to IBKR.
+#: The gateway sends them in one go with the order id and the accounts; one that is slow to answer is slow with them, too.
 _LINK_QUIET = 0.02
 _LINK_WAIT = 0.25
 
@@ -95,6 +95,10 @@ class Observation:
     def note(self, notice: wire.Notice) -> None:
         """Keep a notice with the time of its arrival."""
         self.notices.append((notice, time.time()))
+
+    def seconds(self, name: str) -> float:
+        """How long a phase took; 0 for one that was not begun."""
+        return sum(float(phase["ms"]) for phase in self.phases if phase["phase"] == name) / 1000
 
     def links_down(self) -> set[str]:
         """Links that the notices report broken and not restored since: ``ibkr`` and data farms by name."""
@@ -296,9 +300,10 @@ class Attempt:
         while self.seen.next_valid_id is None or not self.seen.accounts:
             self._take(self._next_frame(self._patience))
         end = min(time.monotonic() + _LINK_WAIT, self._deadline)
+        quiet = max(_LINK_QUIET, *(self.seen.seconds(name) for name in ("hello", "start")))
         with suppress(_Silent):
             while True:
-                self._take(self._next_frame(min(time.monotonic() + _LINK_QUIET, end)))
+                self._take(self._next_frame(min(time.monotonic() + quiet, end)))
         down = sorted(self.seen.links_down())
         phase["detail"] = f"down: {', '.join(down)}" if down else None
 

@@ -58,7 +58,12 @@ FAMILY = Family(
     name="gnzsnz-ibc",
     controller="ibc",
     marks=_marks,
-    lines=LINES,
+    lines=(
+        *LINES,
+        # A fork's helper types codes with xdotool: that it did says nothing of whether they were taken (code-hustler-ft3d
+        # ib-gateway-docker @b4ecfb1:totp_handler.sh).
+        (r"\[TOTP\] (?:TOTP code|Code) entered and submitted\b.*", "twofa_answered"),
+    ),
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
     configuration="IBC_INI",  # G:run.sh:144-181

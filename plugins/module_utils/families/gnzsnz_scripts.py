@@ -20,7 +20,6 @@ LINES = (
         "stopped_from_outside",
     ),  # G:run.sh:17
     (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC|ibcontroller)\.", "stopped_from_outside"),  # G:run.sh:21-41
-    (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),  # G:common.sh:49
     (r"Error: Timed out waiting for (?:Xvfb socket|\S*/sesman\.socket)!", "display_missing"),  # G:common.sh:281
     # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),

@@ -104,8 +104,8 @@ FAMILY = Family(
         ),
         "second_factor": Setting(("IB_PREFER_IBKEY",), choices={"push": "true", "totp": "", "none": ""}),
         "second_factor_device": Lacking("it knows IB Key and the authenticator app only"),
-        "second_factor_timeout_action": Lacking("it waits for the second factor for ever"),
-        "relogin_after_second_factor_timeout": Lacking("it waits for the second factor for ever"),
+        "second_factor_timeout_action": Lacking("it always asks again when a second factor has expired"),
+        "relogin_after_second_factor_timeout": Lacking("it always asks again when a second factor has expired"),
         # A:_run_ibg.sh:595-612
         "existing_session": Setting(choices={"primary": ""}, lacking="it always takes over an existing session"),
         "daily_restart": Setting(

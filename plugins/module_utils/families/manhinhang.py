@@ -51,9 +51,8 @@ FAMILY = Family(
     name="manhinhang",
     controller="ibc",
     marks=_marks,
-    lines=(  # M:start.sh; other images print "Starting Xvfb..." too
+    lines=(  # M:start.sh
         (r"IB gateway starting\.\.\.", "container_started"),
-        (r"Xvfb TIMED OUT", "display_missing"),
         (r"detect IB gateway version: ?(?P<v>\S*)", "gateway_version"),
         (
             r"(?:IBGW(?:_INTERNAL)?|IBC_COMMAND_SERVER)_PORT must be a (?:positive|non-negative) integer, got: .*",
@@ -62,7 +61,6 @@ FAMILY = Family(
         (r"IBC_BIND_ADDRESS is empty .*", "value_refused"),
         (r"Setup port forwarding(?:: \d+ -> \d+|\.\.\.)", "relay_started"),
         (r"(?:starting healthcheck api\.\.\.|Skip starting healthcheck api)", ""),
-        (r"Container stopped, performing cleanup\.\.\.", "stopped_from_outside"),
     ),
     configuration="IBC_INI",
     # M:start.sh:62-71; for a time (10.37) there was no relay, and the gateway had 4002 itself.

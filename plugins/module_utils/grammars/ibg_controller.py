@@ -29,21 +29,30 @@ _EXIT_CODES: Mapping[int, str] = {
     4: "the restart after a second factor that timed out failed",
 }
 
+# States (C:State); those that a login passes without a line of its own are known by the messages below.
+_STATES: Mapping[str, str] = {
+    "LAUNCHING": "script_began",
+    "APP_DISCOVERY": "gateway_called",
+    "LOGIN": "gateway_called",
+    "POST_LOGIN": "authenticating",
+    "TWO_FA": "authenticating",  # also entered where none is asked for
+    "DISCLAIMERS": "loading",
+    "API_WAIT": "loading",
+    "CONFIG": "configured",
+    "MONITORING": "configured",
+    "HALTED": "twofa_failed",  # since 0.11.0
+}
+
 # Markers. A pattern must match the whole message; group `v` is the event's value, `mode` the trading mode that it proves.
 
 _MESSAGES = (
     (r"ibg-controller v(?P<v>\S+) starting \(mode=(?P<mode>\w+), gateway=(?P<gateway>[^,]+), .*", "controller_version"),
-    # States (C:State); those that a login passes without a state line are known by the messages below.
-    (r"\[STATE: LAUNCHING\]", "script_began"),
-    (r"\[STATE: (?:APP_DISCOVERY|LOGIN)\]", "gateway_called"),
-    (r"\[STATE: (?:POST_LOGIN|TWO_FA)\]", "authenticating"),
-    (r"\[STATE: (?:DISCLAIMERS|API_WAIT)\]", "loading"),
-    (r"\[STATE: (?:CONFIG|MONITORING)\]", "configured"),
-    (r"\[STATE: HALTED\]|HALTED: .*", "twofa_failed"),  # since 0.11.0
     # The gateway's process
     (r"Gateway PID: \d+(?: \(JVM console -> .*\))?", "jvm_started"),
-    (r"(?:RESTART: new )?Gateway JVM PID \(from agent\): \d+", "session_full"),
-    (r"Input agent never came up.*|RESTART: agent did not come up after re-launch", "jvm_crashed"),
+    (r"Gateway JVM PID \(from agent\): \d+", "session_full"),
+    (r"RESTART: new Gateway JVM PID \(from agent\): \d+", "session_full"),
+    (r"Input agent never came up.*", "jvm_crashed"),
+    (r"RESTART: agent did not come up after re-launch", "jvm_crashed"),
     (r"Gateway JVM exited with code (?P<v>-?\d{1,6})", "jvm_lost"),
     (r"Gateway JVM exited cleanly \(code (?P<v>0)\).*", "jvm_lost"),  # since 0.11.1
     (r"Gateway JVM pid=\d+ exited \(exit status not observable.*", "jvm_lost"),
@@ -62,42 +71,54 @@ _MESSAGES = (
     (r"Command server: RESTART .*", "restart_announced"),
     (r"CCP (?:backoff: waiting|long cool-down .*: sleeping) (?P<v>\d+)s .*", "wait_announced"),
     # The login
-    (r"Login dialog detected|AUTORESTART: login dialog on the self-restarted Gateway.*", "login_window"),
-    (
-        r"(?:Trading mode set to|Selecting trading mode:|Trading mode already) (?:L|(?P<mode>P))\w+(?: Trading)?.*",
-        "mode_set",
-    ),
-    (r"Login dialog never appeared .*|Log In / Paper Log In button click failed .*", "login_window_timeout"),
-    (r"(?:RESTART: login dialog handling|Re-auth: login) failed", "login_window_timeout"),
+    (r"Login dialog detected", "login_window"),
+    (r"AUTORESTART: login dialog on the self-restarted Gateway.*", "login_window"),
+    (r"Trading mode (?:set to|already) (?P<mode>Live|Paper) Trading.*", "mode_set"),
+    (r"Selecting trading mode: (?P<mode>Live|Paper) Trading", "mode_set"),  # up to 0.5.11
+    (r"Login dialog never appeared .*", "login_window_timeout"),
+    (r"Log In / Paper Log In button (?:click failed|not found) .*", "login_window_timeout"),
+    (r"RESTART: login dialog handling failed", "login_window_timeout"),
+    (r"Re-auth: login failed", "login_window_timeout"),
     (r"Log In clicked successfully", "login_attempt"),
     (r"Login dialog detected during monitor loop.*", "relogin"),
     (r"API port (?:4001|4002) already open.*", "loading"),
     (r"API port (?:4001|4002) accepting connections after \d+s", "login_completed"),
-    (r"Re-auth complete, resuming monitor|RESTART: Gateway re-launched successfully", "configured"),
+    (r"Re-auth complete, resuming monitor", "configured"),
+    (r"RESTART: Gateway re-launched successfully", "configured"),
     (r"Recovery: (?:adopted .*|fast restart succeeded|this mode is back.*)", "configured"),
     (r"API port (?:4001|4002) closed \(heartbeat failure \d+/\d+\)", "api_closed"),
     (r"API port (?:4001|4002) recovered after .*", "api_opened"),
-    (r"(?:RESTART|Re-auth): API port never .*|Final state dump:", "login_stalled"),
+    (r"RESTART: API port never opened .*", "login_stalled"),
+    (r"Re-auth: API port never came back up", "login_stalled"),
+    (r"Final state dump:", "login_stalled"),
     # The second factor
     (r"Waiting for 2FA dialog .* for up to (?P<v>\d+)s", "twofa_awaited"),
     (r"IB Key 2FA dialog detected: .*", "twofa_opened"),
     (r"Waiting for IB Key mobile approval.*", "twofa_initiated"),
-    (r"2FA dialog dismissed .*|API port opened .* IB Key approval succeeded", "twofa_answered"),
-    (r"2FA handled successfully.*|Passkey Authenticate click accepted .*", "twofa_answered"),
-    (r"IB Key approval wait timed out|2FA dialog didn't appear in relogin window either", "twofa_expired"),
+    (r"2FA dialog dismissed .*", "twofa_answered"),
+    (r"API port opened .* IB Key approval succeeded", "twofa_answered"),
+    (r"2FA handled successfully.*", "twofa_answered"),
+    (r"Passkey Authenticate click accepted .*", "twofa_answered"),
+    (r"HALTED: .*", "twofa_failed"),
+    (r"IB Key approval wait timed out", "twofa_expired"),
+    (r"2FA dialog didn't appear in relogin window either", "twofa_expired"),
     (r"No 2FA dialog appeared within \d+s", "login_stalled"),
     (r"RELOGIN_AFTER_TWOFA_TIMEOUT=yes .*", "twofa_relogin"),
     (r"No 2FA code-entry prompt appeared within .*", "device_not_chosen"),  # since 0.8.0
     (r"2FA dialog is requesting a different method than configured: .*", "device_not_chosen"),  # since 0.7.0
     (r"JLIST_SELECT on 2FA device selector failed", "device_not_chosen"),
     (r"Passkey/WebAuthn login flow detected .*", "code_required"),  # since 0.8.1
-    (r"(?:SETTEXT_IN_WIN|CLICK_IN_WIN OK) on 2FA dialog failed", "code_required"),
-    (r"(?:RESTART: |Re-auth: )?2FA (?:handling )?failed", "twofa_failed"),
+    (r"SETTEXT_IN_WIN on 2FA dialog failed", "code_required"),
+    (r"CLICK_IN_WIN OK on 2FA dialog failed", "code_required"),
+    (r"2FA handling failed", "twofa_failed"),
+    (r"RESTART: 2FA handling failed", "twofa_failed"),
+    (r"Re-auth: 2FA failed", "twofa_failed"),
     # Another session
     (r"existing-session dialog: action=\w+", "session_found"),
     (r"Clicking existing-session button '(?:Continue(?: Login)?|Primary|Yes|OK)' .*", "session_continued"),
     (r"Clicking existing-session button '.*' .*", "session_yielded"),
-    (r"action=manual .*|existing-session: (?:none of|handled this dialog) .*", "session_asked"),
+    (r"action=manual .*", "session_asked"),
+    (r"existing-session: (?:none of|handled this dialog) .*", "session_asked"),
     # IBKR is silent, or not there
     (r"CCP LOCKOUT DETECTED.*", "throttled"),
     (r"Login dialog stuck in 'connecting to server' retry loop.*", "server_unavailable"),
@@ -168,6 +189,7 @@ _ALERTS: Mapping[str, _Alerted] = {
 
 _LEVEL = r"\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\]"
 _STAMP = re.compile(r"(\d\d):(\d\d):(\d\d) " + _LEVEL + r" (?:\[(live|paper)\] )?")  # C:logging.basicConfig
+_STATE = re.compile(r"\[STATE: ([A-Z_]+)\]")
 _ALERT = re.compile(r"ALERT_([A-Z0-9_]+)(?: (.*))?")
 _PAIR = re.compile(r"([a-z_]+)=(?:\"([^\"]*)\"|(\S+))")
 #: What tells the mode in lines that do not carry it (up to 0.6.0).
@@ -302,6 +324,9 @@ class IbgController(Grammar):
 
     def _said(self, line: Line, message: str) -> Event | None:
         """The event of a message that stands in one of the tables."""
+        if state := _STATE.fullmatch(message):
+            kind = _STATES.get(state[1])
+            return self._event(line, kind) if kind else None
         if found := match(_LAST_WORDS, message):
             return self._end(line, found[1])
         if found := match(_DIAGNOSES, message):
@@ -310,11 +335,9 @@ class IbgController(Grammar):
         if found is None:
             return None
         values, kind = found[0].groupdict(), found[1]
-        value, mode = values.get("v") or "", MODES.get(values.get("mode") or "")
+        value, mode = values.get("v") or "", MODES.get((values.get("mode") or "").lower())
         if kind == "controller_version":
             self.version, self.gateway_version = value, values["gateway"]
-        elif kind == "mode_set":
-            mode = mode or "live"
         elif kind == "jvm_lost" and value.startswith("-"):
             value = str(128 - int(value))  # Python's word for a signal; everybody else's is 128 and its number
         problem = "gateway.crashed" if kind == "jvm_lost" and value.strip("0") else None

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 #: Lines that other programs print too: alone they do not make a log one of a gateway.
 ANYBODYS = (
+    # What start scripts of many images print, for one writes it like the other (gnzsnz common.sh:49, manhinhang start.sh).
+    (r"error: both \w+ and \w+ are set \(but are exclusive\)", "credentials_conflict"),
+    (r"Xvfb TIMED OUT", "display_missing"),
+    (r"Container stopped, performing cleanup\.\.\.", "stopped_from_outside"),
     (r"mkdir: cannot create directory .*", "settings_unwritable"),
     (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
     (r"(?:Error: )?Could not find or load main class .*", "install_broken"),

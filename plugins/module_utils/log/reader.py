@@ -25,8 +25,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 GRAMMARS: tuple[type[Grammar], ...] = (Ibc, IbController, IbgController, Ibga, Launcher)
 
 _AROUND = rules((*dict.fromkeys(line for family in FAMILIES for line in family.lines), *GATEWAYS, *ANYBODYS))
-_OF_GATEWAYS = frozenset(pattern for pattern, _kind in GATEWAYS)
 _OF_IMAGES = {family.name: frozenset(pattern for pattern, _kind in family.lines) for family in FAMILIES}
+_NOBODY_ELSES = frozenset(pattern for pattern, _kind in GATEWAYS).union(*_OF_IMAGES.values())
 
 #: So many lines are kept until one tells the controller; an image's scripts print fewer before it.
 _UNDECIDED = 5000
@@ -77,9 +77,8 @@ class Reader:
     @property
     def recognised(self) -> bool:
         """Whether what was read is a gateway's log."""
-        return self.grammar.seen or bool(
-            self.grammar.seen_around & (_OF_GATEWAYS | frozenset().union(*_OF_IMAGES.values()))
-        )
+        around = self.grammar.seen_around
+        return self.grammar.seen or bool(around if self._family else around & _NOBODY_ELSES)
 
     @property
     def family(self) -> Family | None:

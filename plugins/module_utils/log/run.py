@@ -401,6 +401,7 @@ def _twofa_awaited(run: Run, event: Event) -> None:
 
 def _twofa_answered(run: Run, event: Event) -> None:
     run.answered, run.wait_until = True, None
+    run.windows = {title: opened for title, opened in run.windows.items() if opened.kind != "twofa_opened"}
     _loading(run, event)
 
 
@@ -568,6 +569,11 @@ def _window_unhandled(run: Run, event: Event) -> None:
     """A window that the controller leaves to others, and of whose closing it tells nothing: once logged in it is anybody's."""
     if run.state in _LOGGED_IN:
         run.windows.pop(event.title or "", None)
+
+
+def _log_elsewhere(run: Run, event: Event) -> None:
+    """What the run does from here on is not written into this log."""
+    run.enter("unknown", event)
 
 
 def _value_ignored(run: Run, event: Event) -> None:
@@ -783,6 +789,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "login_completed": _login_completed,
     "configured": _configured,
     "window_unhandled": _window_unhandled,
+    "log_elsewhere": _log_elsewhere,
     "value_ignored": _value_ignored,
     "heap_malformed": _heap_malformed,
     "heap_exhausted": _heap_exhausted,

@@ -68,7 +68,8 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     title="The installation of the gateway is broken",
     meaning=(
         "The program, its Java, or its version directory is missing in the container. Some image builds came without Java; a volume"
-        " mounted over the program directory (/home/ibgateway/Jts) hides what a newer image brought."
+        " mounted over the program directory (/home/ibgateway/Jts) hides what a newer image brought. ibga brings no program: it downloads"
+        " and installs one at its first start, tries ten times, and ends."
     ),
     fix=(
         "See whether a volume hides it: docker inspect --format '{{json .Mounts}}' {name}. Keep settings in TWS_SETTINGS_PATH instead.",
@@ -80,7 +81,19 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def install_broken(case: Case) -> Proof | None:
-    return _by_log(case, "gateway.install_broken", "the program, its Java or its version directory is missing")
+    proof = _by_log(case, "gateway.install_broken", "the program, its Java or its version directory is missing")
+    if proof is None or not case.of_controller("ibga"):
+        return proof
+    return replace(
+        proof,
+        summary="the program could not be downloaded or installed",
+        fix=(
+            "Does the container reach it? docker exec {name} curl -sI https://download2.interactivebrokers.com",  # ibga _env.sh
+            "Is there room for it, and may it be written? See the volume of /home/ibg.",
+            "Then start it again: docker start {name}",
+        ),
+        remedy_reason="what hinders the installation has to be mended first",
+    )
 
 
 @finding(
@@ -133,7 +146,17 @@ def display_missing(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def build_retired(case: Case) -> Proof | None:
-    return _by_log(case, "gateway.build_retired", "IBKR refuses this build of the gateway")
+    proof = _by_log(case, "gateway.build_retired", "IBKR refuses this build of the gateway")
+    if proof is None or case.family is None or case.family.name != "ibga":
+        return proof
+    return replace(  # ibga docs/getting-started/upgrading.md
+        proof,
+        fix=(
+            "Stop it: docker stop -t 90 {name}",
+            "Empty the volume of /home/ibg, not that of the settings: at its next start it installs the current program.",
+            "Then, with the phone at hand for a live account, start it: docker start {name}",
+        ),
+    )
 
 
 @finding(

@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     PROCESS_ENDED,
     RELEASE_IT,
     RESTART_IT,
+    START_BY_HAND,
     STOP_IT,
     Proof,
     finding,
@@ -51,9 +52,16 @@ STOP_BY_HAND = "docker update --restart=no {name} && docker stop -t 90 {name}"
 
 #: How to find out whether credentials work, without another attempt of the gateway.
 TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
+NOT_AGAIN = "Do not restart it: each start is another failed login, and ten within a day lock the account."
 CORRECT = (
     "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the"
     " container anew."
+)
+
+#: ibga types the password through its shell (_run_ibg.sh, _login_type).
+CORRECT_TYPED = (
+    "Correct TWS_USERID and IB_PASSWORD (blanks, * and ? in a password do not survive the image's script), then create the container"
+    " anew."
 )
 
 CHANGE_ACCOUNT = (
@@ -67,6 +75,7 @@ OTHER_SESSION = (
     "session_found",
     "session_asked",
     "session_continued",
+    "session_kicked",
     "session_settled",
     "session_yielded",
     "session_taken",
@@ -105,10 +114,17 @@ def tries_again(case: Case) -> str | None:
         return "the controller answers a refused login with another one, without limit"
     if case.of_controller("ibg-controller") and case.run.state not in ("ended", "shutting_down"):
         return "the controller logs in again by itself"  # up to 8 times (ibg-controller, wait_for_api_port_with_retry)
+    if case.of_controller("ibga") and case.run.problem and case.run.state != "ended" and not _given_up(case):
+        return "the controller fills in the login form again and again"  # ibga _run_ibg.sh, _run_ibg
     policy = (container.restart_policy or "").partition(":")[0]
     if case.run.state in ("ended", "shutting_down") and policy in RESTARTING_POLICIES:
         return f"the restart policy {policy} starts it again"
     return None
+
+
+def _given_up(case: Case) -> bool:
+    """ibga sleeps for ever after wrong credentials (_run_ibg.sh:1084-1089)."""
+    return case.log is not None and bool(case.log.events) and case.log.events[-1].event == "given_up"
 
 
 def _answered_by_restart(case: Case) -> bool:
@@ -120,12 +136,12 @@ def _answered_by_restart(case: Case) -> bool:
     return recent and not parked and case.run.problem in REFUSALS
 
 
-def protecting(case: Case, proof: Proof, *mend: str) -> Proof:
+def protecting(case: Case, proof: Proof, *mend: str, unknown: str | None = None) -> Proof:
     """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person.
 
-    `mend` are the steps between the stop and the release.
+    `mend` are the steps between the stop and the release; `unknown` is what may try again although nothing here shows it.
     """
-    again = tries_again(case)
+    again = tries_again(case) or unknown
     if again is None:
         return proof
     fix = (STOP_IT, *mend, RELEASE_IT)
@@ -191,7 +207,8 @@ def account_locked(case: Case) -> Proof | None:
     if not case.says("login.account_locked"):
         return None
     proof = _proof(case, "IBKR has locked or restricted this user")
-    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.")
+    boot = "a restart policy, which the log does not show, would log in again" if case.saved_log else None
+    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.", unknown=boot)
 
 
 @finding(
@@ -205,7 +222,7 @@ def account_locked(case: Case) -> Proof | None:
         " same. Failed attempts lock the account: nothing restarts this."
     ),
     fix=(
-        "Do not restart it: each start is another failed login, and ten within a day lock the account.",
+        NOT_AGAIN,
         TRY_BY_HAND,
         CORRECT,
     ),
@@ -219,7 +236,11 @@ def credentials_rejected(case: Case) -> Proof | None:
     proof = _proof(case, f"IBKR refused the user name or password that were typed{_attempts(case)}")
     # A window that only says "Login failed" can also be a server that dropped the login (facts: IBC, section 11).
     by_hand = "If the login by hand works, IBKR dropped the gateway's: wait an hour, and release it."
-    return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {CORRECT[0].lower()}{CORRECT[1:]}")
+    correct = CORRECT
+    if case.of_controller("ibga"):
+        correct = CORRECT_TYPED
+        proof = replace(proof, fix=(NOT_AGAIN, TRY_BY_HAND, correct))
+    return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {correct[0].lower()}{correct[1:]}")
 
 
 @finding(
@@ -246,6 +267,16 @@ def saved_session_refused(case: Case) -> Proof | None:
     if not case.says("login.saved_session_refused"):
         return None
     proof = _proof(case, "IBKR refused the saved session (nothing was typed: the password is fine)")
+    if case.of_controller("ibga") and within_start(case, case.run.since):
+        return replace(
+            proof,
+            fix=(
+                "Do not change the password.",
+                "It types the credentials by itself; for a live account approve the login.",
+            ),
+            remedy="wait",
+            remedy_reason="the controller types the credentials by itself",
+        )
     if not _other_login_seen(case):
         return proof
     return Proof(
@@ -286,7 +317,7 @@ def _other_login_seen(case: Case) -> bool:
     next_command="docker exec {name} find / -name autorestart -type f",
 )
 def not_typed(case: Case) -> Proof | None:
-    if not case.shows("login.not_typed"):
+    if not case.shows("login.not_typed") and not case.ended_over("login.not_typed"):
         return None
     return _proof(case, "the controller waits for a saved session and types nothing")
 
@@ -297,19 +328,19 @@ def not_typed(case: Case) -> Proof | None:
     remedy="restart",
     title="The login was clicked and nothing followed",
     meaning=(
-        "User name and password were typed, the button was pressed, and the gateway did not react within its time. The controller has no"
-        " time-out for this, so it stays like this."
+        "User name and password were typed, the button was pressed, and the gateway did not react within its time. IBC has no time-out"
+        " for this, so it stays like this; ibcontroller ends (exit code 69)."
     ),
     fix=(
         "Look at the window (VNC) if you can: a message may stand in front of it.",
         RESTART_IT,
     ),
     explains=NO_LOGIN,
-    remedy_reason="the controller has no time-out for this",
+    remedy_reason="nothing else presses the button again",
     next_command="docker logs --tail 50 {name}",
 )
 def not_submitted(case: Case) -> Proof | None:
-    if not case.shows("login.not_submitted"):
+    if not case.shows("login.not_submitted") and not case.ended_over("login.not_submitted"):
         return None
     return _proof(case, "the login was clicked and nothing followed")
 
@@ -366,12 +397,19 @@ def taken_over(case: Case) -> Proof | None:
 def existing_session(case: Case) -> Proof | None:
     if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.serving):
         return None
+    thrown_out = case.of_controller("ibga")  # always (ibga _run_ibg.sh:595-612)
     gave_way = not case.alive or case.run.state in ("shutting_down", "ended") or case.continues_failure
     # The window stays when the other session is gone (IBC ExistingSessionDetectedDialogHandler.java:40).
     answer = "" if gave_way else "answer the window (VNC), or "
     return Proof(
         "the same user is logged in elsewhere; "
-        + ("this gateway gave way" if gave_way else "the gateway asks what to do"),
+        + (
+            "this gateway gave way"
+            if gave_way
+            else "it can not be thrown out"
+            if thrown_out
+            else "the gateway asks what to do"
+        ),
         case.log_quotes() + (case.container_quotes() if case.ended else ()),
         (
             "Find out who it is: IBKR Mobile, TWS, another gateway with the same user. End that session if it may end.",
@@ -479,6 +517,18 @@ def server_unreachable(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def auth_silent(case: Case) -> Proof | None:
+    if case.ended_over("login.auth_silent"):
+        return replace(
+            _proof(case, "the login was sent, IBKR did not answer, and the controller gave up"),
+            fix=(
+                "Wait up to an hour: an attempt before that strands one more session.",
+                "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not).",
+                START_BY_HAND,
+            ),
+            severity="down",
+            remedy="ask_person",
+            remedy_reason="an attempt right away would strand one more session",
+        )
     if not case.shows("login.auth_silent"):
         return None
     since = moment(case.run.since)
@@ -505,15 +555,26 @@ def auth_silent(case: Case) -> Proof | None:
         "Look at the window (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback), read it, and answer it.",
         "IBKR's messages can also be read in the Client Portal; answer them there, then restart at the next planned login.",
     ),
-    explains=("login.in_progress", "config.read_only_api", *CLOSED_PORT, *MUTE_API),
+    explains=("login.in_progress", "config.read_only_api", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API),
     remedy_reason="somebody has to read the window",
     next_command="docker logs --tail 50 {name}",
 )
 def dialog_blocking(case: Case) -> Proof | None:
-    if case.serving or not case.shows("login.dialog_blocking"):
+    if case.serving:
         return None
     title = case.run.open_windows[-1] if case.run.open_windows else None
     words = case.quote("log", title).quote if title else "that the controller does not handle"
+    if case.ended_over("login.dialog_blocking"):
+        return replace(
+            _proof(case, f"a window kept the login from completing: {words}"),
+            fix=(
+                "IBKR's messages can also be read in the Client Portal; answer them there.",
+                f"{START_BY_HAND} If the window comes again, look at it (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback).",
+            ),
+            severity="down",
+        )
+    if not case.shows("login.dialog_blocking"):
+        return None
     return Proof(f"a window is open: {words}", case.log_quotes(), since=case.run.since)
 
 

@@ -39,6 +39,16 @@ ONLY_METHOD = (
     " TWOFACTOR_CODE away, and approve pushes."
 )
 
+#: What ibga chooses in the list (ibga _run_ibg.sh:689-692).
+MATCHING_DEVICE = (
+    "Choose the device in the window (noVNC) now. To have it chosen: IB_PREFER_IBKEY=true takes IB Key, TOTP_KEY takes Mobile"
+    " Authenticator app, and the user must have that one."
+)
+RIGHT_KEY = (
+    "Compare TOTP_KEY with the key of the authenticator app, and the machine's clock with a time server; with a passkey look at the"
+    " window (noVNC)."
+)
+
 MAKE_IT_SEND = "Wait an hour. Log in once with IBKR Mobile as this user, and approve it."
 
 #: What a login that waits for its second factor shows.
@@ -106,9 +116,16 @@ def device_not_chosen(case: Case) -> Proof | None:
     return Proof(
         "several second factors, and none or a wrong one is configured",
         case.log_quotes(),
-        (ONLY_METHOD, *_by_hand(case)) if case.of_controller("ibg-controller") else (),
+        _choosing(case),
         since=case.run.since,
     )
+
+
+def _choosing(case: Case) -> tuple[str, ...]:
+    """How a device comes to be chosen where the controller has its own way."""
+    if case.of_controller("ibg-controller"):
+        return (ONLY_METHOD, *_by_hand(case))
+    return (MATCHING_DEVICE, CREATE_ANEW) if case.of_controller("ibga") else ()
 
 
 def _by_hand(case: Case) -> tuple[str, ...]:
@@ -125,8 +142,9 @@ def _by_hand(case: Case) -> tuple[str, ...]:
     remedy="ask_person",
     title="IBKR wants a second factor that this controller can not give",
     meaning=(
-        "The second factor of this user is a typed code (authenticator app, card) or a passkey. IBC types no codes; ibg-controller types"
-        " those of an authenticator app only. So this login never completes by itself."
+        "The second factor of this user is a typed code (authenticator app, card) or a passkey. IBC types no codes,"
+        " ibg-controller and ibga those of an authenticator app only. So this login never completes by itself. Where a code is typed and"
+        " refused again and again, key or clock is wrong."
     ),
     fix=(
         "Type the code into the window (VNC) now; or use an image that types codes; or give the gateway's user IB Key as its second"
@@ -145,6 +163,10 @@ def code_required(case: Case) -> Proof | None:
             "a second factor is wanted that the controller can not give (a passkey, or a field that it does not find)"
         )
         return Proof(summary, case.log_quotes(), (ONLY_METHOD, *_by_hand(case)), since=case.run.since)
+    if case.of_controller("ibga"):
+        summary = "the second factor that the controller gives is not accepted, again and again"
+        proof = Proof(summary, case.log_quotes(), (RIGHT_KEY, CREATE_ANEW), since=case.run.since)
+        return protecting(case, proof, RIGHT_KEY, CREATE_ANEW)
     return Proof("a typed code is wanted, which this controller never types", case.log_quotes(), since=case.run.since)
 
 

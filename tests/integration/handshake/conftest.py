@@ -66,7 +66,7 @@ def start(engine: docker.DockerClient) -> Iterator[Start]:
             **options,
         )
         made.append(container)
-        container.put_archive("/", _archive())
+        container.put_archive("/", archive())
         container.start()
         container.reload()
         said = next(container.logs(stream=True, follow=True))
@@ -77,8 +77,9 @@ def start(engine: docker.DockerClient) -> Iterator[Start]:
         container.remove(force=True, v=True)
 
 
-def _archive() -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
+def archive() -> bytes:
+    """The peer, to put it in a container."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.add(_PEER, "peer.py")
-    return archive.getvalue()
+    return packed.getvalue()

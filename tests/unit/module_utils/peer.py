@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 
 VERSION_TIME = "20261122 06:41:12 EST"
 PATIENCE = 10.0  # no thread outlives its test by more
+LATE = 0.2  # a peer that takes its time
 
 ID_TAKEN = "Unable to connect as the client id is already in use. Retry with a unique client id."
 DISCLAIMER = "Paper trading disclaimer must first be accepted for API connection."
@@ -168,6 +169,52 @@ def drip(link: Link) -> None:
     link.serve()
 
 
+def endless_drip(link: Link) -> None:
+    """A frame that comes byte by byte and never ends."""
+    link.read_hello()
+    link.send(b"\0\0\xff\xff")
+    while True:
+        link.send(b"1")
+        threading.Event().wait(0.01)
+
+
+def slow_version(link: Link) -> None:
+    link.read_hello()
+    threading.Event().wait(LATE)
+    link.send(REPLY)
+    link.read_start()
+    link.send(ACCOUNTS, ORDER_ID)
+    link.serve()
+
+
+def slow_order_id(link: Link) -> None:
+    link.begin()
+    link.send(ACCOUNTS)
+    threading.Event().wait(LATE)
+    link.send(ORDER_ID)
+    link.serve()
+
+
+def one_segment(link: Link) -> None:
+    """All that a session starts with, before a word was said and without a pause."""
+    link.send(REPLY, FARM_OK, ORDER_ID, ACCOUNTS, FARM_OK)
+    link.read_hello()
+    link.read_start()
+    link.serve()
+
+
+def late_notice(link: Link) -> None:
+    """Slow with everything, and so with the news that its link is lost."""
+    link.read_hello()
+    threading.Event().wait(0.1)
+    link.send(REPLY)
+    link.read_start()
+    link.send(ACCOUNTS, ORDER_ID)
+    threading.Event().wait(0.05)
+    link.send(LINK_LOST)
+    link.serve()
+
+
 def strange_zone(link: Link) -> None:
     """A zone name with blanks, and in an encoding that is not UTF-8."""
     link.read_hello()
@@ -274,6 +321,18 @@ def speaks_first(banner: bytes) -> Callable[[Link], None]:
     return mode
 
 
+def late_fin(link: Link) -> None:
+    """As a relay whose gateway is far away: it takes a while to find that nobody is there, whatever it was told meanwhile."""
+    threading.Event().wait(LATE)
+    link.fin()
+
+
+def late_hello_fin(link: Link) -> None:
+    link.read_hello()
+    threading.Event().wait(LATE)
+    link.fin()
+
+
 def hello_fin(link: Link) -> None:
     link.read_hello()
     link.fin()
@@ -298,6 +357,19 @@ def flood(link: Link) -> None:
     """As many frames as the client takes: notices with no end, instead of a version."""
     while True:
         link.send(FARM_OK * 1000)
+
+
+def zeros(link: Link) -> None:
+    """Empty frames without end."""
+    while True:
+        link.send(bytes(65536))
+
+
+def long_frame(link: Link) -> None:
+    """A frame of a length that is still believed, and no end behind it."""
+    link.send(b"\0\x0f\xff\xff")
+    while True:
+        link.send(b"x" * 65536)
 
 
 def account_silent(link: Link) -> None:
@@ -332,18 +404,28 @@ MODES: dict[str, Callable[[Link], None]] = {
     "healthy": healthy,
     "order_id_first": order_id_first,
     "drip": drip,
+    "slow_version": slow_version,
+    "slow_order_id": slow_order_id,
+    "one_segment": one_segment,
+    "late_notice": late_notice,
     "strange_zone": strange_zone,
     "notice_before_version": notice_before_version,
     "error_time": error_time,
     "raw_id": raw_id,
     "protobuf": protobuf,
     "old_server": old_server,
+    "sec_def_down": ready_with(notice(2157, "Sec-def data farm connection is broken:secdefnj")),
+    "inactive": ready_with(
+        notice(2107, "HMDS data farm connection is inactive but should be available upon demand.ushmds")
+    ),
     "lost": ready_with(LINK_LOST),
     "broken": ready_with(LINK_BROKEN),
     "farm_down": ready_with(FARM_BROKEN),
     "restored": ready_with(LINK_LOST, FARM_BROKEN, LINK_RESTORED, FARM_OK),
     "accept_fin": lambda link: link.fin(),
     "accept_rst": lambda link: link.rst(),
+    "late_fin": late_fin,
+    "late_hello_fin": late_hello_fin,
     "silent": lambda link: link.hold(),
     "hello_fin": hello_fin,
     "hello_rst": hello_rst,
@@ -356,10 +438,15 @@ MODES: dict[str, Callable[[Link], None]] = {
     "garbage": after_hello(bytes(range(97, 123)) * 8),
     "garbage_frame": after_hello(frame(b"\xfe\xfd\xfc" * 7)),
     "oversize": after_hello(b"\x7f\xff\xff\xff"),
+    "oversize_max": after_hello(b"\xff\xff\xff\xff"),
     "liar": after_hello(frame(b"178\0")[:3] + b"\xff1"),
     "flood": flood,
+    "zeros": zeros,
+    "long_frame": long_frame,
+    "endless_drip": endless_drip,
     "ssh": speaks_first(b"SSH-2.0-OpenSSH_9.6\r\n"),
     "http": after_hello(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", close=True),
+    "http_open": after_hello(b"HTTP/1.1 400 Bad Request\r\nConnection: keep-alive\r\n\r\n"),
     "tls": after_hello(b"\x15\x03\x01\x00\x02\x02\x46", close=True),
     "vnc": speaks_first(b"RFB 003.008\n"),
     "redirect": after_hello(frame(b"-1\x00gw.example.com\0")),
@@ -377,7 +464,11 @@ MODES: dict[str, Callable[[Link], None]] = {
     "disclaimer_2139": refused_with(2139, "Real paper-trading has not been acknowledged yet", close=False),
     "client_outdated": refused_with(357, "The version of the client is out of date."),
     "port_changed": refused_with(1300, "TWS socket port has been reset. Please reconnect on the new port - 7497"),
+    "error_1100": refused_with(1100, "Connectivity between IBKR and Trader Workstation has been lost."),
+    "error_502": refused_with(502, "Couldn't connect to TWS."),
+    "error_503": refused_with(503, "The TWS is out of date and must be upgraded."),
     "error_504": refused_with(504, "Not connected"),
+    "error_507": refused_with(507, "Bad message length"),
     "error_504_open": refused_with(504, "Not connected", close=False),
     "no_order_id": after_start(ACCOUNTS),
     "no_accounts": after_start(ORDER_ID),
@@ -394,10 +485,10 @@ MODES: dict[str, Callable[[Link], None]] = {
 class Listener:
     """A listening loopback port with a thread for each connection; closing it ends them all."""
 
-    def __init__(self, family: socket.AddressFamily = socket.AF_INET) -> None:
-        self._listener = socket.socket(family, socket.SOCK_STREAM)
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        self._listener.bind((host, port))
         self._listener.listen(64)
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -435,14 +526,18 @@ class Listener:
 class Peer(Listener):
     """Connection n runs mode n of `modes`, the last mode all that follow."""
 
-    def __init__(self, *modes: str | Callable[[Link], None], family: socket.AddressFamily = socket.AF_INET) -> None:
-        self._modes = [MODES[mode] if isinstance(mode, str) else mode for mode in modes]
-        self.links: list[Link] = []
+    def __init__(self, *modes: str | Callable[[Link], None], host: str = "127.0.0.1", port: int = 0) -> None:
         self._ended: queue.Queue[Link] = queue.Queue()
-        super().__init__(family)
+        self.play(*modes)
+        super().__init__(host, port)
 
     def __enter__(self) -> Peer:
         return self
+
+    def play(self, *modes: str | Callable[[Link], None]) -> None:
+        """Begin again, with other modes."""
+        self._modes = [MODES[mode] if isinstance(mode, str) else mode for mode in modes]
+        self.links: list[Link] = []
 
     def serve(self, connection: socket.socket) -> None:
         link = Link(connection)
@@ -488,6 +583,15 @@ def free_port() -> int:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])
+
+
+@contextmanager
+def unaccepted_port() -> Iterator[int]:
+    """A port whose program never accepts what the kernel has connected for it."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        yield listener.getsockname()[1]
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import handshake
 from ansible_collections.ibgw.ops.plugins.module_utils.api import inside
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import CLIENT_IDS, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.tests.unit.module_utils.outcomes import OUTCOMES, Row
 from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import (
     REPLY,
     Link,
@@ -28,6 +29,7 @@ from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import (
     free_port,
     message,
     ready_with,
+    unaccepted_port,
     unanswered_port,
 )
 from hypothesis import given, settings
@@ -42,65 +44,6 @@ SHORT: dict[str, Any] = {"timeout": 0.5, "retry_delay": 0.01}
 LONGER: dict[str, Any] = {**SHORT, "timeout": 1.5}
 
 PATIENCE = {"silent_at_hello": SHORT, "silent_at_start": LONGER, "start_incomplete": LONGER}
-
-# mode of the peer        outcome               problem                   reached  connections
-TABLE = """
-healthy                   ready                 -                         ready    1
-order_id_first            ready                 -                         ready    1
-drip                      ready                 -                         ready    1
-strange_zone              ready                 -                         ready    1
-notice_before_version     ready                 -                         ready    1
-raw_id                    ready                 -                         ready    1
-error_time                ready                 ibkr.data_farm_down       ready    1
-protobuf                  ready_ibkr_away       ibkr.disconnected         ready    1
-old_server                ready                 api.version_refused       ready    1
-lost                      ready_ibkr_away       ibkr.disconnected         ready    1
-broken                    ready_ibkr_away       ibkr.disconnected         ready    1
-farm_down                 ready                 ibkr.data_farm_down       ready    1
-restored                  ready                 -                         ready    1
-accept_fin                closed_at_open        relay.no_backend          tcp      2
-hello_fin                 closed_at_hello       api.closes_on_hello       open     2
-hello_rst                 closed_at_hello       api.closes_on_hello       open     2
-half_version_fin          closed_at_hello       api.closes_on_hello       open     2
-silent                    silent_at_hello       api.silent                open     2
-hello_silent              silent_at_hello       api.silent                open     2
-half_version              silent_at_hello       api.silent                open     2
-one_field_version         silent_at_hello       api.silent                open     2
-empty_frame               silent_at_hello       api.silent                open     2
-text_version              not_tws               api.not_tws               open     1
-garbage                   not_tws               api.not_tws               open     1
-garbage_frame             not_tws               api.not_tws               open     1
-oversize                  not_tws               api.not_tws               open     1
-liar                      silent_at_hello       api.silent                open     2
-flood                     not_tws               api.not_tws               open     1
-ssh                       not_tws               api.not_tws               open     1
-http                      not_tws               api.not_tws               open     1
-tls                       not_tws               api.not_tws               open     1
-vnc                       not_tws               api.not_tws               open     1
-redirect                  version_refused       api.version_refused       hello    1
-ancient_version           version_refused       api.version_refused       hello    1
-future_version            version_refused       api.version_refused       hello    1
-client_outdated           version_refused       api.version_refused       hello    1
-version_fin               closed_at_start       api.start_refused         hello    2
-start_fin                 closed_at_start       api.start_refused         hello    2
-start_rst                 closed_at_start       api.start_refused         hello    2
-error_504                 closed_at_start       api.start_refused         hello    2
-accounts_fin              closed_at_start       api.start_refused         start    2
-ready_fin                 closed_at_start       api.start_refused         start    2
-version_silent            silent_at_start       api.start_incomplete      hello    2
-error_504_open            silent_at_start       api.start_incomplete      hello    2
-id_taken                  client_id_taken       api.start_refused         hello    2
-id_taken_open             client_id_taken       api.start_refused         hello    2
-disclaimer                disclaimer_pending    api.disclaimer_pending    hello    1
-disclaimer_2139           disclaimer_pending    api.disclaimer_pending    hello    1
-port_changed              port_changed          api.not_listening         hello    1
-no_order_id               start_incomplete      api.start_incomplete      start    2
-no_accounts               start_incomplete      api.start_incomplete      start    2
-empty_accounts            start_incomplete      api.start_incomplete      start    2
-bad_order_id              protocol_error        api.start_incomplete      hello    2
-short_order_id            protocol_error        api.start_incomplete      hello    2
-garbage_after_version     protocol_error        api.start_incomplete      hello    2
-"""
 
 
 def ask(port: int, **arguments: Any) -> dict[str, Any]:
@@ -124,16 +67,15 @@ def relayed(port: int, through: str) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("through", ["direct", "relay"])
-@pytest.mark.parametrize("row", TABLE.strip().splitlines(), ids=lambda row: row.split()[0])
-def test_each_way_to_fail_has_its_own_outcome(row: str, through: str) -> None:
-    mode, outcome, problem, reached, connections = row.split()
-    with Peer(mode) as peer, relayed(peer.port, through) as port:
-        seen = ask(port, **PATIENCE.get(outcome, QUICK))
-        links = [peer.ended() for _ in range(int(connections))]  # a relay may be later than who gave up
-    assert (seen["outcome"], seen["problem"] or "-", seen["reached"]) == (outcome, problem, reached)
+@pytest.mark.parametrize("row", OUTCOMES, ids=lambda row: row.mode)
+def test_each_way_to_fail_has_its_own_outcome(row: Row, through: str) -> None:
+    with Peer(row.mode) as peer, relayed(peer.port, through) as port:
+        seen = ask(port, **PATIENCE.get(row.outcome, QUICK))
+        links = [peer.ended() for _ in range(row.connections)]  # a relay may be later than who gave up
+    assert (seen["outcome"], seen["problem"] or "-", seen["reached"]) == row[1:4]
     assert seen["attempts"] == len(peer.links) == len(links)
     assert [phase["ok"] for phase in seen["phases"]][:-1] == [True] * (len(seen["phases"]) - 1)
-    assert (seen["detail"] is None) == outcome.startswith("ready")
+    assert (seen["detail"] is None) == row.outcome.startswith("ready")
 
 
 def test_a_reset_at_once_reads_as_closed_before_a_word() -> None:
@@ -161,6 +103,12 @@ def test_one_connection_alone_does_not_claim_why_the_hello_was_closed() -> None:
     assert (seen["outcome"], seen["problem"], len(peer.links)) == ("closed_at_hello", None, 1)
 
 
+def test_connections_that_nobody_accepts() -> None:
+    with unaccepted_port() as port:
+        seen = ask(port, **SHORT)
+    assert (seen["outcome"], seen["problem"], seen["attempts"]) == ("silent_at_hello", "api.silent", 2)
+
+
 def test_connections_that_the_kernel_leaves_unanswered() -> None:
     with unanswered_port() as port:
         seen = ask(port, timeout=0.3)
@@ -181,7 +129,7 @@ def test_ipv6() -> None:
             trial.bind(("::1", 0))
         except OSError:
             pytest.skip("no ::1 on this machine")
-    with Peer("healthy", family=socket.AF_INET6) as peer:
+    with Peer("healthy", host="::1") as peer:
         seen = ask(peer.port, host="::1")
     assert (seen["outcome"], seen["address"]) == ("ready", "::1")
 
@@ -433,7 +381,7 @@ chunks = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(before=st.lists(chunks, max_size=2), after=st.lists(chunks, max_size=5), close=st.booleans())
 def test_any_bytes_at_any_time_end_in_an_outcome(before: list[bytes], after: list[bytes], close: bool) -> None:
     def mode(link: Link) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -79,6 +80,22 @@ def test_silence_about_the_account_is_the_links_fault_when_that_is_down() -> Non
     with Peer(gateway) as peer:
         seen = ask(peer.port, timeout=0.6)
     assert (seen["outcome"], seen["problem"]) == ("account_silent", "ibkr.disconnected")
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [((3, 9), f"needs Python 3.10 or newer, and {sys.executable} is Python 3.9"), ((3, 12), "'ib_async' is missing")],
+)
+def test_without_ib_async_the_session_is_ready_and_the_account_phase_says_why(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], says: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "ib_async.client", None)
+    monkeypatch.setattr(sys, "version_info", version)
+    with Peer("healthy") as peer:
+        seen = ask(peer.port)
+    assert (seen["outcome"], seen["problem"], seen["reached"]) == ("ready", "probe.incomplete", "ready")
+    assert (seen["next_valid_id"], seen["phases"][-1]["phase"]) == (1, "account")
+    assert says in seen["detail"]
 
 
 @pytest.mark.parametrize("mode", ["raw_id", "old_server"])

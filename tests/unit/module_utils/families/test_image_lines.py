@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from tests.unit.module_utils.ibc_log import Log
 from tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
 from tests.unit.module_utils.ibg_log import Log as IbgControllerLog
+from tests.unit.module_utils.ibga_log import Log as IbgaLog
 
 USER, PASSWORD = "trader-seven", "Hunter2, twice"
 
@@ -43,6 +44,10 @@ MANHINHANG = (
 UNUSUALALPHA = ("--tws-path = /root/Jts", "--ibc-path = /root/ibc", "--ibc-ini = /root/ibc/config.ini")
 GNZSNZ = (".> Starting IBC/IB gateway", ".> Starting Xvfb server", ".> API_PORT set to: 4002")
 TWS = (".> Launching IBC/TWS service", ".> Setting user password", ".> Starting IBC/TWS")
+
+
+CONFLICT = "error: both TWS_PASSWORD and TWS_PASSWORD_FILE are set (but are exclusive)"
+CLEANUP = "Container stopped, performing cleanup..."
 
 
 def log(*head: str, tail: tuple[str, ...] = ()) -> Log:
@@ -89,6 +94,7 @@ def scanned(written: Log | str) -> dict[str, Any]:
         pytest.param(log(), None, id="IBC alone"),
         pytest.param(log("Starting Xvfb...", "Starting VNC server"), None, id="words of many"),
         pytest.param(log("VERSION=3.22.0", "TradingMode=paper"), None, id="somebody's variables"),
+        pytest.param(log(CONFLICT), None, id="a complaint of many"),
         pytest.param(log("--ibc-path = /opt/ibc", "--ibc-ini = /root/ibc/config.ini"), None, id="paths of many"),
         pytest.param(
             log("--ibc-path = /root/ibc-3.24", "--tws-path = /root/Jts"), None, id="nearly UnusualAlpha's path"
@@ -115,9 +121,13 @@ def test_the_image_of_a_bare_log(written: Log, family: str | None) -> None:
         (IbgControllerLog().container().script(), "ibg-controller"),
         (IbgControllerLog().launching().jvm(), "ibg-controller"),
         (Log(mode="paper").submitted(), "gnzsnz-ibc"),
+        (IbgaLog().start(), "ibga"),
+        (IbgaLog(coloured=True).start(), "ibga"),
+        (IbgaLog().raw("• starting socat (socat TCP-LISTEN:8888,fork TCP:localhost:4001) ...").jvm(), "huieric"),
+        (IbgaLog().jvm(), None),
     ],
 )
-def test_the_successors_that_kept_the_scripts_are_told_by_their_controller(written: Any, family: str) -> None:
+def test_the_successors_that_kept_the_scripts_are_told_by_what_they_changed(written: Any, family: str | None) -> None:
     assert scanned("\n".join((*written.lines, "")))["family"] == family
 
 
@@ -138,7 +148,14 @@ def test_the_image_is_told_by_the_start_of_a_long_log_too() -> None:
 
 def test_a_log_of_the_scripts_alone_is_a_gateways() -> None:
     assert scanned("\n".join(EXTRANGE))["family"] == "extrange"
-    assert results("Starting Xvfb...\nStarting VNC server\n") == []
+    assert results("\n".join(("Starting Xvfb...", "Starting VNC server", CONFLICT, CLEANUP, ""))) == []
+
+
+def test_of_a_container_that_is_known_the_words_of_many_are_its_own() -> None:
+    scan = Scan(50, family=BY_NAME["manhinhang"])
+    scan.read([b"Starting Xvfb...\nWAITING TIME: 121\nXvfb TIMED OUT\n"])
+    (result,) = scan.results("gw", None, truncated=False)
+    assert result["instances"][0]["problem"] == "gateway.display_missing"
 
 
 def test_each_start_of_the_container_is_a_run_of_its_own() -> None:
@@ -154,7 +171,7 @@ def test_each_start_of_the_container_is_a_run_of_its_own() -> None:
     ("head", "problem"),
     [
         (("GATEWAY_OR_TWS must be either 'gateway' or 'tws': got 'ibgateway'",), "config.value_invalid"),
-        (("Starting Xvfb...", "WAITING TIME: 120", "Xvfb TIMED OUT"), "gateway.display_missing"),
+        (("Starting Xvfb...", "Xvfb TIMED OUT", *MANHINHANG[:4], "Xvfb TIMED OUT", *MANHINHANG[4:]), None),
         (
             (*MANHINHANG[:7], "IBGW_PORT must be a positive integer, got: '4002:4002'"),
             "config.value_invalid",
@@ -163,7 +180,8 @@ def test_each_start_of_the_container_is_a_run_of_its_own() -> None:
             (*MANHINHANG[:7], "IBC_COMMAND_SERVER_PORT must be a non-negative integer, got: 'x'"),
             "config.value_invalid",
         ),
-        ((*MANHINHANG, "Container stopped, performing cleanup..."), "container.stopped"),
+        ((*MANHINHANG, CLEANUP), "container.stopped"),
+        ((*GNZSNZ, CONFLICT), "config.credentials_conflict"),
         ((*GNZSNZ, ".> \U0001f618 Received SIGINT or SIGTERM. Shutting down IB Gateway."), "container.stopped"),
         ((*TWS, ".> \U0001f618 Received SIGINT or SIGTERM. Shutting down TWS."), "container.stopped"),
         ((*TWS, "Error: Timed out waiting for /var/run/xrdp/sockdir/sesman.socket!"), "gateway.display_missing"),
@@ -242,3 +260,32 @@ def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:
     (run,) = scanned(log(EXTRANGE[0], "Set variables:", "IbLoginId=", "TradingMode=paper"))["instances"]
     assert (run["endpoint"], run["state"]) == ("paper", "submitted")
     assert BY_NAME["extrange"].variables["IBC_IbPassword"] == "secret"
+
+
+TYPED = "[TOTP] Code entered and submitted for window 4194320"
+
+
+@pytest.mark.parametrize(
+    ("words", "silence", "state", "problem"),
+    [
+        ("[TOTP] 2FA dialog detected!", 3, "twofa_pending", "twofa.pending"),
+        ("[TOTP] TOTP code entered and submitted (Enter+Tab+Click)", 3, "loading", None),
+        ("[TOTP] Code entered and submitted", 3, "loading", None),
+        (TYPED, 3, "loading", None),
+        (TYPED, 200, "loading", "twofa.login_incomplete"),
+    ],
+)
+def test_a_code_that_a_helper_typed_is_an_answer_of_which_nobody_knows_yet(
+    words: str, silence: float, state: str, problem: str | None
+) -> None:
+    written = Log().submitted().connecting().prompt().wait(4).raw(words)
+    scan = Scan(50)
+    scan.read([written.text.encode()])
+    (result,) = scan.results("some.log", written.now.timestamp() + silence, truncated=False)
+    (one,) = result["instances"]
+    assert (one["state"], one["problem"]) == (state, problem)
+
+
+def test_a_code_that_was_taken_is_a_login() -> None:
+    written = Log().submitted().connecting().prompt().wait(4).raw(TYPED).prompt_closes(1, 6).completes()
+    assert scanned(written)["instances"][0]["state"] == "logged_in"

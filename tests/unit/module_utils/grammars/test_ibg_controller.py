@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibg_controller import IbgController
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
+from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
@@ -463,6 +465,275 @@ def test_where_it_stands(build: Build, silence: float, state: str, problem: str 
     assert (at["state"], at["problem"]) == (state, problem)
 
 
+# Its words
+
+
+#: Every message of the facts by the event that it is; under None, what is knowingly nothing.
+WORDS: dict[str | None, tuple[str, ...]] = {
+    "controller_version": ("ibg-controller v0.11.1 starting (mode=live, gateway=10.45.1j, product=gateway)",),
+    "script_began": ("[STATE: LAUNCHING]",),
+    None: (
+        "[STATE: AGENT_WAIT]",
+        "[STATE: READY]",
+        "[STATE: COMMAND_SERVER]",
+        "Login complete. Entering monitor loop.",
+        "agent_jcheck for 'Paper Trading' did not succeed — relying on warm-state jts.ini for trading-mode",
+        "Post-login config: these env vars are not present in Gateway's config dialog",
+        "agent JLIST_SELECT 'Second Factor': ERR jlist_item_not_found want=Mobile Authenticator App",
+        "  IB Key wait t+30s: still waiting for approval...",
+        "2FA dialog detected: ('JDialog', 'Second Factor Authentication', True)",
+        "CCP lockout has hit 2 times in a row. Most common cause is a concurrent IBKR session",
+        "CCP backoff reset — auth succeeded",
+        "Diagnosis: unexpected state in launcher.log. Check the full launcher.log for details:",
+        "  API port still closed at t+40s; windows=[('JFrame', 'Authenticating...', False)]",
+        "API port never opened and no lockout signature detected — treating as terminal failure (wrong",
+        "RESTART: terminating Gateway PID 88",
+        "In-JVM relogin: login frame is up, re-driving handle_login",
+        "  Setting Read-Only API = False",
+        "Post-login config: no supported env vars set, skipping",
+        "Post-login config: could not open Configure → Settings",
+        "Command server: listening on 0.0.0.0:7462",
+        "Command server: CONTROLLER_COMMAND_SERVER_PORT not set, skipping",
+        "Command server: NO AUTH TOKEN SET. Anyone who can reach the bind address can send STOP",
+        "Health server: listening on 0.0.0.0:8080 (GET /health, /ready)",
+        "Health server: invalid port '0x', skipping",
+        "Readiness signal: /tmp/gateway_ready_live",
+        ".> Starting matchbox window manager.",
+        ".>\t\tagent-socket: /tmp/gateway-input-live.sock",
+        ".> Waiting for Gateway controller to signal readiness (/tmp/gateway_ready_live).",
+        ".> Dual-mode stagger: sleeping 15s before starting paper instance",
+        ".> Starting AT-SPI infrastructure.",
+        "AUTORESTART: no fresh install4j restarter.log; probing /tmp/a.sock for up to 15s in case Gateway",
+        "API port timeout with lockout signature (ccp_timeout=True, stuck_connecting=False); in-JVM relogin",
+        'ALERT_SOMETHING_NEW mode=live reason="x"',
+        "the log said ALERT_HALTED mode=live state=HALTED",
+        "a client said Log In clicked successfully",
+        "Log In clicked successfully by hand",
+    ),
+    "gateway_called": (
+        "[STATE: APP_DISCOVERY]",
+        "[STATE: LOGIN]",
+    ),
+    "authenticating": (
+        "[STATE: POST_LOGIN]",
+        "[STATE: TWO_FA]",
+    ),
+    "loading": (
+        "[STATE: DISCLAIMERS]",
+        "[STATE: API_WAIT]",
+        "API port 4002 already open — no 2FA dialog needed",
+    ),
+    "configured": (
+        "[STATE: CONFIG]",
+        "[STATE: MONITORING]",
+        ".> Controller ready (live) after 41s.",
+        "Recovery: this mode is back, without a container restart",
+        "Recovery: adopted Gateway's self-restarted JVM; no relaunch needed",
+        "Re-auth complete, resuming monitor",
+        "RESTART: Gateway re-launched successfully",
+    ),
+    "twofa_failed": (
+        "[STATE: HALTED]",
+        'ALERT_HALTED mode=live state=HALTED reason="2FA needs a change only an operator can make; see the',
+        "2FA handling failed",
+        "RESTART: 2FA handling failed",
+        "Re-auth: 2FA failed",
+        "HALTED: 2FA needs a change only an operator can make (waiting for an operator)",
+    ),
+    "login_window": (
+        "Login dialog detected",
+        "AUTORESTART: login dialog on the self-restarted Gateway — the session was not preserved; re-driving",
+    ),
+    "login_window_timeout": (
+        "Login dialog never appeared (no JPasswordField in any showing Window)",
+        "Log In / Paper Log In button click failed via agent",
+        "RESTART: login dialog handling failed",
+        "Re-auth: login failed",
+    ),
+    "mode_set": (
+        "Trading mode set to Paper Trading via agent",
+        "Selecting trading mode: Paper Trading",
+        "Trading mode already Live Trading",
+    ),
+    "login_attempt": ("Log In clicked successfully",),
+    "jvm_ended": (
+        "TWS_USERID and TWS_PASSWORD must be set",
+        "No Gateway launcher found under /home/ibgateway/Jts/ibgateway",
+        "Gateway PID unknown (agent never reported one) — cannot proceed without a JVM identity",
+        'ALERT_CCP_PERSISTENT_HALT mode=live reason="in-JVM relogin returned False" remediation="log into',
+        'ALERT_JVM_RESTART_EXHAUSTED mode=live attempts=5 reason="5 in-JVM relogins exhausted in main CCP',
+        'ALERT_SHUTDOWN mode=live signal=SIGTERM graceful=true reason="controller received SIGTERM; Gateway',
+        "Recovery: 3 relaunches did not bring this mode back; exiting so the container can act",
+        "Login dialog handling failed",
+        "Post-login dialog handling failed",
+        'ALERT_2FA_FAILED mode=live reason="2FA dialog timeout; TWOFA_TIMEOUT_ACTION=exit"',
+        "ValueError: TWS_SERVER='a b' is not a valid hostname (expected DNS label characters only).",
+        "binascii.Error: Non-base32 digit found",
+    ),
+    "settings": (
+        "  - CUSTOM_CONFIG: not honored; the controller reads env vars directly and does not render an IBC",
+        "No TWOFACTOR_CODE set — will watch for IB Key push dialog if it appears",
+        "TWOFA_TIMEOUT_ACTION=exit — controller exiting",
+        "2FA dialog shows device selector — selecting 'Mobile Authenticator App' before TOTP entry",
+    ),
+    "jvm_started": (
+        "Gateway PID: 88 (JVM console -> /tmp/jvm_console_live.log)",
+        "Gateway PID: 88",
+    ),
+    "jvm_crashed": (
+        "Input agent never came up — text input will fail",
+        "RESTART: agent did not come up after re-launch",
+    ),
+    "twofa_awaited": ("Waiting for 2FA dialog (window title contains 'Second Factor') for up to 120s",),
+    "twofa_initiated": ("Waiting for IB Key mobile approval — approve on your phone via the IB Key app",),
+    "twofa_answered": (
+        "2FA dialog dismissed — IB Key approval detected, proceeding",
+        "2FA handled successfully",
+        "API port opened — IB Key approval succeeded",
+        "2FA handled successfully (post-relogin)",
+        "Passkey Authenticate click accepted by agent; no further clicks in this attempt.",
+    ),
+    "twofa_expired": (
+        "IB Key approval wait timed out",
+        "2FA dialog didn't appear in relogin window either",
+    ),
+    "login_stalled": (
+        "No 2FA dialog appeared within 120s",
+        "RESTART: API port never opened after re-launch",
+        "Re-auth: API port never came back up",
+        "Final state dump:",
+        'ALERT_LOGIN_FAILED mode=live reason="post-auth-no-progress" suggested_action="see',
+    ),
+    "device_not_chosen": (
+        "No 2FA code-entry prompt appeared within 15s of device selection, and Gateway is showing 'Re-login",
+        "2FA dialog is requesting a different method than configured: prompt='Enter IB Key code', expected",
+        'ALERT_2FA_FAILED mode=live reason="JLIST_SELECT on 2FA device selector failed"',
+        "JLIST_SELECT on 2FA device selector failed",
+    ),
+    "code_required": (
+        "Passkey/WebAuthn login flow detected (window matched 'jxbrowser')",
+        "SETTEXT_IN_WIN on 2FA dialog failed",
+        "CLICK_IN_WIN OK on 2FA dialog failed",
+        'ALERT_2FA_FAILED mode=live reason="passkey Authenticate lookup failed"',
+    ),
+    "wait_announced": (
+        'ALERT_2FA_MANUAL_WINDOW mode=live timeout_seconds=300 remediation="finish the login over VNC (port',
+        'ALERT_IBKR_MAINTENANCE_RECOVERY delay_seconds=480 mode=paper reason="cold start inside IBKR',
+        "CCP backoff: waiting 60s before next auth attempt (exponential backoff to let IBKR's rate limiter",
+        "CCP long cool-down (in-JVM relogin returned False; JVM restart 1/5): sleeping 1200s (attempt=1,",
+    ),
+    "dialog_text": (
+        'ALERT_LOGIN_FAILED mode=live reason="bad-credentials" suggested_action="Gateway surfaced a',
+        "Diagnosis: SSL HANDSHAKE FAILED. This usually means TWS_SERVER / TWS_SERVER_PAPER points at the",
+        "Diagnosis: IBKR SILENTLY DROPPED THE AUTH REQUEST.",
+        "Diagnosis: Gateway NEVER reached the Authenticating state.",
+        'ALERT_PASSWORD_EXPIRED status=expired mode=live suggested_action="password has expired"',
+    ),
+    "password_expires": (
+        'ALERT_PASSWORD_EXPIRED status=warning mode=live days_remaining=7 suggested_action="rotate IBKR',
+    ),
+    "throttled": (
+        'ALERT_CCP_PERSISTENT consecutive_lockouts=3 mode=live suggested_action="log into IBKR Mobile as',
+        "CCP LOCKOUT DETECTED — IBKR's auth server silently dropped the auth request (no NS_AUTH_START",
+    ),
+    "login_completed": (
+        "ALERT_AUTO_RESTART mode=live status=adopted detected_via=restarter_log old_pid=27 new_pid=5020",
+        "API port 4001 accepting connections after 12s",
+    ),
+    "value_ignored": (
+        'ALERT_CONFIG_NOT_APPLIED mode=live setting="Set Auto Log Off Time (HH:MM)" env_var=AUTO_LOGOFF_TIME',
+    ),
+    "logged_out": ('ALERT_CLEAN_LOGOUT mode=live pid=12345 status=succeeded reason="JVM exited cleanly within 15s of',),
+    "killed": ('ALERT_JVM_UNCLEAN_SHUTDOWN mode=live pid=12345 reason="Gateway JVM ignored SIGTERM within 30s',),
+    "server_unavailable": (
+        "Login dialog stuck in 'connecting to server' retry loop — IBKR auth server isn't accepting sessions",
+        "API port timeout with lockout signature (ccp_timeout=False, stuck_connecting=True); in-JVM relogin",
+    ),
+    "api_closed": ("API port 4001 closed (heartbeat failure 1/3)",),
+    "api_opened": ("API port 4001 recovered after 2 failed heartbeat(s)",),
+    "restart_announced": (
+        "Gateway appears wedged (sustained port closure, no login dialog appearing). Escalating to",
+        "Recovery: JVM exited with code 1. Trying fast in-place restart first.",
+        "Recovery: 2FA handling failed. Relaunching Gateway in 120s (attempt 2/3) before handing this mode",
+        "JVM restart attempt 1/5: tearing down JVM before long cool-down (v0.4.6 silent cool-down)",
+        "Command server: RESTART — tearing down and re-launching Gateway",
+        "TWOFA_TIMEOUT_ACTION=restart — invoking do_restart_in_place",
+    ),
+    "relogin": ("Login dialog detected during monitor loop — re-driving login",),
+    "jvm_lost": (
+        "Gateway JVM exited with code 137",
+        "Gateway JVM exited cleanly (code 0); a scheduled Lock and Exit is configured (11:45 PM), so this is",
+        "Gateway JVM pid=5020 exited (exit status not observable: adopted after Gateway's self-restart, not",
+    ),
+    "autorestart_found": (
+        "AUTORESTART: install4j restarter ran 2s ago",
+        "AUTORESTART: Gateway is restarting itself — NOT launching a second instance (old pid=27); waiting",
+        "AUTORESTART: install4j's restarter (pid=40) is holding the agent socket — Gateway is definitely",
+        "AUTORESTART: a Gateway JVM we did not spawn is on /tmp/a.sock — treating this as Gateway's own restart and NOT launching",
+    ),
+    "session_found": ("existing-session dialog: action=primary",),
+    "session_asked": (
+        "action=manual — leaving dialog for user",
+        "existing-session: handled this dialog 6 times in 300s — another container or app is probably",
+        "existing-session: none of ['Continue Login', 'Primary'] worked as a button label in the dialog",
+    ),
+    "session_continued": ("Clicking existing-session button 'Continue Login' in 'Existing session' window",),
+    "command": ("Command server: 127.0.0.1:40212 sent 'RESTART'",),
+    "stopped_from_outside": (
+        "Received signal 15 (SIGTERM), shutting down Gateway",
+        ".> Stopping IBC / controller (clean logout phase).",
+        ".> Stopping AT-SPI infrastructure.",
+    ),
+    "script_started": (".> Starting Gateway controller in paper mode.",),
+    "readiness_overdue": (".> WARNING: controller readiness timeout after 300s in live mode; starting socat anyway",),
+    "stop_overran": (".> Controllers did not exit within 60s; proceeding to teardown anyway.",),
+    "session_full": (
+        "RESTART: new Gateway JVM PID (from agent): 80",
+        "Gateway JVM PID (from agent): 25",
+    ),
+    "session_saved": ("AUTORESTART: adopted Gateway pid=5020 (was 27) after 3s",),
+    "twofa_opened": ("IB Key 2FA dialog detected: ('AuthDialog', 'Second Factor Authentication', False)",),
+    "twofa_relogin": ("RELOGIN_AFTER_TWOFA_TIMEOUT=yes — in-JVM relogin",),
+    "session_yielded": ("Clicking existing-session button 'Cancel' in 'Existing session' window",),
+    "screen": ("Modal dialog(s) detected: [('JDialog', 'Some News')]",),
+    "cold_restart_announced": (
+        "ALERT_AUTO_RESTART mode=live status=failed_no_agent detected_via=restarter_log old_pid=27",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [(kind, message) for kind, messages in WORDS.items() for message in messages]
+)
+def test_each_message_is_its_event(kind: str | None, message: str) -> None:
+    own = message.startswith((".>", "ValueError", "binascii"))
+    reader = Reader(BY_NAME["ibg-controller"])
+    events = [*reader.read(Line(1, message if own else f"12:00:00 [INFO] [live] {message}")), *reader.finish()]
+    assert [event.kind for event in events] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Log In clicked successfully",
+        "x 12:00:00 [INFO] [live] Log In clicked successfully",
+        "12:00:00 INFO [live] Log In clicked successfully",
+        "12:00:00 [INFO] [demo] Log In clicked successfully",
+        "2026-03-04 12:00:00 [INFO] [live] Log In clicked successfully",
+    ],
+)
+def test_what_quotes_a_message_is_not_the_message(text: str) -> None:
+    assert IbgController({"": ()}).read(Line(1, text)) is None
+
+
+@pytest.mark.parametrize("kind", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+@pytest.mark.parametrize("tag", ["", "[live] ", "[paper] "])
+def test_a_message_counts_at_every_level(kind: str, tag: str) -> None:
+    event = IbgController({"": ()}).read(Line(1, f"12:00:00 [{kind}] {tag}Log In clicked successfully"))
+    assert event is not None
+    assert (event.kind, event.writer) == ("login_attempt", tag.strip(" []") or None)
+
+
 # What else the log tells
 
 
@@ -731,7 +1002,7 @@ def test_without_the_keepers_stamps_durations_are_known_and_dates_are_not(tagged
     ],
 )
 def test_a_clock_of_the_day_only_goes_forward(times: tuple[str, ...], passed: float) -> None:
-    grammar = IbgController({})
+    grammar = IbgController({"": ()})
     moments = []
     for number, time in enumerate(times):
         grammar.read(Line(number, f"{time} [INFO] [live] Log In clicked successfully"))
