@@ -268,6 +268,7 @@ class IbgController(Grammar):
         super().__init__(around)
         self._told: dict[str | None, dict[str, str]] = {}
         self._logged_in: dict[str | None, bool] = {}
+        self._relaunching: set[str | None] = set()
         self._screen: dict[str | None, str] = {}
         self._of_day: int | None = None
         self._clock: float | None = None
@@ -292,8 +293,13 @@ class IbgController(Grammar):
             return None
         event = event or self._event(line, "settings")
         mode = mode or event.mode
+        if event.kind == "restart_announced":
+            self._relaunching.add(mode)
+        elif event.kind in ("login_completed", "jvm_ended"):
+            self._relaunching.discard(mode)
         settings = self._told.get(mode, {})
-        return self._once(replace(event, mode=mode, writer=stamp[4], settings=settings, terms=_terms(settings, mode)))
+        terms = _terms(settings, mode, mode in self._relaunching)
+        return self._once(replace(event, mode=mode, writer=stamp[4], settings=settings, terms=terms))
 
     @property
     def last_moment(self) -> tuple[float | None, float | None]:
@@ -412,13 +418,14 @@ def _mode_told(message: str) -> str | None:
     return (_MODE_OF_PORT.get(found[1]) or found[2]) if found else None
 
 
-def _terms(told: Mapping[str, str], mode: str | None) -> Terms:
-    """What the settings that were told mean for a run."""
+def _terms(told: Mapping[str, str], mode: str | None, relaunching: bool) -> Terms:
+    """What the settings that were told mean for a run, and that the controller logs in again by itself."""
     action, again = told.get("TWOFA_TIMEOUT_ACTION"), told.get("RELOGIN_AFTER_TWOFA_TIMEOUT")
+    unknown = action is again is None and not relaunching
     return Terms(
         mode=mode,
         second_factor_seconds=number(told.get("TWOFA_EXIT_INTERVAL"), 120.0),  # C:handle_2fa
-        asks_again=None if action is again is None else action == "restart" or again == "yes",
+        asks_again=None if unknown else relaunching or action == "restart" or again == "yes",
         login_window_seconds=120.0,  # C:handle_login
         restarts_daily=bool(told.get("AUTO_RESTART_TIME")),
     )

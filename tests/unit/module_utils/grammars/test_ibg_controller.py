@@ -781,6 +781,24 @@ def test_whether_it_asks_again_is_known_when_it_is_said(build: Build, again: boo
     assert instance(build())["asks_again"] is again
 
 
+def test_a_relaunch_asks_again_and_a_login_ends_that() -> None:
+    log = Log().submitted().prompt().expires().say("TWOFA_TIMEOUT_ACTION='none' — falling through").relaunches(RELAUNCH)
+    assert instance(log.login_window().attempt().prompt())["asks_again"] is True
+    assert instance(log.approved().api_awaited().api_opens().configured())["asks_again"] is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "API port 4001 recovered after 2 failed heartbeat(s)",
+        "[STATE: MONITORING]",
+        "Re-auth complete, resuming monitor",
+    ],
+)
+def test_a_log_that_begins_after_the_login_shows_it_all_the_same(words: str) -> None:
+    assert instance(Log().say(words))["state"] == "logged_in"
+
+
 def test_every_push_of_a_login_that_is_tried_again_is_counted() -> None:
     log = Log().submitted().prompt().expires().relaunches("TWOFA_TIMEOUT_ACTION=restart — invoking do_restart_in_place")
     log.login_window().attempt().prompt()
