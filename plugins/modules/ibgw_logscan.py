@@ -142,7 +142,7 @@ logscan:
         settings:
           description:
             - Effective settings of the newest run, from the controller's own dump; empty where the dump was not read.
-            - Secrets and user names read C(<set>) or C(<empty>).
+            - Secrets, user names, and settings that the controller's releases do not know read C(<set>) or C(<empty>).
           type: dict
           sample: {TradingMode: live, IbPassword: <set>}
         window:
