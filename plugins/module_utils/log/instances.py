@@ -56,6 +56,7 @@ _EXPECTED = {
     "login_window_timeout": frozenset({"gateway_starting"}),
     "disclaimer_accepted": frozenset({"logged_in"}),
     "configured": frozenset({"logged_in"}),
+    "read_only_set": frozenset({"logged_in"}),
     "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
     "controller_ended": frozenset({"script_starting", "shutting_down", "auto_restarting"}),

@@ -181,6 +181,8 @@ class Run:
         self.wait_until: float | None = None
         self.stopping = False
         self.mode_refuted = False
+        #: Whether the API is read-only, as the controller set or found it.
+        self.read_only: bool | None = None
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
@@ -561,6 +563,10 @@ def _configured(run: Run, event: Event) -> None:
         _login_completed(run, event)
 
 
+def _read_only_set(run: Run, event: Event) -> None:
+    run.read_only = event.value == "true"
+
+
 def _directory_named(run: Run, event: Event) -> None:
     run.directory = event.value
 
@@ -783,6 +789,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "throttled": _throttled,
     "login_completed": _login_completed,
     "configured": _configured,
+    "read_only_set": _read_only_set,
     "window_unhandled": _window_unhandled,
     "value_ignored": _value_ignored,
     "heap_malformed": _heap_malformed,
