@@ -221,6 +221,10 @@ class Case:
         """The log supports `code` and its process still lives: for conditions that end with the process."""
         return self.alive and self.says(code)
 
+    def ended_over(self, code: str) -> bool:
+        """The controller, or the gateway, ended itself over `code`."""
+        return self.run.state == "ended" and self.run.problem == code and self.says(code)
+
     def counted(self, number: int) -> str:
         """How often something stands in the log: at least so often where its beginning was not read."""
         return f"at least {number}" if self.log and self.log.window.truncated else str(number)

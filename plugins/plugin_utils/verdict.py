@@ -288,6 +288,8 @@ def _inconclusive(case: Case) -> Found:
         missing.append("there is no log to read")
     else:
         missing.append(f"the log shows the login as {(case.run.state or 'unknown').replace('_', ' ')}")
+        if any(event.event == "log_elsewhere" for event in case.log.events):
+            missing[-1] += ", for its controller writes into a file of its own"
     if not case.saved_log:
         published = (
             case.gateway.container.network_mode == "host" or case.published("relay") or case.published("gateway")

@@ -287,8 +287,9 @@ class IbController(Grammar):
         if key == "tws_version" and self._config[key]:
             self.gateway_version = value
         mode = MODES.get(self._config.get("trading_mode", ""))
+        elsewhere = key == "log_sink" and value == "file"  # then only its last words come out (K:logging_setup.py)
         return Event(
-            "settings",
+            "log_elsewhere" if elsewhere else "settings",
             line.number,
             *self.last_moment,
             line.text,

@@ -73,7 +73,7 @@ _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
     | {"obstacle_passed", "sign_of_life"}
-    | {"settings", "controller_ended"}
+    | {"settings", "log_elsewhere", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
 _AFTERWARDS = frozenset(

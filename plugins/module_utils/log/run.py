@@ -577,6 +577,11 @@ def _window_unhandled(run: Run, event: Event) -> None:
         run.windows.pop(event.title or "", None)
 
 
+def _log_elsewhere(run: Run, event: Event) -> None:
+    """What the run does from here on is not written into this log."""
+    run.enter("unknown", event)
+
+
 def _value_ignored(run: Run, event: Event) -> None:
     run.ignored_value = event
 
@@ -791,6 +796,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "configured": _configured,
     "read_only_set": _read_only_set,
     "window_unhandled": _window_unhandled,
+    "log_elsewhere": _log_elsewhere,
     "value_ignored": _value_ignored,
     "heap_malformed": _heap_malformed,
     "heap_exhausted": _heap_exhausted,

@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     PROCESS_ENDED,
     RELEASE_IT,
     RESTART_IT,
+    START_BY_HAND,
     STOP_IT,
     Proof,
     finding,
@@ -135,12 +136,12 @@ def _answered_by_restart(case: Case) -> bool:
     return recent and not parked and case.run.problem in REFUSALS
 
 
-def protecting(case: Case, proof: Proof, *mend: str) -> Proof:
+def protecting(case: Case, proof: Proof, *mend: str, unknown: str | None = None) -> Proof:
     """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person.
 
-    `mend` are the steps between the stop and the release.
+    `mend` are the steps between the stop and the release; `unknown` is what may try again although nothing here shows it.
     """
-    again = tries_again(case)
+    again = tries_again(case) or unknown
     if again is None:
         return proof
     fix = (STOP_IT, *mend, RELEASE_IT)
@@ -206,7 +207,8 @@ def account_locked(case: Case) -> Proof | None:
     if not case.says("login.account_locked"):
         return None
     proof = _proof(case, "IBKR has locked or restricted this user")
-    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.")
+    boot = "a restart policy, which the log does not show, would log in again" if case.saved_log else None
+    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.", unknown=boot)
 
 
 @finding(
@@ -315,7 +317,7 @@ def _other_login_seen(case: Case) -> bool:
     next_command="docker exec {name} find / -name autorestart -type f",
 )
 def not_typed(case: Case) -> Proof | None:
-    if not case.shows("login.not_typed"):
+    if not case.shows("login.not_typed") and not case.ended_over("login.not_typed"):
         return None
     return _proof(case, "the controller waits for a saved session and types nothing")
 
@@ -326,19 +328,19 @@ def not_typed(case: Case) -> Proof | None:
     remedy="restart",
     title="The login was clicked and nothing followed",
     meaning=(
-        "User name and password were typed, the button was pressed, and the gateway did not react within its time. The controller has no"
-        " time-out for this, so it stays like this."
+        "User name and password were typed, the button was pressed, and the gateway did not react within its time. IBC has no time-out"
+        " for this, so it stays like this; ibcontroller ends (exit code 69)."
     ),
     fix=(
         "Look at the window (VNC) if you can: a message may stand in front of it.",
         RESTART_IT,
     ),
     explains=NO_LOGIN,
-    remedy_reason="the controller has no time-out for this",
+    remedy_reason="nothing else presses the button again",
     next_command="docker logs --tail 50 {name}",
 )
 def not_submitted(case: Case) -> Proof | None:
-    if not case.shows("login.not_submitted"):
+    if not case.shows("login.not_submitted") and not case.ended_over("login.not_submitted"):
         return None
     return _proof(case, "the login was clicked and nothing followed")
 
@@ -515,6 +517,18 @@ def server_unreachable(case: Case) -> Proof | None:
     next_command="docker logs --tail 50 {name}",
 )
 def auth_silent(case: Case) -> Proof | None:
+    if case.ended_over("login.auth_silent"):
+        return replace(
+            _proof(case, "the login was sent, IBKR did not answer, and the controller gave up"),
+            fix=(
+                "Wait up to an hour: an attempt before that strands one more session.",
+                "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not).",
+                START_BY_HAND,
+            ),
+            severity="down",
+            remedy="ask_person",
+            remedy_reason="an attempt right away would strand one more session",
+        )
     if not case.shows("login.auth_silent"):
         return None
     since = moment(case.run.since)
@@ -541,15 +555,26 @@ def auth_silent(case: Case) -> Proof | None:
         "Look at the window (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback), read it, and answer it.",
         "IBKR's messages can also be read in the Client Portal; answer them there, then restart at the next planned login.",
     ),
-    explains=("login.in_progress", "config.read_only_api", *CLOSED_PORT, *MUTE_API),
+    explains=("login.in_progress", "config.read_only_api", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API),
     remedy_reason="somebody has to read the window",
     next_command="docker logs --tail 50 {name}",
 )
 def dialog_blocking(case: Case) -> Proof | None:
-    if case.serving or not case.shows("login.dialog_blocking"):
+    if case.serving:
         return None
     title = case.run.open_windows[-1] if case.run.open_windows else None
     words = case.quote("log", title).quote if title else "that the controller does not handle"
+    if case.ended_over("login.dialog_blocking"):
+        return replace(
+            _proof(case, f"a window kept the login from completing: {words}"),
+            fix=(
+                "IBKR's messages can also be read in the Client Portal; answer them there.",
+                f"{START_BY_HAND} If the window comes again, look at it (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback).",
+            ),
+            severity="down",
+        )
+    if not case.shows("login.dialog_blocking"):
+        return None
     return Proof(f"a window is open: {words}", case.log_quotes(), since=case.run.since)
 
 

@@ -792,6 +792,15 @@ def test_a_log_that_begins_in_the_middle_is_understood_from_there() -> None:
     assert told(log) == ("logged_in", None)
 
 
+def test_a_log_that_is_written_elsewhere_tells_only_how_it_ended() -> None:
+    log = Log().container().script().dump(log_sink="file").wait(900)
+    gateway = scanned(log)
+    assert (gateway["instances"][0]["state"], gateway["instances"][0]["problem"]) == ("unknown", None)
+    assert gateway["settings"]["userid"] == "<set>"
+    assert "file of its own" in judged(log).summary
+    assert told(log.raw(f"error: {EXPIRED}")) == ("ended", "twofa.timed_out")
+
+
 def test_java_that_refuses_its_heap_is_told() -> None:
     log = (
         Log()
@@ -978,6 +987,19 @@ def in_container(log: Log, **container: Any) -> Verdict:
             "restart",
         ),
         (Log().logged_in().stops(), {"status": "exited", "exit_code": 0}, "container.stopped", "ask_person"),
+        (
+            ended(Log().submitted().connecting(), SILENT),
+            {"status": "exited", "exit_code": 69},
+            "login.auth_silent",
+            "ask_person",
+        ),
+        (ended(Log().submitted(), SILENT), {"status": "exited", "exit_code": 69}, "login.not_submitted", "restart"),
+        (
+            ended(Log().submitted().window("Some question"), SILENT),
+            {"status": "exited", "exit_code": 69},
+            "login.dialog_blocking",
+            "ask_person",
+        ),
     ],
 )
 def test_what_may_be_done_about_a_container(log: Log, container: dict[str, Any], code: str, remedy: str) -> None:
