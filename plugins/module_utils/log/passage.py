@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import Mark
@@ -57,7 +58,8 @@ class Passage:
 
     def read(self, line: Line, offset: int) -> None:
         """Take in a line with a mark, which begins at `offset`."""
-        for event in self._reader.read(line):
+        for event in self._reader.read(replace(line, number=offset)):  # which can be one of a line before
+            offset = event.line
             if event.kind == "settings":
                 self._pending.append((offset, event, False))
                 continue
