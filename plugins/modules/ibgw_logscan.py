@@ -190,6 +190,13 @@ logscan:
               description: V(paper) or V(live), null where the log does not say.
               type: str
               sample: live
+            ambiguous:
+              description:
+                - Whether lines that make a difference may be of the other instance. Two gateways in one container write into one log,
+                  and most lines do not say which of them wrote them; C(state) and C(problem) are then the likeliest.
+                - Never true of the only instance.
+              type: bool
+              sample: false
             state:
               description: >-
                 Where it stands: C(script_starting), C(jvm_starting), C(gateway_starting), C(login_window), C(submitted), C(connecting),

@@ -273,6 +273,7 @@ class LauncherLog:
 @dataclass(frozen=True)
 class Instance:
     endpoint: str | None
+    ambiguous: bool | None
     state: str | None
     since: str | None
     run_started_at: str | None

@@ -93,9 +93,11 @@ class Grammar:
         if found is None:
             return None
         self.seen_around.add(found[0].re.pattern)
+        values = found[0].groupdict()
+        if given_away := values.get("secret"):
+            self.secrets.add(given_away)
         if not found[1]:
             return None
-        values = found[0].groupdict()
         value, mode = values.get("v") or "", MODES.get(values.get("mode") or "")
         if found[1] == "gateway_version":
             self.gateway_version = value

@@ -13,7 +13,9 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 OPENED, SEEN, CLOSED = "opened", "seen", "closed"
 
@@ -64,10 +66,10 @@ class Event:
 
 
 def elapsed(earlier: Event | None, clock: float | None) -> float | None:
-    """Seconds from `earlier` to `clock`; None where one of them is unknown."""
-    if earlier is None or earlier.clock is None or clock is None:
+    """Seconds from `earlier` to `clock`; None where one of them is unknown, or the clock was put back."""
+    if earlier is None or earlier.clock is None or clock is None or clock < earlier.clock:  # summer time ended
         return None
-    return max(clock - earlier.clock, 0.0)
+    return clock - earlier.clock
 
 
 #: How far a login has come.
@@ -131,6 +133,7 @@ _PROBLEMS = {
     "login_window_lost": "gateway.login_window_unknown",
     "device_not_chosen": "twofa.device_not_chosen",
     "code_required": "twofa.code_required",
+    "browser_missing": "twofa.code_required",
     "session_asked": "login.existing_session",
     "session_yielded": "login.existing_session",
     "session_taken": "login.taken_over",
@@ -141,6 +144,22 @@ _PROBLEMS = {
     "question_ignored": "login.dialog_blocking",
     "api_closed": "api.not_listening",
 }
+
+
+class Looks(NamedTuple):
+    """How a run looks from outside: where it stands, and its open windows."""
+
+    stands: tuple[object, ...]
+    windows: tuple[str, ...]
+
+
+class Doubt(NamedTuple):
+    """An event that may have been another instance's than that of `holder`, to which it was ascribed."""
+
+    kind: str
+    #: The window that it opened, where it changed nothing else.
+    window: str | None
+    holder: Run
 
 
 class Run:
@@ -189,10 +208,33 @@ class Run:
         self.wait_until: float | None = None
         self.stopping = False
         self.mode_refuted = False
+        #: The controller said that it can not answer a dialog.
+        self.unanswered: Event | None = None
+        self.restart_planned = False
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
+        #: What may have happened to another instance.
+        self.doubts: list[Doubt] = []
         self.last: Event | None = first
+
+    @property
+    def looks(self) -> Looks:
+        """What tells it from another instance."""
+        shown, typed = self.gateway_frame is not None, self.typed is not None
+        return Looks((self.state, self.problem, shown, typed), tuple(self.windows))
+
+    def looks_after(self, event: Event) -> Looks:
+        """How it would look if `event` were its own."""
+        likewise = copy(self)
+        likewise.windows, likewise.left = dict(self.windows), dict(self.left)
+        likewise.take(event)
+        return likewise.looks
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether what makes a difference may have happened to another instance."""
+        return any(doubt.window is None or doubt.window in doubt.holder.windows for doubt in self.doubts)
 
     @property
     def login_rank(self) -> int:
@@ -243,6 +285,8 @@ class Run:
         """Keep track of what is on the screen; False when `event` only touches a window that is known."""
         title = event.title or ""
         if event.change == CLOSED:
+            if self.unanswered and self.unanswered.title in (None, title):
+                self.unanswered = None
             if self.windows.pop(title, None):
                 self.left = {title: event}
             return True
@@ -313,6 +357,7 @@ def _typed(run: Run, event: Event) -> None:
 
 def _login_attempt(run: Run, event: Event) -> None:
     run.recover()
+    run.code = None
     run.attempt, run.submitted, run.wait_until = "typed", event, None
     run.enter("submitted", event)
 
@@ -551,10 +596,19 @@ def _login_error(run: Run, event: Event) -> None:
         _refused(run, event)
 
 
+def _relogin_planned(run: Run, event: Event) -> None:
+    run.wait_until = _end_of_wait(event) or run.wait_until
+
+
 def _throttled(run: Run, event: Event) -> None:
     run.recover()
     run.fail("login.throttled", event)
     run.enter("throttled", event)
+    run.wait_until = _end_of_wait(event)
+
+
+def _end_of_wait(event: Event) -> float | None:
+    """When a wait of so many minutes and seconds ends, on the log's clock."""
     words = event.value.split()
     units = {"minute": 60.0, "second": 1.0, "hour": 3600.0}
     seconds = [
@@ -562,8 +616,7 @@ def _throttled(run: Run, event: Event) -> None:
         for amount, unit in zip(words, words[1:])
         if unit[:1].isalpha()
     ]
-    if event.clock is not None and any(seconds):
-        run.wait_until = event.clock + sum(seconds)
+    return event.clock + sum(seconds) if event.clock is not None and any(seconds) else None
 
 
 def _login_completed(run: Run, event: Event) -> None:
@@ -587,7 +640,10 @@ def _configured(run: Run, event: Event) -> None:
 
 
 def _directory_named(run: Run, event: Event) -> None:
+    """The last that a controller writes before it begins its session."""
     run.directory = event.value
+    if run.state == "script_starting":
+        run.enter("jvm_starting", event)
 
 
 def _window_unhandled(run: Run, event: Event) -> None:
@@ -603,6 +659,32 @@ def _log_elsewhere(run: Run, event: Event) -> None:
 
 def _value_ignored(run: Run, event: Event) -> None:
     run.ignored_value = event
+
+
+def _dialog_unanswered(run: Run, event: Event) -> None:
+    run.unanswered = replace(event, title=next(reversed(run.windows), None))
+
+
+def _saved_session_dropped(run: Run, _event: Event) -> None:
+    run.attempt = "typed"
+
+
+def _code_typed(run: Run, _event: Event) -> None:
+    run.prompt_complete = True
+
+
+def _restart_planned(run: Run, _event: Event) -> None:
+    run.restart_planned = True
+
+
+def _controller_closing(run: Run, event: Event) -> None:
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
+
+
+def _deadlocked(run: Run, event: Event) -> None:
+    if run.state in ("shutting_down", "auto_restarting"):
+        run.fail("gateway.hung", event)
 
 
 def _heap_malformed(run: Run, event: Event) -> None:
@@ -623,7 +705,8 @@ def _shutdown_shown(run: Run, event: Event) -> None:
     if run.state in _OVER or event.change == CLOSED:
         return
     own = run.state == "logged_in" and run.problem is None and not run.stopping
-    run.enter("auto_restarting" if own and run.terms.restarts_daily else "shutting_down", event)
+    restarts = run.terms.restarts_daily or run.restart_planned
+    run.enter("auto_restarting" if own and restarts else "shutting_down", event)
 
 
 def _restart_shown(run: Run, event: Event) -> None:
@@ -653,6 +736,9 @@ def _jvm_ended(run: Run, event: Event) -> None:
     early = run.state == "jvm_starting"
     run.code = int(event.value) if run.code is None else run.code
     run.over, run.wait_until = True, None
+    run.windows, run.left, run.unanswered = {}, {}, None
+    if run.problem == "gateway.hung":
+        run.recover()
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
@@ -727,9 +813,11 @@ def _session_kept(run: Run, event: Event) -> None:
     run.enter("auto_restarting", event)
 
 
-def _api_opened(run: Run, _event: Event) -> None:
+def _api_opened(run: Run, event: Event) -> None:
     if run.problem == "api.not_listening":
         run.recover()
+    if run.state == "unknown":  # its login is before the start of what was read
+        _login_completed(run, event)
 
 
 def _autorestart_found(run: Run, event: Event) -> None:
@@ -767,9 +855,9 @@ def _paused(run: Run, event: Event) -> None:
 
 
 _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
-    "directory_named": _directory_named,
     "session_full": _session_full,
     "session_saved": _session_saved,
+    "directory_named": _directory_named,
     "typing_skipped": _typing_skipped,
     "gateway_called": _gateway_called,
     "gateway_shown": _gateway_shown,
@@ -811,6 +899,13 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "dialog_text": _dialog_text,
     "login_error": _login_error,
     "throttled": _throttled,
+    "relogin_planned": _relogin_planned,
+    "dialog_unanswered": _dialog_unanswered,
+    "saved_session_dropped": _saved_session_dropped,
+    "code_typed": _code_typed,
+    "restart_planned": _restart_planned,
+    "controller_closing": _controller_closing,
+    "deadlocked": _deadlocked,
     "login_completed": _login_completed,
     "configured": _configured,
     "window_unhandled": _window_unhandled,

@@ -36,6 +36,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 _MINOR = frozenset(
     {
         "window",
+        "configuring",
         "controller_version",
         "provider_named",
         "directory_named",
@@ -305,6 +306,7 @@ class Service:
         deadline = None if at.deadline is None or offset is None else iso(at.deadline + offset)
         return {
             "endpoint": _endpoint(run),
+            "ambiguous": run.ambiguous,
             "state": at.state,
             "since": _iso(run.since.at if run.since else None),
             "run_started_at": _iso(run.first.at if run.first and self.instances.run_start_seen else None),

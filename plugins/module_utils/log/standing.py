@@ -70,7 +70,7 @@ def blocking_window(run: Run, now: float | None) -> Event | None:
         open_for = elapsed(event, now)
         if title in BLOCKING or (title in ANSWERED and open_for is not None and open_for >= 5.0):
             return event
-    return None
+    return run.unanswered
 
 
 def _open_question(run: Run, now: float | None) -> str | None:
@@ -103,6 +103,8 @@ def _open_question(run: Run, now: float | None) -> str | None:
 # How long a JVM may take to show a sign of life, in seconds; a first start on a small machine takes one minute or two.
 _JVM_PATIENCE = 300.0
 
+_ENDING = ("shutting_down", "auto_restarting")
+
 # After how many seconds of silence a state is a fault (typical times: IBC user guide, public logs).
 _PATIENCE = {
     "login_window": (60.0, "login.not_submitted"),
@@ -112,6 +114,8 @@ _PATIENCE = {
     "relogin": (120.0, "login.auth_silent"),
     "loading": (120.0, "login.auth_silent"),
     "existing_session": (5.0, "login.existing_session"),
+    "shutting_down": (120.0, "gateway.hung"),
+    "auto_restarting": (300.0, "gateway.hung"),
 }
 
 
@@ -135,10 +139,12 @@ def _silence(run: Run, now: float | None) -> str | None:
         return "login.not_typed"
     if run.state == "login_window" and run.typed and silent > 10.0:
         return "config.credentials_missing"
+    if run.state in _ENDING and run.code is not None:  # it said how it ends
+        return None
     patience, problem = _PATIENCE.get(run.state, (0.0, None))
     if problem is None or silent <= patience:
         return None
-    if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
+    if run.state not in ("existing_session", *_ENDING) and any("Configuration" not in title for title in run.windows):
         return "login.dialog_blocking"
     if run.state == "loading" and (run.prompts or run.answered):
         return "twofa.login_incomplete"
