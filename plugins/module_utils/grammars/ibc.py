@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
 EXIT_CODES: Mapping[int, tuple[str, str]] = {
@@ -145,6 +146,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"the system is not currently available\.", "server_unavailable"),
     (r"login (?:has )?completed", "login_completed"),  # B:LoginManager.java:92; "Login completed" in 3.8.1 and 3.8.2
     (r"configuration tasks completed", "configured"),
+    (r"read-Only API checkbox is (?:now|already) set to: (?P<v>true|false)", "read_only_set"),  # since 3.8.1
     (r"login has completed: exiting via \[.*\] menu", "stopping"),  # B:StopTask.java:85
     (r"login has not completed: exiting immediately", "stopping"),
     (r"commandServer received command: (?P<v>\w+).*", "command"),
@@ -339,6 +341,8 @@ class Ibc(Grammar):
         if self._section is not None and (found := _SETTING.fullmatch(text)):
             if self._section.setdefault(found[1], found[2]) != found[2]:
                 self._contested.add(found[1])
+            if is_secret(found[1]):
+                self.keep_secret([found[2]])
             return None
         if self._dumping and (found := _SHOWN.match(text)) and (problem := refusal(found[1])):
             return Event("dialog_text", line.number, *self.last_moment, line.text, problem=problem)
