@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibg_log import Log as IbgLog
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,7 @@ LINES = [
     for log in (
         Log().logged_in().window("Login Error").cold_restarts(),
         IbgLog().logged_in().adopted().exits(-9).relaunches().stopped(),
+        IbControllerLog().logged_in(auto_restart_time="11:45 PM").restarts_daily().resumes().completes().stops(),
     )
     for line in log.lines
 ]
