@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible does not start under a locale that is not installed, such as one that came along over SSH, nor under C.
 export LC_ALL := C.UTF-8
 
-.PHONY: env tools demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark clean
+.PHONY: env tools demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark benchmark-logs clean
 
 # The collection is linked into its own environment, so every Ansible command there finds it from any directory.
 env:
@@ -70,6 +70,12 @@ docs-example: tools
 # What people do today when a gateway does not serve, beside recover: logins, pushes, clients cut (half an hour).
 benchmark: tools
 	$(BIN)/python -m benchmarks.habits
+
+# What the log probe is worth: how often it is right, what it says at every moment of a log's life, what reading costs (half an hour).
+benchmark-logs: tools
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.cuts
+	$(BIN)/python -m benchmarks.logs
 
 # What runs is found again by what stands in .cache.
 clean:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.cuts [--only PART-OF-A-NAME] [--every LINES]      writes benchmarks/cuts.md, prints it and what was invented
 
-Each cut is judged twice: as of its last stamp, and as of the moment before the next line was written. A failure is true where the label
-expects it, or where its run ended with it, or one before that its run continues. One that is gone when its run ends was true only where the
-label knows of a problem that passed.
+Each cut is judged as of its last stamp, and where the log was silent for a second then, also as of the moment before the next line. A
+failure is true where the label expects it, or where its run ended with it, or one before that its run continues. One that is gone when
+its run ends was true only where the label knows of a problem that passed.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def cuts(path: Path, every: int) -> Iterator[Cut]:
             if number % every and number != len(rows):
                 continue
             log.flush()
-            following = stamps.get(number + 1)
-            for as_of in (None, iso(following)) if following else (None,):
+            last, following = stamps.get(number), stamps.get(number + 1)
+            moments = [None] if following is None or following - (last or 0.0) < 1.0 else [None, iso(following)]
+            for as_of in moments:
                 told = told_of(Path(log.name), as_of)
                 yield Cut(number, sum(gateway["history"]["runs"] for gateway in told["gateways"]), said_of(told))
 
@@ -121,7 +122,8 @@ def main() -> int:
         ):
             judged += count
             whys.update(why for _cut, why in found)
-            print(*_listed(case, found), sep="\n", end="\n" if found else "", file=sys.stderr, flush=True)
+            for line in _listed(case, found):
+                print(line, file=sys.stderr, flush=True)
     text = table(len(chosen), judged, whys, time.monotonic() - began)
     print(text)
     if not arguments.only and arguments.every == 1:

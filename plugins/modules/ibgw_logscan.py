@@ -142,7 +142,7 @@ logscan:
         settings:
           description:
             - Effective settings of the newest run, from the controller's own dump; empty where the dump was not read.
-            - Secrets and user names read C(<set>) or C(<empty>).
+            - Secrets, user names, and settings that the controller's releases do not know read C(<set>) or C(<empty>).
           type: dict
           sample: {TradingMode: live, IbPassword: <set>}
         window:
@@ -190,6 +190,13 @@ logscan:
               description: V(paper) or V(live), null where the log does not say.
               type: str
               sample: live
+            ambiguous:
+              description:
+                - Whether lines that make a difference may be of the other instance. Two gateways in one container write into one log,
+                  and most lines do not say which of them wrote them; C(state) and C(problem) are then the likeliest.
+                - Never true of the only instance.
+              type: bool
+              sample: false
             state:
               description: >-
                 Where it stands: C(script_starting), C(jvm_starting), C(gateway_starting), C(login_window), C(submitted), C(connecting),
@@ -220,6 +227,12 @@ logscan:
               sample: "2026-01-31T12:03:10Z"
             asks_again:
               description: Whether the controller sends another prompt by itself when one expires; null where its settings were not read.
+              type: bool
+              sample: false
+            read_only_api:
+              description:
+                - Whether the API is read-only, as the controller says that it set or found it after the login of this run.
+                - Null where it says nothing of it, as IBC does where its setting C(ReadOnlyApi) is empty.
               type: bool
               sample: false
             second_factor:

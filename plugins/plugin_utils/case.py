@@ -231,10 +231,12 @@ class Case:
 
     def log_quotes(self, limit: int = 3) -> tuple[Quote, ...]:
         """The newest lines on which the log's state and problem rest."""
-        return tuple(
+        shown = tuple(
             Quote("log", quote(line.quote or ""), line.at, line.line if self.saved_log else None)
             for line in self.run.evidence[-limit:]
         )
+        doubt = "live and paper write into one log: which of them wrote this is not sure"
+        return (*shown, self.quote("log", doubt)) if self.run.ambiguous else shown
 
     def login_quotes(self) -> tuple[Quote, ...]:
         """The log's newest lines, and what IBKR answered to the login, as the gateway's own launcher.log has it."""

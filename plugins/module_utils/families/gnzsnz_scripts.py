@@ -28,6 +28,7 @@ LINES = (
         r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",
         "secret_unreadable",
     ),
+    (r"\.> Starting VNC server (?P<secret>\S.*)", ""),  # with its password, up to 2024 (gnzsnz issue 112)
     (r"\.> Launching (?:IBC|ibcontroller)/TWS service", ""),  # G:start_session.sh:5
     # What IBC's script says it was told (G:run.sh:72-91, G:run_tws.sh).
     (r"--ibc-path = /home/ibgateway/ibc", ""),

@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
 EXIT_CODES: Mapping[int, tuple[str, str]] = {
@@ -91,9 +92,10 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     ),
     (r"starting session: will exit if login dialog is not displayed within \d+ seconds", "session_full"),
     (r"re-starting session", "session_saved"),  # B:SessionManager.java:60
+    (r"autorestart file contains invalid credentials: performing full login", "saved_session_dropped"),  # 3.20, 3.21
     (r"starting (?:Gateway|TWS)", "gateway_called"),
     (r"login dialog WINDOW_OPENED: LoginState is LOGGED_OUT", "login_window"),  # since 3.15.0
-    (r"trading mode from settings: tradingMode=(?P<mode>live|paper)", "mode_named"),
+    (r"trading mode from settings: tradingMode=(?P<mode>live|paper)", "login_window"),  # asked for when it is filled in
     (r"setting Trading mode = (?P<mode>live|paper)", "mode_set"),
     (r"setting (?:FIX |API )?(?:user name|password)", "typed"),
     (r"login attempt: (?P<v>\d+)", "login_attempt"),  # since 3.14.0
@@ -101,8 +103,6 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"click button: (?P<mode>P)aper Log In", "login_clicked"),
     (r"click button: I understand and accept", "disclaimer_accepted"),
     (r"second Factor Authentication initiated", "twofa_initiated"),  # since 3.8.3
-    (r"second Factor Authentication dialog (?:event: Opened|opened)", "twofa_opened"),  # 3.8.3 to 3.13.0
-    (r"second Factor Authentication dialog (?:event: Closed|closed)", "twofa_closed"),
     (r"duration since login: (?P<v>\d+) seconds", "twofa_duration"),
     (r"if login has not completed, IBC will exit in (?P<v>\d+) seconds", "exit_timer"),
     (r"iBC closing because login has not completed after Second Factor Authentication", "twofa_incomplete"),
@@ -110,6 +110,10 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"exitAfterSecondFactorAuthenticationTimeout is set to 'no'", "twofa_expired"),
     (r"re-login after second factor authentication timeout not required", "twofa_expired"),
     (r"re-login after second factor authentication timeout in 5 second", "twofa_relogin"),
+    # Builds of a proposal that no release took (IBC PR 338, gnzsnz issue 387)
+    (r"entering TOTP code|handling mobile authenticator app code input dialog", "code_typed"),
+    (r"tOTP code entry dialog detected but TotpSecret is not configured", "code_required"),
+    (r"tOTP(?: code generation failed: .*|_SECRET unset: waiting for manual 2FA entry.*)", "code_required"),
     (r"could not find second factor device list\.", "device_not_chosen"),
     (r"you should specify the required second factor device using .*", "device_not_chosen"),
     (r"could not select second factor device: OK button not found", "device_not_chosen"),
@@ -135,41 +139,58 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"cold restart in progress", "cold_restart_begun"),  # since 3.20.0
     (r"login dialog has been inv[as]lidated - initiate cold restart", "login_window_lost"),
     (r"too many failed login attempts(?:\. Please wait (?P<v>.*) before attempting to re-login again\.)?", "throttled"),
+    (r"restarting in (?P<v>\d+ minutes)", "relogin_planned"),  # 3.8.6 to 3.13.0
     (r"will re-login at (?P<v>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3}; login number: \d+", "relogin_planned"),
     (r"the system is not currently available\.", "server_unavailable"),
     (r"login (?:has )?completed", "login_completed"),  # B:LoginManager.java:92; "Login completed" in 3.8.1 and 3.8.2
     (r"configuration tasks completed", "configured"),
+    (r"read-Only API checkbox is (?:now|already) set to: (?P<v>true|false)", "read_only_set"),  # since 3.8.1
     (r"login has completed: exiting via \[.*\] menu", "stopping"),  # B:StopTask.java:85
     (r"login has not completed: exiting immediately", "stopping"),
     (r"commandServer received command: (?P<v>\w+).*", "command"),
+    (r"commandServer closing", "controller_closing"),  # in every orderly end, B:CommandServer.java:80
+    (r"setting auto-restart time to .*", "restart_planned"),  # B:RestartTask.java:117
     (r"exiting (?:after error )?with exit code=(?P<v>\d{1,6})", "exit_announced"),
     (r"iBC closing after TWS/Gateway failed to display login dialog", "login_window_timeout"),
     (r"could not login: could not find control: .*", "login_window_timeout"),
     (r"failed to create TWS settings directory at: .*", "settings_unwritable"),
     (r"problem writing to .*: No space left on device", "disk_full"),
-    (r"problem writing to .*", "settings_unwritable"),
+    (r"problem writing to .*|.*/jts\.ini already exists but is a directory", "settings_unwritable"),
     (r"ini file \".*\" either does not exist, or is a directory\..*", "file_missing"),
     (r"(?:properties file .* not found|exception accessing Properties file .*)", "file_missing"),
     (r"invalid Trading Mode argument or \.ini file setting: .*", "mode_invalid"),
     (r"invalid (?:ClosedownAt|ColdRestartTime) setting: .*", "value_refused"),
-    (r"invalid setting value for '.*'", "value_refused"),
+    (r"(?:invalid setting value for '.*'|unexpected setting value: .*)", "value_refused"),
     (r"incorrect number of arguments passed\. quitting\.\.\.", "value_refused"),
     (r"auto (?:restart|logoff) time setting must be hh:mm AM or hh:mm PM.*", "value_ignored"),
     (r"invalid number \".*\" for property \".*\"", "value_ignored"),
-    (r"invalid setting SaveTwsSettingsAt=.*", "value_ignored"),
-    (r"could not find auto logoff/restart time .*", "setting_not_applied"),
+    (r"invalid setting (?:SaveTwsSettingsAt|ConfirmOrderIdReset)=.*", "value_ignored"),
+    (r"existingSessionDetectedAction has an invalid value: .*", "value_ignored"),  # since 3.18.0
+    (r"(?:acceptBidAsk\w+|confirmCrypto\w+|the Log(?:Structure)?\w+) setting .*is invalid.*", "value_ignored"),
+    (r"(?:acceptBidAsk\w+|confirmCrypto\w+|the Log(?:Structure)?\w+) setting is invalid.*", "value_ignored"),
+    (r"could not find (?:auto logoff/restart time .*|.* checkbox|socket port component)", "setting_not_applied"),
+    (r"(?:can't find API - Precautions settings|checkbox '.*' not found)", "setting_not_applied"),
+    (r"getConfigDialog could not find .*", "setting_not_applied"),
+    # A dialog that IBC knows, and a button in it that it does not; a tip keeps nobody out.
+    (r"could not dismiss (?!Tip of the Day).*", "dialog_unanswered"),
+    (r"could not (?:accept|reject) incoming connection because .*", "dialog_unanswered"),
+    (r"can't apply new API socket port: .*", "dialog_unanswered"),
     (r"can't find the Gateway entry point: .*", "install_broken"),
     (r"exception occurred at Gateway entry point: .*", "install_broken"),
 )
 
 _SCRIPT_LINES = (  # whole lines of ibcstart.sh
     (r"Parsing arguments", "script_began"),  # since 3.21.0
-    (r"Starting IBC version .* on .*", "script_began"),  # B:ibcstart.sh:195
+    (r"Starting IBC version (?P<v>\S*) on .*", "script_began"),  # B:ibcstart.sh:195
+    (r"\+ IBC version (?P<v>\S+)", "controller_version"),  # B:displaybannerandlaunch.sh:39
+    (r"Second factor authentication dialog has timed out, IBC not restarted", "twofa_incomplete"),
+    (r"WARNING: More than one autorestart file was found\. .*", "saved_session_lost"),  # two share a directory
     (r"TWS version = (?P<v>\S+)", "gateway_version"),
     (r"--mode = (?P<mode>live|paper)", "mode_named"),
     (r"Java VM Options=.*-Xmx(?P<v>\S+).*", "heap_set"),
     (r"Starting (?:Gateway|TWS) with this command:", "jvm_started"),  # per JVM since 3.15.0
-    (r"autorestart file found at .*", "autorestart_found"),
+    (r"\"[^\"]*/java\" .*\.ini_(?P<mode>live|paper)\" *", "jvm_started"),  # the command itself (G:run.sh:148,181)
+    (r"autorestart file found at (?:.*_(?P<mode>live|paper)/)?.*", "autorestart_found"),
     (r"IBC returned exit status (?P<v>\d{1,3})", "jvm_ended"),  # since 3.8.6
     (r"IBC will cold-restart shortly", "cold_restart_announced"),
     (r"IBC will restart shortly", "restart_announced"),
@@ -196,6 +217,10 @@ _SPEAKING = (
 _CHANGES = {"Opened": OPENED, "Activated": SEEN, "Focused": SEEN, "Closed": CLOSED}
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d):\d{3} IBC: ?")  # B:Utils.java:35
+# 3.8.3 to 3.13.0 wrote of this dialog in words of its own (IBC 3.13.0 TwsListener.java:168-203).
+_OWN_WORDS = re.compile(r"second Factor Authentication dialog (?:event: )?(?P<event>\w[\w ]*)")
+#: What a component shows, in a dump of its dialog (B:SwingUtils.java).
+_SHOWN = re.compile(r"[| ]*\S*\([\w.$]+\)\{(?:\[Disabled\])?J(?:Label|OptionPane|TextArea|TextPane): (.*)")
 _TITLED = re.compile(r"detected (?P<what>frame|dialog) entitled: (?P<title>.*); event=(?P<event>[A-Z][a-z ]+)")
 _SETTING = re.compile(r"\s+(\w[\w.-]*)=(.*)")
 #: What is read of the property dump and of the arguments that the scripts and IBC echo (B:DefaultLoginManager.java:188).
@@ -239,8 +264,10 @@ class Ibc(Grammar):
     def __init__(self, around: Rules) -> None:
         super().__init__(around)
         self._section: dict[str, str] | None = None
+        self._contested: set[str] = set()
         self._settings: Mapping[str, str] = {}
         self._speaking = ""
+        self._dumping = False
 
     @classmethod
     def exit_meaning(cls, code: int) -> str | None:
@@ -255,7 +282,8 @@ class Ibc(Grammar):
         self.seen = True
         self._last = line, stamp[1]
         message = text[stamp.end() :].rstrip()
-        message = message[:1].lower() + message[1:]
+        message = _dialog_event(message[:1].lower() + message[1:])
+        self._dumping = message.startswith("window structure for dialog ")
         if message.startswith("detected "):
             return None if message.endswith(("=Lost focus", "=Deactivated")) else self._window(line, message)
         found = match(_MESSAGE_RULES, message)
@@ -267,7 +295,9 @@ class Ibc(Grammar):
             given = {**self._settings, "IbLoginId": "***", "IbPassword": "***"}
             return _in_effect(given, line, self.last_moment) if self._settings else None
         if kind == "controller_version":
-            self.version = values["v"]
+            self.version, self._section = values["v"], None
+        if kind == "directory_named" and self._before(3, 8, 3):  # the last that it writes before it begins
+            kind = "session_full"
         mode, value = MODES.get(values.get("mode") or ""), values.get("v") or ""
         problem = refusal(value) if kind == "dialog_text" else None
         return Event(kind, line.number, *self.last_moment, text, value, mode, problem=problem)
@@ -284,8 +314,15 @@ class Ibc(Grammar):
         if change == SEEN and not dialog:  # a frame's title is news only when it opens
             return None
         opened, closed, value, mode = window_kinds(title, dialog)
+        if opened == "twofa_opened" and change == OPENED and self._before(3, 8, 3):  # nothing else tells that it asks
+            opened = "twofa_initiated"
         kind = opened if change != CLOSED else closed
         return Event(kind, line.number, *self.last_moment, line.text, value, mode, title, change, dialog)
+
+    def _before(self, *release: int) -> bool:
+        """Whether an older release than that writes."""
+        parts = (self.version or "").split(".")
+        return all(part.isdigit() for part in parts) and tuple(map(int, parts)) < release
 
     def _said(self, line: Line, text: str) -> Event | None:
         """The event that `text` makes as a part of what an open dialog says."""
@@ -299,15 +336,24 @@ class Ibc(Grammar):
         if line.stamp:
             self._last = line, ""
         if self._section is not None and (found := _SETTING.fullmatch(text)):
-            self._section[found[1]] = found[2]
+            if self._section.setdefault(found[1], found[2]) != found[2]:
+                self._contested.add(found[1])
+            if is_secret(found[1]):
+                self.keep_secret([found[2]])
             return None
+        if self._dumping and (found := _SHOWN.match(text)) and (problem := refusal(found[1])):
+            return Event("dialog_text", line.number, *self.last_moment, line.text, problem=problem)
         if found := _PROPERTY.search(text):
             self._property(found[1], found[2])
         if text == "IBC Settings:":  # B:DefaultSettings.java:55
-            self._section, self.seen = {}, True
+            if self._section is None:
+                self._section, self._contested = {}, set()
+            self.seen = True
             return Event("settings_begun", line.number, line.at, line.at, text)
         if text == "End IBC Settings" and self._section is not None:
-            self._settings, self._section = self._section, None
+            # Where two gateways write at the same time, what both say is sure.
+            self._settings = {name: value for name, value in self._section.items() if name not in self._contested}
+            self._section = None
             return _in_effect(self._settings, line, (line.at, line.at))
         return self._script_line(line, text) or self.event_around(line, text) or self._said(line, text)
 
@@ -321,6 +367,8 @@ class Ibc(Grammar):
         problem = None
         if kind == "gateway_version":
             self.gateway_version = value
+        elif kind in ("script_began", "controller_version"):  # empty where an image calls the script itself
+            self.version = value or self.version
         elif kind == "jvm_ended":
             code = exit_code(int(value))
             value, problem = str(code), EXIT_PROBLEMS.get(code)
@@ -340,20 +388,31 @@ class Ibc(Grammar):
             self.secrets.update({value} - {"***", ""})
 
 
+def _dialog_event(message: str) -> str:
+    """`message` as later releases write it."""
+    old = _OWN_WORDS.fullmatch(message)
+    if old is None:
+        return message
+    event = old["event"][:1].upper() + old["event"][1:]
+    return f"detected dialog entitled: Second Factor Authentication; event={event}"
+
+
 def _in_effect(settings: Mapping[str, str], line: Line, at: tuple[float | None, float | None]) -> Event:
     """The event of settings that take effect."""
-    return Event("settings", line.number, *at, line.text, settings=settings, terms=_terms(settings))
+    terms = _terms(settings)
+    return Event("settings", line.number, *at, line.text, mode=terms.mode, settings=settings, terms=terms)
 
 
 def _terms(settings: Mapping[str, str]) -> Terms:
     """What the controller's settings mean for a run (B:config.ini, the lines are in the settings' descriptions)."""
     again = settings.get("ReloginAfterSecondFactorAuthenticationTimeout", "")
     again = again or settings.get("ExitAfterSecondFactorAuthenticationTimeout", "")
+    seen = any(name.endswith("AfterSecondFactorAuthenticationTimeout") for name in settings)
     mode = settings.get("TradingMode", "").strip().lower()
     return Terms(
         mode=mode if mode in ("live", "paper") else None,
         second_factor_seconds=number(settings.get("SecondFactorAuthenticationTimeout"), 180.0),
-        asks_again=again.strip().lower() in ("yes", "true"),
+        asks_again=again.strip().lower() in ("yes", "true") if seen else None,
         login_window_seconds=number(settings.get("LoginDialogDisplayTimeout"), 60.0),
         restarts_daily=bool(settings.get("AutoRestartTime")),
         credentials_missing="" in map(settings.get, ("IbLoginId", "IbPassword")),

@@ -58,23 +58,24 @@ _DETAILS = (  # after an indented dash
     ),
 )
 
-_LINES = (
-    (r" Manager Startup / (?P<date>.+)", "container_started"),
-    (r" IB Gateway Startup / (?P<date>.+)", "script_began"),
-    (r" IB Gateway Installation \d+", "script_began"),
-    (r" {4}display timed out, will try again \.\.\.", "display_late"),
-    (r" {2}display :\d+ is ready", "obstacle_passed"),
-    (r" {2}jauto is ready", "session_full"),  # it starts the gateway without a session to resume (A:_run_ibg.sh:1050)
-    (r" {2}jauto is not ready: .*, will try again \.\.\.", "sign_of_life"),
-    (r" {2}found: .* at -?\d+,-?\d+", "login_window"),
-    (r" {4}TOTP OK clicked", "twofa_answered"),
-    (r" {4}clicking \[I understand and accept\] at -?\d+,-?\d+ \.\.\.", "disclaimer_accepted"),
+_LINES = (  # after the blanks that some begin with, which a copy may have lost
+    (r"Manager Startup / (?P<date>.+)", "container_started"),
+    (r"IB Gateway Startup / (?P<date>.+)", "script_began"),
+    (r"IB Gateway Installation \d+", "script_began"),
+    (r"display timed out, will try again \.\.\.", "display_late"),
+    (r"display :\d+ is ready", "obstacle_passed"),
+    (r"jauto is ready", "session_full"),  # it starts the gateway without a session to resume (A:_run_ibg.sh:1050)
+    (r"jauto is not ready: .*, will try again \.\.\.", "sign_of_life"),
+    (r"found: .* at -?\d+,-?\d+", "login_window"),
+    (r"TOTP OK clicked", "twofa_answered"),
+    (r"clicking \[I understand and accept\] at -?\d+,-?\d+ \.\.\.", "disclaimer_accepted"),
     (r"!!! IB Gateway is waiting for two-factor authentication !!!", "twofa_initiated"),
     (r"(?P<v>Attempt \d+: .*)", "progress"),  # where the splash breaks its line
 )
 
 _STEP = re.compile(r"(?:•|â€¢) ")
-_DETAIL = "  - "
+_DETAIL = re.compile(r" {0,2}- ")
+_LINE = re.compile(r" {0,4}(?=\S)")
 
 _STEP_RULES = rules(_STEPS)
 _DETAIL_RULES = rules(_DETAILS)
@@ -117,8 +118,8 @@ class Ibga(Grammar):
     name = "ibga"
     controller = "ibga"
     shape = re.compile(
-        r" (?:Manager|IB Gateway) Startup / | IB Gateway Installation \d+$|!!! IB Gateway is waiting for "
-        r"|  - (?:welcome: \d*%|option check[, ])"
+        r" ?(?:Manager|IB Gateway) Startup / | ?IB Gateway Installation \d+$|!!! IB Gateway is waiting for "
+        r"| {0,2}- (?:welcome: \d*%|option check[, ])"
         r"|(?:•|â€¢) (?:time: |starting |waiting for |filling in |logging in |entered maintenance |breaking out |cannot continue "
         r"|entering infinit |IB Gateway is no longer |found IBG |installation has |downloading |manager )"
     )
@@ -198,18 +199,14 @@ class Ibga(Grammar):
         """The event that a line of that kind is where it stands."""
         if kind == "dated":
             return None
+        if kind == "twofa_initiated":
+            return self._prompted(line)
         if kind == "progress":
             kind, value = self._progress(value)
-        elif kind == "twofa_initiated":
-            return self._prompted(line)
         elif kind == "twofa_answered":
-            self._prompt, self._answers = line, self._answers + 1
-            kind = "twofa_failed" if self._answers > _ANSWERS else kind
+            kind = self._answered(line)
         elif kind == "display_late":
-            self._displays_late += 1
-            kind = (
-                "display_missing" if self._displays_late > 1 else "sign_of_life"
-            )  # A:_run_xv.sh: the next one usually works
+            kind = self._display_late()
         elif kind == "login_error" and refusal(value) == "login.throttled":
             wait = _WAIT.search(value)
             kind, value = "throttled", wait[1] if wait else ""
@@ -221,6 +218,16 @@ class Ibga(Grammar):
         if build := _BUILD.search(text):
             self.gateway_version = build[1]
         return progress(text)
+
+    def _answered(self, line: Line) -> str:
+        self._prompt, self._answers = line, self._answers + 1
+        return "twofa_answered" if self._answers <= _ANSWERS else "twofa_failed"
+
+    def _display_late(self) -> str:
+        self._displays_late += 1
+        return (
+            "display_missing" if self._displays_late > 1 else "sign_of_life"
+        )  # A:_run_xv.sh: usually the next one works
 
     def _prompted(self, line: Line) -> Event | None:
         """A prompt is open: a new one, or the same as at the last look."""
@@ -259,8 +266,7 @@ def _pause(earlier: Line, later: Line) -> float:
 
 
 def _message(text: str) -> tuple[re.Match[str], str] | None:
-    if step := _STEP.match(text):
-        return match(_STEP_RULES, text[step.end() :])
-    if text.startswith(_DETAIL):
-        return match(_DETAIL_RULES, text[len(_DETAIL) :])
-    return match(_LINE_RULES, text)
+    for leader, table in ((_STEP, _STEP_RULES), (_DETAIL, _DETAIL_RULES), (_LINE, _LINE_RULES)):
+        if begun := leader.match(text):
+            return match(table, text[begun.end() :])
+    return None

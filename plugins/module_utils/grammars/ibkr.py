@@ -13,7 +13,9 @@ import re
 from functools import lru_cache
 
 #: Titles of dialogs that no controller answers (IBC issues 10, 279, 343), and that keep API clients out while they are open.
-BLOCKING = frozenset({"Login Messages", "API client needs write access action confirmation", "Use SSL encryption"})
+BLOCKING = frozenset(
+    {"Login Messages", "API client needs write access action confirmation", "Use SSL encryption", "Pending Tasks"}
+)
 
 #: Titles of dialogs that a controller answers at once, unless its settings forbid it.
 ANSWERED = frozenset({"Warning", "Password Notice", "IBKR Gateway", "IB Gateway", "Accept incoming connection"})
@@ -57,15 +59,20 @@ _WINDOWS: tuple[tuple[str, str, str | None], ...] = (
     (r"Second Factor Authentication", "twofa_opened", "twofa_closed"),
     (r"(?:Security Code Card Authentication|Enter security code)", "code_required", "twofa_closed"),
     (r"Existing session detected", "session_found", "session_settled"),
+    (r"Trading Login Handoff", "session_found", "session_settled"),  # B:TradingLoginHandoffDialogHandler.java:46
     (r"Re-login is required", "relogin", None),
     (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
     (r"Login failed", "login_failed", None),
     (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
     (r"Shutdown progress", "shutdown_shown", None),
     (r"Restart in progress", "restart_shown", None),
+    (r"Exit Session Setting", "end_noticed", None),  # the daily restart or logoff is near
     (r"(?:IBKR|IB|Interactive Brokers)[ -]Gateway", "gateway_shown", None),
-    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "window", None),
+    (r"\S+ Trader Workstation Configuration \((?P<mode>S)imulated Trading\)", "configuring", None),
+    (r"(?P<mode>U)\d+ Trader Workstation Configuration", "configuring", None),
 )
+
+_MODES = {"S": "paper", "U": "live"}
 
 # What the splash of a login says; the first that is found in it counts.
 _PROGRESS = tuple(
@@ -101,5 +108,5 @@ def window_kinds(title: str, dialog: bool) -> tuple[str, str, str, str | None]:
                 opened = "window"
             if opened == "server_unavailable" and title == "Login" and not dialog:
                 opened = "gateway_shown"  # the login window of TWS
-            return opened, closed or "window", values.get("v") or "", "paper" if values.get("mode") else None
+            return opened, closed or "window", values.get("v") or "", _MODES.get(values.get("mode") or "")
     return "window", "window", "", None

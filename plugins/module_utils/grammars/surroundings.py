@@ -28,6 +28,9 @@ ANYBODYS = (
         "display_missing",
     ),
     (r"No X11 DISPLAY variable was set, .*", "display_missing"),
+    (r"(?:\(EE\) |Fatal server error: )*Server is already active for display \d+", "display_missing"),  # a stale lock
+    (r"Error: Could not create the Java Virtual Machine\.", "install_broken"),
+    (r"Could not reserve enough space for (?:\w+ )*object heap", "heap_invalid"),
 )
 
 #: Lines that only a gateway's container prints.
@@ -45,4 +48,6 @@ GATEWAYS = (
         "relay_port_taken",
     ),
     (r"addLogConsole Client .*", "api_client"),
+    (r"[\d :,-]*JTS-DeadlockMonitor.*", "deadlocked"),
+    (r"Failed to create browser", "browser_missing"),  # a passkey is asked for in one (IBC issue 363)
 )

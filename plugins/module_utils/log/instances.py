@@ -2,20 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which run an event belongs to. Mostly there is one; a container in mode `both` writes two into one log, without marks.
 
-Then an event goes to the run that names its mode, else to the one in whose state it can happen next.
+Then an event goes to the run whose mode it names, else to the one in whose state it can happen next. Where either could have
+been meant and it made a difference, both are ambiguous until it makes none.
 
 This module util is private to the collection; it can change at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
     CLOSED,
     OPENED,
     RANK,
+    Doubt,
     Event,
+    Looks,
     Run,
     continued,
     once_more,
@@ -23,6 +26,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
+_SERVING = frozenset({"logged_in", "connection_lost"})
 _COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
 
 # In which states an event is what comes next.
@@ -34,7 +38,7 @@ _EXPECTED = {
     "typing_skipped": frozenset({"gateway_starting"}),
     "login_attempt": _TYPING | {"gateway_starting"},
     "login_clicked": _TYPING | {"submitted"},
-    "connecting": _LOGGING_IN,
+    "connecting": _LOGGING_IN | _SERVING,
     "authenticating": _LOGGING_IN,
     "login_step": _LOGGING_IN,
     "loading": _COMPLETING,
@@ -47,7 +51,7 @@ _EXPECTED = {
     "exit_timer": frozenset({"loading"}),
     "twofa_expired": frozenset({"twofa_pending", "loading"}),
     "twofa_relogin": frozenset({"twofa_pending", "loading"}),
-    "session_found": _LOGGING_IN,
+    "session_found": _LOGGING_IN | _SERVING,
     "session_yielded": frozenset({"existing_session"}),
     "session_continued": frozenset({"existing_session"}),
     "login_failed": _LOGGING_IN,
@@ -56,6 +60,8 @@ _EXPECTED = {
     "login_window_timeout": frozenset({"gateway_starting"}),
     "disclaimer_accepted": frozenset({"logged_in"}),
     "configured": frozenset({"logged_in"}),
+    "read_only_set": frozenset({"logged_in"}),
+    "shutdown_shown": frozenset({"existing_session", "shutting_down", "auto_restarting"}),
     "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),
     "controller_ended": frozenset({"script_starting", "shutting_down", "auto_restarting"}),
@@ -79,7 +85,11 @@ _AFTERWARDS = frozenset(
     {"autorestart_found", "cold_restart_announced", "restart_announced", "session_kept", "paused", "script_ended"}
 )
 
-_OF_THE_FURTHEST = frozenset({"splash_closed", "login_completed", "twofa_duration", "exit_timer"})
+# What the line that follows says again, mostly naming the mode.
+_SAID_AGAIN = frozenset({"login_window", "login_attempt"})
+
+_ENDINGS = frozenset({"shutdown_shown", "restart_shown"})
+_OF_THE_FURTHEST = _ENDINGS | {"splash_closed", "login_completed", "twofa_duration", "exit_timer"}
 
 
 class Instances:
@@ -93,6 +103,7 @@ class Instances:
         self.container_start_seen = False
         self.runs_seen = 0
         self._before: dict[str | None, Run] = {}
+        self._rivals: list[Run] = []  # of which the newest event could be just as well
         self._silenced: list[Run] = []  # cut off by a new container start; or not, where two containers share a log
 
     def take(self, event: Event) -> Run:
@@ -100,14 +111,23 @@ class Instances:
         apart = [run for run in self.runs if event.writer and run.mode not in (None, event.writer)]
         self.runs = [run for run in self.runs if run not in apart]
         run = self._take(event)
-        self.runs += apart
+        if apart:
+            self.runs = sorted((*self.runs, *apart), key=lambda one: one.mode or "")
         return run
 
     def _take(self, event: Event) -> Run:
+        self._rivals = []
         run = self._opened(event) or self._owner(event)
+        if self._rivals and event.kind in _SAID_AGAIN and event.mode is None:
+            return run
+        candidates = [(one, one.looks, one.looks_after(event)) for one in (run, *self._rivals) if self._rivals]
+        before = run.looks
         run.take(event)
         run.settings = event.settings or run.settings
         run.terms = event.terms or run.terms
+        self._doubt(run, event, candidates)
+        if run.looks != before or run.first is event:
+            self._settle(run, event)
         return run
 
     def understood(self, both: bool) -> bool:
@@ -135,11 +155,15 @@ class Instances:
             return run or self._begin(event, self._replaceable(), "jvm_starting")
         if event.kind in ("session_full", "session_saved"):
             self._silenced = []
+            told = [run for run in self.runs if run.state == "jvm_starting" and run.directory]
             run = (
-                self._starting("jvm_starting", event.mode)
+                self._most_recent([run for run in told if not event.mode or run.mode in (None, event.mode)])
+                or self._starting("jvm_starting", event.mode)
                 or self._starting("script_starting", event.mode)
                 or self._starting("gateway_starting", event.mode)
             )
+            if run and run.state == "script_starting":
+                self._rivals += [one for one in self.runs if one.over]
             return run if run and run.kind is None else self._begin(event, self._replaceable(), "jvm_starting")
         return None
 
@@ -164,7 +188,12 @@ class Instances:
     def _jvm_started(self, event: Event) -> Run:
         known = [run for run in self.runs if event.mode is None or run.mode in (None, event.mode)]
         waiting = [run for run in known if run.state == "script_starting" or run.over]
-        run = max(waiting or known, key=_recent, default=None)
+        if event.mode is None and len({run.mode for run in waiting} - {None}) > 1:
+            return max(waiting, key=_recent)  # the command that follows names the mode
+        begun = self._starting("jvm_starting", event.mode) if event.mode else None
+        if begun:
+            return begun
+        run = self._most_recent(waiting or known)
         if run is None or run.state != "script_starting":
             run = self._begin(event, run, "jvm_starting")
         run.enter("jvm_starting", event)
@@ -178,13 +207,18 @@ class Instances:
         return fresh
 
     def _starting(self, state: str, mode: str | None = None) -> Run | None:
-        fitting = (run for run in self.runs if run.state == state and (not mode or run.mode in (None, mode)))
-        return max(fitting, key=_recent, default=None)
+        found = [run for run in self.runs if run.state == state and (not mode or run.mode in (None, mode))]
+        return self._most_recent(found)
+
+    def _most_recent(self, runs: list[Run]) -> Run | None:
+        run = max(runs, key=_recent, default=None)
+        self._rivals = [other for other in runs if other is not run]
+        return run
 
     def _replaceable(self) -> Run | None:
         """The run whose place a new one takes when nothing says which: the one that is over, else the only one."""
         over = [run for run in self.runs if run.over]
-        return max(over or self.runs, key=_recent, default=None)
+        return self._most_recent(over or self.runs)
 
     def _begin(self, event: Event, place: Run | None, state: str) -> Run:
         self.run_start_seen = True
@@ -195,6 +229,7 @@ class Instances:
             self.runs.append(run)
         else:
             run = Run(event, place.mode, continued(place, event, same_container=True))
+            run.doubts = place.doubts
             run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
         if not run.settings and event.mode in self._settings:
@@ -222,7 +257,11 @@ class Instances:
             return self.runs[0]
         if len(self.runs) == 1 and not self._silenced:
             return self.runs[0]
+        named = [one for one in self.runs if event.mode and one.mode == event.mode]
+        if len(named) == 1 and not self._silenced:
+            return self._corrected(named[0], event)
         run = max(self.runs, key=lambda one: _claim(one, event))
+        self._rivals = [one for one in self.runs if one is not run and _fit(one, event) == _fit(run, event)]
         if self._silenced and not _fit(run, event):
             silenced = max(self._silenced, key=lambda one: _claim(one, event))
             if _fit(silenced, event):  # it was not cut off: two containers write into this log
@@ -231,6 +270,40 @@ class Instances:
                 return silenced
         return run
 
+    def _corrected(self, run: Run, event: Event) -> Run:
+        """The run that `event` names as `run`: the other one, where what was ascribed to `run` can not have been its own."""
+        doubted = [one for one in self.runs if one.doubts]
+        logged_in = event.kind == "configuring"  # nobody configures a gateway before
+        if logged_in and run.furthest < RANK["logged_in"]:
+            other = next((one for one in doubted if one.furthest >= RANK["logged_in"]), run)
+        elif run.over and event.kind not in _AFTERWARDS:
+            other = next((one for one in doubted if not one.over), run)
+        else:
+            other = run
+        if run in doubted and other is not run:
+            run.mode, other.mode = other.mode, run.mode
+            run = other
+        if logged_in:
+            run.doubts = []
+            for one in doubted:
+                one.doubts = [doubt for doubt in one.doubts if doubt.kind != "login_completed"]
+        return run
+
+    def _doubt(self, run: Run, event: Event, candidates: Sequence[tuple[Run, Looks, Looks]]) -> None:
+        """Note that `event` may have been another's than `run`'s, where that makes a difference to one of the candidates."""
+        if any(now != after for _one, now, after in candidates):
+            stands = any(now.stands != after.stands for _one, now, after in candidates)
+            for one, _now, _after in candidates:
+                one.doubts.append(Doubt(event.kind, None if stands else event.title, run))
+
+    def _settle(self, run: Run, event: Event) -> None:
+        """Let go of doubts where what has just happened to `run` shows that they make no difference any more."""
+        if not self._rivals and event.mode == run.mode and run.since is event and run.problem is None:
+            run.doubts = []  # where it stands rests on a line that names it
+        if all(one.looks == run.looks and (one.over or one.state == "logged_in") for one in self.runs):
+            for one in self.runs:
+                one.doubts = []
+
 
 def _recent(run: Run) -> int:
     return run.last.line if run.last else 0
@@ -238,7 +311,9 @@ def _recent(run: Run) -> int:
 
 def _claim(run: Run, event: Event) -> tuple[int, int, int]:
     """How much speaks for `event` being of `run`: what it can be, then how far the run is, then who spoke last."""
-    further = RANK.get(run.state, 0) if event.kind in _OF_THE_FURTHEST and run.state != "logged_in" else 0
+    further = -(run.state in _SERVING)
+    if event.kind in _OF_THE_FURTHEST and (run.state != "logged_in" or event.kind in _ENDINGS):
+        further = RANK.get(run.state, 0)
     recent = -_recent(run) if event.kind == "twofa_closed" else _recent(run)  # who was asked first answers first
     return _fit(run, event), further, recent
 
@@ -247,9 +322,13 @@ def _fit(run: Run, event: Event) -> int:
     """0: can not be of this run; 1: can; 2: comes next in it; 3: names it."""
     if event.kind in _AFTERWARDS:
         return 2 if run.over else int(run.state in ("shutting_down", "auto_restarting"))
-    if run.over or (event.mode and run.mode and event.mode != run.mode):
+    if run.over:
         return 0
-    if event.kind.startswith(("twofa", "device")) and run.mode == "paper":  # no second factor there (IBC issue 182)
+    if event.mode and run.mode:
+        return 3 if event.mode == run.mode else 0
+    if (
+        event.kind.startswith(("twofa", "device", "code")) and run.mode == "paper"
+    ):  # no second factor there (IBC issue 182)
         return 0
     if run.state == "script_starting" and event.kind not in _OF_SCRIPTS:
         return 0
@@ -257,11 +336,13 @@ def _fit(run: Run, event: Event) -> int:
         return 0
     if event.title in run.windows:
         return 1 if event.change == OPENED else 3
-    if event.mode and event.mode == run.mode:
+    if event.kind == "jvm_ended" and run.code is not None and str(run.code) == event.value:
         return 3
     if event.change == CLOSED and event.kind == "window":
         return 1
     ended_with = _ENDED_WITH.get(event.value) if event.kind in ("exit_announced", "jvm_ended") else None
+    if ended_with is None and event.kind in ("exit_announced", "jvm_ended") and run.problem:
+        return 2
     expected = ended_with or _EXPECTED.get(event.kind)
     resuming = run.state == "gateway_starting" and run.kind == "saved_session" and event.kind in _EXPECTED
     return 2 if expected and (run.state in expected or resuming) else 1

@@ -309,9 +309,9 @@ def _falling(moments: Iterable[str]) -> bool:
 
 def _wrap_width(texts: list[str]) -> int:
     """The width of the terminal that this was copied from; 0 where lines were not broken."""
-    lengths = Counter(map(len, texts))
-    width = max(lengths, default=0)
-    return width if 40 <= width <= 400 and lengths[width] >= 5 else 0
+    width = max(map(len, texts), default=0)
+    broken = sum(1 for text, rest in zip(texts, texts[1:]) if len(text) == width and not _begins(rest))
+    return width if 40 <= width <= 400 and broken >= 5 else 0
 
 
 def _unwrapped(entries: Iterable[Entry], width: int) -> Iterator[Entry]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import Mark
@@ -47,7 +48,7 @@ class Passage:
     def __init__(self, family: Family | None, history: History) -> None:
         self._reader = Reader(family)
         self._history = history
-        self._pending: deque[tuple[int, Event]] = deque()
+        self._pending: deque[tuple[int, Event, bool]] = deque()  # where each begins, and whether a run begins with it
         self._starts: deque[int] = deque(maxlen=_RUNS)
         self._rank = len(_OPENING)
         self._container_start: int | None = None
@@ -57,12 +58,15 @@ class Passage:
 
     def read(self, line: Line, offset: int) -> None:
         """Take in a line with a mark, which begins at `offset`."""
-        for event in self._reader.read(line):
-            self._pending.append((offset, event))
+        for event in self._reader.read(replace(line, number=offset)):  # which can be one of a line before
+            offset = event.line
             if event.kind == "settings":
+                self._pending.append((offset, event, False))
                 continue
             rank = _OPENING.get(event.kind, len(_OPENING))
-            if rank < len(_OPENING) and rank <= self._rank:
+            opens = rank < len(_OPENING) and rank <= self._rank
+            self._pending.append((offset, event, opens))
+            if opens:
                 self._starts.append(offset)
             self._rank = rank
             if event.kind == "container_started":
@@ -87,20 +91,20 @@ class Passage:
 
     def forget(self, before: int) -> None:
         """Count what was written `before` that offset, which nobody reads line by line."""
-        for event in self._written(before):
+        for event, opens in self._written(before):
             if event.kind == "settings":
                 self.settings[event.mode] = event
             self._history.take(event)
-            self._history.runs += event.kind in (*RESTARTS, "script_began")
+            self._history.runs += opens
 
     def leave(self, before: int) -> None:
         """Leave what was written `before` that offset to who reads it line by line."""
-        for _event in self._written(before):
+        for _left in self._written(before):
             pass
 
-    def _written(self, before: int) -> Iterator[Event]:
+    def _written(self, before: int) -> Iterator[tuple[Event, bool]]:
         while self._pending and self._pending[0][0] < before:
-            yield self._pending.popleft()[1]
+            yield self._pending.popleft()[1:]
 
 
 class Recent:

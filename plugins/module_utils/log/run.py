@@ -13,7 +13,9 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 OPENED, SEEN, CLOSED = "opened", "seen", "closed"
 
@@ -64,10 +66,10 @@ class Event:
 
 
 def elapsed(earlier: Event | None, clock: float | None) -> float | None:
-    """Seconds from `earlier` to `clock`; None where one of them is unknown."""
-    if earlier is None or earlier.clock is None or clock is None:
+    """Seconds from `earlier` to `clock`; None where one of them is unknown, or the clock was put back."""
+    if earlier is None or earlier.clock is None or clock is None or clock < earlier.clock:  # summer time ended
         return None
-    return max(clock - earlier.clock, 0.0)
+    return clock - earlier.clock
 
 
 #: How far a login has come.
@@ -104,6 +106,12 @@ _HELD_UP = frozenset(
 #: Events with which a controller starts the gateway anew.
 RESTARTS = ("restart_announced", "session_kept", "gateway_gone")
 
+# A controller that looks at the windows every few seconds (ibga _run_ibg.sh) repeats what it waits for within so many.
+_REPEATED_WITHIN = 120.0
+
+# So often the login form comes back without a word before it is a loop.
+_ROUNDS = 2
+
 # A restart policy waits up to a minute between its turns (Docker run reference, --restart).
 _POLICY_SECONDS = 120.0
 
@@ -125,6 +133,7 @@ _PROBLEMS = {
     "login_window_lost": "gateway.login_window_unknown",
     "device_not_chosen": "twofa.device_not_chosen",
     "code_required": "twofa.code_required",
+    "browser_missing": "twofa.code_required",
     "session_asked": "login.existing_session",
     "session_yielded": "login.existing_session",
     "session_taken": "login.taken_over",
@@ -135,6 +144,22 @@ _PROBLEMS = {
     "question_ignored": "login.dialog_blocking",
     "api_closed": "api.not_listening",
 }
+
+
+class Looks(NamedTuple):
+    """How a run looks from outside: where it stands, and its open windows."""
+
+    stands: tuple[object, ...]
+    windows: tuple[str, ...]
+
+
+class Doubt(NamedTuple):
+    """An event that may have been another instance's than that of `holder`, to which it was ascribed."""
+
+    kind: str
+    #: The window that it opened, where it changed nothing else.
+    window: str | None
+    holder: Run
 
 
 class Run:
@@ -177,14 +202,41 @@ class Run:
         #: Whether the second factor was given, as far as the controller can tell.
         self.answered = False
         self.retries = 0
+        #: How often in a row the login form came back without a word.
+        self.rounds = 0
         self.refused_prompts: int = previous.refused_prompts if previous else 0
         self.wait_until: float | None = None
         self.stopping = False
         self.mode_refuted = False
+        #: Whether the API is read-only, as the controller set or found it.
+        self.read_only: bool | None = None
+        #: The controller said that it can not answer a dialog.
+        self.unanswered: Event | None = None
+        self.restart_planned = False
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
+        #: What may have happened to another instance.
+        self.doubts: list[Doubt] = []
         self.last: Event | None = first
+
+    @property
+    def looks(self) -> Looks:
+        """What tells it from another instance."""
+        shown, typed = self.gateway_frame is not None, self.typed is not None
+        return Looks((self.state, self.problem, shown, typed), tuple(self.windows))
+
+    def looks_after(self, event: Event) -> Looks:
+        """How it would look if `event` were its own."""
+        likewise = copy(self)
+        likewise.windows, likewise.left = dict(self.windows), dict(self.left)
+        likewise.take(event)
+        return likewise.looks
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether what makes a difference may have happened to another instance."""
+        return any(doubt.window is None or doubt.window in doubt.holder.windows for doubt in self.doubts)
 
     @property
     def login_rank(self) -> int:
@@ -212,6 +264,9 @@ class Run:
 
     def take(self, event: Event) -> None:
         """Let `event` happen to this run."""
+        if served_on(self, event.clock):
+            self.recover()
+            self.enter("logged_in", self.last or event)
         self.last = event
         if event.mode:
             self._mode_named(event.mode, event.kind == "mode_set")
@@ -232,6 +287,8 @@ class Run:
         """Keep track of what is on the screen; False when `event` only touches a window that is known."""
         title = event.title or ""
         if event.change == CLOSED:
+            if self.unanswered and self.unanswered.title in (None, title):
+                self.unanswered = None
             if self.windows.pop(title, None):
                 self.left = {title: event}
             return True
@@ -243,6 +300,17 @@ class Run:
         if event.dialog:
             self.windows[title] = event
         return True
+
+
+def wait_over(run: Run, now: float | None) -> bool:
+    """Whether what a controller repeats while it waits has not been heard of for long."""
+    return run.terms.repeats_waits and (elapsed(run.last, now) or 0.0) > _REPEATED_WITHIN
+
+
+def served_on(run: Run, now: float | None) -> bool:
+    """Whether a session that was interrupted goes on, as the silence of a controller that repeats its waits shows."""
+    interrupted = run.state in ("connection_lost", "relogin", "twofa_pending", "loading")
+    return run.furthest >= RANK["logged_in"] and interrupted and not run.over and wait_over(run, now)
 
 
 def number(text: str | None, default: float) -> float:
@@ -291,6 +359,7 @@ def _typed(run: Run, event: Event) -> None:
 
 def _login_attempt(run: Run, event: Event) -> None:
     run.recover()
+    run.code = None
     run.attempt, run.submitted, run.wait_until = "typed", event, None
     run.enter("submitted", event)
 
@@ -320,6 +389,9 @@ def _authenticating(run: Run, event: Event) -> None:
 
 
 def _loading(run: Run, event: Event) -> None:
+    if run.terms.repeats_waits and run.furthest >= RANK["logged_in"]:  # nothing more is said of a session that goes on
+        run.recover()
+        run.enter("logged_in", event)
     if run.login_rank < RANK["logged_in"] and run.state != "unknown":
         _progress(run)
         if run.problem == "twofa.code_required":
@@ -526,10 +598,19 @@ def _login_error(run: Run, event: Event) -> None:
         _refused(run, event)
 
 
+def _relogin_planned(run: Run, event: Event) -> None:
+    run.wait_until = _end_of_wait(event) or run.wait_until
+
+
 def _throttled(run: Run, event: Event) -> None:
     run.recover()
     run.fail("login.throttled", event)
     run.enter("throttled", event)
+    run.wait_until = _end_of_wait(event)
+
+
+def _end_of_wait(event: Event) -> float | None:
+    """When a wait of so many minutes and seconds ends, on the log's clock."""
     words = event.value.split()
     units = {"minute": 60.0, "second": 1.0, "hour": 3600.0}
     seconds = [
@@ -537,8 +618,7 @@ def _throttled(run: Run, event: Event) -> None:
         for amount, unit in zip(words, words[1:])
         if unit[:1].isalpha()
     ]
-    if event.clock is not None and any(seconds):
-        run.wait_until = event.clock + sum(seconds)
+    return event.clock + sum(seconds) if event.clock is not None and any(seconds) else None
 
 
 def _login_completed(run: Run, event: Event) -> None:
@@ -561,8 +641,15 @@ def _configured(run: Run, event: Event) -> None:
         _login_completed(run, event)
 
 
+def _read_only_set(run: Run, event: Event) -> None:
+    run.read_only = event.value == "true"
+
+
 def _directory_named(run: Run, event: Event) -> None:
+    """The last that a controller writes before it begins its session."""
     run.directory = event.value
+    if run.state == "script_starting":
+        run.enter("jvm_starting", event)
 
 
 def _window_unhandled(run: Run, event: Event) -> None:
@@ -578,6 +665,32 @@ def _log_elsewhere(run: Run, event: Event) -> None:
 
 def _value_ignored(run: Run, event: Event) -> None:
     run.ignored_value = event
+
+
+def _dialog_unanswered(run: Run, event: Event) -> None:
+    run.unanswered = replace(event, title=next(reversed(run.windows), None))
+
+
+def _saved_session_dropped(run: Run, _event: Event) -> None:
+    run.attempt = "typed"
+
+
+def _code_typed(run: Run, _event: Event) -> None:
+    run.prompt_complete = True
+
+
+def _restart_planned(run: Run, _event: Event) -> None:
+    run.restart_planned = True
+
+
+def _controller_closing(run: Run, event: Event) -> None:
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
+
+
+def _deadlocked(run: Run, event: Event) -> None:
+    if run.state in ("shutting_down", "auto_restarting"):
+        run.fail("gateway.hung", event)
 
 
 def _heap_malformed(run: Run, event: Event) -> None:
@@ -598,7 +711,8 @@ def _shutdown_shown(run: Run, event: Event) -> None:
     if run.state in _OVER or event.change == CLOSED:
         return
     own = run.state == "logged_in" and run.problem is None and not run.stopping
-    run.enter("auto_restarting" if own and run.terms.restarts_daily else "shutting_down", event)
+    restarts = run.terms.restarts_daily or run.restart_planned
+    run.enter("auto_restarting" if own and restarts else "shutting_down", event)
 
 
 def _restart_shown(run: Run, event: Event) -> None:
@@ -628,6 +742,9 @@ def _jvm_ended(run: Run, event: Event) -> None:
     early = run.state == "jvm_starting"
     run.code = int(event.value) if run.code is None else run.code
     run.over, run.wait_until = True, None
+    run.windows, run.left, run.unanswered = {}, {}, None
+    if run.problem == "gateway.hung":
+        run.recover()
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
@@ -704,9 +821,11 @@ def _session_kept(run: Run, event: Event) -> None:
     run.enter("auto_restarting", event)
 
 
-def _api_opened(run: Run, _event: Event) -> None:
+def _api_opened(run: Run, event: Event) -> None:
     if run.problem == "api.not_listening":
         run.recover()
+    if run.state == "unknown":  # its login is before the start of what was read
+        _login_completed(run, event)
 
 
 def _autorestart_found(run: Run, event: Event) -> None:
@@ -744,9 +863,9 @@ def _paused(run: Run, event: Event) -> None:
 
 
 _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
-    "directory_named": _directory_named,
     "session_full": _session_full,
     "session_saved": _session_saved,
+    "directory_named": _directory_named,
     "typing_skipped": _typing_skipped,
     "gateway_called": _gateway_called,
     "gateway_shown": _gateway_shown,
@@ -788,8 +907,16 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "dialog_text": _dialog_text,
     "login_error": _login_error,
     "throttled": _throttled,
+    "relogin_planned": _relogin_planned,
+    "dialog_unanswered": _dialog_unanswered,
+    "saved_session_dropped": _saved_session_dropped,
+    "code_typed": _code_typed,
+    "restart_planned": _restart_planned,
+    "controller_closing": _controller_closing,
+    "deadlocked": _deadlocked,
     "login_completed": _login_completed,
     "configured": _configured,
+    "read_only_set": _read_only_set,
     "window_unhandled": _window_unhandled,
     "log_elsewhere": _log_elsewhere,
     "value_ignored": _value_ignored,
@@ -830,10 +957,14 @@ def once_more(run: Run, event: Event) -> Run:
     run.over = True
     if run.problem == "login.saved_session_refused":
         run.recover()  # now it types
+    unapproved = run.problem is None and run.state in ("twofa_pending", "twofa_retrying")
+    wordless = run.problem is None and not unapproved and run.furthest < RANK["logged_in"]
+    rounds = run.rounds + 1 if wordless else 0
+    if rounds >= _ROUNDS:
+        run.fail("login.looping", event)
     fresh = Run(event, run.mode, continued(run, event, same_container=True))
-    fresh.kind, fresh.begun = "full_login", run.begun
-    if run.problem is None and run.state in ("twofa_pending", "twofa_retrying"):
-        fresh.retries = run.retries + 1
+    fresh.kind, fresh.begun, fresh.rounds = "full_login", run.begun, rounds
+    fresh.retries = run.retries + 1 if unapproved else 0
     fresh.enter("login_window", event)
     return fresh
 

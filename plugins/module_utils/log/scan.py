@@ -8,11 +8,12 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SETTINGS
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log, own_stamp
@@ -36,6 +37,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 _MINOR = frozenset(
     {
         "window",
+        "configuring",
         "controller_version",
         "provider_named",
         "directory_named",
@@ -58,6 +60,10 @@ Launcher = Callable[[Run], Union[dict[str, Any], None]]
 
 def _no_launcher(_run: Run) -> None:
     """Of a saved log there is nothing beside it."""
+
+
+#: Settings whose values are told, by the controller that takes the file of anybody; of others there only whether they are set.
+_PLAIN: Mapping[str, Collection[str]] = {"ibc": SETTINGS}
 
 
 class Scan:
@@ -291,7 +297,11 @@ class Service:
 
     def _settings(self) -> dict[str, str]:
         settings = next((run.settings for run in reversed(self.instances.runs) if run.settings), {})
-        return {quote(name, limit=80): _setting(name, value, self._secrets) for name, value in settings.items()}
+        plain = _PLAIN.get(self.reader.grammar.controller, settings)
+        return {
+            quote(name, limit=80): _setting(name, value, self._secrets, name in plain)
+            for name, value in settings.items()
+        }
 
     def _instance(
         self, run: Run, at: Standing, now: float | None, offset: float | None, launcher: Launcher
@@ -305,6 +315,7 @@ class Service:
         deadline = None if at.deadline is None or offset is None else iso(at.deadline + offset)
         return {
             "endpoint": _endpoint(run),
+            "ambiguous": run.ambiguous,
             "state": at.state,
             "since": _iso(run.since.at if run.since else None),
             "run_started_at": _iso(run.first.at if run.first and self.instances.run_start_seen else None),
@@ -312,6 +323,7 @@ class Service:
             "attempt_kind": run.attempt,
             "deadline": deadline,
             "asks_again": run.terms.asks_again,
+            "read_only_api": run.read_only,
             "second_factor": self._second_factor(run, deadline),
             "open_windows": [self._quote(title, 80) for title in list(run.windows)[-8:]],
             "last_exit": self._exit(ended),
@@ -365,8 +377,8 @@ def _endpoint(run: Run) -> str | None:
     return run.mode or run.terms.mode
 
 
-def _setting(name: str, value: str, secrets: Iterable[str]) -> str:
-    if is_secret(name):
+def _setting(name: str, value: str, secrets: Iterable[str], plain: bool) -> str:
+    if is_secret(name) or not plain:
         return SET if value.strip() else EMPTY
     return quote(value, secrets, 120)
 

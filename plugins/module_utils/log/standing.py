@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import ANSWERED, BLOCKING
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run, elapsed
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
+    RANK,
+    SEEN,
+    Event,
+    Run,
+    elapsed,
+    served_on,
+    wait_over,
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Standing:
 
 def standing(run: Run, now: float | None) -> Standing:
     """How `run` stands at `now` on the log's clock; `now` None: no silence is judged."""
-    if _served_on(run, now):
+    if served_on(run, now):
         return Standing("logged_in", None, tuple(event for event in (run.since, run.last) if event))
     problem, evidence = run.problem, tuple(run.evidence)
     if problem is None:
@@ -40,24 +48,13 @@ def standing(run: Run, now: float | None) -> Standing:
     return Standing(_state(run, now), problem, tuple(dict.fromkeys(evidence)), _deadline(run))
 
 
-def _wait_over(run: Run, now: float | None) -> bool:
-    """Whether what a controller repeats while it waits has not been heard of for long."""
-    return run.terms.repeats_waits and (elapsed(run.last, now) or 0.0) > _REPEATED_WITHIN
-
-
-def _served_on(run: Run, now: float | None) -> bool:
-    """Whether a session that was interrupted goes on, as the silence of a controller that repeats its waits shows."""
-    interrupted = run.state in ("connection_lost", "relogin", "twofa_pending", "loading")
-    return run.furthest >= RANK["logged_in"] and interrupted and not run.over and _wait_over(run, now)
-
-
 def _further(run: Run, failed: Run) -> bool:
     types_instead = failed.problem == "login.saved_session_refused" and run.kind == "full_login"
     return types_instead or run.furthest > failed.failed_at
 
 
 def _state(run: Run, now: float | None) -> str:
-    if run.state == "twofa_pending" and _wait_over(run, now):
+    if run.state == "twofa_pending" and wait_over(run, now):
         return "loading"
     if run.state == "logged_in" and blocking_window(run, now):
         return "logged_in_blocked"
@@ -73,12 +70,12 @@ def blocking_window(run: Run, now: float | None) -> Event | None:
         open_for = elapsed(event, now)
         if title in BLOCKING or (title in ANSWERED and open_for is not None and open_for >= 5.0):
             return event
-    return None
+    return run.unanswered
 
 
 def _open_question(run: Run, now: float | None) -> str | None:
     """What is wrong, or awaited, by what is on the screen."""
-    if run.state == "twofa_pending" and _wait_over(run, now):
+    if run.state == "twofa_pending" and wait_over(run, now):
         return "twofa.login_incomplete"
     if run.state == "twofa_pending":
         unasked = run.prompt_seen_opening and not run.prompt_complete
@@ -103,11 +100,10 @@ def _open_question(run: Run, now: float | None) -> str | None:
     return None
 
 
-# A controller that looks at the windows every few seconds (ibga _run_ibg.sh) repeats what it waits for within so many.
-_REPEATED_WITHIN = 120.0
-
 # How long a JVM may take to show a sign of life, in seconds; a first start on a small machine takes one minute or two.
 _JVM_PATIENCE = 300.0
+
+_ENDING = ("shutting_down", "auto_restarting")
 
 # After how many seconds of silence a state is a fault (typical times: IBC user guide, public logs).
 _PATIENCE = {
@@ -118,6 +114,8 @@ _PATIENCE = {
     "relogin": (120.0, "login.auth_silent"),
     "loading": (120.0, "login.auth_silent"),
     "existing_session": (5.0, "login.existing_session"),
+    "shutting_down": (120.0, "gateway.hung"),
+    "auto_restarting": (300.0, "gateway.hung"),
 }
 
 
@@ -139,10 +137,12 @@ def _silence(run: Run, now: float | None) -> str | None:
         return "login.not_typed"
     if run.state == "login_window" and run.typed and silent > 10.0:
         return "config.credentials_missing"
+    if run.state in _ENDING and run.code is not None:  # it said how it ends
+        return None
     patience, problem = _PATIENCE.get(run.state, (0.0, None))
     if problem is None or silent <= patience:
         return None
-    if run.state != "existing_session" and any("Configuration" not in title for title in run.windows):
+    if run.state not in ("existing_session", *_ENDING) and any("Configuration" not in title for title in run.windows):
         return "login.dialog_blocking"
     if run.state == "loading" and (run.prompts or run.answered):
         return "twofa.login_incomplete"

@@ -296,8 +296,8 @@ def silences_inside(case: Case) -> int:
     title="The gateway hangs",
     meaning=(
         "The gateway's own port accepts connections and nobody takes them: its queue is full, connections that clients have closed pile"
-        " up, or it stayed silent twice when asked from inside. The process lives, so no restart policy acts. Each further client"
-        " makes it worse."
+        " up, or it stayed silent twice when asked from inside; or it began to close minutes ago and does not end. The process lives,"
+        " so no restart policy acts. Each further client makes it worse."
     ),
     fix=(
         STOP_CLIENTS,
@@ -309,6 +309,8 @@ def silences_inside(case: Case) -> int:
     next_command="docker exec {name} cat /proc/net/tcp",
 )
 def hung(case: Case) -> Proof | None:
+    if case.state in ("shutting_down", "auto_restarting") and case.shows("gateway.hung"):
+        return _by_log(case, "gateway.hung", "it began to close and does not end")
     if case.api.outcome is None and case.shows("gateway.hung"):
         return Proof("logged in, but connections to its API time out", case.log_quotes())
     if not case.running or case.serving:

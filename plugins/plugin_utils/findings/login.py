@@ -13,6 +13,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
+    CREATE_ANEW,
     LOOK_AGAIN,
     MUTE_API,
     PROCESS_ENDED,
@@ -63,6 +64,9 @@ CORRECT_TYPED = (
     "Correct TWS_USERID and IB_PASSWORD (blanks, * and ? in a password do not survive the image's script), then create the container"
     " anew."
 )
+
+NEW_PASSWORD = "Change the password in the Client Portal, then where the container is defined."
+RIGHT_SERVER = "Correct TWS_SERVER (of a paper user TWS_SERVER_PAPER), or take it away: the Client Portal says which server the user belongs to."
 
 CHANGE_ACCOUNT = (
     "Log in to the Client Portal as this user: finish pending tasks, and check that the account type may use the API"
@@ -136,12 +140,12 @@ def _answered_by_restart(case: Case) -> bool:
     return recent and not parked and case.run.problem in REFUSALS
 
 
-def protecting(case: Case, proof: Proof, *mend: str) -> Proof:
+def protecting(case: Case, proof: Proof, *mend: str, unknown: str | None = None) -> Proof:
     """`proof` with the remedy that keeps the account from harm: stop what would try again; else leave it to a person.
 
-    `mend` are the steps between the stop and the release.
+    `mend` are the steps between the stop and the release; `unknown` is what may try again although nothing here shows it.
     """
-    again = tries_again(case)
+    again = tries_again(case) or unknown
     if again is None:
         return proof
     fix = (STOP_IT, *mend, RELEASE_IT)
@@ -207,7 +211,8 @@ def account_locked(case: Case) -> Proof | None:
     if not case.says("login.account_locked"):
         return None
     proof = _proof(case, "IBKR has locked or restricted this user")
-    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.")
+    boot = "a restart policy, which the log does not show, would log in again" if case.saved_log else None
+    return protecting(case, proof, END_OF_LOCK, "Wait until a login by hand has worked.", unknown=boot)
 
 
 @finding(
@@ -234,6 +239,11 @@ def credentials_rejected(case: Case) -> Proof | None:
         return None
     proof = _proof(case, f"IBKR refused the user name or password that were typed{_attempts(case)}")
     # A window that only says "Login failed" can also be a server that dropped the login (facts: IBC, section 11).
+    if any(
+        "PASSWORD_EXPIRED" in quoted.quote for quoted in proof.evidence
+    ):  # ibg-controller, handle_post_login_dialogs
+        proof = replace(proof, summary="the password has expired", fix=(NEW_PASSWORD, CREATE_ANEW))
+        return protecting(case, proof, NEW_PASSWORD)
     by_hand = "If the login by hand works, IBKR dropped the gateway's: wait an hour, and release it."
     correct = CORRECT
     if case.of_controller("ibga"):
@@ -398,6 +408,8 @@ def existing_session(case: Case) -> Proof | None:
         return None
     thrown_out = case.of_controller("ibga")  # always (ibga _run_ibg.sh:595-612)
     gave_way = not case.alive or case.run.state in ("shutting_down", "ended") or case.continues_failure
+    told = [event.event for event in (case.log.events if case.log else ()) if event.event in OTHER_SESSION]
+    gave_way = gave_way or told[-1:] == ["session_yielded"]
     # The window stays when the other session is gone (IBC ExistingSessionDetectedDialogHandler.java:40).
     answer = "" if gave_way else "answer the window (VNC), or "
     return Proof(
@@ -494,6 +506,13 @@ def server_unreachable(case: Case) -> Proof | None:
     if not case.says("login.server_unreachable"):
         return None
     proof = _proof(case, "the gateway does not reach IBKR's login server")
+    if any(
+        "SSL HANDSHAKE FAILED" in quoted.quote for quoted in proof.evidence
+    ):  # ibg-controller, _diagnose_login_failure
+        wrong = "IBKR's login server breaks the connection off: usually it is that of another region"
+        return replace(
+            proof, summary=wrong, fix=(RIGHT_SERVER,), remedy="ask_person", remedy_reason="it does not go by itself"
+        )
     return proof if case.alive else replace(proof, remedy_reason="a start before IBKR can be reached ends the same way")
 
 

@@ -235,6 +235,12 @@ def test_nor_is_it_from_a_log_that_ends_in_the_middle_of_it() -> None:
         assert "Hunter" not in said, whole[:end][-60:]
 
 
+@pytest.mark.parametrize(("said", "leaks"), [(".> Starting VNC server {}", False), ("> Starting VNC server {}", True)])
+def test_the_password_of_a_screen_that_a_script_prints_is_quoted_nowhere(said: str, leaks: bool) -> None:
+    written = log(*GNZSNZ, said.format("screen-7")).window("screen-7")
+    assert ("screen-7" in json.dumps(scanned(written))) == leaks
+
+
 SOURCE = "using default login manager: will get username and password from {}; FIX username and password (if required) from {}"
 
 

@@ -781,6 +781,24 @@ def test_whether_it_asks_again_is_known_when_it_is_said(build: Build, again: boo
     assert instance(build())["asks_again"] is again
 
 
+def test_a_relaunch_asks_again_and_a_login_ends_that() -> None:
+    log = Log().submitted().prompt().expires().say("TWOFA_TIMEOUT_ACTION='none' — falling through").relaunches(RELAUNCH)
+    assert instance(log.login_window().attempt().prompt())["asks_again"] is True
+    assert instance(log.approved().api_awaited().api_opens().configured())["asks_again"] is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "API port 4001 recovered after 2 failed heartbeat(s)",
+        "[STATE: MONITORING]",
+        "Re-auth complete, resuming monitor",
+    ],
+)
+def test_a_log_that_begins_after_the_login_shows_it_all_the_same(words: str) -> None:
+    assert instance(Log().say(words))["state"] == "logged_in"
+
+
 def test_every_push_of_a_login_that_is_tried_again_is_counted() -> None:
     log = Log().submitted().prompt().expires().relaunches("TWOFA_TIMEOUT_ACTION=restart — invoking do_restart_in_place")
     log.login_window().attempt().prompt()
@@ -866,6 +884,27 @@ def test_settings_are_told_as_far_as_the_log_goes() -> None:
         "AUTO_LOGOFF_TIME": "",
         "AUTO_RESTART_TIME": "11:45 PM",
     }
+
+
+def test_settings_of_an_earlier_start_are_not_told_of_a_later_one() -> None:
+    log = Log().logged_in().stopped().wait(60).container().script().launching().jvm()
+    assert told(log)["settings"] == {"TRADING_MODE": "live"}
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_every_login_of_a_controller_is_counted_with_and_without_its_tag(tagged: bool) -> None:
+    log = (
+        Log(tagged=tagged)
+        .logged_in()
+        .exits(1)
+        .relaunches()
+        .login_window()
+        .attempt()
+        .authenticating()
+        .asks()
+        .api_opens()
+    )
+    assert told(log)["history"]["logins_completed"] == 2
 
 
 def test_a_totp_key_is_told_as_set() -> None:

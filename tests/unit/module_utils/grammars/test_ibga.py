@@ -247,6 +247,28 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
         None,
     ),
     (lambda: Log().logged_in().wait(9000).login_again(), 0, "login_window", None),
+    (
+        lambda: (
+            Log().logged_in().wait(9000).splash("Attempt 2: server error").splash("Requesting startup parameters..")
+        ),
+        0,
+        "logged_in",
+        None,
+    ),
+    # the form comes back without a word: once can be anything, again and again is a loop
+    (lambda: Log().connecting().login_again().form().attempt(), 0, "submitted", None),
+    (
+        lambda: Log().connecting().login_again().form().attempt().login_again().form().attempt(),
+        0,
+        "submitted",
+        "login.looping",
+    ),
+    (
+        lambda: Log().connecting().login_again().form().attempt().login_again().form().attempt().prompt().completes(),
+        0,
+        "logged_in",
+        None,
+    ),
     # gone: the daily restart and a crash look the same
     (lambda: Log().logged_in().gone(), 0, "cold_restarting", None),
     (lambda: Log().logged_in().gone().jvm(), 0, "jvm_starting", None),
@@ -287,6 +309,12 @@ def test_colours_and_missing_stamps_change_nothing_where_no_time_decides(
     assert (one["state"], one["problem"]) == (state, problem)
 
 
+@pytest.mark.parametrize("older", [row[0] for row in STAGES])
+def test_a_login_that_is_done_forgets_what_was_before_it(tmp_path: Path, older: Build) -> None:
+    one = instance(tmp_path, older().wait(600).logged_in())
+    assert (one["state"], one["problem"], one["previous"]) == ("logged_in", None, None)
+
+
 def test_what_the_log_tells_beside_the_login(tmp_path: Path) -> None:
     found = scanned(tmp_path, Log("paper").logged_in())
     assert (found["family"], found["controller"]) == ("ibga", {"name": "ibga", "version": None})
@@ -316,6 +344,14 @@ def test_a_prompt_expires_about_three_minutes_after_the_login_was_sent_or_after_
     assert instance(tmp_path, Log().connecting().prompt())["deadline"] == "2026-03-04T12:03:23Z"
     later = Log().logged_in().wait(9000).splash("Connecting to server...").prompt()
     assert instance(tmp_path, later)["deadline"] > later.as_of(120)
+
+
+def test_each_interruption_of_a_session_begins_anew(tmp_path: Path) -> None:
+    log = (
+        Log().logged_in().wait(9000).splash("Attempt 2: server error").wait(9000).splash("Attempt 2: server error", 50)
+    )
+    one = instance(tmp_path, log)
+    assert (one["state"], one["since"]) == ("connection_lost", log.as_of())
 
 
 def test_restarts_by_the_manager_are_counted(tmp_path: Path) -> None:
@@ -497,7 +533,10 @@ LINES = [
         ("it said • logging in ...", None),
         ("logging in ...", None),
         ("  - option check skipped, to perform again remove /home/ibg_settings/skip_option_check2", "login_completed"),
-        ("    - option check skipped, to perform again remove /x", None),
+        ("      - option check skipped, to perform again remove /x", None),
+        ("- option check skipped, to perform again remove /x", "login_completed"),  # as a copy may have it
+        ("jauto is ready", "session_full"),
+        ("jauto is ready for more", None),
         ("2026-03-04 12:00:00 [I] received command ping", None),
         ("tput: No value for $TERM and no -T specified", None),
         (f"  - focused on two-factor choice listbox{PROMPT}", "twofa_initiated"),

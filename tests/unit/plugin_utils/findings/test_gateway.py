@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import RESTART_IT, Proof, findings
 
-from tests.unit.plugin_utils.findings.rows import ROWS, said
+from tests.unit.plugin_utils.findings.rows import ROWS, STOPPED, said
 from tests.unit.plugin_utils.findings.scene import at, case, merged
 
 
@@ -29,6 +29,19 @@ def test_a_gateway_that_hangs_offers_only_what_is_possible() -> None:
     soft = proof("gateway.hung", merged(HUNG, SOFT))
     assert soft.remedy == "soft_restart"
     assert "softly" in soft.fix[-1]
+
+
+def test_a_gateway_that_began_to_close_and_does_not_end_hangs() -> None:
+    closing = said("gateway.hung", "shutting_down")
+    assert proof("gateway.hung", closing).since == at(300)
+    assert findings()["gateway.hung"].prove(case(**merged(closing, {"container": STOPPED}))) is None
+
+
+def test_what_either_of_two_gateways_may_have_written_is_said_to_be_unsure() -> None:
+    refused = said("login.credentials_rejected")
+    doubted = proof("login.credentials_rejected", merged(refused, {"run": {"ambiguous": True}})).evidence[-1]
+    assert "not sure" in doubted.quote
+    assert all("not sure" not in quote.quote for quote in proof("login.credentials_rejected", refused).evidence)
 
 
 def test_a_saved_log_tells_of_a_hang_by_its_relay_which_an_answer_of_the_api_refutes() -> None:

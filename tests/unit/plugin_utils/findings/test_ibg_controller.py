@@ -23,6 +23,9 @@ LOCKED = "CCP LOCKOUT DETECTED — IBKR's auth server silently dropped the auth 
 BACKOFF = "CCP backoff: waiting 60s before next auth attempt (exponential backoff)"
 HALT = 'ALERT_CCP_PERSISTENT_HALT mode=live reason="in-JVM relogin returned False"'
 REJECTED = 'ALERT_LOGIN_FAILED mode=live reason="bad-credentials" suggested_action="verify TWS_USERID / TWS_PASSWORD"'
+RELAUNCH = (
+    "Recovery: the API port never opened after login. Relaunching Gateway in 60s (attempt 1/3) before handing this mode"
+)
 MISMATCH = "2FA dialog is requesting a different method than configured: prompt='Enter IB Key code', expected 'Mobile'."
 NOT_APPLIED = (
     'ALERT_CONFIG_NOT_APPLIED mode=live setting="Set Auto Log Off Time" env_var=AUTO_LOGOFF_TIME requested="05:01 AM"'
@@ -132,6 +135,65 @@ def deadlocking() -> Log:
             "IBKR Mobile",
         ),
         (deadlocking, "waiting", "login.throttled", "stop_to_protect_account", "Use a newer image"),
+        (
+            lambda: Log().submitted().prompt().expires().api_awaited().wait(180).say(RELAUNCH).wait(20),
+            "waiting",
+            "twofa.retrying",
+            "ask_person",
+            "asks again by itself",
+        ),
+        (
+            lambda: Log().submitted().authenticating().say("ALERT_PASSWORD_EXPIRED status=expired mode=live"),
+            "down",
+            "login.credentials_rejected",
+            "stop_to_protect_account",
+            "Change the password in the Client Portal",
+        ),
+        (
+            lambda: (
+                Log().submitted().authenticating().asks().api_awaited().say("Diagnosis: SSL HANDSHAKE FAILED. This")
+            ),
+            "waiting",
+            "login.server_unreachable",
+            "ask_person",
+            "TWS_SERVER",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .asks()
+                .api_awaited()
+                .say("Diagnosis: Gateway NEVER reached the Authenticating state.")
+            ),
+            "waiting",
+            "login.server_unreachable",
+            "wait",
+            "IBKR",
+        ),
+        (
+            lambda: (
+                Log()
+                .submitted()
+                .authenticating()
+                .say("existing-session dialog: action=secondary")
+                .say("Clicking existing-session button 'Cancel' in 'Existing session' window")
+            ),
+            "down",
+            "login.existing_session",
+            "ask_person",
+            "gave way",
+        ),
+        (
+            lambda: (
+                Log().submitted().authenticating().say("existing-session dialog: action=manual", "action=manual — x")
+            ),
+            "waiting",
+            "login.existing_session",
+            "ask_person",
+            "asks what to do",
+        ),
         (lambda: Log().logged_in().say(NOT_APPLIED), "degraded", "config.value_invalid", "ask_person", "ignored"),
         (
             lambda: Log().logged_in().say("API port 4001 closed (heartbeat failure 3/3)"),
@@ -140,7 +202,20 @@ def deadlocking() -> Log:
             "none",
             "nothing listens",
         ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .say("API port 4001 closed (heartbeat failure 3/3)")
+                .relaunches("Gateway appears wedged (sustained port closure). Escalating to do_restart_in_place()")
+            ),
+            "down",
+            "api.not_listening",
+            "none",
+            "starts the gateway anew",
+        ),
         (lambda: Log().logged_in().stopped(), "down", "container.stopped", "ask_person", "stopped from outside"),
+        (lambda: Log().logged_in().stopped("failed_timeout"), "down", "container.stopped", "ask_person", "IBKR Mobile"),
     ],
 )
 def test_what_is_said(build: Build, status: str, code: str | None, remedy: str | None, words: str) -> None:
@@ -158,6 +233,12 @@ def test_the_own_words_of_a_gateway_that_crashed_are_not_in_its_log(controller: 
     proof = findings()["gateway.crashed"].prove(case(**changes, log={"controller": {"name": controller}}))
     assert proof is not None
     assert ("/tmp/jvm_console_paper.log" in (proof.next_command or "")) is told
+
+
+def test_a_clean_logout_leaves_no_session_behind() -> None:
+    leading = judged(Log().logged_in().stopped()).leading
+    assert leading is not None
+    assert not any("IBKR Mobile" in step for step in leading.proof.fix)
 
 
 def test_a_release_that_does_not_deadlock_is_not_to_be_replaced() -> None:

@@ -70,6 +70,15 @@ def verdict(tmp_path: Path, log: Log, after: float = 0.0) -> Verdict:
             "ask_person",
             "/home/ibg",
         ),
+        (
+            lambda: (
+                Log().connecting().login_again().form().attempt().login_again().form().attempt().wait(5).login_again()
+            ),
+            0,
+            "login.looping",
+            "stop_to_protect_account",
+            "Read why",
+        ),
         # It types the credentials by itself, unless it hangs.
         (lambda: Log().logged_in().wait(900).say(EXPIRED), 0, "login.saved_session_refused", "wait", "by itself"),
         (lambda: Log().logged_in().wait(900).say(EXPIRED), 900, "login.saved_session_refused", "restart", "restart"),

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.plugin_utils import verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, Found, named
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 
 from tests.unit.plugin_utils.findings.rows import EXITED, said
 from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case, machine
@@ -36,6 +38,21 @@ def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     for window in ("Unrecognized Username or Password", "Login Error"):
         parked = leading(**said(code, "login_window", open_windows=[window]))
         assert parked.remedy != "stop_to_protect_account"
+
+
+@pytest.mark.parametrize(
+    ("problem", "remedy"),
+    [("login.account_locked", "stop_to_protect_account"), ("login.api_not_permitted", "ask_person")],
+)
+def test_a_log_alone_shows_no_restart_policy_that_would_prolong_a_lock(problem: str, remedy: str) -> None:
+    log = Log().submitted().connecting().window("Login Error")
+    log.ibc("Your account has been locked" if "locked" in problem else "API support is not available for this account")
+    scan = Scan(50)
+    scan.read([log.text.encode()])
+    told = {"available": True, "gateways": scan.results("some.log", None, False)}
+    (row,) = verdict.verdicts_of_log("some.log", told, log.now)
+    assert row.leading is not None
+    assert (row.leading.finding.code, row.leading.remedy) == (problem, remedy)
 
 
 def test_a_loop_of_refused_logins_counts_them() -> None:
