@@ -230,6 +230,12 @@ logscan:
               description: Whether the controller sends another prompt by itself when one expires; null where its settings were not read.
               type: bool
               sample: false
+            read_only_api:
+              description:
+                - Whether the API is read-only, as the controller says that it set or found it after the login of this run.
+                - Null where it says nothing of it, as IBC does where its setting C(ReadOnlyApi) is empty.
+              type: bool
+              sample: false
             second_factor:
               description: The newest prompt for a second factor of this run; null before there was one.
               type: dict

@@ -144,6 +144,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"the system is not currently available\.", "server_unavailable"),
     (r"login (?:has )?completed", "login_completed"),  # B:LoginManager.java:92; "Login completed" in 3.8.1 and 3.8.2
     (r"configuration tasks completed", "configured"),
+    (r"read-Only API checkbox is (?:now|already) set to: (?P<v>true|false)", "read_only_set"),  # since 3.8.1
     (r"login has completed: exiting via \[.*\] menu", "stopping"),  # B:StopTask.java:85
     (r"login has not completed: exiting immediately", "stopping"),
     (r"commandServer received command: (?P<v>\w+).*", "command"),

@@ -182,7 +182,6 @@ _ALERTS: Mapping[str, _Alerted] = {
     "JVM_RESTART_EXHAUSTED": ("jvm_ended", "1", "login.throttled"),
     "AUTO_RESTART": ("login_completed", "", None),
     "CONFIG_NOT_APPLIED": ("value_ignored", "", None),
-    "CLEAN_LOGOUT": ("logged_out", "", None),
     "JVM_UNCLEAN_SHUTDOWN": ("killed", "", None),
     "SHUTDOWN": ("jvm_ended", "0", None),
 }
@@ -266,8 +265,9 @@ class IbgController(Grammar):
 
     def __init__(self, around: Rules) -> None:
         super().__init__(around)
+        # Of each instance, by the mode that its lines carry.
         self._told: dict[str | None, dict[str, str]] = {}
-        self._logged_in: dict[str | None, bool] = {}
+        self._logged_in: set[str | None] = set()
         self._relaunching: set[str | None] = set()
         self._screen: dict[str | None, str] = {}
         self._of_day: int | None = None
@@ -285,21 +285,16 @@ class IbgController(Grammar):
             return self._raw(line, text)
         self.seen = True
         self._tick(line, stamp)
-        message = text[stamp.end() :]
-        mode = stamp[4] or _mode_told(message)
-        told = self._note(message, mode)
-        event = self._alert(line, message) or self._said(line, message) or self._windows(line, message, mode)
+        message, writer = text[stamp.end() :], stamp[4]
+        told = self._note(message, writer)
+        event = self._alert(line, message) or self._said(line, message) or self._windows(line, message, writer)
         if event is None and not told:
             return None
-        event = event or self._event(line, "settings")
-        mode = mode or event.mode
-        if event.kind == "restart_announced":
-            self._relaunching.add(mode)
-        elif event.kind in ("login_completed", "jvm_ended"):
-            self._relaunching.discard(mode)
-        settings = self._told.get(mode, {})
-        terms = _terms(settings, mode, mode in self._relaunching)
-        return self._once(replace(event, mode=mode, writer=stamp[4], settings=settings, terms=terms))
+        event = self._once(event or self._event(line, "settings"), writer)
+        mode = writer or event.mode or _mode_told(message)
+        settings = dict(self._told[writer])
+        terms = _terms(settings, mode, writer in self._relaunching)
+        return replace(event, mode=mode, writer=writer, settings=settings, terms=terms)
 
     @property
     def last_moment(self) -> tuple[float | None, float | None]:
@@ -326,6 +321,8 @@ class IbgController(Grammar):
         if found := match(_TRACEBACKS, text):
             return self._end(line, found[1])
         event = self.event_around(line, text)
+        if event and event.kind == "script_started":
+            self._told = {writer: told for writer, told in self._told.items() if writer not in (None, event.mode)}
         return event and replace(event, clock=event.clock or self.last_moment[1])
 
     def _said(self, line: Line, message: str) -> Event | None:
@@ -358,7 +355,7 @@ class IbgController(Grammar):
         said = _alerted(found[1], pairs)
         return self._event(line, said[0], said[1], problem=said[2]) if said else None
 
-    def _windows(self, line: Line, message: str, mode: str | None) -> Event | None:
+    def _windows(self, line: Line, message: str, writer: str | None) -> Event | None:
         """What is in front on the screen, when that has changed."""
         found = _WINDOWS.fullmatch(message)
         if found is None:
@@ -367,24 +364,28 @@ class IbgController(Grammar):
         titles = "\n".join(
             title for title, modal in shown if modal != "False" and not _EXPECTED_WINDOWS.fullmatch(title)
         )
-        if titles == self._screen.get(mode, ""):
+        if titles == self._screen.get(writer, ""):
             return None
-        self._screen[mode] = titles
+        self._screen[writer] = titles
         return self._event(line, "screen", titles)
 
-    def _once(self, event: Event) -> Event:
+    def _once(self, event: Event, writer: str | None) -> Event:
         """`event`, but no second login for one that the controller only looks at again."""
+        if event.kind == "restart_announced":
+            self._relaunching.add(writer)
+        elif event.kind in ("login_completed", "jvm_ended"):
+            self._relaunching.discard(writer)
         if event.kind in ("login_attempt", "jvm_started", "session_saved"):
-            self._logged_in[event.mode] = False
+            self._logged_in.discard(writer)
         elif event.kind == "login_completed":
-            if self._logged_in.get(event.mode):
+            if writer in self._logged_in:
                 return replace(event, kind="configured")
-            self._logged_in[event.mode] = True
+            self._logged_in.add(writer)
         return event
 
-    def _note(self, message: str, mode: str | None) -> bool:
+    def _note(self, message: str, writer: str | None) -> bool:
         """Keep what `message` tells of the settings, and what must not be quoted; whether it tells a setting."""
-        settings = self._told.setdefault(mode, {"TRADING_MODE": mode} if mode else {})
+        settings = self._told.setdefault(writer, {"TRADING_MODE": writer} if writer else {})
         told: dict[str, str] = {}
         if found := _TOLD.fullmatch(message):
             told = {name: value for name, value in found.groupdict().items() if value is not None}
@@ -438,6 +439,8 @@ def _alerted(token: str, pairs: Mapping[str, str]) -> _Alerted | None:
         return next(said for words, said in _TWOFA_REASONS if words in reason)
     if (token, reason) == ("LOGIN_FAILED", "bad-credentials") or (token, status) == ("PASSWORD_EXPIRED", "expired"):
         return "dialog_text", "", "login.credentials_rejected"
+    if token == "CLEAN_LOGOUT":
+        return "logout_failed" if status.startswith(("failed", "zombie")) else "logged_out", "", None
     if token == "AUTO_RESTART" and status.startswith("failed"):
         return "cold_restart_announced", "", None
     if token in ("2FA_MANUAL_WINDOW", "IBKR_MAINTENANCE_RECOVERY"):

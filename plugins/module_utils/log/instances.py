@@ -60,6 +60,7 @@ _EXPECTED = {
     "login_window_timeout": frozenset({"gateway_starting"}),
     "disclaimer_accepted": frozenset({"logged_in"}),
     "configured": frozenset({"logged_in"}),
+    "read_only_set": frozenset({"logged_in"}),
     "shutdown_shown": frozenset({"existing_session", "shutting_down", "auto_restarting"}),
     "exit_announced": frozenset({"shutting_down", "auto_restarting"}),
     "jvm_ended": frozenset({"shutting_down", "auto_restarting"}),

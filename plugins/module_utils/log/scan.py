@@ -323,6 +323,7 @@ class Service:
             "attempt_kind": run.attempt,
             "deadline": deadline,
             "asks_again": run.terms.asks_again,
+            "read_only_api": run.read_only,
             "second_factor": self._second_factor(run, deadline),
             "open_windows": [self._quote(title, 80) for title in list(run.windows)[-8:]],
             "last_exit": self._exit(ended),

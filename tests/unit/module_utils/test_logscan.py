@@ -87,6 +87,16 @@ def test_an_open_prompt_is_told_with_all_that_a_person_needs(saved: Saved) -> No
     assert gateway["events"][-1]["event"] == "twofa_initiated"
 
 
+def test_whether_the_api_is_read_only_is_told_where_the_controller_says_so(saved: Saved) -> None:
+    def told(log: Log) -> Any:
+        return instance(scanned(saved(log.text.encode())))["read_only_api"]
+
+    assert told(Log().logged_in(ReadOnlyApi="no")) is False
+    assert told(Log().logged_in().ibc("Read-Only API checkbox is already set to: true")) is True
+    assert told(Log().submitted(ReadOnlyApi="no").connecting()) is None, "it is only set after the login"
+    assert told(Log().logged_in(ReadOnlyApi="no").shuts_down().resumes().connecting()) is None
+
+
 def test_what_logins_cost_is_counted(saved: Saved) -> None:
     log = Log().logged_in(AutoRestartTime="11:45 PM").shuts_down().resumes().connecting().completes()
     history = scanned(saved(log.text.encode()))["history"]

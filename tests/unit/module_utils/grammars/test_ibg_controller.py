@@ -886,6 +886,27 @@ def test_settings_are_told_as_far_as_the_log_goes() -> None:
     }
 
 
+def test_settings_of_an_earlier_start_are_not_told_of_a_later_one() -> None:
+    log = Log().logged_in().stopped().wait(60).container().script().launching().jvm()
+    assert told(log)["settings"] == {"TRADING_MODE": "live"}
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_every_login_of_a_controller_is_counted_with_and_without_its_tag(tagged: bool) -> None:
+    log = (
+        Log(tagged=tagged)
+        .logged_in()
+        .exits(1)
+        .relaunches()
+        .login_window()
+        .attempt()
+        .authenticating()
+        .asks()
+        .api_opens()
+    )
+    assert told(log)["history"]["logins_completed"] == 2
+
+
 def test_a_totp_key_is_told_as_set() -> None:
     assert told(Log().submitted().code_typed())["settings"]["TWOFACTOR_CODE"] == "<set>"
 
