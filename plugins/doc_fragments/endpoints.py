@@ -23,4 +23,11 @@ options:
   docker_host:
     description: Address of the engine when it is not the machine's own; its published ports are then looked for there.
     type: str
+  logs:
+    description:
+      - The C(gateways) of a result of M(ibgw.ops.ibgw_logscan). Open orders are counted only where one proves that the API is not
+        read-only.
+    type: list
+    elements: dict
+    default: []
 """

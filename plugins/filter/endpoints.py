@@ -45,6 +45,7 @@ _value:
     - C(gateway) is the container's name, C(endpoint) V(paper), V(live) or null, C(host) and C(port) where it is reached from the machine.
       C(expect_mode) is the declared trading mode, else the endpoint. C(inside) is always null.
     - C(after_silence) is V(0) where the gateway can be asked again from inside its container (P(ibgw.ops.endpoints_inside#filter)).
+    - C(count_orders) is whether O(logs) prove that the API is not read-only.
     - C(skip) is null, or says why the gateway must not be asked.
   type: list
   elements: dict

@@ -50,6 +50,7 @@ _value:
   description:
     - Mappings as O(ibgw.ops.ibgw_handshake#module:endpoints) takes them, with C(gateway), C(endpoint), C(host), C(port), C(inside) and
       C(expect_mode).
+    - C(count_orders) is whether O(logs) prove that the API is not read-only.
     - C(after_silence) leaves a gateway that was silent two connections in all.
   type: list
   elements: dict

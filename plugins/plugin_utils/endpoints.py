@@ -12,7 +12,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Fa
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Declared
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import piled_up
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Endpoint, GatewayHealth, Port, read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Endpoint, GatewayHealth, GatewayLog, Port, read
 
 #: Outcomes after which nothing is left to ask inside: it went as far as it was to go, it must not be asked, or the gateway itself
 #: answered and said why not.
@@ -30,12 +30,15 @@ _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def endpoints(
-    found: Sequence[Mapping[str, Any]], gateways: Sequence[Mapping[str, Any]] = (), docker_host: str | None = None
+    found: Sequence[Mapping[str, Any]],
+    gateways: Sequence[Mapping[str, Any]] = (),
+    docker_host: str | None = None,
+    logs: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """The published endpoints of all gateways that run."""
     engine = _remote_host(docker_host)
     return [
-        endpoint
+        {**endpoint, "count_orders": _takes_orders(endpoint, logs)}
         for gateway, declared in _running(found, gateways)
         for endpoint in _published_of(gateway, declared, engine)
     ]
@@ -46,12 +49,13 @@ def endpoints_inside(
     answers: Sequence[Mapping[str, Any]],
     gateways: Sequence[Mapping[str, Any]] = (),
     docker_host: str | None = None,
+    logs: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Ports inside the containers whose published endpoints did not serve, by `answers`, or that publish none."""
     engine = _remote_host(docker_host)
     outside = [read(Endpoint, answer) for answer in answers or ()]
     return [
-        endpoint
+        {**endpoint, "count_orders": _takes_orders(endpoint, logs)}
         for gateway, declared in _running(found, gateways)
         if _can_be_entered(gateway, engine)
         for endpoint in _inside_of(gateway, declared, [answer for answer in outside if answer.gateway == gateway.name])
@@ -66,6 +70,17 @@ def _running(
     for gateway in (read(GatewayHealth, each) for each in found):
         if gateway.container.status == "running":
             yield gateway, declared.get(gateway.name, read(Declared, None))
+
+
+def _takes_orders(endpoint: Mapping[str, Any], logs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the log proves that the API is not read-only: elsewhere the very question about orders can open a dialog."""
+    log = read(GatewayLog, next((log for log in logs if log.get("name") == endpoint["gateway"]), None))
+    runs = [
+        run
+        for run in log.instances
+        if None in (run.endpoint, endpoint["endpoint"]) or run.endpoint == endpoint["endpoint"]
+    ]
+    return bool(runs) and all(run.read_only_api is False for run in runs)
 
 
 def _can_be_entered(gateway: GatewayHealth, engine: str | None) -> bool:

@@ -28,6 +28,8 @@ def facts_of(case: Case) -> dict[str, object]:
         "api_ms": case.api.total_ms,
         "api_server_version": case.api.server_version,
         "accounts": list(case.api.accounts),
+        "positions": case.api.account.positions,
+        "open_orders": case.api.account.open_orders,
     }
 
 

@@ -280,6 +280,7 @@ class Instance:
     run_kind: str | None
     deadline: str | None
     asks_again: bool | None
+    read_only_api: bool | None
     open_windows: tuple[str, ...]
     last_exit: Exit | None
     problem: str | None
@@ -357,6 +358,12 @@ class FirstFailure:
 
 
 @dataclass(frozen=True)
+class Account:
+    positions: int | None
+    open_orders: int | None
+
+
+@dataclass(frozen=True)
 class Endpoint:
     gateway: str | None
     endpoint: str | None
@@ -375,6 +382,7 @@ class Endpoint:
     notices: tuple[Notice, ...]
     first_bytes: str | None
     total_ms: float | None
+    account: Account
 
     @property
     def accepted(self) -> bool:

@@ -129,6 +129,8 @@ class Book:
     def change_user(self, name: str, **traits: Any) -> None:
         with self.change():
             self.known_users[name] = replace(self.user(name), **_checked(traits))
+            if "values" in traits:
+                self._tell(name, {"event": "values"})
 
     def users(self) -> list[dict[str, Any]]:
         with self.changed:

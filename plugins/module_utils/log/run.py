@@ -208,6 +208,8 @@ class Run:
         self.wait_until: float | None = None
         self.stopping = False
         self.mode_refuted = False
+        #: Whether the API is read-only, as the controller set or found it.
+        self.read_only: bool | None = None
         #: The controller said that it can not answer a dialog.
         self.unanswered: Event | None = None
         self.restart_planned = False
@@ -639,6 +641,10 @@ def _configured(run: Run, event: Event) -> None:
         _login_completed(run, event)
 
 
+def _read_only_set(run: Run, event: Event) -> None:
+    run.read_only = event.value == "true"
+
+
 def _directory_named(run: Run, event: Event) -> None:
     """The last that a controller writes before it begins its session."""
     run.directory = event.value
@@ -791,7 +797,7 @@ def _gateway_gone(run: Run, event: Event) -> None:
     """The gateway's process is gone, nobody says why, and its controller starts it anew."""
     if run.heap_exhausted:
         run.fail("gateway.heap_exhausted", run.heap_exhausted)
-    elif run.furthest < RANK["logged_in"]:  # later it looks the same as the daily restart
+    elif run.begun and run.furthest < RANK["logged_in"]:  # later it looks the same as the daily restart
         run.fail("gateway.crashed", event)
     run.over = True
     run.enter("cold_restarting", event)
@@ -908,6 +914,7 @@ _HANDLERS: Mapping[str, Callable[[Run, Event], None]] = {
     "deadlocked": _deadlocked,
     "login_completed": _login_completed,
     "configured": _configured,
+    "read_only_set": _read_only_set,
     "window_unhandled": _window_unhandled,
     "log_elsewhere": _log_elsewhere,
     "value_ignored": _value_ignored,

@@ -45,6 +45,7 @@ class Client:
         self.writer = writer
         self.id: int | None = None
         self.version = 0
+        self.follows_account = False
 
     def send(self, *fields: object) -> None:
         self.writer.write(wire.frame(*fields))
@@ -102,6 +103,12 @@ class Api:
     def link_restored(self) -> None:
         self._link_up = True
         self._tell_all(*_RESTORED)
+
+    async def values_changed(self) -> None:
+        values = await self._values()
+        for client in self._clients.values():
+            if client.follows_account and self._threads_run.is_set():
+                self._tell_values(client, values)
 
     def _tell_all(self, code: int, text: str) -> None:
         if self._threads_run.is_set():
@@ -264,12 +271,15 @@ class Api:
         return values
 
     async def _account_updates(self, client: Client, fields: list[str]) -> None:
-        if fields[2:3] != ["1"]:
-            return
-        for name, value in (await self._values()).items():
+        client.follows_account = fields[2:3] == ["1"]
+        if client.follows_account:
+            self._tell_values(client, await self._values())
+            client.send(54, 1, self._gateway.account)
+
+    def _tell_values(self, client: Client, values: dict[str, Any]) -> None:
+        for name, value in values.items():
             client.send(6, 2, name, value, "USD", self._gateway.account)
         client.send(8, 1, time.strftime("%H:%M"))
-        client.send(54, 1, self._gateway.account)
 
     async def _account_updates_multi(self, client: Client, fields: list[str]) -> None:
         request, account = fields[2], fields[3] or self._gateway.account

@@ -327,6 +327,8 @@ class Gateway:
             self._background.run(self._other_session_wants_in())
         elif kind == "relogin" and self.logged_in:
             self._background.run(self._log_in_again())
+        elif kind == "values":
+            self._background.run(self._api.values_changed())
         elif kind == "hang":
             self._api.hang()
         elif kind == "data" and self._listens:

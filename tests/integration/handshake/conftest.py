@@ -46,11 +46,11 @@ class Inside:
         return int(self.container.attrs["State"]["Pid"])
 
 
-Start = Callable[..., Inside]
+StartPeers = Callable[..., Inside]
 
 
 @pytest.fixture
-def start(engine: docker.DockerClient) -> Iterator[Start]:
+def start_peers(engine: docker.DockerClient) -> Iterator[StartPeers]:
     """Start a container with peers of these modes; options as for the SDK. Every one is removed after the test."""
     if os.geteuid() != 0:
         pytest.skip("takes root to enter a container's network")

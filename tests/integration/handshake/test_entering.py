@@ -17,7 +17,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import netns
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
-from tests.integration.handshake.conftest import Start
+from tests.integration.handshake.conftest import StartPeers
 from tests.integration.playbooks import CHECKOUT
 from tests.integration.proxy import EngineProxy
 
@@ -36,8 +36,8 @@ def ask(address: str) -> Callable[..., list[dict[str, Any]]]:
 Ask = Callable[..., list[dict[str, Any]]]
 
 
-def test_what_listens_on_a_containers_loopback_is_reached_from_inside_alone(start: Start, ask: Ask) -> None:
-    gateway = start("healthy")
+def test_what_listens_on_a_containers_loopback_is_reached_from_inside_alone(start_peers: StartPeers, ask: Ask) -> None:
+    gateway = start_peers("healthy")
     port = gateway.ports["healthy"]
     inside, outside = ask(endpoints=[{"port": port, "inside": gateway.name}, {"port": port}])
     assert (inside["outcome"], inside["inside"], inside["accounts"]) == ("ready", gateway.name, ["DU12***67"])
@@ -53,23 +53,25 @@ def test_what_listens_on_a_containers_loopback_is_reached_from_inside_alone(star
         ("ssh", "not_tws"),
     ],
 )
-def test_phases_are_told_from_inside_as_from_outside(start: Start, ask: Ask, mode: str, outcome: str) -> None:
-    gateway = start(mode)
+def test_phases_are_told_from_inside_as_from_outside(
+    start_peers: StartPeers, ask: Ask, mode: str, outcome: str
+) -> None:
+    gateway = start_peers(mode)
     (seen,) = ask(port=gateway.ports[mode], inside=gateway.name, timeout=4.0, retry_delay=0.01, mute_wait=1.0)
     assert (seen["outcome"], seen["attempts"]) == (outcome, 1 if mode == "ssh" else 2)
 
 
-def test_containers_side_by_side_each_in_its_own_network(start: Start, ask: Ask) -> None:
-    one, other = start("healthy"), start("order_id_first")
+def test_containers_side_by_side_each_in_its_own_network(start_peers: StartPeers, ask: Ask) -> None:
+    one, other = start_peers("healthy"), start_peers("order_id_first")
     ports = (one.ports["healthy"], other.ports["order_id_first"])
     seen = ask(endpoints=[{"port": port, "inside": each.name} for each in (one, other) for port in ports])
     assert [each["accounts"] for each in seen][0] == ["DU12***67"]
     assert [each["accounts"] for each in seen][3] == ["U76***21"]
 
 
-def test_account_data_is_asked_from_inside_too(start: Start, ask: Ask) -> None:
+def test_account_data_is_asked_from_inside_too(start_peers: StartPeers, ask: Ask) -> None:
     pytest.importorskip("ib_async")
-    gateway = start("healthy")
+    gateway = start_peers("healthy")
     (seen,) = ask(port=gateway.ports["healthy"], inside=gateway.name, depth="account", count_orders=True)
     assert seen["outcome"] == "account_ok"
     assert seen["account"] == {"net_liquidation_seen": True, "open_orders": 1, "positions": 2}
@@ -81,8 +83,8 @@ def refused(seen: dict[str, Any]) -> str:
     return str(seen["detail"])
 
 
-def test_a_container_that_can_not_be_entered_says_why_and_hides_no_other(start: Start, ask: Ask) -> None:
-    gateway, stopped = start("healthy"), start("healthy")
+def test_a_container_that_can_not_be_entered_says_why_and_hides_no_other(start_peers: StartPeers, ask: Ask) -> None:
+    gateway, stopped = start_peers("healthy"), start_peers("healthy")
     stopped.container.kill()
     names = [gateway.name + "s", stopped.name, gateway.name]
     seen = ask(endpoints=[{"port": gateway.ports["healthy"], "inside": name} for name in names])
@@ -91,18 +93,18 @@ def test_a_container_that_can_not_be_entered_says_why_and_hides_no_other(start: 
     assert seen[2]["outcome"] == "ready"
 
 
-def test_whose_network_it_is_makes_no_difference(start: Start, ask: Ask) -> None:
-    gateway = start("healthy")
+def test_whose_network_it_is_makes_no_difference(start_peers: StartPeers, ask: Ask) -> None:
+    gateway = start_peers("healthy")
     beside, lonely, exposed = (
-        start("healthy", network_mode=mode) for mode in (f"container:{gateway.name}", "none", "host")
+        start_peers("healthy", network_mode=mode) for mode in (f"container:{gateway.name}", "none", "host")
     )
     ports = [(gateway, beside), (lonely, lonely), (exposed, exposed)]
     seen = ask(endpoints=[{"port": owner.ports["healthy"], "inside": entered.name} for owner, entered in ports])
     assert [each["outcome"] for each in seen] == ["ready"] * 3
 
 
-def test_a_container_between_two_starts_does_not_run(start: Start, ask: Ask, proxy: EngineProxy) -> None:
-    gateway = start("healthy")
+def test_a_container_between_two_starts_does_not_run(start_peers: StartPeers, ask: Ask, proxy: EngineProxy) -> None:
+    gateway = start_peers("healthy")
     # What the engine says of one whose restart policy waits (moby container/state.go).
     between = {"Status": "restarting", "Running": True, "Restarting": True, "Pid": 0}
     proxy.edit = lambda inspected: inspected["State"].update(between)
@@ -110,8 +112,8 @@ def test_a_container_between_two_starts_does_not_run(start: Start, ask: Ask, pro
     assert "it does not run (restarting)" in refused(seen)
 
 
-def test_a_pid_of_another_machine_is_not_entered(start: Start, ask: Ask, proxy: EngineProxy) -> None:
-    gateway = start("healthy")
+def test_a_pid_of_another_machine_is_not_entered(start_peers: StartPeers, ask: Ask, proxy: EngineProxy) -> None:
+    gateway = start_peers("healthy")
     stranger = os.getpid()
 
     def as_elsewhere(inspected: dict[str, Any]) -> None:
@@ -122,15 +124,17 @@ def test_a_pid_of_another_machine_is_not_entered(start: Start, ask: Ask, proxy: 
     assert f"control group of process {stranger} does not prove" in refused(seen)
 
 
-def test_an_engine_that_hangs_takes_no_longer_than_the_timeout(start: Start, ask: Ask, proxy: EngineProxy) -> None:
-    gateway = start("healthy")
+def test_an_engine_that_hangs_takes_no_longer_than_the_timeout(
+    start_peers: StartPeers, ask: Ask, proxy: EngineProxy
+) -> None:
+    gateway = start_peers("healthy")
     proxy.hung.add("/containers/json")
     (seen,) = ask(port=4002, inside=gateway.name, docker_host=proxy.address, timeout=1.0)
     assert "did not answer" in refused(seen)
 
 
-def test_another_containers_process_is_not_entered(start: Start) -> None:
-    one, other = start("healthy"), start("healthy")
+def test_another_containers_process_is_not_entered(start_peers: StartPeers) -> None:
+    one, other = start_peers("healthy"), start_peers("healthy")
     with pytest.raises(Unavailable, match="control group"):
         netns.sockets(str(one.container.id), other.pid, [(2, 1, 0)])
 
@@ -140,11 +144,11 @@ PYTHONS = [path for path in PYENV.glob("versions/3.*/bin/python3") if int(path.p
 
 
 @pytest.mark.parametrize("python", [sys.executable, *map(str, sorted(PYTHONS))])
-def test_every_python_of_a_target_can_enter(start: Start, tmp_path: Path, python: str) -> None:
+def test_every_python_of_a_target_can_enter(start_peers: StartPeers, tmp_path: Path, python: str) -> None:
     namespace = tmp_path / "ansible_collections" / "ibgw"
     namespace.mkdir(parents=True)
     (namespace / "ops").symlink_to(CHECKOUT)
-    gateway = start("healthy")
+    gateway = start_peers("healthy")
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from ansible_collections.ibgw.ops.plugins.module_utils import netns\n"
@@ -156,8 +160,8 @@ def test_every_python_of_a_target_can_enter(start: Start, tmp_path: Path, python
     assert (run.stdout, run.stderr) == ("connected\n", "")
 
 
-def test_without_the_right_the_right_is_named(start: Start, address: str) -> None:
-    gateway = start("healthy")
+def test_without_the_right_the_right_is_named(start_peers: StartPeers, address: str) -> None:
+    gateway = start_peers("healthy")
     drop = "import ctypes; ctypes.CDLL(None).prctl(24, 21)"  # CAP_SYS_ADMIN, from what the next program can get
     ask = (
         "import json\n"

@@ -58,6 +58,7 @@ def test_a_published_relay_is_asked_where_it_is_published() -> None:
             "expect_mode": "paper",
             "after_silence": 1,
             "skip": None,
+            "count_orders": False,
         }
     ]
 
@@ -192,3 +193,29 @@ RELAY = port(4004, 4002)
 def test_a_gateway_that_is_proven_to_hang_is_not_asked(seen: dict[str, Any] | None, skipped: bool) -> None:
     (asked,) = endpoints([gateway(RELAY, family={"name": "gnzsnz-ibc"}, sockets=seen)])
     assert (asked["skip"] is not None) == skipped
+
+
+def log_of(name: str, *runs: tuple[str | None, bool | None]) -> dict[str, Any]:
+    return {"name": name, "instances": [{"endpoint": endpoint, "read_only_api": told} for endpoint, told in runs]}
+
+
+@pytest.mark.parametrize(
+    ("logs", "counted"),
+    [
+        ([log_of("gw", ("paper", False))], True),
+        ([log_of("gw", (None, False))], True),
+        ([log_of("gw", ("live", True), ("paper", False))], True),
+        ([log_of("gw", ("live", False), ("paper", True))], False),
+        ([log_of("gw", ("live", False))], False),
+        ([log_of("gw", ("paper", None))], False),
+        ([log_of("other", ("paper", False))], False),
+        ([log_of("gw")], False),
+        ([{"name": "gw", "available": False}], False),
+        ([], False),
+    ],
+)
+def test_orders_are_counted_only_where_the_log_proves_that_the_api_takes_some(
+    logs: list[dict[str, Any]], counted: bool
+) -> None:
+    (asked,) = endpoints([gateway(port(4004, 4002))], [], None, logs)
+    assert asked["count_orders"] is counted

@@ -37,9 +37,15 @@ def asked(found: dict[str, Any], *answers: dict[str, Any], **more: Any) -> list[
 def test_relay_and_gateway_are_asked_where_the_published_port_did_not_serve() -> None:
     common = {"gateway": "gw", "endpoint": "paper", "host": "127.0.0.1", "inside": "gw", "expect_mode": "paper"}
     assert endpoints_inside([paper(PAPER)], [answer("closed_at_open")]) == [
-        {**common, "port": 4004, "after_silence": 0},
-        {**common, "port": 4002, "after_silence": 0},
+        {**common, "port": 4004, "after_silence": 0, "count_orders": False},
+        {**common, "port": 4002, "after_silence": 0, "count_orders": False},
     ]
+
+
+def test_orders_are_counted_inside_on_the_same_proof_as_outside() -> None:
+    logs = [{"name": "gw", "instances": [{"endpoint": "paper", "read_only_api": False}]}]
+    found = endpoints_inside([paper(PAPER)], [answer("closed_at_open")], logs=logs)
+    assert [each["count_orders"] for each in found] == [True, True]
 
 
 @pytest.mark.parametrize(
