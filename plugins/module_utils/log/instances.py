@@ -31,6 +31,7 @@ _COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
 
 # In which states an event is what comes next.
 _EXPECTED = {
+    "controller_version": frozenset({"jvm_starting"}),
     "gateway_called": frozenset({"jvm_starting", "gateway_starting"}),
     "gateway_shown": frozenset({"gateway_starting"}),
     "login_window": frozenset({"gateway_starting"}),
@@ -78,7 +79,7 @@ _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
     | {"obstacle_passed", "sign_of_life"}
-    | {"settings", "log_elsewhere", "controller_ended"}
+    | {"settings", "log_elsewhere", "controller_version", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
 _AFTERWARDS = frozenset(
