@@ -61,7 +61,43 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
         "script_starting",
         None,
     ),
+    (
+        lambda: Log().container().raw("curl: (23) Failed writing body: No space left on device").install_fails(),
+        0,
+        "script_starting",
+        "host.disk_full",
+    ),
     # the gateway's program
+    (
+        lambda: Log().start().raw("No suitable Java Virtual Machine could be found on your system."),
+        0,
+        "jvm_starting",
+        "gateway.install_broken",
+    ),
+    (
+        lambda: (
+            Log()
+            .start()
+            .raw("/opt/ibga/_run_ibg.sh: line 1056: /home/ibg/Jts/ibgateway/ibgateway: No such file or directory")
+        ),
+        0,
+        "jvm_starting",
+        "gateway.install_broken",
+    ),
+    (
+        lambda: (
+            Log().submitted().raw("/opt/ibga/_run_ibg.sh: line 391: unexpected EOF while looking for matching `\"'")
+        ),
+        0,
+        "submitted",
+        "gateway.crashed",
+    ),
+    (
+        lambda: Log().submitted().raw("/opt/ibga/_run_ibg.sh: line 14: [: ==: unary operator expected"),
+        0,
+        "submitted",
+        None,
+    ),
     (lambda: Log().start(), 0, "jvm_starting", None),
     (lambda: Log().start(), 200, "jvm_starting", None),
     (lambda: Log().start(), 400, "jvm_starting", "gateway.crashed"),
