@@ -159,7 +159,7 @@ class IbController(Grammar):
         b"IBController > config ",  # told once, for all runs of the process
         re.compile(rb"launching instance |launch command for | ready, pid=| relaunching|skipping credential fill"),
         re.compile(rb"credentials submitted|second factor authentication in progress|login completed(?!,)"),
-        re.compile(rb"(?:\A|[\s|\"])(?:stopped|error): "),
+        re.compile(rb"(?:\A|(?<=[\s|\"]))(?:stopped|error): "),
     )
     messages = (b"ibcontroller", b"IBController > ", b"stopped: ", b"error: ", b"Refusing to start")
 

@@ -24,6 +24,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.passage import (
     Passage,
     Recent,
     marked,
+    numbered,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
@@ -104,10 +105,10 @@ class Scan:
         recent = Recent()
         for block in log.blocks():
             only = None if log.of_several else next(iter(passages.values()), None)
-            for offset, line in marked(log, block, only.marks if only else MARKS):
+            for line in marked(log, block, only.marks if only else MARKS, recent.end):
                 if line.service not in passages:
                     passages[line.service] = Passage(self._family, self._service(line.service).history)
-                passages[line.service].read(line, recent.end + offset)
+                passages[line.service].read(line)
             recent.add(block)
             if recent.cut(min((passage.start for passage in passages.values()), default=0)):
                 for tag, passage in passages.items():
@@ -115,7 +116,7 @@ class Scan:
                     self._service(tag).forget(passage.settings)
             while recent.size > LIMIT:
                 number = recent.number
-                yield from (line for _offset, line in marked(log, recent.pop(), MESSAGES, number))
+                yield from numbered(log, recent.pop(), MESSAGES, number)
                 for passage in passages.values():
                     passage.leave(recent.start)
         self.lines = recent.number - 1
