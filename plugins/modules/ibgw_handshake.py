@@ -174,6 +174,13 @@ EXAMPLES = r"""
       - {gateway: ib-gateway, endpoint: live, port: 4001, expect_mode: live}
       - {gateway: ib-gateway-paper, endpoint: paper, port: 4002, skip: its accept queue is full}
 
+- name: Ask the gateways of a machine from every host on which a client runs
+  ibgw.ops.ibgw_handshake:
+    host: "{{ ansible_host }}"
+    port: [4001, 4002]
+  delegate_to: "{{ item }}"
+  loop: "{{ groups['strategy_hosts'] }}"
+
 - name: Tell whether it is the relay (4004) or the gateway behind it (4002)
   ibgw.ops.ibgw_handshake:
     inside: ib-gateway-paper
