@@ -106,6 +106,7 @@ options:
     description:
       - Seconds that the whole probe of one endpoint may take, all attempts together; above 0 up to 300.
       - With O(inside) that includes finding the container and entering it, which may take half of it.
+      - With O(depth=account) it includes the import of C(ib_async), some 0.4 seconds, which may take half of what is left.
     type: float
     default: 5
   attempts:

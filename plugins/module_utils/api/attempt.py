@@ -330,9 +330,8 @@ class Attempt:
         connection, self._socket = self._connection, None
         self.seen.closed_by = "us"
         with self._phase("account") as phase:
-            left = max(self._deadline - time.monotonic(), 0.001)
             try:
-                found = account.ask(connection, bytes(self._received), left, self._route.count_orders)
+                found = account.ask(connection, bytes(self._received), self._deadline, self._route.count_orders)
             except Unavailable as unavailable:
                 self.seen.incomplete = True
                 raise _Ended(self.seen.outcome, f"{unavailable.reason}; {unavailable.fix}") from None
