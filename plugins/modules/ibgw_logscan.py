@@ -31,6 +31,7 @@ options:
     description:
       - A saved log, on the machine where the module runs. It may be packed with gzip, and may carry what C(docker logs -t), compose,
         journald, json-file, Kubernetes or a log shipper put before the lines.
+      - It may also be a C(launcher.log), the gateway's own, from its settings directory.
       - Mutually exclusive with O(names).
     type: path
   family:
@@ -142,7 +143,7 @@ logscan:
         settings:
           description:
             - Effective settings of the newest run, from the controller's own dump; empty where the dump was not read.
-            - Secrets and user names read C(<set>) or C(<empty>).
+            - Secrets, user names, and settings that the controller's releases do not know read C(<set>) or C(<empty>).
           type: dict
           sample: {TradingMode: live, IbPassword: <set>}
         window:

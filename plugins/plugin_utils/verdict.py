@@ -40,6 +40,9 @@ DECLARE = "Declare its gateways in the inventory (gateways: [{name: ...}]), or t
 #: At this depth no gateway is proven healthy.
 ASK_ON = "Ask on: diagnose_depth=tcp asks for an open port only, and that proves nothing but the relay behind it."
 
+#: In a few lines nothing of a login may stand.
+MORE_OF_IT = "Give more of the log: from the start of the gateway, up to now."
+
 #: Outside, such a port and a relay without its gateway look alike.
 LOOK_INSIDE = (
     "Docker accepts and closes on a published port by itself where nothing listens in the container. To have the container looked"
@@ -298,6 +301,8 @@ def _inconclusive(case: Case) -> Found:
         missing.append(f"the API answer is: {outcome.replace('_', ' ')}")
     summary = "nothing wrong was proven, but neither was that it works: " + ", ".join(missing)
     proof = Proof(summary, case.api_quotes() + case.log_quotes(1))
+    if case.saved_log:
+        proof = replace(proof, fix=(MORE_OF_IT,), remedy_reason="nothing was proven")
     if case.api.outcome == "closed_at_open":
         proof = replace(proof, fix=(LOOK_INSIDE,), remedy_reason="nothing was proven")
     if case.api.outcome == "connected":

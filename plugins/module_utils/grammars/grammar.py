@@ -17,6 +17,7 @@ from typing import ClassVar, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import PLAIN_WORDS, is_secret, secrets_in
 
 #: What stands in a line that matters, to find it in the bytes of a log.
 Mark = Union[bytes, "re.Pattern[bytes]"]
@@ -89,6 +90,8 @@ class Grammar:
 
     def event_around(self, line: Line, text: str) -> Event | None:
         """The event of a line that is not the controller's own: of the image's scripts, Java, the display, the relay."""
+        if "=" in text and is_secret(text):  # scripts print environments
+            self.keep_secret(secrets_in(text))
         found = match(self._around, text)
         if found is None:
             return None
@@ -103,6 +106,12 @@ class Grammar:
             self.gateway_version = value
         at = line.at
         return Event(found[1], line.number, at, at, text, value, mode)
+
+    def keep_secret(self, values: Iterable[str]) -> None:
+        """Let no quote have `values`, which were told beside a name; what is a word of every log, or too short, is none."""
+        self.secrets.update(
+            value for value in values if len(value) > 3 and not value.isdigit() and value not in PLAIN_WORDS
+        )
 
     def zone_named(self, name: str) -> None:
         """Take `name` for the zone of the controller's own stamps."""

@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import M
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
 EXIT_CODES: Mapping[int, tuple[str, str]] = {
@@ -110,7 +111,8 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"re-login after second factor authentication timeout not required", "twofa_expired"),
     (r"re-login after second factor authentication timeout in 5 second", "twofa_relogin"),
     # Builds of a proposal that no release took (IBC PR 338, gnzsnz issue 387)
-    (r"entering TOTP code|handling mobile authenticator app code input dialog", "code_typed"),
+    (r"entering TOTP code", "code_typed"),
+    (r"handling mobile authenticator app code input dialog", "code_typed"),
     (r"tOTP code entry dialog detected but TotpSecret is not configured", "code_required"),
     (r"tOTP(?: code generation failed: .*|_SECRET unset: waiting for manual 2FA entry.*)", "code_required"),
     (r"could not find second factor device list\.", "device_not_chosen"),
@@ -131,7 +133,8 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"trading Login Handoff dialog; could not handle because \{\}", "session_asked"),
     (r"re-login (?:to session|because this is the primary session)", "relogin"),
     (r"don't re-login because this is a secondary session", "session_yielded"),
-    (r"could not handle 'Re-login is required' dialog because .*|let user choose whether to re-login", "relogin_asked"),
+    (r"could not handle 'Re-login is required' dialog because .*", "relogin_asked"),
+    (r"let user choose whether to re-login", "relogin_asked"),
     (r"login failed", "login_failed"),
     (r"login error message:", "login_error_begun"),  # its text follows on raw lines
     (r"(?P<v>(?:<html>)?connection to server failed.*)", "dialog_text"),
@@ -154,7 +157,8 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"could not login: could not find control: .*", "login_window_timeout"),
     (r"failed to create TWS settings directory at: .*", "settings_unwritable"),
     (r"problem writing to .*: No space left on device", "disk_full"),
-    (r"problem writing to .*|.*/jts\.ini already exists but is a directory", "settings_unwritable"),
+    (r"problem writing to .*", "settings_unwritable"),
+    (r"\S*/jts\.ini already exists but is a directory", "settings_unwritable"),
     (r"ini file \".*\" either does not exist, or is a directory\..*", "file_missing"),
     (r"(?:properties file .* not found|exception accessing Properties file .*)", "file_missing"),
     (r"invalid Trading Mode argument or \.ini file setting: .*", "mode_invalid"),
@@ -337,6 +341,8 @@ class Ibc(Grammar):
         if self._section is not None and (found := _SETTING.fullmatch(text)):
             if self._section.setdefault(found[1], found[2]) != found[2]:
                 self._contested.add(found[1])
+            if is_secret(found[1]):
+                self.keep_secret([found[2]])
             return None
         if self._dumping and (found := _SHOWN.match(text)) and (problem := refusal(found[1])):
             return Event("dialog_text", line.number, *self.last_moment, line.text, problem=problem)

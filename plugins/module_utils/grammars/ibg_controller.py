@@ -182,7 +182,6 @@ _ALERTS: Mapping[str, _Alerted] = {
     "JVM_RESTART_EXHAUSTED": ("jvm_ended", "1", "login.throttled"),
     "AUTO_RESTART": ("login_completed", "", None),
     "CONFIG_NOT_APPLIED": ("value_ignored", "", None),
-    "CLEAN_LOGOUT": ("logged_out", "", None),
     "JVM_UNCLEAN_SHUTDOWN": ("killed", "", None),
     "SHUTDOWN": ("jvm_ended", "0", None),
 }
@@ -440,6 +439,8 @@ def _alerted(token: str, pairs: Mapping[str, str]) -> _Alerted | None:
         return next(said for words, said in _TWOFA_REASONS if words in reason)
     if (token, reason) == ("LOGIN_FAILED", "bad-credentials") or (token, status) == ("PASSWORD_EXPIRED", "expired"):
         return "dialog_text", "", "login.credentials_rejected"
+    if token == "CLEAN_LOGOUT":
+        return "logout_failed" if status.startswith(("failed", "zombie")) else "logged_out", "", None
     if token == "AUTO_RESTART" and status.startswith("failed"):
         return "cold_restart_announced", "", None
     if token in ("2FA_MANUAL_WINDOW", "IBKR_MAINTENANCE_RECOVERY"):

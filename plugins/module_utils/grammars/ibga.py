@@ -124,17 +124,12 @@ class Ibga(Grammar):
         r"|entering infinit |IB Gateway is no longer |found IBG |installation has |downloading |manager )"
     )
     marks = (
+        "• ".encode(),
         b" Manager Startup / ",
-        b" starting IB Gateway ...",
-        b" logging in ...",
-        b" login is needed again",
-        b" no longer running, will restart",
-        b" waiting for two-factor authentication ",
-        b" handling TOTP ",
+        b"!!! IB Gateway is waiting",
+        b"  - option check",
+        b"  - handl",
         b" TOTP OK clicked",
-        b" handle relogin warning ",
-        b" option check skipped",
-        b" option check, clicking menu ",
     )
     messages = (
         "• ".encode(),

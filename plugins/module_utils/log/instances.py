@@ -31,6 +31,7 @@ _COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
 
 # In which states an event is what comes next.
 _EXPECTED = {
+    "controller_version": frozenset({"jvm_starting"}),
     "gateway_called": frozenset({"jvm_starting", "gateway_starting"}),
     "gateway_shown": frozenset({"gateway_starting"}),
     "login_window": frozenset({"gateway_starting"}),
@@ -78,7 +79,7 @@ _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
     | {"obstacle_passed", "sign_of_life"}
-    | {"settings", "log_elsewhere", "controller_ended"}
+    | {"settings", "log_elsewhere", "controller_version", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
 _AFTERWARDS = frozenset(
@@ -90,6 +91,7 @@ _SAID_AGAIN = frozenset({"login_window", "login_attempt"})
 
 _ENDINGS = frozenset({"shutdown_shown", "restart_shown"})
 _OF_THE_FURTHEST = _ENDINGS | {"splash_closed", "login_completed", "twofa_duration", "exit_timer"}
+_EXITS = _ENDINGS | {"exit_announced", "jvm_ended", "script_ended"}
 
 
 class Instances:
@@ -261,7 +263,9 @@ class Instances:
         if len(named) == 1 and not self._silenced:
             return self._corrected(named[0], event)
         run = max(self.runs, key=lambda one: _claim(one, event))
-        self._rivals = [one for one in self.runs if one is not run and _fit(one, event) == _fit(run, event)]
+        fit = _fit(run, event)  # which says little of one that is in doubt itself
+        others = [one for one in self.runs if one is not run]
+        self._rivals = [one for one in others if _fit(one, event) == fit or (one.ambiguous and _fit(one, event))]
         if self._silenced and not _fit(run, event):
             silenced = max(self._silenced, key=lambda one: _claim(one, event))
             if _fit(silenced, event):  # it was not cut off: two containers write into this log
@@ -290,17 +294,18 @@ class Instances:
         return run
 
     def _doubt(self, run: Run, event: Event, candidates: Sequence[tuple[Run, Looks, Looks]]) -> None:
-        """Note that `event` may have been another's than `run`'s, where that makes a difference to one of the candidates."""
-        if any(now != after for _one, now, after in candidates):
-            stands = any(now.stands != after.stands for _one, now, after in candidates)
-            for one, _now, _after in candidates:
-                one.doubts.append(Doubt(event.kind, None if stands else event.title, run))
+        """Note that `event` may have been another's than `run`'s, where that makes a difference."""
+        for one, now, after in candidates:
+            if now != after:
+                one.doubts.append(Doubt(event.kind, None if now.stands != after.stands else event.title, run))
 
     def _settle(self, run: Run, event: Event) -> None:
         """Let go of doubts where what has just happened to `run` shows that they make no difference any more."""
         if not self._rivals and event.mode == run.mode and run.since is event and run.problem is None:
             run.doubts = []  # where it stands rests on a line that names it
-        if all(one.looks == run.looks and (one.over or one.state == "logged_in") for one in self.runs):
+        doubts = [doubt for one in self.runs for doubt in one.doubts]
+        ends = run.over and all(doubt.kind in _EXITS for doubt in doubts)
+        if (ends or run.state == "logged_in") and all(one.looks == run.looks for one in self.runs):
             for one in self.runs:
                 one.doubts = []
 
@@ -311,7 +316,7 @@ def _recent(run: Run) -> int:
 
 def _claim(run: Run, event: Event) -> tuple[int, int, int]:
     """How much speaks for `event` being of `run`: what it can be, then how far the run is, then who spoke last."""
-    further = -(run.state in _SERVING)
+    further = -(run.state in _SERVING and event.kind in _EXPECTED)
     if event.kind in _OF_THE_FURTHEST and (run.state != "logged_in" or event.kind in _ENDINGS):
         further = RANK.get(run.state, 0)
     recent = -_recent(run) if event.kind == "twofa_closed" else _recent(run)  # who was asked first answers first
@@ -340,6 +345,8 @@ def _fit(run: Run, event: Event) -> int:
         return 3
     if event.change == CLOSED and event.kind == "window":
         return 1
+    if event.kind == "login_clicked" and run.state == "submitted":  # nobody clicks twice
+        return 2 if run.submitted and run.submitted.kind == "login_attempt" else 1
     ended_with = _ENDED_WITH.get(event.value) if event.kind in ("exit_announced", "jvm_ended") else None
     if ended_with is None and event.kind in ("exit_announced", "jvm_ended") and run.problem:
         return 2

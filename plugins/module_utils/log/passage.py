@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import Mark
@@ -56,10 +55,10 @@ class Passage:
         #: The settings of each mode that a controller told before what is read line by line, if it tells them once for many runs.
         self.settings: dict[str | None, Event] = {}
 
-    def read(self, line: Line, offset: int) -> None:
-        """Take in a line with a mark, which begins at `offset`."""
-        for event in self._reader.read(replace(line, number=offset)):  # which can be one of a line before
-            offset = event.line
+    def read(self, line: Line) -> None:
+        """Take in a line with a mark, whose number is where it lies in the log."""
+        for event in self._reader.read(line):
+            offset = event.line  # which can be one of a line before
             if event.kind == "settings":
                 self._pending.append((offset, event, False))
                 continue
@@ -150,16 +149,28 @@ class Recent:
             yield self._blocks.popleft()
 
 
-def marked(log: Log, block: bytes, marks: Iterable[Mark], number: int | None = None) -> Iterator[tuple[int, Line]]:
-    """The lines of `block` that hold one of the marks, each with where it begins; numbered where `number` is that of the first."""
-    begins = {block.rfind(b"\n", 0, offset) + 1 for mark in marks for offset in _found(mark, block)}
+def marked(log: Log, block: bytes, marks: Iterable[Mark], begins: int) -> Iterator[Line]:
+    """The lines of `block` that hold one of the marks; the number of each is where it lies in the log, in which the block `begins`."""
+    for at in _beginnings(block, marks):
+        yield log.line(_line_at(block, at), begins + at)
+
+
+def numbered(log: Log, block: bytes, marks: Iterable[Mark], number: int) -> Iterator[Line]:
+    """The lines of `block` that hold one of the marks, with their numbers; that of its first line is `number`."""
     before = 0
-    for offset in sorted(begins):
-        if number is not None:
-            number += block.count(b"\n", before, offset)
-            before = offset
-        end = block.find(b"\n", offset)
-        yield offset, log.line(block[offset : end if end >= 0 else None], number or 0)
+    for at in _beginnings(block, marks):
+        number += block.count(b"\n", before, at)
+        before = at
+        yield log.line(_line_at(block, at), number)
+
+
+def _beginnings(block: bytes, marks: Iterable[Mark]) -> list[int]:
+    return sorted({block.rfind(b"\n", 0, offset) + 1 for mark in marks for offset in _found(mark, block)})
+
+
+def _line_at(block: bytes, at: int) -> bytes:
+    end = block.find(b"\n", at)
+    return block[at : end if end >= 0 else None]
 
 
 def _found(mark: Mark, block: bytes) -> Iterator[int]:

@@ -774,6 +774,8 @@ def _gave_up(run: Run, event: Event) -> None:
     elif problem == "gateway.crashed" and run.heap_malformed and run.login_rank < RANK["gateway_starting"]:
         problem = "config.heap_invalid"
     run.fail(problem, event)
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
 
 
 def _controller_ended(run: Run, event: Event) -> None:
@@ -797,7 +799,7 @@ def _gateway_gone(run: Run, event: Event) -> None:
     """The gateway's process is gone, nobody says why, and its controller starts it anew."""
     if run.heap_exhausted:
         run.fail("gateway.heap_exhausted", run.heap_exhausted)
-    elif run.furthest < RANK["logged_in"]:  # later it looks the same as the daily restart
+    elif run.begun and run.furthest < RANK["logged_in"]:  # later it looks the same as the daily restart
         run.fail("gateway.crashed", event)
     run.over = True
     run.enter("cold_restarting", event)

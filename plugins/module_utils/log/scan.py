@@ -8,11 +8,12 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SETTINGS
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log, own_stamp
@@ -23,6 +24,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.passage import (
     Passage,
     Recent,
     marked,
+    numbered,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
@@ -59,6 +61,10 @@ Launcher = Callable[[Run], Union[dict[str, Any], None]]
 
 def _no_launcher(_run: Run) -> None:
     """Of a saved log there is nothing beside it."""
+
+
+#: Settings whose values are told, by the controller that takes the file of anybody; of others there only whether they are set.
+_PLAIN: Mapping[str, Collection[str]] = {"ibc": SETTINGS}
 
 
 class Scan:
@@ -99,10 +105,10 @@ class Scan:
         recent = Recent()
         for block in log.blocks():
             only = None if log.of_several else next(iter(passages.values()), None)
-            for offset, line in marked(log, block, only.marks if only else MARKS):
+            for line in marked(log, block, only.marks if only else MARKS, recent.end):
                 if line.service not in passages:
                     passages[line.service] = Passage(self._family, self._service(line.service).history)
-                passages[line.service].read(line, recent.end + offset)
+                passages[line.service].read(line)
             recent.add(block)
             if recent.cut(min((passage.start for passage in passages.values()), default=0)):
                 for tag, passage in passages.items():
@@ -110,7 +116,7 @@ class Scan:
                     self._service(tag).forget(passage.settings)
             while recent.size > LIMIT:
                 number = recent.number
-                yield from (line for _offset, line in marked(log, recent.pop(), MESSAGES, number))
+                yield from numbered(log, recent.pop(), MESSAGES, number)
                 for passage in passages.values():
                     passage.leave(recent.start)
         self.lines = recent.number - 1
@@ -292,7 +298,11 @@ class Service:
 
     def _settings(self) -> dict[str, str]:
         settings = next((run.settings for run in reversed(self.instances.runs) if run.settings), {})
-        return {quote(name, limit=80): _setting(name, value, self._secrets) for name, value in settings.items()}
+        plain = _PLAIN.get(self.reader.grammar.controller, settings)
+        return {
+            quote(name, limit=80): _setting(name, value, self._secrets, name in plain)
+            for name, value in settings.items()
+        }
 
     def _instance(
         self, run: Run, at: Standing, now: float | None, offset: float | None, launcher: Launcher
@@ -368,8 +378,8 @@ def _endpoint(run: Run) -> str | None:
     return run.mode or run.terms.mode
 
 
-def _setting(name: str, value: str, secrets: Iterable[str]) -> str:
-    if is_secret(name):
+def _setting(name: str, value: str, secrets: Iterable[str], plain: bool) -> str:
+    if is_secret(name) or not plain:
         return SET if value.strip() else EMPTY
     return quote(value, secrets, 120)
 

@@ -76,7 +76,7 @@ def blocking_window(run: Run, now: float | None) -> Event | None:
 def _open_question(run: Run, now: float | None) -> str | None:
     """What is wrong, or awaited, by what is on the screen."""
     if run.state == "twofa_pending" and wait_over(run, now):
-        return "twofa.login_incomplete"
+        return "twofa.login_incomplete" if run.submitted else None
     if run.state == "twofa_pending":
         unasked = run.prompt_seen_opening and not run.prompt_complete
         if unasked and (elapsed(run.prompt, now) or 0.0) > 5.0:  # the prompt proper is announced within a second
@@ -124,6 +124,8 @@ def _silence(run: Run, now: float | None) -> str | None:
     silent = elapsed(run.last, now)
     if silent is None or run.over or (run.wait_until is not None and now is not None and now < run.wait_until):
         return None
+    if run.terms.repeats_waits and run.submitted is None and run.state in ("connecting", "authenticating", "loading"):
+        return None  # the log begins within: that can be a session which goes on
     resumed = run.attempt == "saved_session"
     if run.state == "jvm_starting":
         return "gateway.crashed" if (elapsed(run.since, now) or 0.0) > _JVM_PATIENCE else None

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, SERVED, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import soft_restart_possible
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import MUTE_API, Proof, finding
 
@@ -72,7 +72,9 @@ def not_tws(case: Case) -> Proof | None:
 )
 def not_listening(case: Case) -> Proof | None:
     if case.api.outcome is None and case.shows("api.not_listening"):
-        return Proof("logged in, but nothing listens on the API's port", case.log_quotes())
+        serves_again = case.run.state not in LOGGED_IN
+        closed = "the API's port closed, and the controller starts the gateway anew"
+        return Proof(closed if serves_again else "logged in, but nothing listens on the API's port", case.log_quotes())
     moved = case.api.outcome == "port_changed"
     return _met(
         case, "api.not_listening", "the API has moved to another port" if moved else "nothing listens on the API's port"

@@ -33,9 +33,14 @@ DEFAULT_HEAP = 768
 #: Exit codes of what was told to end, by a signal from outside: Docker reports a stop only where it sent that signal itself.
 ASKED_TO_END = (130, 143)
 
+WHO_STOPPED_IT = "Find out who stopped it and why: docker events --since 24h --until 0s --filter container={name}"
+START_LATER = START_BY_HAND.replace("Then", "When it may run again,")
 WHO_KILLED_IT = "See who did it: docker events --since 24h --until 0s --filter container={name}"
 TIME_TO_STOP = "Give it time to stop next time: docker stop -t 90 {name}, or stop_grace_period: 90s in compose."
 FREE_THE_SESSION = "If the login hangs, log in with IBKR Mobile as that user to free the session, and wait."
+
+#: How a controller's own logout before its end went.
+LOGOUTS = ("logged_out", "logout_failed")
 
 #: So many starts within so long are a loop.
 LOOP_STARTS = 3
@@ -229,8 +234,8 @@ def never_started(case: Case) -> Proof | None:
         " full login, for a live account with a second factor."
     ),
     fix=(
-        "Find out who stopped it and why: docker events --since 24h --until 0s --filter container={name}",
-        START_BY_HAND.replace("Then", "When it may run again,"),
+        WHO_STOPPED_IT,
+        START_LATER,
     ),
     explains=("relay.down", "gateway.not_running", *CLOSED_PORT),
     remedy_reason="whoever stopped it had a reason",
@@ -252,8 +257,15 @@ def stopped(case: Case) -> Proof | None:
     return Proof(
         f"{'being ' if stopping else ''}stopped from outside{code}{meaning}",
         quotes + (case.log_quotes(1) if told else ()),
+        (WHO_STOPPED_IT, START_LATER, FREE_THE_SESSION) if _logout_failed(case) else (),
         since=case.run.since if stopping else container.finished_at,
     )
+
+
+def _logout_failed(case: Case) -> bool:
+    """The controller could not log out before its end, so that IBKR may hold the session for hours."""
+    logouts = [event.event for event in (case.log.events if case.log else ()) if event.event in LOGOUTS]
+    return logouts[-1:] == ["logout_failed"]
 
 
 @finding(

@@ -48,3 +48,18 @@ def test_not_a_gateways_log(diagnose: Diagnose, tmp_path: Path) -> None:
     ended = diagnose(None, "-e", f"diagnose_log_path={tmp_path}/other.log")
     ((status, _code),) = ended.rows.values()
     assert (status, ended.status) == ("unknown", 2)
+
+
+def test_what_the_gateway_wrote_itself(diagnose: Diagnose, tmp_path: Path) -> None:
+    said = ("-- IB GATEWAY RESTART --", "Started on 20260302-10:00:00", "AuthTimeoutMonitor-CCP: Timeout!")
+    lines = "".join(f"2026-03-02 10:00:00.000 INFO  [JTS-Main] - {words}\n" for words in said)
+    (tmp_path / "launcher.log").write_text(lines, encoding="utf-8")
+    ended = diagnose(None, "-e", f"diagnose_log_path={tmp_path}/launcher.log")
+    assert ended.rows == {"launcher.log": ("waiting", "login.auth_silent")}
+
+
+def test_an_error_of_docker_instead_of_a_log(diagnose: Diagnose, tmp_path: Path) -> None:
+    (tmp_path / "some.log").write_text("Error response from daemon: No such container: gw\n", encoding="utf-8")
+    ended = diagnose(None, "-e", f"diagnose_log_path={tmp_path}/some.log")
+    assert ended.rows == {"some.log": ("unknown", "probe.incomplete")}
+    assert "it is no log, but an error of Docker (there is no such container)" in " ".join(ended.output.split())

@@ -175,11 +175,11 @@ class Log:
         self.wait(300).state("HALTED").say(f'ALERT_HALTED mode={self.mode} state=HALTED reason="{why}"', level="ERROR")
         return self.say(f"HALTED: {why}", level="ERROR")
 
-    def stopped(self) -> Log:
+    def stopped(self, logout: str = "succeeded") -> Log:
         self.raw(".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.")
         self.raw(".> Stopping IBC / controller (clean logout phase).")
         self.say("Received signal 15 (SIGTERM), shutting down Gateway").wait(3)
-        self.say(f'ALERT_CLEAN_LOGOUT mode={self.mode} pid=25 status=succeeded reason="JVM exited cleanly"')
+        self.say(f'ALERT_CLEAN_LOGOUT mode={self.mode} pid=25 status={logout} reason="x"')
         return self.say(
             f'ALERT_SHUTDOWN mode={self.mode} signal=SIGTERM graceful=true reason="controller received SIGTERM"'
         )

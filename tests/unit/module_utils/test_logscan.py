@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -270,16 +271,17 @@ def test_a_damaged_packed_log_is_judged_up_to_its_damage(saved: Saved) -> None:
 
 
 def test_a_secret_setting_is_told_only_as_set_or_empty(saved: Saved) -> None:
-    log = Log().logged_in(IbLoginTotpSecret="JBSWY3DPEHPK3PXP", VaultToken="", ReadOnlyApi="no")
+    log = Log().logged_in(IbLoginTotpSecret="JBSWY3DPEHPK3PXP", VaultToken="", ReadOnlyApi="no", OfAFork="4711", Pin="")
     told = scanned(saved(log.text.encode()))["settings"]
     assert (told["IbLoginTotpSecret"], told["VaultToken"], told["ReadOnlyApi"]) == ("<set>", "<empty>", "no")
+    assert (told["OfAFork"], told["Pin"]) == ("<set>", "<empty>")  # of nobody's releases: it may hold anything
 
 
 # Size
 
 
 def test_a_result_stays_small_and_counts_what_it_left_out(saved: Saved) -> None:
-    log = Log(mode="paper").logged_in(**{f"Custom{number}": "x" * 100 for number in range(200)})
+    log = Log(mode="paper").logged_in(**{f"Custom{number}": "x" * 100 for number in range(600)})
     for _ in range(200):
         log.frame("Connecting to server...").frame("Starting application...", "Closed")
     gateway = scanned(saved(log.text.encode()), max_events=100)
@@ -631,3 +633,62 @@ def test_the_quick_pass_tells_the_same_as_reading_every_line(
     assert told["history"] == expected["history"]
     assert told["window"] == expected["window"]
     assert told["instances"] == expected["instances"]
+
+
+# Secrets
+
+
+SPOKEN = "qZ7wXp9KvB"
+
+
+def of_a_fork(name: str) -> Log:
+    return (
+        Log().submitted(**{name: SPOKEN}).window("Login Error").ibc("Login error message:").raw(f"{SPOKEN} is locked")
+    )
+
+
+def printed(*lines: str) -> Log:
+    log = Log().container().script().raw(*lines).jvm().login_window().attempt()
+    return (
+        log.window(f"{SPOKEN} Configuration")
+        .window("Login Error")
+        .ibc("Login error message:")
+        .raw(f"{SPOKEN} is locked")
+    )
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["of a container that knows it", "of a file"])
+@pytest.mark.parametrize(
+    "log",
+    [
+        of_a_fork("IbLoginTotpSecret"),
+        of_a_fork("SecondFactorSecret"),
+        printed(f"sun.java.command = ibcalpha.ibc.IbcGateway /c.ini {SPOKEN} {SPOKEN}"),  # IBC IbcTws.java:458
+        printed("arg[0]=/c.ini", f"arg[1]={SPOKEN}"),  # IBC DefaultLoginManager.java:191
+        printed(f"--user = {SPOKEN}", f"--pw = {SPOKEN}"),  # IBC ibcstart.sh
+        printed("Set variables:", f"USERNAME={SPOKEN}", f"PASSWORD={SPOKEN}"),  # extrange replace.sh:19
+        printed(f"TWS_PASSWORD={SPOKEN}", f"export TWS_USERID='{SPOKEN}'"),
+    ],
+    ids=["a fork's setting", "another", "Java's command", "arguments", "options", "variables that are set", "environment"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda log: log.text.encode(),
+        lambda log: log.text.encode("utf-16"),
+        as_json,
+        wrapped,
+    ],
+    ids=["docker logs -t", "UTF-16", "json-file", "80 columns"],
+)
+def test_a_secret_that_a_log_gives_away_goes_no_further_wherever_it_ends(
+    form: Callable[[Log], bytes], log: Log, known: bool
+) -> None:
+    content = form(log)
+    spoken = SPOKEN.encode("utf-16-le" if content[:2] == b"\xff\xfe" else "utf-8")
+    ends = [found.end() for found in re.finditer(re.escape(spoken), content)]
+    for end in {end - cut for end in ends for cut in range(0, len(spoken), 3)} | {len(content)}:
+        scan = Scan(50, frozenset({SPOKEN}) if known else frozenset())
+        scan.read([content[:end]])
+        told = json.dumps(scan.results("some.log", None, truncated=False))
+        assert not any(SPOKEN[at : at + 4] in told for at in range(len(SPOKEN) - 3)), content[:end][-200:]

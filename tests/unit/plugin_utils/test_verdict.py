@@ -1007,6 +1007,11 @@ def test_the_evidence_of_a_saved_log_is_its_lines():
         assert "(not set)" not in leading.proof.summary
 
 
+def test_of_a_saved_log_that_shows_too_little_more_is_asked_for():
+    proof = log_verdict(state="unknown").leading.proof
+    assert proof.fix == (verdict.MORE_OF_IT,)
+
+
 def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():
     assert outcome(log_verdict(problem="layer.unheard_of")) == ("unknown", "probe.incomplete")
 

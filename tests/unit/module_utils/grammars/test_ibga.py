@@ -13,6 +13,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibga_log import PROMPT, Log
 
 Build = Callable[[], Log]
@@ -307,6 +308,21 @@ def test_colours_and_missing_stamps_change_nothing_where_no_time_decides(
     bare.lines = [line[stamps:] for line in log.lines]
     one = instance(tmp_path, bare)
     assert (one["state"], one["problem"]) == (state, problem)
+
+
+@pytest.mark.parametrize("mode", ["live", "paper"])
+def test_a_good_log_that_begins_anywhere_shows_no_failure(tmp_path: Path, mode: str) -> None:
+    log = Log(mode).logged_in().wait(9000).splash("Connecting to server...").splash("Attempt 1: Authenticating...")
+    gone = len(log.wait(9000).gone().lines)
+    log.jvm().window().form().attempt().splash("Authenticating...").prompt(3).completes().wait(9000)
+    whole, begun = log.lines, epoch("2026-03-04T12:00:00Z") or 0.0
+    for silence in (0, 9000):
+        for end in (gone, len(whole)):
+            log.now = Log().wait((epoch(whole[end - 1][:30]) or begun) - begun).now
+            for start in range(end):
+                log.lines = whole[start:end]
+                found = [one["problem"] for one in scanned(tmp_path, log, silence)["instances"]]
+                assert found in ([None], []), (silence, end, whole[start])
 
 
 @pytest.mark.parametrize("older", [row[0] for row in STAGES])

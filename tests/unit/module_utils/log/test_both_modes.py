@@ -22,6 +22,14 @@ Step = Callable[[Log], Log]
 #: How a gateway starts, step by step, without the banner of the container.
 START: tuple[Step, ...] = (Log.script, Log.jvm, Log.login_window, Log.attempt, Log.connecting)
 
+
+def tries(log: Log, times: int) -> Log:
+    """A gateway that has lost its link goes on writing of it."""
+    for number in range(1, times + 1):
+        log.wait(20).frame(f"Attempt {number}: connecting to server (trying for another 600 seconds)...")
+    return log
+
+
 #: What becomes of it then.
 STORIES: dict[str, dict[str, tuple[Step, ...]]] = {
     "live": {
@@ -40,6 +48,7 @@ STORIES: dict[str, dict[str, tuple[Step, ...]]] = {
             lambda log: log.prompt_closes(8, 14),
             Log.completes,
             lambda log: log.wait(30).frame("Connecting to server..."),
+            lambda log: tries(log, 12),
         ),
     },
     "paper": {
@@ -101,7 +110,7 @@ def stands(run: dict[str, Any]) -> tuple[str, str | None]:
 @given(
     st.sampled_from(sorted(STORIES["live"])),
     st.sampled_from(sorted(STORIES["paper"])),
-    st.integers(1, 9),
+    st.integers(1, 10),
     st.integers(1, 9),
     st.floats(0, 90),
     st.lists(st.floats(0, 2), min_size=1, max_size=9),

@@ -202,7 +202,20 @@ def deadlocking() -> Log:
             "none",
             "nothing listens",
         ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .say("API port 4001 closed (heartbeat failure 3/3)")
+                .relaunches("Gateway appears wedged (sustained port closure). Escalating to do_restart_in_place()")
+            ),
+            "down",
+            "api.not_listening",
+            "none",
+            "starts the gateway anew",
+        ),
         (lambda: Log().logged_in().stopped(), "down", "container.stopped", "ask_person", "stopped from outside"),
+        (lambda: Log().logged_in().stopped("failed_timeout"), "down", "container.stopped", "ask_person", "IBKR Mobile"),
     ],
 )
 def test_what_is_said(build: Build, status: str, code: str | None, remedy: str | None, words: str) -> None:
@@ -220,6 +233,12 @@ def test_the_own_words_of_a_gateway_that_crashed_are_not_in_its_log(controller: 
     proof = findings()["gateway.crashed"].prove(case(**changes, log={"controller": {"name": controller}}))
     assert proof is not None
     assert ("/tmp/jvm_console_paper.log" in (proof.next_command or "")) is told
+
+
+def test_a_clean_logout_leaves_no_session_behind() -> None:
+    leading = judged(Log().logged_in().stopped()).leading
+    assert leading is not None
+    assert not any("IBKR Mobile" in step for step in leading.proof.fix)
 
 
 def test_a_release_that_does_not_deadlock_is_not_to_be_replaced() -> None:
