@@ -48,7 +48,7 @@ _PROBE = Asker(
 )
 _IB_ASYNC = Asker(
     "`ib_async.connectAsync`",
-    "import asyncio, ib_async",
+    "import asyncio, logging, ib_async; logging.disable()",
     "asyncio.run(ib_async.IB().connectAsync('127.0.0.1', port, clientId=7))",
 )
 _SOCKET = Asker(

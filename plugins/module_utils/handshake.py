@@ -120,7 +120,7 @@ def probe(
     timeout: float = 5.0,
     attempts: int = 2,
     after_silence: int = 1,
-    retry_delay: float = 0.3,
+    retry_delay: float = 0.25,
     mute_wait: float = 0.15,
     expect_mode: str | None = None,
     count_orders: bool = False,

@@ -124,7 +124,7 @@ options:
   retry_delay:
     description: Seconds to wait before a connection is repeated, from 0 to 60; after a failed hello O(mute_wait) takes its place.
     type: float
-    default: 0.3
+    default: 0.25
   mute_wait:
     description:
       - Seconds that a connection must last without a word, when an earlier one failed on the hello; from 0 (no test) to 60.
@@ -405,7 +405,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 5},
     "attempts": {"type": "int", "default": 2},
     "after_silence": {"type": "int", "default": 1},
-    "retry_delay": {"type": "float", "default": 0.3},
+    "retry_delay": {"type": "float", "default": 0.25},
     "mute_wait": {"type": "float", "default": 0.15},
     "count_orders": {"type": "bool", "default": False},
     "docker_host": {"type": "str"},
