@@ -778,6 +778,8 @@ def _gave_up(run: Run, event: Event) -> None:
     elif problem == "gateway.crashed" and run.heap_malformed and run.login_rank < RANK["gateway_starting"]:
         problem = "config.heap_invalid"
     run.fail(problem, event)
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
 
 
 def _controller_ended(run: Run, event: Event) -> None:

@@ -14,13 +14,15 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import probe
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
+from ansible_collections.ibgw.ops.tests.unit.module_utils import ibcontroller_log, ibg_log, ibga_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibg_log import Log as IbgLog
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibga_log import Log as IbgaLog
 from hypothesis import given
 from hypothesis import strategies as st
 
-Step = Callable[[Log], object]
+Step = Callable[[Any], Any]
 
 NOW = datetime(2026, 3, 5, tzinfo=timezone.utc)
 
@@ -48,7 +50,8 @@ def failures(content: bytes) -> set[str]:
     return {found.finding.code for found in leading if found} - {"twofa.pending"}
 
 
-def told(log: Log, steps: Iterable[Step]) -> Log:
+def told(log: Any, steps: Iterable[Step]) -> Any:
+    """`log` with all that happens in the steps."""
     for step in steps:
         step(log)
     return log
@@ -63,6 +66,7 @@ LINES = [
     for log in (
         Log().logged_in().window("Login Error").cold_restarts(),
         IbgLog().logged_in().adopted().exits(-9).relaunches().stopped(),
+        IbControllerLog().logged_in(auto_restart_time="11:45 PM").restarts_daily().resumes().completes().stops(),
         IbgaLog().logged_in().login_fails().login_again().form().types_code().gone().gives_up(),
     )
     for line in log.lines
@@ -125,24 +129,30 @@ def good_day(log: Log) -> Log:
     return log.resumes().login_window().connecting().completes().ibc("Configuration tasks completed")
 
 
-def good_loss(log: Log) -> Log:
-    """It loses its link to IBKR for a moment after the login, and its container is made anew on another day."""
+def anew(log: Log) -> Log:
+    """It logs in, ends by its schedule, and its container is started again on another day."""
     log.logged_in().wait(3600).shuts_down().ends(0)
     return log.wait(86400).logged_in()
 
 
-GOOD = st.sampled_from([Log.logged_in, good_day, good_loss])
+#: Logs in which nothing is wrong, of each controller.
+GOOD: tuple[Callable[[str, bool], Any], ...] = (
+    lambda mode, stamped: Log(mode, stamped=stamped).logged_in(),
+    lambda mode, stamped: good_day(Log(mode, stamped=stamped)),
+    lambda mode, stamped: anew(Log(mode, stamped=stamped)),
+    lambda mode, stamped: ibcontroller_log.Log(mode, stamped).logged_in().restarts_daily().resumes().completes(),
+    lambda mode, stamped: ibg_log.Log(mode, stamped=stamped).logged_in().adopted(),
+    lambda mode, stamped: ibga_log.Log(mode, stamped).logged_in(first=True),
+)
 
 
-@given(GOOD, st.sampled_from(["paper", "live"]), st.booleans(), st.floats(0, 1))
+@given(st.sampled_from(GOOD), st.sampled_from(["paper", "live"]), st.booleans(), st.floats(0, 1))
 def test_neither_half_of_a_good_log_shows_a_failure(
-    build: Callable[[Log], Log], mode: str, stamped: bool, share: float
+    build: Callable[[str, bool], Any], mode: str, stamped: bool, share: float
 ) -> None:
-    log = build(Log(mode=mode, stamped=stamped))
-    content = log.text.encode()
+    content = build(mode, stamped).text.encode()
     cut = round(share * len(content))
-    ended = {"gateway.stopped_by_schedule"} if build is good_loss else set()
-    assert failures(content[:cut]) <= ended
+    assert failures(content[:cut]) <= {"gateway.stopped_by_schedule"}
     assert failures(content[cut:]) == set()
 
 
@@ -211,25 +221,72 @@ def test_what_is_only_counted_is_counted_as_if_every_line_were_read(steps: list[
         assert quickly[key] == line_by_line[key]
 
 
-@given(
-    st.lists(st.sampled_from(OLDER), max_size=6),
-    st.sampled_from([1, 600, 86400]),
-    st.sampled_from(["paper", "live"]),
-    st.booleans(),
-    st.sampled_from(SINCE),
-)
+PAUSE = st.sampled_from([1, 600, 86400])
+MODE = st.sampled_from(["paper", "live"])
+
+
+@given(st.lists(st.sampled_from(OLDER), max_size=6), PAUSE, MODE, st.booleans(), st.sampled_from(SINCE))
 def test_older_runs_change_nothing_for_one_that_logged_in(
     before: list[Step], pause: float, mode: str, in_one_container: bool, since: Step
 ) -> None:
-    older = told(Log(mode=mode), before)
-    newer = Log(mode=mode)
+    older, newer = told(Log(mode), before), Log(mode)
     newer.now = older.now
     newer.wait(pause)
     if in_one_container:
         since(newer.jvm().login_window().attempt().connecting().completes())
     else:
         since(newer.logged_in())
-    alone, after = scanned(newer.text.encode()), scanned((older.text + newer.text).encode())
+    unchanged(older.text, newer.text)
+
+
+#: Of each other controller what a run before can have been.
+OTHERS: tuple[tuple[type, tuple[Step, ...]], ...] = (
+    (
+        ibcontroller_log.Log,
+        (
+            lambda log: log.start(),
+            lambda log: log.submitted().connecting().prompt(),
+            lambda log: log.submitted().gives_up("login failed"),
+            lambda log: log.logged_in().restarts_daily(),
+            lambda log: log.logged_in().stops(),
+        ),
+    ),
+    (
+        ibg_log.Log,
+        (
+            lambda log: log.start(),
+            lambda log: log.submitted().prompt(),
+            lambda log: log.submitted().prompt().expires(),
+            lambda log: log.submitted().halts("passkey", "a passkey is wanted").halted(),
+            lambda log: log.logged_in().exits(1),
+            lambda log: log.logged_in().stopped(),
+        ),
+    ),
+    (
+        ibga_log.Log,
+        (
+            lambda log: log.start(),
+            lambda log: log.submitted().prompt(),
+            lambda log: log.submitted().login_fails().gives_up(),
+            lambda log: log.logged_in().login_again(),
+            lambda log: log.logged_in().gone(),
+        ),
+    ),
+)
+
+
+@given(st.sampled_from(OTHERS), st.data(), PAUSE, MODE)
+def test_older_runs_change_nothing_under_any_controller(
+    other: tuple[type, tuple[Step, ...]], data: st.DataObject, pause: float, mode: str
+) -> None:
+    kind, steps = other
+    older, newer = told(kind(mode), data.draw(st.lists(st.sampled_from(steps), max_size=6))), kind(mode)
+    newer.now = older.now
+    unchanged(older.text, newer.wait(pause).logged_in().text)
+
+
+def unchanged(older: str, newer: str) -> None:
+    alone, after = scanned(newer.encode()), scanned((older + newer).encode())
     assert without_history(after) == without_history(alone)
     assert said(judged(after)) == said(judged(alone))
 
