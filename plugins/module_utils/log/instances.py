@@ -231,6 +231,7 @@ class Instances:
             self.runs.append(run)
         else:
             run = Run(event, place.mode, continued(place, event, same_container=True))
+            run.gone = place.gone
             run.doubts = place.doubts
             run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
