@@ -319,7 +319,7 @@ def served_on(run: Run, now: float | None) -> bool:
 
 def number(text: str | None, default: float) -> float:
     """The number that `text` is, or `default` where it is none."""
-    return float(text) if text and text.isdigit() and len(text) < 7 else default
+    return float(text) if text and text.isdecimal() and len(text) < 7 else default
 
 
 # What an event does to a run.
@@ -382,7 +382,7 @@ def _connecting(run: Run, event: Event) -> None:
         run.fail("ibkr.disconnected", event)
     elif run.state != "relogin" and run.login_rank < RANK["twofa_pending"]:
         run.enter("connecting", event)
-    if run.state == "connecting" and event.value.isdigit() and int(event.value) > 1:
+    if run.state == "connecting" and event.value.isdecimal() and int(event.value) > 1:
         run.fail("login.server_unreachable", event)
 
 
