@@ -31,7 +31,6 @@ _COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
 
 # In which states an event is what comes next.
 _EXPECTED = {
-    "controller_version": frozenset({"jvm_starting"}),
     "gateway_called": frozenset({"jvm_starting", "gateway_starting"}),
     "gateway_shown": frozenset({"gateway_starting"}),
     "login_window": frozenset({"gateway_starting"}),
@@ -79,7 +78,7 @@ _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
     | {"obstacle_passed", "sign_of_life"}
-    | {"settings", "log_elsewhere", "controller_version", "controller_ended"}
+    | {"settings", "log_elsewhere", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
 _AFTERWARDS = frozenset(
@@ -335,7 +334,8 @@ def _fit(run: Run, event: Event) -> int:
         event.kind.startswith(("twofa", "device", "code")) and run.mode == "paper"
     ):  # no second factor there (IBC issue 182)
         return 0
-    if run.state == "script_starting" and event.kind not in _OF_SCRIPTS:
+    introduced = event.kind == "controller_version" and event.mode is not None  # before the JVM: ibg-controller, not IBC
+    if run.state == "script_starting" and event.kind not in _OF_SCRIPTS and not introduced:
         return 0
     if run.state == "jvm_starting" and event.kind not in _BEFORE_SESSION | _OF_SCRIPTS:
         return 0
