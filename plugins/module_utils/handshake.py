@@ -120,7 +120,7 @@ def probe(
     timeout: float = 5.0,
     attempts: int = 2,
     after_silence: int = 1,
-    retry_delay: float = 0.3,
+    retry_delay: float = 0.25,
     mute_wait: float = 0.15,
     expect_mode: str | None = None,
     count_orders: bool = False,
@@ -147,11 +147,6 @@ def probe(
     begun = time.monotonic()
     made = _made_inside(targets, limits, docker_host)
     spent = time.monotonic() - begun
-    if depth == "account":
-        from ansible_collections.ibgw.ops.plugins.module_utils.api import account
-
-        with suppress(Unavailable):  # each endpoint says so itself; here only the time of the import counts
-            account.load_client()
     with ThreadPoolExecutor(max_workers=min(len(targets), _MOST_THREADS)) as threads:
         results = list(threads.map(lambda target, its: _probe_endpoint(target, limits, its, spent), targets, made))
     shares = Counter(target.gateway or index for index, target in enumerate(targets))

@@ -106,6 +106,7 @@ options:
     description:
       - Seconds that the whole probe of one endpoint may take, all attempts together; above 0 up to 300.
       - With O(inside) that includes finding the container and entering it, which may take half of it.
+      - With O(depth=account) it includes the import of C(ib_async), some 0.4 seconds, which may take half of what is left.
     type: float
     default: 5
   attempts:
@@ -123,7 +124,7 @@ options:
   retry_delay:
     description: Seconds to wait before a connection is repeated, from 0 to 60; after a failed hello O(mute_wait) takes its place.
     type: float
-    default: 0.3
+    default: 0.25
   mute_wait:
     description:
       - Seconds that a connection must last without a word, when an earlier one failed on the hello; from 0 (no test) to 60.
@@ -173,6 +174,13 @@ EXAMPLES = r"""
     endpoints:
       - {gateway: ib-gateway, endpoint: live, port: 4001, expect_mode: live}
       - {gateway: ib-gateway-paper, endpoint: paper, port: 4002, skip: its accept queue is full}
+
+- name: Ask the gateways of a machine from every host on which a client runs
+  ibgw.ops.ibgw_handshake:
+    host: "{{ ansible_host }}"
+    port: [4001, 4002]
+  delegate_to: "{{ item }}"
+  loop: "{{ groups['strategy_hosts'] }}"
 
 - name: Tell whether it is the relay (4004) or the gateway behind it (4002)
   ibgw.ops.ibgw_handshake:
@@ -397,7 +405,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 5},
     "attempts": {"type": "int", "default": 2},
     "after_silence": {"type": "int", "default": 1},
-    "retry_delay": {"type": "float", "default": 0.3},
+    "retry_delay": {"type": "float", "default": 0.25},
     "mute_wait": {"type": "float", "default": 0.15},
     "count_orders": {"type": "bool", "default": False},
     "docker_host": {"type": "str"},

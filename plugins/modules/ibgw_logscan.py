@@ -195,7 +195,7 @@ logscan:
               description:
                 - Whether lines that make a difference may be of the other instance. Two gateways in one container write into one log,
                   and most lines do not say which of them wrote them; C(state) and C(problem) are then the likeliest.
-                - Never true of the only instance.
+                - Never true where only one gateway writes into the log.
               type: bool
               sample: false
             state:

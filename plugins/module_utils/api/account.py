@@ -14,6 +14,7 @@ import asyncio
 import logging
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -26,6 +27,9 @@ _MAX_BYTES = 4 << 20
 
 #: How long the last requests may take to leave, out of the time for all of it.
 _LEAVE_SECONDS = 0.2
+
+# Share of the time that may go to the import: a gateway that has too little left to answer seems silent.
+_LOADING = 0.5
 
 _OLDEST_PYTHON = (3, 10)  # ib_async 2.1.0 pyproject.toml
 
@@ -63,15 +67,20 @@ def _python_too_old() -> Unavailable:
     )
 
 
-def ask(connection: socket.socket, received: bytes, seconds: float, count_orders: bool) -> Account:
-    """Ask over `connection`, on which `received` has led to readiness; at most `seconds` long.
+def ask(connection: socket.socket, received: bytes, deadline: float, count_orders: bool) -> Account:
+    """Ask over `connection`, on which `received` has led to readiness; until `deadline` at most.
 
     Open orders are counted only when `count_orders` says that the API is not read-only: elsewhere the question itself
     can open a dialog.
     """
+    begun = time.monotonic()
     client_class = load_client()
+    took = time.monotonic() - begun
+    if took > (deadline - begun) * _LOADING:
+        reason = f"loading ib_async took {took:.1f} seconds, which leaves too little to ask"
+        raise Unavailable("probe.incomplete", reason, "look at the load of the machine, or give it more time")
     try:
-        return asyncio.run(_ask(client_class, connection, received, seconds, count_orders))
+        return asyncio.run(_ask(client_class, connection, received, deadline, count_orders))
     except Unavailable:
         raise
     except Exception as error:
@@ -80,7 +89,7 @@ def ask(connection: socket.socket, received: bytes, seconds: float, count_orders
 
 
 async def _ask(
-    client_class: Any, connection: socket.socket, received: bytes, seconds: float, count_orders: bool
+    client_class: Any, connection: socket.socket, received: bytes, deadline: float, count_orders: bool
 ) -> Account:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda *_: None)
@@ -103,7 +112,7 @@ async def _ask(
         if count_orders:
             client.reqAllOpenOrders()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(listener.done.wait(), max(seconds - _LEAVE_SECONDS, 0))
+            await asyncio.wait_for(listener.done.wait(), max(deadline - _LEAVE_SECONDS - time.monotonic(), 0))
     finally:
         await _leave(client, listener.request_id)
     return listener.account()

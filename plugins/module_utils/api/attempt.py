@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: What one connection may send before readiness; the start of the largest advisor account is far below.
 MAX_BYTES = 1 << 20
 
+#: How many messages; a start has some dozens.
+MAX_FRAMES = 4096
+
 #: Codes after which no session follows, whatever else the gateway does with the connection.
 _DEFINITE = {
     326: "client_id_taken",
@@ -151,6 +154,7 @@ class Attempt:
         self._mute_wait = mute_wait
         self._socket: socket.socket | None = None
         self._frames = wire.Frames()
+        self._frames_read = 0
         self._received = bytearray()
 
     def run(self) -> Observation:
@@ -326,9 +330,8 @@ class Attempt:
         connection, self._socket = self._connection, None
         self.seen.closed_by = "us"
         with self._phase("account") as phase:
-            left = max(self._deadline - time.monotonic(), 0.001)
             try:
-                found = account.ask(connection, bytes(self._received), left, self._route.count_orders)
+                found = account.ask(connection, bytes(self._received), self._deadline, self._route.count_orders)
             except Unavailable as unavailable:
                 self.seen.incomplete = True
                 raise _Ended(self.seen.outcome, f"{unavailable.reason}; {unavailable.fix}") from None
@@ -363,6 +366,9 @@ class Attempt:
         while True:
             frame = self._frames.pop()
             if frame is not None:
+                self._frames_read += 1
+                if self._frames_read > MAX_FRAMES:
+                    raise wire.Malformed(f"more than {MAX_FRAMES} messages came before the session was ready")
                 return frame
             self._receive(until)
 

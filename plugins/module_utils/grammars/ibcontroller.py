@@ -102,6 +102,8 @@ _REASONS = (
     (r"agent process exited \(returncode=-?\d+\) before answering ping.*", "gateway.crashed", 69),
 )
 
+_REASONED = frozenset({"login_error", "dialog_text", "gave_up"})
+
 # Causes of an end that was in order or not: the finding where nothing before it says more, and the exit code (K:cli.py).
 _CAUSES = {
     "REQUESTED": ("container.stopped", 0),
@@ -204,7 +206,8 @@ class IbController(Grammar):
         if command := _COMMAND.fullmatch(message):
             return self._launched(line, command["instance"], command["words"])
         if own_file := _NO_FILE.fullmatch(message):
-            return None if _MISSING.fullmatch(own_file["why"]) else self._event(line, "value_ignored")
+            known = line.cut or _MISSING.fullmatch(own_file["why"])
+            return None if known else self._event(line, "value_ignored")
         found = match(_MESSAGE_RULES, message)
         if found is None:
             return None
@@ -227,6 +230,8 @@ class IbController(Grammar):
             return replace(self._event(line, kind), title="Second Factor Authentication", change=OPENED)
         elif kind == "session_kept":
             self.secrets.update(_HASH.findall(message))
+        if line.cut and kind in _REASONED and problem is None:  # what it says is not all there
+            return None
         return self._event(line, kind, value, mode, problem)
 
     def _launched(self, line: Line, instance: str, command: str) -> Event | None:

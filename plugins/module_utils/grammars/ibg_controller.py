@@ -172,6 +172,17 @@ _TWOFA_REASONS: tuple[tuple[str, _Alerted], ...] = (
     ("", ("code_required", "", None)),  # a passkey, a field that is not there
 )
 
+#: What an alert says nothing without, where that is not the mode.
+_DECIDING: Mapping[str, str] = {
+    "2FA_FAILED": "reason",
+    "2FA_MANUAL_WINDOW": "timeout_seconds",
+    "AUTO_RESTART": "status",
+    "CLEAN_LOGOUT": "status",
+    "IBKR_MAINTENANCE_RECOVERY": "delay_seconds",
+    "LOGIN_FAILED": "reason",
+    "PASSWORD_EXPIRED": "status",
+}
+
 #: The other alerts that say one thing each.
 _ALERTS: Mapping[str, _Alerted] = {
     "HALTED": ("twofa_failed", "", None),
@@ -190,7 +201,7 @@ _LEVEL = r"\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\]"
 _STAMP = re.compile(r"(\d\d):(\d\d):(\d\d) " + _LEVEL + r" (?:\[(live|paper)\] )?")  # C:logging.basicConfig
 _STATE = re.compile(r"\[STATE: ([A-Z_]+)\]")
 _ALERT = re.compile(r"ALERT_([A-Z0-9_]+)(?: (.*))?")
-_PAIR = re.compile(r"([a-z_]+)=(?:\"([^\"]*)\"|(\S+))")
+_PAIR = re.compile(r"([a-z_]+)=(?:\"([^\"]*)\"|([^\s\"]\S*))")
 #: What tells the mode in lines that do not carry it (up to 0.6.0).
 _MODE_TOLD = re.compile(r"\bAPI port (400[12])\b|(?:jvm_console|gateway_ready|gateway-input)[_-](live|paper)\b")
 _MODE_OF_PORT = {"4001": "live", "4002": "paper"}
@@ -351,7 +362,12 @@ class IbgController(Grammar):
         found = _ALERT.fullmatch(message)
         if found is None:
             return None
-        pairs = {name: quoted or bare for name, quoted, bare in _PAIR.findall(found[2] or "")}
+        said_of = found[2] or ""
+        pairs = {
+            pair[1]: pair[2] or pair[3] or ""
+            for pair in _PAIR.finditer(said_of)
+            if not (line.cut and pair[3] and pair.end() == len(said_of))  # the rest of it may be missing
+        }
         said = _alerted(found[1], pairs)
         return self._event(line, said[0], said[1], problem=said[2]) if said else None
 
@@ -435,14 +451,16 @@ def _terms(told: Mapping[str, str], mode: str | None, relaunching: bool) -> Term
 def _alerted(token: str, pairs: Mapping[str, str]) -> _Alerted | None:
     """What the alert `token` says with its `pairs` (C:docs/OBSERVABILITY.md)."""
     reason, status = pairs.get("reason", ""), pairs.get("status", "")
+    if _DECIDING.get(token, "mode") not in pairs:
+        return None
     if token == "2FA_FAILED":
         return next(said for words, said in _TWOFA_REASONS if words in reason)
     if (token, reason) == ("LOGIN_FAILED", "bad-credentials") or (token, status) == ("PASSWORD_EXPIRED", "expired"):
         return "dialog_text", "", "login.credentials_rejected"
     if token == "CLEAN_LOGOUT":
         return "logout_failed" if status.startswith(("failed", "zombie")) else "logged_out", "", None
-    if token == "AUTO_RESTART" and status.startswith("failed"):
-        return "cold_restart_announced", "", None
+    if token == "AUTO_RESTART" and status != "adopted":
+        return ("cold_restart_announced", "", None) if status.startswith("failed_") else None
     if token in ("2FA_MANUAL_WINDOW", "IBKR_MAINTENANCE_RECOVERY"):
         return "wait_announced", pairs.get("timeout_seconds", "") or pairs.get("delay_seconds", ""), None
     return _ALERTS.get(token)

@@ -71,6 +71,15 @@ _LINES = (  # after the blanks that some begin with, which a copy may have lost
     (r"clicking \[I understand and accept\] at -?\d+,-?\d+ \.\.\.", "disclaimer_accepted"),
     (r"!!! IB Gateway is waiting for two-factor authentication !!!", "twofa_initiated"),
     (r"(?P<v>Attempt \d+: .*)", "progress"),  # where the splash breaks its line
+    # What the shell and its tools complain of
+    (r"(?:/opt/ibga/\S+\.sh: line \d+|mktemp|curl|tar|gzip|cp): .*No space left on device.*", "disk_full"),
+    (
+        r"/opt/ibga/\S+\.sh: line \d+: (?:\S+/ibgateway: (?:No such file .*|Permission denied)|: command not found)",
+        "install_broken",
+    ),
+    (r"/opt/ibga/\S+\.sh: line \d+: \S+: (?:Permission denied|Read-only file system)", "settings_unwritable"),
+    # A notice of newer gateways ended the scripts before A:_jauto.sh @15261a5.
+    (r"/opt/ibga/\S+\.sh: (?:eval: )?line \d+: unexpected EOF while looking for matching .*", "jvm_crashed"),
 )
 
 _STEP = re.compile(r"(?:•|â€¢) ")
@@ -144,6 +153,8 @@ class Ibga(Grammar):
         b"[I understand and accept]",
         b"!!! IB Gateway ",
         b"Attempt ",
+        b"/opt/ibga/",
+        b"No space left on device",
     )
 
     def __init__(self, around: Rules) -> None:

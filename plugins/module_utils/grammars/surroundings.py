@@ -16,6 +16,7 @@ ANYBODYS = (
     (r"mkdir: cannot create directory .*", "settings_unwritable"),
     (r"_XSERVTransMakeAllCOTSServerListeners: failed to create listener for unix", "display_unwritable"),
     (r"(?:Error: )?Could not find or load main class .*", "install_broken"),
+    (r"No suitable Java Virtual Machine could be found on your system\.", "install_broken"),  # install4j's launcher
     (r"(?:Error: )?Invalid maximum heap size: .*", "heap_invalid"),
     (r"Too small maximum heap", "heap_invalid"),
     (r"library initialization failed - unable to allocate file descriptor table - out of memory", "nofile_unlimited"),

@@ -31,6 +31,7 @@ _COMPLETING = _LOGGING_IN | {"loading", "connection_lost"}
 
 # In which states an event is what comes next.
 _EXPECTED = {
+    "controller_version": frozenset({"jvm_starting"}),
     "gateway_called": frozenset({"jvm_starting", "gateway_starting"}),
     "gateway_shown": frozenset({"gateway_starting"}),
     "login_window": frozenset({"gateway_starting"}),
@@ -78,7 +79,7 @@ _OF_SCRIPTS = frozenset(
     {"gateway_version", "heap_malformed", "mode_named", "mode_invalid", "credentials_conflict", "secret_unreadable"}
     | {"settings_unwritable", "display_missing", "file_missing", "value_refused", "install_broken", "disk_full"}
     | {"obstacle_passed", "sign_of_life"}
-    | {"settings", "log_elsewhere", "controller_ended"}
+    | {"settings", "log_elsewhere", "controller_version", "controller_ended"}
 )
 # What the script writes when a JVM has ended.
 _AFTERWARDS = frozenset(
@@ -230,6 +231,7 @@ class Instances:
             self.runs.append(run)
         else:
             run = Run(event, place.mode, continued(place, event, same_container=True))
+            run.gone = place.gone
             run.doubts = place.doubts
             run.settings, run.terms = place.settings, place.terms
             self.runs[self.runs.index(place)] = run
@@ -326,30 +328,36 @@ def _fit(run: Run, event: Event) -> int:
     """0: can not be of this run; 1: can; 2: comes next in it; 3: names it."""
     if event.kind in _AFTERWARDS:
         return 2 if run.over else int(run.state in ("shutting_down", "auto_restarting"))
-    if run.over:
+    if not _possible(run, event):
         return 0
-    if event.mode and run.mode:
-        return 3 if event.mode == run.mode else 0
-    if (
-        event.kind.startswith(("twofa", "device", "code")) and run.mode == "paper"
-    ):  # no second factor there (IBC issue 182)
-        return 0
-    introduced = event.kind == "controller_version" and event.mode is not None  # before the JVM: ibg-controller, not IBC
-    if run.state == "script_starting" and event.kind not in _OF_SCRIPTS and not introduced:
-        return 0
-    if run.state == "jvm_starting" and event.kind not in _BEFORE_SESSION | _OF_SCRIPTS:
-        return 0
-    if event.title in run.windows:
-        return 1 if event.change == OPENED else 3
-    if event.kind == "jvm_ended" and run.code is not None and str(run.code) == event.value:
+    its_code = event.kind == "jvm_ended" and run.code is not None and str(run.code) == event.value
+    if its_code or (event.title in run.windows and event.change != OPENED):
         return 3
-    if event.change == CLOSED and event.kind == "window":
-        return 1
+    next_in_it = _comes_next(run, event)
+    if event.mode and event.mode == run.mode:
+        return 3 if next_in_it or event.kind not in _EXPECTED else 2
+    return 2 if next_in_it else 1
+
+
+def _possible(run: Run, event: Event) -> bool:
+    if run.over or (event.mode and run.mode and event.mode != run.mode):
+        return False
+    if run.mode == "paper" and event.kind.startswith(("twofa", "device", "code")):  # none there (IBC issue 182)
+        return False
+    if run.state == "script_starting":
+        return event.kind in _OF_SCRIPTS
+    return run.state != "jvm_starting" or event.kind in _BEFORE_SESSION | _OF_SCRIPTS
+
+
+def _comes_next(run: Run, event: Event) -> bool:
+    if event.title in run.windows or (event.change == CLOSED and event.kind == "window"):
+        return False
     if event.kind == "login_clicked" and run.state == "submitted":  # nobody clicks twice
-        return 2 if run.submitted and run.submitted.kind == "login_attempt" else 1
-    ended_with = _ENDED_WITH.get(event.value) if event.kind in ("exit_announced", "jvm_ended") else None
-    if ended_with is None and event.kind in ("exit_announced", "jvm_ended") and run.problem:
-        return 2
-    expected = ended_with or _EXPECTED.get(event.kind)
+        return run.submitted is not None and run.submitted.kind == "login_attempt"
+    if event.kind in ("exit_announced", "jvm_ended"):
+        ended_with = _ENDED_WITH.get(event.value)
+        if ended_with or run.problem:
+            return ended_with is None or run.state in ended_with
+    expected = _EXPECTED.get(event.kind, frozenset())
     resuming = run.state == "gateway_starting" and run.kind == "saved_session" and event.kind in _EXPECTED
-    return 2 if expected and (run.state in expected or resuming) else 1
+    return run.state in expected or resuming

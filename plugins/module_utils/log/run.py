@@ -109,6 +109,8 @@ RESTARTS = ("restart_announced", "session_kept", "gateway_gone")
 # A controller that looks at the windows every few seconds (ibga _run_ibg.sh) repeats what it waits for within so many.
 _REPEATED_WITHIN = 120.0
 
+_HALF_A_DAY = 43200.0
+
 # So often the login form comes back without a word before it is a loop.
 _ROUNDS = 2
 
@@ -216,6 +218,8 @@ class Run:
         #: The controller's own exit code where it or the script told it.
         self.code: int | None = None
         self.over = False
+        #: When the gateway was gone for a reason that nobody told, in this run or at the end of the one before.
+        self.gone: Event | None = None
         #: What may have happened to another instance.
         self.doubts: list[Doubt] = []
         self.last: Event | None = first
@@ -774,6 +778,8 @@ def _gave_up(run: Run, event: Event) -> None:
     elif problem == "gateway.crashed" and run.heap_malformed and run.login_rank < RANK["gateway_starting"]:
         problem = "config.heap_invalid"
     run.fail(problem, event)
+    if run.state not in _OVER:
+        run.enter("shutting_down", event)
 
 
 def _controller_ended(run: Run, event: Event) -> None:
@@ -793,12 +799,19 @@ def _jvm_lost(run: Run, event: Event) -> None:
     run.enter("cold_restarting", event)
 
 
+def _maybe_daily(run: Run, event: Event) -> bool:
+    """Whether the gateway can be gone for its daily restart: that looks the same as a crash, but comes once a day."""
+    again = elapsed(run.gone, event.clock)
+    return run.furthest >= RANK["logged_in"] and (again is None or again > _HALF_A_DAY)
+
+
 def _gateway_gone(run: Run, event: Event) -> None:
     """The gateway's process is gone, nobody says why, and its controller starts it anew."""
     if run.heap_exhausted:
         run.fail("gateway.heap_exhausted", run.heap_exhausted)
-    elif run.begun and run.furthest < RANK["logged_in"]:  # later it looks the same as the daily restart
+    elif run.begun and not _maybe_daily(run, event):
         run.fail("gateway.crashed", event)
+    run.gone = event
     run.over = True
     run.enter("cold_restarting", event)
 
@@ -961,7 +974,7 @@ def once_more(run: Run, event: Event) -> Run:
     if rounds >= _ROUNDS:
         run.fail("login.looping", event)
     fresh = Run(event, run.mode, continued(run, event, same_container=True))
-    fresh.kind, fresh.begun, fresh.rounds = "full_login", run.begun, rounds
+    fresh.kind, fresh.begun, fresh.rounds, fresh.gone = "full_login", run.begun, rounds, run.gone
     fresh.retries = run.retries + 1 if unapproved else 0
     fresh.enter("login_window", event)
     return fresh

@@ -55,7 +55,7 @@ STOP_BY_HAND = "docker update --restart=no {name} && docker stop -t 90 {name}"
 TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
 NOT_AGAIN = "Do not restart it: each start is another failed login, and ten within a day lock the account."
 CORRECT = (
-    "Correct TWS_USERID and the password (a carriage return in a secret file counts; a backslash must be doubled), then create the"
+    "Correct TWS_USERID and the password (a carriage return in a secret file counts; for IBC a backslash must be doubled), then create the"
     " container anew."
 )
 

@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import verdicts_of_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils import ibcontroller_log, ibg_log, ibga_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
+from ansible_collections.ibgw.ops.tests.unit.module_utils.ibcontroller_log import Log as IbControllerLog
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibg_log import Log as IbgLog
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibga_log import Log as IbgaLog
 from hypothesis import given
@@ -65,6 +66,7 @@ LINES = [
     for log in (
         Log().logged_in().window("Login Error").cold_restarts(),
         IbgLog().logged_in().adopted().exits(-9).relaunches().stopped(),
+        IbControllerLog().logged_in(auto_restart_time="11:45 PM").restarts_daily().resumes().completes().stops(),
         IbgaLog().logged_in().login_fails().login_again().form().types_code().gone().gives_up(),
     )
     for line in log.lines

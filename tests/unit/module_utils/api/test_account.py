@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.api import account
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
 from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import LINK_LOST, Link, Peer
 
@@ -96,6 +100,15 @@ def test_without_ib_async_the_session_is_ready_and_the_account_phase_says_why(
     assert (seen["outcome"], seen["problem"], seen["reached"]) == ("ready", "probe.incomplete", "ready")
     assert (seen["next_valid_id"], seen["phases"][-1]["phase"]) == (1, "account")
     assert says in seen["detail"]
+
+
+def test_no_silence_is_heard_in_the_time_that_the_import_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = itertools.chain([time.monotonic()], itertools.repeat(time.monotonic() + 11))
+    monkeypatch.setattr(account, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    with Peer("account_silent") as peer:
+        seen = ask(peer.port)
+    assert (seen["outcome"], seen["problem"], seen["reached"]) == ("ready", "probe.incomplete", "ready")
+    assert "loading ib_async took 11.0 seconds" in seen["detail"]
 
 
 @pytest.mark.parametrize("mode", ["raw_id", "old_server"])

@@ -256,3 +256,91 @@ def test_after_its_first_restart_any_other_comes_without_a_file_and_hangs(versio
 )
 def test_a_script_that_knows_its_release_says_it_before_the_program_does(header: str) -> None:
     assert result(Log().raw(header))["controller"]["version"] == header.split()[3]
+
+
+#: What some releases say in no story above, and what it is.
+WORDS = {
+    "/home/ibgateway/Jts/jts.ini already exists but is a directory": "settings_unwritable",
+    "Problem writing to /home/ibgateway/Jts/jts.ini: Permission denied": "settings_unwritable",
+    "Problem writing to /home/ibgateway/Jts/jts.ini: No space left on device": "disk_full",
+    "ExistingSessionDetectedAction has an invalid value: x: assuming 'secondary'": "value_ignored",
+    "AcceptBidAskLastSizeDisplayUpdateNotification setting is invalid: x": "value_ignored",
+    "ConfirmCryptoCurrencyOrders setting is invalid": "value_ignored",
+    "the LogStructureScope setting 'x' is invalid.": "value_ignored",
+    "the LogStructureWhen setting is invalid: x": "value_ignored",
+    "the LogComponents setting is invalid.": "value_ignored",
+    "Unexpected setting value: x": "value_refused",
+    "could not find Read-Only API checkbox": "setting_not_applied",
+    "could not find Send Market Data In Lots checkbox": "setting_not_applied",
+    "Can't find API - Precautions settings": "setting_not_applied",
+    "Checkbox 'Bypass Order Precautions for API Orders' not found": "setting_not_applied",
+    "getConfigDialog could not find Configure > Settings menu": "setting_not_applied",
+    "can't apply new API socket port: 'Yes' button not found": "dialog_unanswered",
+    "could not dismiss Login Failed dialog because we could not find the OK button": "dialog_unanswered",
+    "let user choose whether to re-login": "relogin_asked",
+    "Entering TOTP code": "code_typed",
+    "Handling mobile authenticator app code input dialog": "code_typed",
+    "TOTP_SECRET unset: waiting for manual 2FA entry (no auto-fill)": "code_required",
+    "TOTP code generation failed: x": "code_required",
+    # Neither a fault nor a step
+    "Read-only login not supported by Gateway": None,
+    "could not dismiss Tip of the Day because we could not find one of the controls.": None,
+    "could not ignore shutdown confirmation dialog because we could not find one of the controls.": None,
+    "CommandServer is shutdown": None,
+    "STOP already in progress": None,
+    "Tws settings will be saved at 08:00": None,
+    "Gateway": None,
+}
+
+
+@pytest.mark.parametrize(("message", "kind"), WORDS.items())
+@pytest.mark.parametrize("version", ["3.16.2", "3.24.1"])
+def test_words_mean_the_same_in_capitals(version: str, message: str, kind: str | None) -> None:
+    log = Log(version=version).logged_in().ibc(message)
+    told = [event["event"] for event in result(log)["events"] if event["line"] == len(log.lines)]
+    assert told == [kind] * (kind is not None)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("WARNING: More than one autorestart file was found. IBC can't determine which is", None),
+        ("Error: TWS settings path: /x does not exist", "config.settings_unwritable"),
+        ("Error: IBC configuration file: /x does not exist", "config.file_missing"),
+        ("Error: Trading mode set to demo but must be either 'live' or 'paper' (case-insensitive)", "config.trading_mode_invalid"),
+        ("Error: 2FA timeout action set to wait but must be either 'restart' or 'exit' (case-insensitive)", "config.value_invalid"),
+        ("Error: Offline TWS/Gateway version 1019 is not installed: can't find jars folder", "gateway.install_broken"),
+        ("Error: Could not create the Java Virtual Machine.", "gateway.install_broken"),
+        ("Could not reserve enough space for 4194304KB object heap", "config.heap_invalid"),
+        ("(EE) Server is already active for display 1", "gateway.display_missing"),
+        ("somebody's script: Error: Could not create the Java Virtual Machine.", None),
+    ],
+)  # fmt: skip
+def test_a_script_that_gives_up_says_why(line: str, problem: str | None) -> None:
+    assert verdict(Log().container().script().raw(line))[1] == problem
+
+
+def test_a_deadlock_is_a_hang_where_it_keeps_the_gateway_from_closing() -> None:
+    log = Log().logged_in().raw("2026-03-04 12:00:00,000 JTS-DeadlockMonitor-23 WARN deadlock")
+    assert verdict(log) == ("logged_in", None)
+    log.window("Shutdown progress").raw("2026-03-04 12:00:00,000 JTS-DeadlockMonitor-23 WARN deadlock")
+    assert verdict(log) == ("shutting_down", "gateway.hung")
+    assert verdict(log.ends(0)) == ("ended", "gateway.stopped_by_schedule")
+
+
+def test_a_passkey_needs_a_browser_that_older_releases_lack() -> None:
+    """IBC issue 363."""
+    log = Log(version="3.23.0").submitted().window(TWOFA).raw("Failed to create browser")
+    assert verdict(log)[1] == "twofa.code_required"
+
+
+@pytest.mark.parametrize("other", ["no", "yes"])
+def test_of_two_dumps_in_one_another_only_what_both_say_is_sure(other: str) -> None:
+    log = Log().container().script().raw("Starting Gateway with this command:", "IBC Settings:", "    TradingMode=live")
+    log.raw(
+        "    ReadOnlyApi=no", "IBC Settings:", "    TradingMode=paper", f"    ReadOnlyApi={other}", "End IBC Settings"
+    )
+    log.ibc("version: 3.24.1")
+    told = result(log)["settings"]
+    assert "TradingMode" not in told
+    assert told.get("ReadOnlyApi") == ("no" if other == "no" else None)

@@ -713,6 +713,17 @@ def test_each_message_is_its_event(kind: str | None, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "message", [message for kind in WORDS for message in WORDS[kind] if message.startswith("ALERT_")]
+)
+def test_an_alert_that_is_cut_says_what_it_says_or_nothing(message: str) -> None:
+    def said(text: str, cut: bool = True) -> tuple[str, str | None] | None:
+        event = IbgController({"": ()}).read(Line(1, f"12:00:00 [ERROR] [live] {text}", cut=cut))
+        return (event.kind, event.problem) if event else None
+
+    assert {said(message[:end]) for end in range(len(message))} <= {None, said(message, cut=False)}
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Log In clicked successfully",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ def instance(tmp_path: Path, log: Log, after: float = 0.0) -> dict[str, Any]:
     return dict(one)
 
 
+def restarted(after: float) -> Log:
+    """A login, the gateway gone after that time, and the login after it."""
+    return Log().logged_in().wait(after).gone().jvm().window().form().attempt().splash("Authenticating...").completes()
+
+
 STAGES: list[tuple[Build, float, str, str | None]] = [
     # the container's start and the installation
     (lambda: Log().container(), 0, "script_starting", None),
@@ -61,16 +67,46 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
         "script_starting",
         None,
     ),
+    (
+        lambda: Log().container().raw("curl: (23) Failed writing body: No space left on device").install_fails(),
+        0,
+        "script_starting",
+        "host.disk_full",
+    ),
     # the gateway's program
+    (
+        lambda: Log().start().raw("No suitable Java Virtual Machine could be found on your system."),
+        0,
+        "jvm_starting",
+        "gateway.install_broken",
+    ),
+    (
+        lambda: (
+            Log()
+            .start()
+            .raw("/opt/ibga/_run_ibg.sh: line 1056: /home/ibg/Jts/ibgateway/ibgateway: No such file or directory")
+        ),
+        0,
+        "jvm_starting",
+        "gateway.install_broken",
+    ),
+    (
+        lambda: (
+            Log().submitted().raw("/opt/ibga/_run_ibg.sh: line 391: unexpected EOF while looking for matching `\"'")
+        ),
+        0,
+        "submitted",
+        "gateway.crashed",
+    ),
+    (
+        lambda: Log().submitted().raw("/opt/ibga/_run_ibg.sh: line 14: [: ==: unary operator expected"),
+        0,
+        "submitted",
+        None,
+    ),
     (lambda: Log().start(), 0, "jvm_starting", None),
     (lambda: Log().start(), 200, "jvm_starting", None),
     (lambda: Log().start(), 400, "jvm_starting", "gateway.crashed"),
-    (
-        lambda: Log().start().wait(60).say(*["  jauto is not ready: !timeout!, will try again ..."] * 12, every=25),
-        0,
-        "jvm_starting",
-        "gateway.crashed",
-    ),
     (lambda: Log().start().wait(7).say("  jauto is ready"), 0, "gateway_starting", None),
     (
         lambda: Log().start().wait(7).say("  jauto is ready", "• waiting for main window ..."),
@@ -273,6 +309,7 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
     # gone: the daily restart and a crash look the same
     (lambda: Log().logged_in().gone(), 0, "cold_restarting", None),
     (lambda: Log().logged_in().gone().jvm(), 0, "jvm_starting", None),
+    (lambda: restarted(86400).wait(86000).gone().jvm(), 0, "jvm_starting", None),
     (lambda: Log().connecting().gone(), 0, "cold_restarting", "gateway.crashed"),
     (lambda: Log().connecting().gone().jvm(), 0, "jvm_starting", "gateway.crashed"),
     (lambda: Log().connecting().gone().jvm().window().form().attempt().prompt(), 0, "twofa_pending", "twofa.pending"),
@@ -285,8 +322,19 @@ STAGES: list[tuple[Build, float, str, str | None]] = [
     (lambda: Log().connecting().login_fails().gives_up().start(), 0, "jvm_starting", None),
 ]
 
+#: What only the time between the lines tells.
+TIMED: list[tuple[Build, float, str, str | None]] = [
+    (
+        lambda: Log().start().wait(60).say(*["  jauto is not ready: !timeout!, will try again ..."] * 12, every=25),
+        0,
+        "jvm_starting",
+        "gateway.crashed",
+    ),
+    (lambda: restarted(86400).wait(600).gone().jvm(), 0, "jvm_starting", "gateway.crashed"),  # the second within a day
+]
 
-@pytest.mark.parametrize(("build", "silence", "state", "problem"), STAGES)
+
+@pytest.mark.parametrize(("build", "silence", "state", "problem"), [*STAGES, *TIMED])
 def test_where_it_stands(tmp_path: Path, build: Build, silence: float, state: str, problem: str | None) -> None:
     one = instance(tmp_path, build(), silence)
     assert (one["state"], one["problem"]) == (state, problem)
@@ -302,8 +350,6 @@ def test_colours_and_missing_stamps_change_nothing_where_no_time_decides(
     coloured.now = log.now
     one = instance(tmp_path, coloured)
     assert (one["state"], one["problem"]) == (state, problem)
-    if problem == "gateway.crashed" and state == "jvm_starting" and one["previous"] is None:
-        return  # only the clock tells
     bare = Log(stamped=False)
     bare.lines = [line[stamps:] for line in log.lines]
     one = instance(tmp_path, bare)
@@ -342,6 +388,35 @@ def test_what_the_log_tells_beside_the_login(tmp_path: Path) -> None:
         "typed",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda _stamp, text: f"my-ibga-1  | {text}",
+        lambda stamp, text: f"my-ibga-1  | {stamp} {text}",
+        lambda _stamp, text: f"Mar 04 12:00:00 host my-ibga[812]: {text}",
+        lambda stamp, text: json.dumps({"log": text + "\n", "stream": "stdout", "time": stamp}, ensure_ascii=False),
+        lambda stamp, text: f"> {stamp} {text}",
+        lambda _stamp, text: text.strip(),  # a copy that lost the blanks
+        lambda stamp, text: f"{stamp} {text}\r",
+    ],
+)
+@pytest.mark.parametrize(
+    ("build", "state", "problem"),
+    [
+        (lambda: Log().connecting().prompt(3), "twofa_pending", "twofa.pending"),
+        (lambda: Log().connecting().login_fails().gives_up(), "login_window", "login.credentials_rejected"),
+        (lambda: Log("paper").logged_in(first=True), "logged_in", None),
+    ],
+)
+def test_whatever_the_log_was_kept_in(
+    tmp_path: Path, build: Build, kept: Callable[[str, str], str], state: str, problem: str | None
+) -> None:
+    log = build()
+    log.lines = [kept(*line.split(" ", 1)) for line in log.lines]
+    one = instance(tmp_path, log)
+    assert (one["state"], one["problem"]) == (state, problem)
 
 
 def test_a_prompt_that_is_printed_at_every_look_is_one_prompt(tmp_path: Path) -> None:
