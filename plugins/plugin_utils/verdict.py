@@ -135,7 +135,7 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
         reason = f"suppressed: {leading.suppressed.reason}"
         return replace(leading, proof=replace(leading.proof, remedy="none", remedy_reason=reason, next_command=None))
     if case.prompt_open and leading.remedy in (*BEGINS_A_SESSION, "stop_to_protect_account"):
-        return _approved_first(leading)
+        return _approved_first(leading, case)
     if leading.remedy not in BEGINS_A_SESSION:
         return leading
     if case.gateway.exists and case.family is None:
@@ -144,12 +144,12 @@ def _held_back(leading: Found, found: Iterable[Found], case: Case) -> Found:
         if _forbids_a_login(each):
             return _instead(leading, each.remedy, each.proof.remedy_reason, each.proof.fix)
     if case.state in ASKING:
-        return _approved_first(leading)
+        return _approved_first(leading, case)
     if case.state in RESTARTING and within_start(case, case.run.since):
-        return _instead(leading, "wait", "it is about to start again by itself", findings()["gateway.starting"].fix)
+        return _instead(leading, "wait", "it is about to start again by itself", _steps("gateway.starting", case))
     before = case.run.previous if case.continues_failure else None
     if case.state in ATTEMPTING and before and before.problem == leading.finding.code:
-        return _instead(leading, "wait", "a new attempt is under way", findings()["gateway.starting"].fix)
+        return _instead(leading, "wait", "a new attempt is under way", _steps("gateway.starting", case))
     return leading
 
 
@@ -184,7 +184,7 @@ def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
     """`leading` with what is to be known of the other gateway in the container."""
     ends_it = leading.remedy in ENDS_THE_CONTAINER
     if leading.remedy in BEGINS_A_SESSION and any(one.case.state in ASKING for one in judgements):
-        return _approved_first(leading)
+        return _approved_first(leading, judgements[0].case)
     if leading.remedy in BEGINS_A_SESSION:
         for each in (found for judged in judgements for found in judged.found):
             if _forbids_a_login(each):
@@ -202,9 +202,8 @@ def _of_the_other(found: Found) -> str:
     return f"a login would also be made for {found.endpoint}, and there: {found.proof.summary}"
 
 
-def _approved_first(found: Found) -> Found:
-    pending = findings()["twofa.pending"]
-    return _instead(found, "ask_person", pending.remedy_reason, pending.fix)
+def _approved_first(found: Found, case: Case) -> Found:
+    return _instead(found, "ask_person", findings()["twofa.pending"].remedy_reason, _steps("twofa.pending", case))
 
 
 def _instead(found: Found, remedy: str, reason: str | None, fix: tuple[str, ...]) -> Found:
@@ -221,13 +220,20 @@ def _ask(rule: Finding, case: Case) -> Found | None:
     return None if proof is None else _found(rule, proof, case)
 
 
+def _filled(text: str, case: Case) -> str:
+    """A step or command with its placeholders filled in for one case."""
+    if case.saved_log:  # it does not tell from which container it is
+        return named(text, "<container>", "<machine>", by_hand=True)
+    return named(text, case.name, case.machine, REBUILD if case.gateway.deployment else "docker compose up -d")
+
+
+def _steps(code: str, case: Case) -> tuple[str, ...]:
+    """What mends that finding."""
+    return tuple(_filled(step, case) for step in findings()[code].fix)
+
+
 def _found(rule: Finding, proof: Proof, case: Case) -> Found:
     """`proof` completed with what the registration says, and the names filled in."""
-
-    def filled(text: str) -> str:
-        if case.saved_log:  # it does not tell from which container it is
-            return named(text, "<container>", "<machine>", by_hand=True)
-        return named(text, case.name, case.machine, REBUILD if case.gateway.deployment else "docker compose up -d")
 
     command = proof.next_command or rule.next_command
     steps = proof.fix or rule.fix
@@ -239,8 +245,8 @@ def _found(rule: Finding, proof: Proof, case: Case) -> Found:
         remedy=proof.remedy or rule.remedy,
         remedy_reason=proof.remedy_reason or rule.remedy_reason,
         evidence=tuple(quoted for quoted in proof.evidence if quoted.source in OF_A_LOG or not case.saved_log),
-        fix=tuple(map(filled, fitting)),
-        next_command=filled(case.in_own_names(command) or command) if command else None,
+        fix=tuple(_filled(step, case) for step in fitting),
+        next_command=_filled(case.in_own_names(command) or command, case) if command else None,
     )
     return Found(rule, completed, case.endpoint)
 

@@ -159,9 +159,16 @@ class IbController(Grammar):
         b"Starting ibcontroller",
         b"IBController > loaded from dotenv",
         b"IBController > config ",  # told once, for all runs of the process
-        re.compile(rb"launching instance |launch command for | ready, pid=| relaunching|skipping credential fill"),
-        re.compile(rb"credentials submitted|second factor authentication in progress|login completed(?!,)"),
-        re.compile(rb"(?:\A|(?<=[\s|\"]))(?:stopped|error): "),
+        b"launching instance ",
+        b"launch command for ",
+        b" ready, pid=",
+        b" relaunching",
+        b"skipping credential fill",
+        b"credentials submitted",
+        b"second factor authentication in progress",
+        b"login completed",
+        b"stopped: ",
+        b"error: ",
     )
     messages = (b"ibcontroller", b"IBController > ", b"stopped: ", b"error: ", b"Refusing to start")
 

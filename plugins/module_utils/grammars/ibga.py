@@ -114,6 +114,9 @@ _PROMPT_OVER = frozenset(
     }
 )
 
+#: What else an event proves: nothing but that ends the scripts (A:manager.sh:50).
+_PROVES = {"script_ended": "gateway.install_broken"}
+
 #: So many answers, each some seconds after the other, are those of two codes: none is accepted.
 _ANSWERS = 10
 
@@ -159,8 +162,10 @@ class Ibga(Grammar):
 
     def __init__(self, around: Rules) -> None:
         super().__init__(around)
-        #: Where the open prompt was reported last, how often it was answered by itself, and how often no device could be chosen.
-        self._prompt: Line | None = None
+        #: Whether a prompt is open, when it was reported last, how often it was answered without a person, and how often no
+        #: device could be chosen.
+        self._asking = False
+        self._asked_at: float | None = None
         self._answers = 0
         self._undecided = 0
         self._displays_late = 0
@@ -217,7 +222,7 @@ class Ibga(Grammar):
             wait = _WAIT.search(value)
             kind, value = "throttled", wait[1] if wait else ""
         if kind in _PROMPT_OVER:
-            self._prompt, self._answers, self._undecided = None, 0, 0
+            self._asking, self._answers, self._undecided = False, 0, 0
         return self._make(line, kind, value)
 
     def _progress(self, text: str) -> tuple[str, str]:
@@ -226,19 +231,19 @@ class Ibga(Grammar):
         return progress(text)
 
     def _answered(self, line: Line) -> str:
-        self._prompt, self._answers = line, self._answers + 1
+        self._asking, self._asked_at, self._answers = True, line.at, self._answers + 1
         return "twofa_answered" if self._answers <= _ANSWERS else "twofa_failed"
 
     def _display_late(self) -> str:
-        self._displays_late += 1
-        return (
-            "display_missing" if self._displays_late > 1 else "sign_of_life"
-        )  # A:_run_xv.sh: usually the next one works
+        self._displays_late += 1  # usually the next one works (A:_run_xv.sh)
+        return "display_missing" if self._displays_late > 1 else "sign_of_life"
 
     def _prompted(self, line: Line) -> Event | None:
         """A prompt is open: a new one, or the same as at the last look."""
-        before, self._prompt = self._prompt, line
-        if before is None or _pause(before, line) > _PROMPT_GAP:
+        at, before = line.at, self._asked_at
+        pause = 0.0 if at is None or before is None else at - before
+        new, self._asking, self._asked_at = not self._asking or pause > _PROMPT_GAP, True, at
+        if new:
             self._answers = 0
             return self._make(line, "twofa_initiated")
         if self._answers:
@@ -257,18 +262,9 @@ class Ibga(Grammar):
             value,
             mode="paper" if kind == "disclaimer_accepted" else None,
             change=OPENED if kind in ("connecting", "authenticating") else None,
-            problem="gateway.install_broken"
-            if kind == "script_ended"
-            else refusal(value)
-            if kind == "login_error"
-            else None,
+            problem=refusal(value) if kind == "login_error" else _PROVES.get(kind),
             terms=_TERMS,
         )
-
-
-def _pause(earlier: Line, later: Line) -> float:
-    """Seconds from one line to another; none where the log has no times."""
-    return 0.0 if earlier.at is None or later.at is None else later.at - earlier.at
 
 
 def _message(text: str) -> tuple[re.Match[str], str] | None:

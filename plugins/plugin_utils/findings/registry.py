@@ -72,8 +72,8 @@ RECOVER = "ansible-playbook ibgw.ops.recover -e recover_only={machine}/{name}"
 RELEASE = "ansible-playbook ibgw.ops.release -e release_only={machine}/{name}"
 REBUILD = "ansible-playbook ibgw.ops.rebuild -e rebuild_only={machine}/{name}"
 
-#: What the collection does, with guards that a command by hand would pass by, and that command: for a log from a machine that no
-#: inventory has.
+#: What the collection does, with guards that a command by hand would pass by, and that command: for a saved log, from a machine that
+#: no inventory has. What is to be done now is said otherwise of a log that ended some time ago.
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "{start_it}": ("have ibgw.ops.recover start it once.", "start it once: docker start {name}"),
     "{restart_it}": ("have ibgw.ops.recover restart it once.", "restart it once: docker restart -t 90 {name}"),
@@ -89,6 +89,14 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
         "Have ibgw.ops.recover stop it now: it stays stopped, and held, until a person releases it.",
         "Stop it now, so that nothing tries again: docker update --restart=no {name} && docker stop -t 90 {name}",
     ),
+    "{look_again}": (
+        "Wait two minutes, then diagnose again.",
+        "It was under way when the log ended: see in a newer one what became of it.",
+    ),
+    "{approve_it}": (
+        "Approve the login on the phone (IBKR Mobile) now.",
+        "If the prompt is still open, approve the login on the phone (IBKR Mobile).",
+    ),
     "{release_it}": (f"release and start it: {RELEASE}", "start it: docker start {name}"),
 }
 
@@ -99,7 +107,7 @@ STOP_IT = "{stop_it}"
 RELEASE_IT = "Then, with the phone at hand for a live account, {release_it}"
 START_BY_HAND = "Then start it once, with the phone at hand for a live account: docker start {name}"
 CREATE_ANEW = "Create the container anew from that definition: {recreate}"
-LOOK_AGAIN = "Wait two minutes, then diagnose again."
+LOOK_AGAIN = "{look_again}"
 
 #: How a gateway whose API port is not open looks from outside.
 CLOSED_PORT = ("relay.no_backend", "api.not_listening", "container.unhealthy")

@@ -261,7 +261,7 @@ def login_incomplete(case: Case) -> Proof | None:
         " clock can not be seen. Do not restart: that kills this push and sends another; unanswered pushes make IBKR stop sending them."
     ),
     fix=(
-        "Approve the login on the phone (IBKR Mobile) now.",
+        "{approve_it}",
         "No push? Open IBKR Mobile by hand: the request is often shown there.",
         "Do not restart the container while the prompt is open.",
     ),

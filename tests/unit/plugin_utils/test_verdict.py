@@ -1007,6 +1007,13 @@ def test_the_evidence_of_a_saved_log_is_its_lines():
         assert "(not set)" not in leading.proof.summary
 
 
+@pytest.mark.parametrize("state", ["twofa_pending", "gateway_starting"])
+def test_nothing_is_to_be_done_now_about_a_log_that_ended_some_time_ago(state):
+    fix = " ".join(log_verdict(state=state, run_started_at=at(10)).leading.proof.fix)
+    assert "now" not in fix.split()
+    assert "two minutes" not in fix
+
+
 def test_of_a_saved_log_that_shows_too_little_more_is_asked_for():
     proof = log_verdict(state="unknown").leading.proof
     assert proof.fix == (verdict.MORE_OF_IT,)

@@ -849,7 +849,7 @@ def judged(log: Log, after: float = 0.0) -> Verdict:
 @pytest.mark.parametrize(
     ("log", "code", "remedy", "words"),
     [
-        (Log().submitted().prompt(), "twofa.pending", "ask_person", "Approve the login"),
+        (Log().submitted().prompt(), "twofa.pending", "ask_person", "approve the login"),
         (
             ended(Log().submitted().prompt().wait(180), EXPIRED),
             "twofa.timed_out",

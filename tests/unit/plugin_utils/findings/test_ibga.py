@@ -30,7 +30,7 @@ def verdict(tmp_path: Path, log: Log, after: float = 0.0) -> Verdict:
     ("build", "after", "code", "remedy", "says"),
     [
         (lambda: Log().container().install_fails(), 0, "gateway.install_broken", "ask_person", "download2."),
-        (lambda: Log().connecting().prompt(), 0, "twofa.pending", "ask_person", "Approve the login"),
+        (lambda: Log().connecting().prompt(), 0, "twofa.pending", "ask_person", "approve the login"),
         (
             lambda: Log().connecting().prompt(60).login_again().form().attempt().prompt(),
             0,
