@@ -208,7 +208,18 @@ def _runs(whole: Case, endpoints: tuple[str | None, ...], answers: list[Endpoint
         free = [endpoint for endpoint in endpoints if endpoint not in runs]
         if free:
             runs[max(free, key=lambda endpoint: _likeness(run, endpoint, answers))] = run
-    return runs
+    return _untangled(runs, answers)
+
+
+def _untangled(runs: dict[str | None, Instance], answers: list[Endpoint]) -> dict[str | None, Instance]:
+    """`runs`, exchanged where their log does not tell them apart and the API's answers fit the other way round."""
+    if len(runs) != 2 or not all(run.ambiguous for run in runs.values()):
+        return runs
+    crossed = dict(zip(runs, reversed(list(runs.values())), strict=True))
+    return max(
+        (runs, crossed),
+        key=lambda told: sum(_likeness(run, endpoint, answers) for endpoint, run in told.items()),
+    )
 
 
 def _likeness(run: Instance, endpoint: str | None, answers: list[Endpoint]) -> int:

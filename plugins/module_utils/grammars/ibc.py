@@ -344,7 +344,8 @@ class Ibc(Grammar):
             if is_secret(found[1]):
                 self.keep_secret([found[2]])
             return None
-        if self._dumping and (found := _SHOWN.match(text)) and (problem := refusal(found[1])):
+        dumped = _SHOWN.match(text) if "){" in text and (self._dumping or self._before(3, 11, 0)) else None
+        if dumped and (problem := refusal(dumped[1])):  # up to 3.10.0 untitled windows are dumped without a heading
             return Event("dialog_text", line.number, *self.last_moment, line.text, problem=problem)
         if found := _PROPERTY.search(text):
             self._property(found[1], found[2])

@@ -812,6 +812,15 @@ def test_where_the_log_names_no_instance_the_handshake_tells_which():
     assert row.endpoints["live"].code == "twofa.pending"
 
 
+@pytest.mark.parametrize(("ambiguous", "live"), [(True, "login.auth_silent"), (False, None)])
+def test_where_the_log_may_have_taken_one_for_the_other_the_handshake_tells_which(ambiguous, live):
+    stuck = {"endpoint": "paper", "state": "connecting", "problem": "login.auth_silent", "since": at(300)}
+    tangled = [{**stuck, "ambiguous": ambiguous}, {"endpoint": "live", "ambiguous": ambiguous}]
+    row = judged(**BOTH, runs=tangled, more_api=[LIVE_CLOSED])
+    assert row.endpoints["paper"].status == "healthy"
+    assert (row.endpoints["live"].code == "login.auth_silent") is (live is not None)
+
+
 def test_what_both_endpoints_show_is_said_once():
     row = judged(**merged(BOTH, {"container": STOPPED}), runs=[{}, LIVE_PROMPT])
     assert [each.finding.code for each in row.found].count("container.stopped") == 1

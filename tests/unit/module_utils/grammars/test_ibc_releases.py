@@ -344,3 +344,14 @@ def test_of_two_dumps_in_one_another_only_what_both_say_is_sure(other: str) -> N
     told = result(log)["settings"]
     assert "TradingMode" not in told
     assert told.get("ReadOnlyApi") == ("no" if other == "no" else None)
+
+
+@pytest.mark.parametrize(("version", "problem"), [("3.10.0", "gateway.build_retired"), ("3.24.1", None)])
+def test_old_releases_dump_a_window_without_title_before_they_name_it(version: str, problem: str | None) -> None:
+    log = Log(version=version).submitted().connecting()
+    log.raw(
+        "",
+        "null(javax.swing.JPanel){Object.JPanel}",
+        "|   null(javax.swing.JLabel){JLabel: This version is no longer supported}",
+    )
+    assert verdict(log.window("** no title **"))[1] == problem

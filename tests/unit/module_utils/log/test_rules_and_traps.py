@@ -225,6 +225,12 @@ def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
 @pytest.mark.parametrize(
     ("build", "patient", "impatient", "problem"),
     [
+        (
+            lambda: Log().container().script().raw("Starting Gateway with this command:"),
+            250,
+            310,
+            "gateway.crashed",
+        ),
         (lambda: Log().start(), 80, 100, "gateway.login_window_unknown"),
         (lambda: Log().start(LoginDialogDisplayTimeout="300"), 320, 340, "gateway.login_window_unknown"),
         (lambda: Log().start().frame("IBKR-Gateway"), 10, 20, "gateway.login_window_unknown"),
