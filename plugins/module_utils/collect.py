@@ -264,7 +264,8 @@ def _secret_files(look: Look) -> list[str]:
 
 def _settings_files(look: Look) -> list[str]:
     """The controller's settings in the container: one file, or with two gateways one for each; of whatever family it seems to be."""
-    paths = (look.environment.get(family.configuration or "", "") for family in FAMILIES)
+    variables = dict.fromkeys(family.configuration for family in FAMILIES if family.configuration)  # some share one
+    paths = (look.environment.get(variable, "") for variable in variables)
     return [path + mode for path in paths if path.startswith("/") for mode in ("", "_live", "_paper")]
 
 

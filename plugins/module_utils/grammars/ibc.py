@@ -169,8 +169,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"invalid number \".*\" for property \".*\"", "value_ignored"),
     (r"invalid setting (?:SaveTwsSettingsAt|ConfirmOrderIdReset)=.*", "value_ignored"),
     (r"existingSessionDetectedAction has an invalid value: .*", "value_ignored"),  # since 3.18.0
-    (r"(?:acceptBidAsk\w+|confirmCrypto\w+|the Log(?:Structure)?\w+) setting .*is invalid.*", "value_ignored"),
-    (r"(?:acceptBidAsk\w+|confirmCrypto\w+|the Log(?:Structure)?\w+) setting is invalid.*", "value_ignored"),
+    (r"(?:acceptBidAsk\w+|confirmCrypto\w+) setting is invalid.*", "value_ignored"),
     (r"could not find (?:auto logoff/restart time .*|.* checkbox|socket port component)", "setting_not_applied"),
     (r"(?:can't find API - Precautions settings|checkbox '.*' not found)", "setting_not_applied"),
     (r"getConfigDialog could not find .*", "setting_not_applied"),

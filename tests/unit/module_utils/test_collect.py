@@ -176,6 +176,11 @@ def test_nothing_is_told_where_it_is_not_known_what_must_not_be() -> None:
         collected(Hung())
 
 
+def test_a_file_of_settings_is_taken_once_whatever_families_name_it() -> None:
+    told, _files = collected(Engine())
+    assert [each["path"] for each in told["files"]].count("0/config.ini") == 1
+
+
 def test_a_container_without_files_of_settings_has_none() -> None:
     told, files = collected(Engine(files={}))
     assert "0/config.ini" not in files
