@@ -324,7 +324,7 @@ class Ibc(Grammar):
     def _before(self, *release: int) -> bool:
         """Whether an older release than that writes."""
         parts = (self.version or "").split(".")
-        return all(part.isdigit() for part in parts) and tuple(map(int, parts)) < release
+        return all(part.isdecimal() for part in parts) and tuple(map(int, parts)) < release
 
     def _said(self, line: Line, text: str) -> Event | None:
         """The event that `text` makes as a part of what an open dialog says."""

@@ -70,4 +70,4 @@ def elapsed(earlier: Event | None, clock: float | None) -> float | None:
 
 def number(text: str | None, default: float) -> float:
     """The number that `text` is, or `default` where it is none."""
-    return float(text) if text and text.isdigit() and len(text) < 7 else default
+    return float(text) if text and text.isdecimal() and len(text) < 7 else default

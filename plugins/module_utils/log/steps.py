@@ -162,7 +162,7 @@ def _connecting(run: Run, event: Event) -> None:
         run.fail("ibkr.disconnected", event)
     elif run.state != "relogin" and run.login_rank < RANK["twofa_pending"]:
         run.enter("connecting", event)
-    if run.state == "connecting" and event.value.isdigit() and int(event.value) > 1:
+    if run.state == "connecting" and event.value.isdecimal() and int(event.value) > 1:
         run.fail("login.server_unreachable", event)
 
 
