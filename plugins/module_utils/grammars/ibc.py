@@ -311,6 +311,8 @@ class Ibc(Grammar):
         if found is None or change is None:
             return None
         title, dialog = found["title"], found["what"] == "dialog"
+        if change == SEEN and title.startswith("Attempt "):  # the splash stays, and counts in its title
+            change = OPENED
         if change != SEEN:
             opened_dialog = dialog and change == OPENED
             self._speaking = next((kind for name, kind in _SPEAKING if opened_dialog and name.fullmatch(title)), "")
