@@ -45,7 +45,9 @@ _JAVA_CODES: Mapping[int, str] = {
 #: The finding that an exit code proves when nothing before it did.
 EXIT_PROBLEMS: Mapping[int, str] = {
     1: "gateway.crashed",
+    130: "container.stopped",
     134: "gateway.crashed",
+    137: "gateway.crashed",
     139: "gateway.crashed",
     143: "container.stopped",
     1100: "gateway.crashed",

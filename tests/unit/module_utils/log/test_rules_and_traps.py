@@ -201,6 +201,8 @@ def test_titles_are_masked() -> None:
         (lambda: Log().submitted().prompt().ends(143), "ended", "container.stopped"),
         (lambda: Log().logged_in().ends(1), "ended", "gateway.crashed"),
         (lambda: Log().logged_in().ends(134), "ended", "gateway.crashed"),
+        (lambda: Log().logged_in().ends(137), "ended", "gateway.crashed"),
+        (lambda: Log().logged_in().ends(130), "ended", "container.stopped"),
     ],
     ids=[
         "a command",
@@ -213,6 +215,8 @@ def test_titles_are_masked() -> None:
         "from outside while it waits",
         "its display went away",
         "it crashed",
+        "it was killed",
+        "it was interrupted",
     ],
 )
 def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
@@ -384,9 +388,7 @@ def test_the_relays_own_stamp_counts_where_the_keeper_wrote_none(why: str, probl
     log = Log(stamped=False).logged_in().wait(20).refused(4001, 5, every=60, why=why)
     told = result_of(log.lines)
     assert told["instances"][0]["problem"] == problem
-    assert [line["at"] for line in told["instances"][0]["evidence"]] == [
-        log.as_of(seconds) for seconds in (-60.0, 0.0)
-    ]
+    assert [line["at"] for line in told["instances"][0]["evidence"]] == [log.as_of(seconds) for seconds in (-60.0, 0.0)]
     assert told["window"]["last_at"] == log.as_of()
 
 
@@ -412,9 +414,7 @@ def test_a_relay_with_another_clock_does_not_close_the_port() -> None:
     ],
 )
 @pytest.mark.parametrize("change", ["Opened", "Activated"])
-def test_a_frame_that_counts_its_attempts_is_news_whenever_it_is_named(
-    build: Build, problem: str, change: str
-) -> None:
+def test_a_frame_that_counts_its_attempts_is_news_whenever_it_is_named(build: Build, problem: str, change: str) -> None:
     title = "Attempt 2: connecting to server (trying for another 280 seconds)..."
     assert verdict(build().frame(title, change))[1] == problem
     assert verdict(build().frame("Loading...", change))[1] is None
