@@ -30,7 +30,7 @@ options:
   path:
     description:
       - A saved log, on the machine where the module runs. It may be packed with gzip, and may carry what C(docker logs -t), compose,
-        journald, json-file, Kubernetes or a log shipper put before the lines.
+        journald, json-file, Kubernetes or a log shipper put before the lines, or each line in an entry in JSON.
       - It may also be a C(launcher.log), the gateway's own, from its settings directory.
       - Mutually exclusive with O(names).
     type: path

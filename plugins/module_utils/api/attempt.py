@@ -139,8 +139,8 @@ class _Silent(Exception):
 class Attempt:
     """One attempt over one connection.
 
-    `deadline` bounds all of it; the peer's answers to hello and startApi get only `share` of what is left after
-    connecting, so that silence leaves time for another attempt. With `mute_wait` it first listens that long
+    `deadline` bounds all of it; the peer's answers to hello and startApi each get only `share` of what is left by then,
+    so that silence leaves time for another attempt. With `mute_wait` it first listens that long
     without a word: a relay that has no gateway behind it closes then, a gateway waits.
     """
 
@@ -180,10 +180,10 @@ class Attempt:
         if self._mute_wait:
             with self._phase("open") as phase:
                 self._stay_mute(phase)
-        now = time.monotonic()
-        self._patience = now + (self._deadline - now) * self._share
+        self._be_patient()
         with self._phase("hello") as phase:
             self._say_hello(phase)
+        self._be_patient()
         with self._phase("start"):
             self._start()
         with self._phase("ready") as phase:
@@ -191,6 +191,10 @@ class Attempt:
         self.seen.outcome = "ready_ibkr_away" if "ibkr" in self.seen.links_down() else "ready"
         if self._route.depth == "account":
             self._ask_account()
+
+    def _be_patient(self) -> None:
+        now = time.monotonic()
+        self._patience = now + (self._deadline - now) * self._share
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[dict[str, Any]]:

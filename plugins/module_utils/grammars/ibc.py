@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import CLOSED, OPENED, SEEN, Event, Terms, number
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
@@ -171,8 +171,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"invalid number \".*\" for property \".*\"", "value_ignored"),
     (r"invalid setting (?:SaveTwsSettingsAt|ConfirmOrderIdReset)=.*", "value_ignored"),
     (r"existingSessionDetectedAction has an invalid value: .*", "value_ignored"),  # since 3.18.0
-    (r"(?:acceptBidAsk\w+|confirmCrypto\w+|the Log(?:Structure)?\w+) setting .*is invalid.*", "value_ignored"),
-    (r"(?:acceptBidAsk\w+|confirmCrypto\w+|the Log(?:Structure)?\w+) setting is invalid.*", "value_ignored"),
+    (r"(?:acceptBidAsk\w+|confirmCrypto\w+) setting is invalid.*", "value_ignored"),
     (r"could not find (?:auto logoff/restart time .*|.* checkbox|socket port component)", "setting_not_applied"),
     (r"(?:can't find API - Precautions settings|checkbox '.*' not found)", "setting_not_applied"),
     (r"getConfigDialog could not find .*", "setting_not_applied"),
@@ -329,7 +328,7 @@ class Ibc(Grammar):
     def _before(self, *release: int) -> bool:
         """Whether an older release than that writes."""
         parts = (self.version or "").split(".")
-        return all(part.isdigit() for part in parts) and tuple(map(int, parts)) < release
+        return all(part.isdecimal() for part in parts) and tuple(map(int, parts)) < release
 
     def _said(self, line: Line, text: str) -> Event | None:
         """The event that `text` makes as a part of what an open dialog says."""

@@ -22,7 +22,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import without_control
-from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 #: Longer lines are cut: no controller prints one that says more in what follows.
 LONGEST_LINE = 4096
@@ -174,7 +174,7 @@ _HTML = re.compile(r"&(?:gt|lt|amp|quot|#\d{1,5}|#x[0-9A-Fa-f]{1,4});")
 
 _ISO = r"(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d))"
 
-_QUOTED = re.compile(r"(?:> ?)+(?=\S)")  # a mail's
+_QUOTED = re.compile(r"(?:> ?)+")  # a mail's
 _COMPOSE = re.compile(r"(?P<service>[A-Za-z0-9][\w.-]{0,80}?) {0,60}\| ?")
 _STAMPED = re.compile(_ISO + r"[ \t]?")
 _CRI = re.compile(r"(?:stdout|stderr) ([FP]) ?")  # Kubernetes
@@ -188,6 +188,10 @@ _RELAYED = re.compile(
 )  # a Python program's log of it
 _LABELS = re.compile(r"\{[\w.]+=\"[^\"]*\"(?:, ?[\w.]+=\"[^\"]*\")*\} ?")  # a log shipper's
 
+#: Under which name an entry in JSON has the line, and when it was written (Docker's json-file and fluentd drivers, journald, Logstash).
+_JSON_LINE = ("log", "MESSAGE", "message")
+_JSON_TIME = ("time", "@timestamp")
+
 #: The controllers' own stamp, to find what an unknown hand put before it (IBC Utils.java:35 and its likes).
 _OWN_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[:,.]\d{3} ")
 
@@ -197,7 +201,10 @@ class _Form:
 
     def __init__(self, sample: list[str]) -> None:
         clean = [_clean(text) for text in sample]
-        self.json = sum(text.startswith('{"log":') for text in clean) > len(clean) / 2
+        entries = [entry for entry in map(_json_entry, clean) if entry]
+        self.json = len(entries) > len(clean) / 2
+        #: Whether an entry without an end of line is a part of one.
+        self.ended = any(text.endswith("\n") for text, _stamp in entries)
         self.compose = _agree(clean, _COMPOSE)
         self.journal = _agree(clean, _JOURNAL)
         self.quoted = _agree(clean, _QUOTED)
@@ -228,8 +235,10 @@ class _Form:
         stamp: str | None = None
         service: str | None = None
         complete = True
-        if self.json and text.startswith("{"):
-            text, stamp, complete = _json_entry(text)
+        if self.json and (entry := _json_entry(text)):
+            text, stamp = entry
+            complete = text.endswith("\n") or not self.ended
+            text = _clean(text.rstrip("\r\n"))
         if self.quoted:
             text = _QUOTED.sub("", text, count=1) if text.startswith(">") else text
         if self.compose and (found := _COMPOSE.match(text)):
@@ -257,14 +266,26 @@ def _clean(text: str) -> str:
     return html.unescape(text) if "&" in text and _HTML.search(text) else text
 
 
-def _json_entry(text: str) -> tuple[str, str | None, bool]:
+def _json_entry(text: str) -> tuple[str, str | None] | None:
+    """The line that an entry in JSON holds, and its keeper's time stamp; None where it is cut, or none."""
+    if not text.startswith('{"'):
+        return None
     try:
         entry = json.loads(text)
-        kept = str(entry["log"])
-    except (ValueError, KeyError, TypeError, RecursionError):  # cut, or not one
-        return text, None, True
-    when = entry.get("time")
-    return _clean(kept.rstrip("\r\n")), when if isinstance(when, str) else None, kept.endswith("\n")
+        kept = next(entry[name] for name in _JSON_LINE if isinstance(entry.get(name), (str, list)))
+        # What journald takes for binary is a list of bytes (systemd, JOURNAL_EXPORT_FORMATS.md).
+        line = kept if isinstance(kept, str) else bytes(kept).decode("utf-8", "replace")
+    except (ValueError, TypeError, RecursionError, StopIteration):
+        return None
+    stamps = (entry[name] for name in _JSON_TIME if isinstance(entry.get(name), str))
+    return line, next(stamps, None) or _journal_time(entry.get("__REALTIME_TIMESTAMP"))
+
+
+def _journal_time(microseconds: object) -> str | None:
+    if not (isinstance(microseconds, str) and microseconds.isdecimal() and len(microseconds) < 18):
+        return None
+    seconds, fraction = divmod(int(microseconds), 1_000_000)
+    return f"{iso(seconds)[:-1]}.{fraction:06d}Z"
 
 
 def _agree(texts: list[str], prefix: re.Pattern[str]) -> bool:

@@ -590,7 +590,7 @@ def unaccepted_port() -> Iterator[int]:
     """A port whose program never accepts what the kernel has connected for it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.listen(8)
+        listener.listen(64)
         yield listener.getsockname()[1]
 
 

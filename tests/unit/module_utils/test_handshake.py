@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -311,6 +312,18 @@ def test_endpoints_are_probed_together_and_keep_their_names() -> None:
     assert result["endpoints"][3]["detail"].startswith("inside gamma: ")
     assert "unix:///nonexistent.sock" in result["endpoints"][3]["detail"]
     assert len(well.links) == 1
+
+
+def test_ports_are_asked_at_the_same_time_in_the_order_given() -> None:
+    with Peer("healthy") as well, unaccepted_port() as mute:
+        ports = [mute, well.port] * 6
+        begun = time.monotonic()
+        result = probe(port=ports, timeout=1.0)
+    assert time.monotonic() - begun < 5, "one after the other takes six seconds"
+    assert [each["port"] for each in result["endpoints"]] == ports
+    assert {each["outcome"] for each in result["endpoints"][::2]} == {"silent_at_hello"}
+    assert {each["outcome"] for each in result["endpoints"][1::2]} == {"ready"}
+    assert len(well.links) == 6
 
 
 def test_no_silence_is_heard_in_the_time_that_the_engine_took(monkeypatch: pytest.MonkeyPatch) -> None:

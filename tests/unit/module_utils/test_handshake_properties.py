@@ -204,3 +204,10 @@ def test_a_healthy_session_is_ready_wherever_its_bytes_are_cut(cuts: list[int], 
     with played(clock, [Line(clock, (0.0, b""), script)]):
         (seen,) = probe(port=4002)["endpoints"]
     assert (seen["outcome"], seen["attempts"], seen["notice_count"]) == ("ready", 1, 2)
+
+
+def test_a_gateway_that_is_slow_with_each_answer_is_not_given_up() -> None:
+    clock = Clock()
+    with played(clock, [Line(clock, (0.0, b""), [(0.8, REPLY), (0.5, ORDER_ID + ACCOUNTS)])]):
+        (seen,) = probe(port=4002, timeout=2.0)["endpoints"]
+    assert (seen["outcome"], seen["attempts"]) == ("ready", 1)

@@ -317,6 +317,16 @@ def as_json(log: Log) -> bytes:
     ).encode()
 
 
+def as_journal(log: Log) -> bytes:
+    entries = ({"__REALTIME_TIMESTAMP": "1772625600500000", "MESSAGE": text} for text in bare(log))
+    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
+
+
+def as_fluentd(log: Log) -> bytes:
+    entries = ({"container_name": "/gw", "source": "stdout", "log": text} for text in bare(log))
+    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
+
+
 def prefixed(prefix: str) -> Callable[[Log], bytes]:
     return lambda log: "".join(f"{prefix}{line}\n" for line in bare(log)).encode()
 
@@ -346,6 +356,8 @@ def wrapped(log: Log) -> bytes:
             b"\1\0\0\0" + (len(line.encode()) + 1).to_bytes(4, "big") + line.encode() + b"\n" for line in bare(log)
         ),
         as_json,
+        as_journal,
+        as_fluentd,
         wrapped,
         prefixed(""),
         prefixed("> "),
@@ -371,6 +383,8 @@ def wrapped(log: Log) -> bytes:
         "a line of a megabyte",
         "raw frames of the engine",
         "json-file",
+        "journald's JSON",
+        "fluentd's JSON",
         "80 columns",
         "nothing before the lines",
         "a mail",
@@ -387,8 +401,10 @@ def wrapped(log: Log) -> bytes:
 )
 def test_a_log_reads_the_same_in_any_form(form: Callable[[Log], bytes], saved: Saved) -> None:
     log = Log().submitted().connecting().prompt()
-    told = instance(scanned(saved(form(log))))
+    gateway = scanned(saved(form(log)))
+    told = instance(gateway)
     assert (told["state"], told["problem"], told["attempt_kind"]) == ("twofa_pending", "twofa.pending", "typed")
+    assert gateway["settings"] == scanned(saved(log.text.encode()))["settings"]
 
 
 @pytest.mark.parametrize(
@@ -402,6 +418,19 @@ def test_a_log_reads_the_same_in_any_form(form: Callable[[Log], bytes], saved: S
 )
 def test_a_line_that_quotes_a_message_is_not_the_message(line: str, saved: Saved) -> None:
     log = Log().submitted().connecting().prompt().raw(line)
+    assert instance(scanned(saved(log.text.encode())))["problem"] == "twofa.pending"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        Log().submitted(SecondFactorAuthenticationTimeout="²", LoginDialogDisplayTimeout="²").prompt(),
+        Log().start().ibc("version: 3.²").submitted().prompt(),
+        Log().submitted().frame("Attempt ²: connecting to server...").prompt(),
+    ],
+    ids=["a setting", "a release", "a title"],
+)
+def test_a_digit_that_is_no_number_is_none(log: Log, saved: Saved) -> None:
     assert instance(scanned(saved(log.text.encode())))["problem"] == "twofa.pending"
 
 

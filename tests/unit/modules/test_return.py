@@ -73,7 +73,7 @@ def test_what_rules_read_is_documented(module: ModuleType, record: type) -> None
 
 
 def test_logscan_returns_what_it_documents(tmp_path: Path) -> None:
-    failed, again = Log().submitted().ends(88), Log().start()
+    failed, again = Log().submitted().ends(88), Log().submitted().prompt()
     path = tmp_path / "some.log"
     path.write_text(failed.text + again.text, encoding="utf-8")
     for log in (path, tmp_path / "missing.log"):

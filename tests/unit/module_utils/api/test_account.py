@@ -13,9 +13,19 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.api import account
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
-from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import LINK_LOST, Link, Peer
+from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import LINK_LOST, Link, Peer, message
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("ib_async")
+
+fields = st.lists(st.sampled_from(["1", "3", "-1", "", "DU1234567", "NetLiquidation", "x", "1e999"]), max_size=18)
+messages = st.builds(
+    lambda kind, rest: message(kind, *rest),
+    st.sampled_from([3, 4, 5, 6, 9, 15, 53, 54, 61, 62, 63, 64, 71, 999]),
+    fields,
+)
+answers = st.lists(st.one_of(messages, st.binary(min_size=1, max_size=40), st.just(LINK_LOST)), max_size=6)
 
 
 def ask(port: int, **arguments: Any) -> dict[str, Any]:
@@ -147,3 +157,19 @@ def test_a_flood_about_the_account_ends() -> None:
 
     with Peer(gateway) as peer:
         assert ask(peer.port)["outcome"] == "account_silent"
+
+
+@settings(max_examples=25)
+@given(answer=answers, close=st.booleans())
+def test_any_answer_about_the_account_ends_in_an_outcome_in_time(answer: list[bytes], close: bool) -> None:
+    def gateway(link: Link) -> None:
+        link.ready()
+        link.read_request()
+        link.send(*answer)
+        link.fin() if close else link.hold()
+
+    with Peer(gateway) as peer:
+        seen = ask(peer.port, timeout=0.5, attempts=1, count_orders=True)
+    assert seen["outcome"] in ("account_ok", "account_silent", "ready"), seen["detail"]
+    assert seen["reached"] in ("ready", "account")
+    assert seen["total_ms"] < 5000

@@ -266,9 +266,6 @@ WORDS = {
     "ExistingSessionDetectedAction has an invalid value: x: assuming 'secondary'": "value_ignored",
     "AcceptBidAskLastSizeDisplayUpdateNotification setting is invalid: x": "value_ignored",
     "ConfirmCryptoCurrencyOrders setting is invalid": "value_ignored",
-    "the LogStructureScope setting 'x' is invalid.": "value_ignored",
-    "the LogStructureWhen setting is invalid: x": "value_ignored",
-    "the LogComponents setting is invalid.": "value_ignored",
     "Unexpected setting value: x": "value_refused",
     "could not find Read-Only API checkbox": "setting_not_applied",
     "could not find Send Market Data In Lots checkbox": "setting_not_applied",
@@ -283,6 +280,7 @@ WORDS = {
     "TOTP_SECRET unset: waiting for manual 2FA entry (no auto-fill)": "code_required",
     "TOTP code generation failed: x": "code_required",
     # Neither a fault nor a step
+    "the LogStructureWhen setting is invalid: x": None,
     "Read-only login not supported by Gateway": None,
     "could not dismiss Tip of the Day because we could not find one of the controls.": None,
     "could not ignore shutdown confirmation dialog because we could not find one of the controls.": None,

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Containers of families whose logs are not read: judged by what was seen, and by nothing that holds only for another family."""
+"""Containers of other families, of whose logs nothing could be read: judged by what was seen, and by nothing that holds only for another family."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
 UNREAD = {
     "available": False,
     "problem": "probe.incomplete",
-    "reason": "the log of ib-gateway is of the controller ibga, which this version does not read",
-    "fix": "read it yourself (docker logs)",
+    "reason": "the log of ib-gateway can not be read: its logging driver none keeps nothing on this machine",
+    "fix": "recreate the container with the logging driver local or json-file: what it writes now is lost",
     "settings": {},
     "window": {},
     "history": {},
