@@ -147,7 +147,7 @@ class Family:
     #: The words with which the inventory describes a gateway, as this image takes them.
     words: Mapping[str, Setting | Lacking]
     build: Build
-    #: Whole lines that the image's own scripts print, each with the event that it is (`log/run.py`); empty where it is none. What a
+    #: Whole lines that the image's own scripts print, each with the event that it is (`log/steps.py`); empty where it is none. What a
     #: line gives away is its group `secret`.
     lines: tuple[tuple[str, str], ...] = ()
     #: Variables with the version of its gateway, the first that is set.

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone, tzinfo
 from typing import ClassVar, Union
 
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import PLAIN_WORDS, is_secret, secrets_in
 
 #: What stands in a line that matters, to find it in the bytes of a log.

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import CLOSED, OPENED, SEEN, Event, Terms, number
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import CLOSED, OPENED, SEEN, Event, Terms, number
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.

@@ -22,8 +22,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import (
     refusal,
     window_kinds,
 )
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import OPENED, Event, Terms
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import OPENED, Event, Terms
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
 
 #: What it ends with (K:cli.py), which the start script passes on.

@@ -17,8 +17,8 @@ from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import OPENED, Event, Terms, number
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import OPENED, Event, Terms, number
 
 #: What the controller ends with, and what it says of its gateway's process (C:shutdown, main, handle_2fa, monitor_loop).
 _EXIT_CODES: Mapping[int, str] = {

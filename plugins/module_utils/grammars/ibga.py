@@ -15,8 +15,8 @@ import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import progress, refusal
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import OPENED, Event, Terms
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import OPENED, Event, Terms
 
 #: It logs in again as soon as the login form is back, and always chooses the daily restart (A:_run_ibg.sh:832-840, 1073-1080).
 _TERMS = Terms(from_prompt=True, asks_again=True, restarts_daily=True, repeats_waits=True)

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import OPENED, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import OPENED, Event
 
 _STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d{3})? (?:\[[A-Z]{2}\] )?(?:FATAL|ERROR|WARN|INFO|DEBUG|TRACE) +\[[^\]]*\] - "

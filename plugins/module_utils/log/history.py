@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RESTARTS, Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import RESTARTS, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 _HOUR, _DAY = 3600.0, 86400.0

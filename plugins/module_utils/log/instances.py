@@ -12,17 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
-    CLOSED,
-    OPENED,
-    RANK,
-    Doubt,
-    Event,
-    Looks,
-    Run,
-    continued,
-    once_more,
-)
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import CLOSED, OPENED, Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, Doubt, Looks, Run
+from ansible_collections.ibgw.ops.plugins.module_utils.log.steps import continued, looks_after, once_more, take
 
 _TYPING = frozenset({"login_window", "throttled", "twofa_retrying"})
 _LOGGING_IN = frozenset({"submitted", "connecting", "authenticating", "relogin"})
@@ -122,9 +114,9 @@ class Instances:
         run = self._opened(event) or self._owner(event)
         if self._rivals and event.kind in _SAID_AGAIN and event.mode is None:
             return run
-        candidates = [(one, one.looks, one.looks_after(event)) for one in (run, *self._rivals) if self._rivals]
+        candidates = [(one, one.looks, looks_after(one, event)) for one in (run, *self._rivals) if self._rivals]
         before = run.looks
-        run.take(event)
+        take(run, event)
         run.settings = event.settings or run.settings
         run.terms = event.terms or run.terms
         self._doubt(run, event, candidates)
@@ -256,7 +248,7 @@ class Instances:
             self.runs.append(Run(event))
         if event.kind == "stopped_from_outside":
             for run in self.runs[1:]:
-                run.take(event)
+                take(run, event)
             return self.runs[0]
         if len(self.runs) == 1 and not self._silenced:
             return self.runs[0]

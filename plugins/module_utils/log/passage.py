@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import Mark
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import RESTARTS, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import GRAMMARS, Reader
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RESTARTS, Event
 
 #: What begins a run, in the order in which one start writes it.
 _OPENING = {

@@ -18,8 +18,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibg_controller i
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibga import Ibga
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.launcher import Launcher
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.surroundings import ANYBODYS, GATEWAYS
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 
 #: Every grammar; the first whose shape a line has is the log's.
 GRAMMARS: tuple[type[Grammar], ...] = (Ibc, IbController, IbgController, Ibga, Launcher)

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event, Run
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import Event
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Run
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 RELAY_EVENTS = frozenset({"relay_started", "relay_refused", "relay_timed_out", "relay_port_taken", "api_client"})

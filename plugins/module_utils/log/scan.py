@@ -14,6 +14,7 @@ from typing import Any, Union
 from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SETTINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import SEEN, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line, Log, own_stamp
@@ -28,7 +29,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.passage import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
 from ansible_collections.ibgw.ops.plugins.module_utils.log.relay import RELAY_EVENTS, RelayLog
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, SEEN, Event, Run
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, Run
 from ansible_collections.ibgw.ops.plugins.module_utils.log.standing import Standing, standing
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, is_secret, quote

@@ -10,15 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import ANSWERED, BLOCKING
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import (
-    RANK,
-    SEEN,
-    Event,
-    Run,
-    elapsed,
-    served_on,
-    wait_over,
-)
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import SEEN, Event, elapsed
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK, Run, served_on, wait_over
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import EXIT_CODES, exit_code, exit_meaning
+from ansible_collections.ibgw.ops.plugins.module_utils.log.event import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
-from ansible_collections.ibgw.ops.plugins.module_utils.log.run import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
 STAMP = "2026-03-04 12:00:00:123 IBC: "
