@@ -136,7 +136,8 @@ def _answered_by_restart(case: Case) -> bool:
     version = re.match(r"(\d+)\.(\d+)", (case.log.controller.version if case.log else None) or "")
     recent = version is not None and (int(version[1]), int(version[2])) >= (3, 20)
     # A lock that speaks of too many failed attempts has the handler of a throttle (TooManyFailedLoginAttemptsDialogHandler.java:62).
-    parked = not {"Unrecognized Username or Password", "Login Error"}.isdisjoint(case.run.open_windows)
+    # What else the gateway says in a dialog of its own is logged, and left open (GatewayDialogHandler.java:41).
+    parked = not {"Unrecognized Username or Password", "Login Error", "IBKR Gateway"}.isdisjoint(case.run.open_windows)
     return recent and not parked and case.run.problem in REFUSALS
 
 

@@ -358,6 +358,7 @@ def wrapped(log: Log) -> bytes:
         lambda log: log.text.encode("utf-16"),
         lambda log: b"\0" * 4096 + log.text.encode(),
         lambda log: log.text.replace(">", "&gt;").replace("'", "&#39;").encode(),
+        lambda log: log.text.replace(" ", "\u00a0").encode(),
         lambda log: "".join(line + "\n" for line in reversed(log.lines)).encode(),
         lambda log: ("x" * (1 << 20) + "\n" + log.text).encode(),
         lambda log: b"".join(
@@ -386,6 +387,7 @@ def wrapped(log: Log) -> bytes:
         "UTF-16",
         "a block of zeros",
         "HTML",
+        "blanks of a web page",
         "newest first",
         "a line of a megabyte",
         "raw frames of the engine",

@@ -35,7 +35,7 @@ def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     assert again.remedy == "stop_to_protect_account"
     assert again.proof.fix[0] == named(STOP_IT, "gw", "alpha")
     assert again.proof.fix[-1].endswith(": ansible-playbook ibgw.ops.release -e release_only=alpha/ib-gateway")
-    for window in ("Unrecognized Username or Password", "Login Error"):
+    for window in ("Unrecognized Username or Password", "Login Error", "IBKR Gateway"):
         parked = leading(**said(code, "login_window", open_windows=[window]))
         assert parked.remedy != "stop_to_protect_account"
 
