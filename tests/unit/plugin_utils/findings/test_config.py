@@ -50,6 +50,13 @@ def test_the_paper_half_of_both_has_credentials_of_its_own(
     assert any("IbPassword=" in step for step in proof.fix)
 
 
+def test_an_empty_password_of_one_half_is_not_held_against_the_other() -> None:
+    starting = {"state": "login_window", "problem": None, "evidence": []}
+    runs = [{**starting, "endpoint": "live"}, {**starting, "endpoint": "paper"}]
+    proof = findings()["config.credentials_missing"].prove(case(runs=runs, log={"settings": {"IbPassword": ""}}))
+    assert proof is None
+
+
 def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
     give, start = unwritable({"source": "/srv/ib/settings"})
     assert "chown -R 1000:1000 /srv/ib/settings" in give
