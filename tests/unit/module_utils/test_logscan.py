@@ -108,6 +108,15 @@ def test_what_logins_cost_is_counted(saved: Saved) -> None:
     assert history["last_full_login_at"] < history["last_login_at"]
 
 
+def test_what_logins_cost_is_counted_per_hour_and_per_day(saved: Saved) -> None:
+    log = Log()
+    for pause in (48 * 3600, 3 * 3600, 60):
+        log.submitted().connecting().prompt().prompt_closes(20, 22).completes().wait(pause)
+    history = scanned(saved(log.text.encode()), as_of=log.as_of())["history"]
+    for counted in ("login_attempts", "twofa_prompts", "logins_completed"):
+        assert [history[counted + since] for since in ("", "_last_day", "_last_hour")] == [3, 2, 1]
+
+
 def test_the_run_before_is_told_where_this_one_continues_it(saved: Saved) -> None:
     log = Log().start().ibc("Exiting after error with exit code=1112")
     log.raw("IBC returned exit status 88", "IBC will restart shortly").jvm()

@@ -35,6 +35,21 @@ def test_heap_and_limit_are_told_as_they_are_set() -> None:
     assert proof.summary == "heap up to 768 MiB, memory limit 512 MiB"
 
 
+@pytest.mark.parametrize(
+    ("endpoints", "variables"),
+    [(("paper",), ("TWS_USERID", "TWS_PASSWORD")), (("paper", "live"), ("TWS_USERID_PAPER", "TWS_PASSWORD_PAPER"))],
+)
+def test_the_paper_half_of_both_has_credentials_of_its_own(
+    endpoints: tuple[str, ...], variables: tuple[str, str]
+) -> None:
+    waits = {"state": "login_window", "problem": "config.credentials_missing", "evidence": []}
+    runs = [{**waits, "endpoint": endpoint} for endpoint in endpoints]
+    proof = findings()["config.credentials_missing"].prove(case(runs=runs, log={"settings": {"IbPassword": ""}}))
+    assert proof is not None
+    assert "Set {} and {} where the container is defined.".format(*variables) in proof.fix
+    assert any("IbPassword=" in step for step in proof.fix)
+
+
 def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
     give, start = unwritable({"source": "/srv/ib/settings"})
     assert "chown -R 1000:1000 /srv/ib/settings" in give
