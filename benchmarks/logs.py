@@ -253,14 +253,10 @@ def _marks() -> list[str]:
     ]
 
 
-def _patterns() -> list[re.Pattern[str]]:
+def _patterns() -> Iterable[re.Pattern[str]]:
     """Every pattern of the grammar of these logs."""
-    return [
-        pattern
-        for table in (ibc._MESSAGE_RULES, ibc._SCRIPT_RULES)
-        for rules in table.values()
-        for pattern, _kind in rules
-    ]
+    tables = (*ibc._MESSAGE_RULES.values(), *ibc._SCRIPT_RULES.values())
+    return dict.fromkeys(pattern for rules in tables for pattern, _kind in rules)
 
 
 def main() -> int:

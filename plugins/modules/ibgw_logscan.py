@@ -183,7 +183,9 @@ logscan:
               type: float
               sample: 12.5
         instances:
-          description: The newest run of each instance; two for a container that runs live and paper. Empty when the log is.
+          description:
+            - The newest run of each instance; two for a container that runs live and paper.
+            - Empty when the log is, or when no line that was read tells of a run.
           type: list
           elements: dict
           contains:
@@ -362,8 +364,12 @@ logscan:
               description: Logins that ended in a session.
               type: int
               sample: 0
+            logins_completed_last_hour:
+              description: Those in the hour before the moment of judging.
+              type: int
+              sample: 0
             logins_completed_last_day:
-              description: Those in the 24 hours before the moment of judging.
+              description: Those in the 24 hours before it.
               type: int
               sample: 0
             last_login_at:

@@ -28,6 +28,9 @@ MODES = {"P": "paper", "S": "paper", "live": "live", "paper": "paper"}
 #: Markers under the word that they begin with; those that begin otherwise are under every word, and alone under the empty one.
 Rules = Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
 
+#: The relay writes the time of the controller's own clock, as socat stamps it.
+_RELAY_STAMP = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d) socat\[")
+
 _WORD = re.compile(r"(?:[A-Za-z'>#-]|\\\.)+(?= )")
 
 
@@ -104,8 +107,11 @@ class Grammar:
         value, mode = values.get("v") or "", MODES.get(values.get("mode") or "")
         if found[1] == "gateway_version":
             self.gateway_version = value
-        at = line.at
-        return Event(found[1], line.number, at, at, text, value, mode)
+        at = clock = line.at
+        if at is None and (own := _RELAY_STAMP.match(text)):
+            self._last = line, f"{own[1]}-{own[2]}-{own[3]} {own[4]}"
+            at, clock = self.last_moment
+        return Event(found[1], line.number, at, clock, text, value, mode)
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """Let no quote have `values`, which were told beside a name; what is a word of every log, or too short, is none."""

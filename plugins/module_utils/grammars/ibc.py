@@ -45,7 +45,9 @@ _JAVA_CODES: Mapping[int, str] = {
 #: The finding that an exit code proves when nothing before it did.
 EXIT_PROBLEMS: Mapping[int, str] = {
     1: "gateway.crashed",
+    130: "container.stopped",
     134: "gateway.crashed",
+    137: "gateway.crashed",
     139: "gateway.crashed",
     143: "container.stopped",
     1100: "gateway.crashed",
@@ -310,6 +312,8 @@ class Ibc(Grammar):
         if found is None or change is None:
             return None
         title, dialog = found["title"], found["what"] == "dialog"
+        if change == SEEN and title.startswith("Attempt "):  # the splash stays, and counts in its title
+            change = OPENED
         if change != SEEN:
             opened_dialog = dialog and change == OPENED
             self._speaking = next((kind for name, kind in _SPEAKING if opened_dialog and name.fullmatch(title)), "")

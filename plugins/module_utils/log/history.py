@@ -92,6 +92,7 @@ class History:
             "twofa_prompts_last_day": self.prompts.within(_DAY, now),
             "unanswered_prompts": self.unanswered_prompts,
             "logins_completed": self.completed.total,
+            "logins_completed_last_hour": self.completed.within(_HOUR, now),
             "logins_completed_last_day": self.completed.within(_DAY, now),
             "last_login_at": _at(self.last_login),
             "last_full_login_at": _at(self.last_full_login),

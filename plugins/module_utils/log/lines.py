@@ -262,7 +262,7 @@ def _clean(text: str) -> str:
     if text[1:4] == "\0\0\0":
         text = _FRAME.sub("", text, count=1)
     if not text.isprintable():
-        text = without_control(text)
+        text = without_control(text).replace("\xa0", " ")  # copied from a web page
     return html.unescape(text) if "&" in text and _HTML.search(text) else text
 
 
@@ -331,8 +331,9 @@ def _falling(moments: Iterable[str]) -> bool:
 def _wrap_width(texts: list[str]) -> int:
     """The width of the terminal that this was copied from; 0 where lines were not broken."""
     width = max(map(len, texts), default=0)
-    broken = sum(1 for text, rest in zip(texts, texts[1:]) if len(text) == width and not _begins(rest))
-    return width if 40 <= width <= 400 and broken >= 5 else 0
+    broken = [text for text, rest in zip(texts, texts[1:]) if len(text) == width and not _begins(rest)]
+    different = {re.sub(r"\d", "", text) for text in broken}  # a line that comes again and again has one length
+    return width if 40 <= width <= 400 and len(broken) >= 5 and len(different) > 2 else 0
 
 
 def _unwrapped(entries: Iterable[Entry], width: int) -> Iterator[Entry]:

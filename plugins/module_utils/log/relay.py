@@ -56,12 +56,15 @@ class RelayLog:
         bindings = [event for event in self._bindings if _serves(event, run, ports)]
         if len(bindings) > 1 and _goes_on(bindings, now):
             return "relay.port_taken", bindings[-2:]
-        since = run.since.clock if run.since and run.state == "logged_in" else None
-        if since is None:
+        login = run.since if run.state == "logged_in" else None
+        if login is None or login.clock is None:
             return None
+        open_by = login.clock + _OPENING
         for events, problem in ((self._refusals, "api.not_listening"), (self._timeouts, "gateway.hung")):
             since_login = [
-                event for event in events if _serves(event, run, ports) and (event.clock or 0.0) > since + _OPENING
+                event
+                for event in events
+                if _serves(event, run, ports) and event.line > login.line and (event.clock or 0.0) > open_by
             ]
             if len(since_login) > 2 and _goes_on(since_login, now):
                 return problem, since_login[-2:]

@@ -72,7 +72,7 @@ def _open_question(run: Run, now: float | None) -> str | None:
         return "twofa.login_incomplete" if run.submitted else None
     if run.state == "twofa_pending":
         unasked = run.prompt_seen_opening and not run.prompt_complete
-        if unasked and (elapsed(run.prompt, now) or 0.0) > 5.0:  # the prompt proper is announced within a second
+        if unasked and (_shown_since(run) or (elapsed(run.prompt, now) or 0.0) > 5.0):
             return "twofa.device_not_chosen"
         return "twofa.retrying" if run.retries else "twofa.pending"
     if run.state == "twofa_retrying" or (run.retries and run.login_rank < RANK["loading"]):
@@ -91,6 +91,12 @@ def _open_question(run: Run, now: float | None) -> str | None:
         if run.ignored_value:
             return "config.value_invalid"
     return None
+
+
+def _shown_since(run: Run) -> bool:
+    """Whether the prompt was named again after it opened: before that it would have been announced."""
+    last = run.last
+    return last is not None and last is not run.prompt and run.prompt is not None and last.title == run.prompt.title
 
 
 # How long a JVM may take to show a sign of life, in seconds; a first start on a small machine takes one minute or two.

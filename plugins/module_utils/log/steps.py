@@ -131,7 +131,8 @@ def _gateway_shown(run: Run, event: Event) -> None:
 
 
 def _login_window(run: Run, event: Event) -> None:
-    if run.login_rank < RANK["login_window"]:
+    form_came_back = run.attempt == "saved_session" and run.state in ("connecting", "authenticating")
+    if run.login_rank < RANK["login_window"] or form_came_back:
         run.enter("login_window", event)
 
 
@@ -341,6 +342,7 @@ def _session_settled(run: Run, event: Event) -> None:
 
 def _relogin(run: Run, event: Event) -> None:
     if run.state not in _OVER:
+        _progress(run)
         run.attempt, run.submitted = "relogin", event
         run.enter("relogin", event)
 
@@ -348,11 +350,15 @@ def _relogin(run: Run, event: Event) -> None:
 def _refused(run: Run, event: Event) -> None:
     if run.state in _OVER:
         return
-    run.fail(_refusal(run), event)
+    refusal = _refusal(run)
+    if run.problem == "ibkr.disconnected":
+        run.recover()
+    run.fail(refusal, event)
 
 
 def _refusal(run: Run) -> str:
-    saved = run.attempt in ("saved_session", "relogin")
+    # Once logged in nothing is typed: a session that IBKR no longer takes looks the same without the question before it.
+    saved = run.attempt in ("saved_session", "relogin") or run.state in _LOGGED_IN
     return "login.saved_session_refused" if saved else "login.credentials_rejected"
 
 
@@ -527,7 +533,7 @@ def _jvm_ended(run: Run, event: Event) -> None:
     run.code = int(event.value) if run.code is None else run.code
     run.over, run.wait_until = True, None
     run.windows, run.left, run.unanswered = {}, {}, None
-    if run.problem == "gateway.hung":
+    if run.problem in ("gateway.hung", "ibkr.disconnected"):
         run.recover()
     if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)

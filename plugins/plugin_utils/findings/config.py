@@ -32,6 +32,14 @@ SET_CREDENTIALS = (
     CREATE_ANEW,
 )
 
+#: The same for the paper half of a container that runs both.
+SET_PAPER_CREDENTIALS = tuple(
+    step.replace("TWS_USERID", "TWS_USERID_PAPER").replace("TWS_PASSWORD", "TWS_PASSWORD_PAPER")
+    for step in SET_CREDENTIALS
+)
+
+SEE_EMPTY = "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)"
+
 #: Names of variables that hold a secret by value; a `_FILE` variant holds only a path.
 SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
 
@@ -152,10 +160,7 @@ def secret_unreadable(case: Case) -> Proof | None:
         " nothing times out, no login is made; ibcontroller ends with exit code 78. In mode paper only TWS_USERID and TWS_PASSWORD"
         " count; their _PAPER variants are read in mode both only."
     ),
-    fix=(
-        "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)",
-        *SET_CREDENTIALS,
-    ),
+    fix=(SEE_EMPTY, *SET_CREDENTIALS),
     explains=("login.not_submitted", "login.not_typed", "login.in_progress", "gateway.starting", *DID_NOT_START),
     remedy_reason="a restart has the same empty value",
     next_command="docker logs --tail 100 {name}",
@@ -164,14 +169,16 @@ def credentials_missing(case: Case) -> Proof | None:
     # IBC DefaultSettings.java:70-82: a secret that is set shows as ***, an empty one as nothing
     settings = case.log.settings if case.log else {}
     empty = [key for key in ("IbLoginId", "IbPassword") if key in settings and not case.setting(key, key)]
-    waits = case.state == "login_window" and bool(empty)
+    of_two = case.log is not None and len(case.log.instances) > 1  # the settings are of either
+    waits = case.state == "login_window" and bool(empty) and not of_two
     if not case.says("config.credentials_missing") and not waits:
         return None
     of_ibc = case.family is None or case.family.controller == "ibc"
+    steps = SET_PAPER_CREDENTIALS if of_two and case.endpoint == "paper" else SET_CREDENTIALS
     return Proof(
         f"{' and '.join(empty) or 'user name or password'} reached the controller empty",
         case.log_quotes() + tuple(case.quote("log", f"{key}={settings[key]}") for key in empty),
-        () if of_ibc else SET_CREDENTIALS,
+        (SEE_EMPTY, *steps) if of_ibc else steps,
     )
 
 

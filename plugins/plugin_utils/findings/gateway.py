@@ -40,6 +40,13 @@ STOP_CLIENTS = "Stop the clients that keep reconnecting: each leaves one more co
 NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
 
 
+#: Of a process that got a SIGKILL, which writes nothing down.
+KILLED = "the gateway's process was killed (137, SIGKILL), mostly because memory ran out"
+LOOK_FOR_MEMORY = (
+    "See on {machine} whether memory ran out (dmesg | grep -i oom): then raise the limit before it starts again."
+)
+
+
 def within_start(case: Case, since: str | None) -> bool:
     """`since` is no longer ago than the family's normal start takes."""
     begun = moment(since)
@@ -254,6 +261,8 @@ def login_window_unknown(case: Case) -> Proof | None:
 )
 def crashed(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.crashed", "the gateway crashed")
+    if proof and case.run.last_exit and case.run.last_exit.code == 137:
+        return replace(proof, summary=KILLED, fix=(LOOK_FOR_MEMORY, RESTART_IT))
     if proof is None or not case.of_controller("ibg-controller"):
         return proof
     # Its gateway's own words never reach the container's log (ibg-controller gateway_controller.py, launch_gateway).

@@ -108,6 +108,15 @@ def test_what_logins_cost_is_counted(saved: Saved) -> None:
     assert history["last_full_login_at"] < history["last_login_at"]
 
 
+def test_what_logins_cost_is_counted_per_hour_and_per_day(saved: Saved) -> None:
+    log = Log()
+    for pause in (48 * 3600, 3 * 3600, 60):
+        log.submitted().connecting().prompt().prompt_closes(20, 22).completes().wait(pause)
+    history = scanned(saved(log.text.encode()), as_of=log.as_of())["history"]
+    for counted in ("login_attempts", "twofa_prompts", "logins_completed"):
+        assert [history[counted + since] for since in ("", "_last_day", "_last_hour")] == [3, 2, 1]
+
+
 def test_the_run_before_is_told_where_this_one_continues_it(saved: Saved) -> None:
     log = Log().start().ibc("Exiting after error with exit code=1112")
     log.raw("IBC returned exit status 88", "IBC will restart shortly").jvm()
@@ -349,6 +358,7 @@ def wrapped(log: Log) -> bytes:
         lambda log: log.text.encode("utf-16"),
         lambda log: b"\0" * 4096 + log.text.encode(),
         lambda log: log.text.replace(">", "&gt;").replace("'", "&#39;").encode(),
+        lambda log: log.text.replace(" ", "\u00a0").encode(),
         lambda log: "".join(line + "\n" for line in reversed(log.lines)).encode(),
         lambda log: ("x" * (1 << 20) + "\n" + log.text).encode(),
         lambda log: b"".join(
@@ -377,6 +387,7 @@ def wrapped(log: Log) -> bytes:
         "UTF-16",
         "a block of zeros",
         "HTML",
+        "blanks of a web page",
         "newest first",
         "a line of a megabyte",
         "raw frames of the engine",

@@ -21,10 +21,18 @@ def wrapped(log: Log, width: int) -> str:
         (Log().logged_in().text, True),
         (Log().logged_in().raw(*[LONG] * 9).text, True),
         (Log(stamped=False).ibc(*[LONG] * 9).text, True),
+        (Log(stamped=False).ibc("short").refused(4001, 12).text, True),
         (wrapped(Log().logged_in(), 80), False),
         ("".join(reversed(Log().logged_in().text.splitlines(keepends=True))), False),
     ],
-    ids=["stamped", "its longest line recurs", "also without stamps", "a terminal's", "newest first"],
+    ids=[
+        "stamped",
+        "its longest line recurs",
+        "also without stamps",
+        "also the relay's",
+        "a terminal's",
+        "newest first",
+    ],
 )
 def test_only_what_lies_as_it_was_written_is_searched_for_single_lines(text: str, line_by_line: bool) -> None:
     assert Lines([text.encode()]).line_by_line is line_by_line

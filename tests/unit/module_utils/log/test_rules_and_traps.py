@@ -201,6 +201,8 @@ def test_titles_are_masked() -> None:
         (lambda: Log().submitted().prompt().ends(143), "ended", "container.stopped"),
         (lambda: Log().logged_in().ends(1), "ended", "gateway.crashed"),
         (lambda: Log().logged_in().ends(134), "ended", "gateway.crashed"),
+        (lambda: Log().logged_in().ends(137), "ended", "gateway.crashed"),
+        (lambda: Log().logged_in().ends(130), "ended", "container.stopped"),
     ],
     ids=[
         "a command",
@@ -213,6 +215,8 @@ def test_titles_are_masked() -> None:
         "from outside while it waits",
         "its display went away",
         "it crashed",
+        "it was killed",
+        "it was interrupted",
     ],
 )
 def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
@@ -268,6 +272,20 @@ def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
             20,
             "login.not_typed",
         ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .shuts_down()
+                .resumes()
+                .authenticating()
+                .frame("IBKR Gateway")
+                .ibc("Login dialog WINDOW_OPENED: LoginState is LOGGED_OUT")
+            ),
+            10,
+            20,
+            "login.not_typed",
+        ),
         (lambda: Log().logged_in().window("Shutdown progress"), 60, 200, "gateway.hung"),
         (lambda: Log().logged_in(AutoRestartTime="11:45 PM").window("Restart in progress"), 200, 310, "gateway.hung"),
     ],
@@ -291,6 +309,14 @@ def test_silence_for_a_day_is_normal_where_nothing_is_due(build: Build, problem:
     assert instance(build(), 86400)["problem"] == problem
 
 
+def test_a_prompt_that_was_not_announced_where_it_opened_wants_a_choice() -> None:
+    """gnzsnz issue 396: mostly the last lines of the log."""
+    log = Log(version="3.23.0").submitted().authenticating().window(TWOFA)
+    assert verdict(log)[1] == "twofa.pending"
+    assert verdict(log.window(TWOFA, "Activated"))[1] == "twofa.device_not_chosen"
+    assert verdict(Log(version="3.23.0").submitted().authenticating().prompt())[1] == "twofa.pending"
+
+
 # Refusals
 
 
@@ -310,8 +336,30 @@ def test_silence_for_a_day_is_normal_where_nothing_is_due(build: Build, problem:
             lambda: Log().logged_in().shuts_down().resumes().login_window().attempt().connecting().window(UNRECOGNIZED),
             "login.credentials_rejected",
         ),
+        (
+            lambda: (
+                Log()
+                .logged_in()
+                .frame("Connecting to server...")
+                .window("Re-login is required")
+                .ibc("Re-login to session")
+                .window(UNRECOGNIZED)
+            ),
+            "login.saved_session_refused",
+        ),
+        (
+            lambda: Log().logged_in().frame("Connecting to server...").window(UNRECOGNIZED),
+            "login.saved_session_refused",
+        ),
     ],
-    ids=["typed", "on a saved session", "a re-login", "typed after a saved session was given up"],
+    ids=[
+        "typed",
+        "on a saved session",
+        "a re-login",
+        "typed after a saved session was given up",
+        "a re-login after the link was lost",
+        "a session, without a question before it",
+    ],
 )
 def test_a_refusal_is_judged_by_what_was_presented(build: Build, problem: str) -> None:
     assert verdict(build())[1] == problem
@@ -335,10 +383,58 @@ def test_a_refused_client_shows_a_closed_port_only_after_the_login() -> None:
     assert verdict(log.raw("addLogConsole Client 7"))[1] is None
 
 
+@pytest.mark.parametrize(
+    ("why", "problem"),
+    [("Connection refused", "api.not_listening"), ("Connection timed out", "gateway.hung")],
+)
+def test_the_relays_own_stamp_counts_where_the_keeper_wrote_none(why: str, problem: str) -> None:
+    log = Log(stamped=False).submitted().connecting().refused(4001, 5, why=why)
+    assert verdict(log)[1] is None
+    log = Log(stamped=False).logged_in().wait(20).refused(4001, 5, every=60, why=why)
+    told = result_of(log.lines)
+    assert told["instances"][0]["problem"] == problem
+    assert [line["at"] for line in told["instances"][0]["evidence"]] == [log.as_of(seconds) for seconds in (-60.0, 0.0)]
+    assert told["window"]["last_at"] == log.as_of()
+
+
+def test_clients_that_are_turned_away_show_that_time_goes_on() -> None:
+    log = Log(stamped=False).submitted().connecting().refused(4001, 5, every=60)
+    assert result_of(log.lines)["instances"][0]["problem"] == "login.auth_silent"
+
+
+def test_a_relay_with_another_clock_does_not_close_the_port() -> None:
+    log = Log(stamped=False).submitted()
+    log.wait(4 * 3600).refused(4001, 5).wait(-4 * 3600).connecting().prompt().prompt_closes(5, 19).completes()
+    assert result_of(log.lines)["instances"][0]["problem"] is None
+
+
+# The link to IBKR
+
+
+@pytest.mark.parametrize(
+    ("build", "problem"),
+    [
+        (lambda: Log().submitted().connecting(), "login.server_unreachable"),
+        (lambda: Log().logged_in(), "ibkr.disconnected"),
+    ],
+)
+@pytest.mark.parametrize("change", ["Opened", "Activated"])
+def test_a_frame_that_counts_its_attempts_is_news_whenever_it_is_named(build: Build, problem: str, change: str) -> None:
+    title = "Attempt 2: connecting to server (trying for another 280 seconds)..."
+    assert verdict(build().frame(title, change))[1] == problem
+    assert verdict(build().frame("Loading...", change))[1] is None
+
+
+def test_a_gateway_that_ends_by_itself_after_its_link_was_lost_is_to_be_started() -> None:
+    """IBC issue 269: on Saturdays."""
+    log = Log().logged_in().frame("Connecting to server...").wait(300).shuts_down().ends(0)
+    assert verdict(log) == ("ended", "gateway.stopped_by_schedule")
+
+
 # One log, many runs
 
 RUNNING = (
-    lambda log: log.raw("IBC returned exit status 137"),
+    lambda log: log.raw("IBC returned exit status 0"),
     lambda log: log.raw("Starting Gateway with this command:"),
     lambda log: log.ibc("Starting session: will exit if login dialog is not displayed within 60 seconds"),
 )

@@ -31,6 +31,14 @@ def test_a_gateway_that_hangs_offers_only_what_is_possible() -> None:
     assert "softly" in soft.fix[-1]
 
 
+def test_a_process_that_was_killed_sends_a_person_to_look_for_memory() -> None:
+    killed = proof("gateway.crashed", said("gateway.crashed", "ended", last_exit={"code": 137, "meaning": "killed"}))
+    assert "137" in killed.summary
+    assert "memory" in killed.fix[0]
+    crashed = proof("gateway.crashed", said("gateway.crashed", "ended", last_exit={"code": 134, "meaning": "aborted"}))
+    assert "memory" not in " ".join((crashed.summary, *crashed.fix))
+
+
 def test_a_gateway_that_began_to_close_and_does_not_end_hangs() -> None:
     closing = said("gateway.hung", "shutting_down")
     assert proof("gateway.hung", closing).since == at(300)
