@@ -278,6 +278,7 @@ class Instance:
     since: str | None
     run_started_at: str | None
     run_kind: str | None
+    attempt_kind: str | None
     deadline: str | None
     asks_again: bool | None
     read_only_api: bool | None

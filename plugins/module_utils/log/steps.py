@@ -350,11 +350,15 @@ def _relogin(run: Run, event: Event) -> None:
 def _refused(run: Run, event: Event) -> None:
     if run.state in _OVER:
         return
-    run.fail(_refusal(run), event)
+    refusal = _refusal(run)
+    if run.problem == "ibkr.disconnected":
+        run.recover()
+    run.fail(refusal, event)
 
 
 def _refusal(run: Run) -> str:
-    saved = run.attempt in ("saved_session", "relogin")
+    # Once logged in nothing is typed: a session that IBKR no longer takes looks the same without the question before it.
+    saved = run.attempt in ("saved_session", "relogin") or run.state in _LOGGED_IN
     return "login.saved_session_refused" if saved else "login.credentials_rejected"
 
 

@@ -53,6 +53,14 @@ STOP_BY_HAND = "docker update --restart=no {name} && docker stop -t 90 {name}"
 
 #: How to find out whether credentials work, without another attempt of the gateway.
 TRY_BY_HAND = "Log in to the Client Portal once as this user with the same password. Check that trading mode and user belong together."
+#: The window comes for a refused saved session, too (IBC issue 309).
+UNRECOGNIZED = "Unrecognized Username or Password"
+UNSEEN = (
+    "IBKR refused the login; whether the password was typed or a saved session presented stands further up in the log"
+)
+LOOK_UP = (
+    "Look further up: after Re-starting session or Re-login to session the password is fine, and one restart logs in."
+)
 NOT_AGAIN = "Do not restart it: each start is another failed login, and ten within a day lock the account."
 CORRECT = (
     "Correct TWS_USERID and the password (a carriage return in a secret file counts; for IBC a backslash must be doubled), then create the"
@@ -137,7 +145,7 @@ def _answered_by_restart(case: Case) -> bool:
     recent = version is not None and (int(version[1]), int(version[2])) >= (3, 20)
     # A lock that speaks of too many failed attempts has the handler of a throttle (TooManyFailedLoginAttemptsDialogHandler.java:62).
     # What else the gateway says in a dialog of its own is logged, and left open (GatewayDialogHandler.java:41).
-    parked = not {"Unrecognized Username or Password", "Login Error", "IBKR Gateway"}.isdisjoint(case.run.open_windows)
+    parked = not {UNRECOGNIZED, "Login Error", "IBKR Gateway"}.isdisjoint(case.run.open_windows)
     return recent and not parked and case.run.problem in REFUSALS
 
 
@@ -239,6 +247,8 @@ def credentials_rejected(case: Case) -> Proof | None:
     if not case.says("login.credentials_rejected"):
         return None
     proof = _proof(case, f"IBKR refused the user name or password that were typed{_attempts(case)}")
+    if case.run.attempt_kind is None and UNRECOGNIZED in case.run.open_windows:
+        return replace(proof, summary=UNSEEN, fix=(LOOK_UP, NOT_AGAIN, TRY_BY_HAND))
     # A window that only says "Login failed" can also be a server that dropped the login (facts: IBC, section 11).
     if any(
         "PASSWORD_EXPIRED" in quoted.quote for quoted in proof.evidence

@@ -347,6 +347,10 @@ def test_a_prompt_that_was_not_announced_where_it_opened_wants_a_choice() -> Non
             ),
             "login.saved_session_refused",
         ),
+        (
+            lambda: Log().logged_in().frame("Connecting to server...").window(UNRECOGNIZED),
+            "login.saved_session_refused",
+        ),
     ],
     ids=[
         "typed",
@@ -354,6 +358,7 @@ def test_a_prompt_that_was_not_announced_where_it_opened_wants_a_choice() -> Non
         "a re-login",
         "typed after a saved session was given up",
         "a re-login after the link was lost",
+        "a session, without a question before it",
     ],
 )
 def test_a_refusal_is_judged_by_what_was_presented(build: Build, problem: str) -> None:

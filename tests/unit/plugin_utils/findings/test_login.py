@@ -11,7 +11,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 
 from tests.unit.plugin_utils.findings.rows import EXITED, said
-from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case, machine
+from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case, machine, merged
 
 
 def leading(**changes: object) -> Found:
@@ -38,6 +38,14 @@ def test_what_tries_again_is_stopped_before_anything_else(code: str) -> None:
     for window in ("Unrecognized Username or Password", "Login Error", "IBKR Gateway"):
         parked = leading(**said(code, "login_window", open_windows=[window]))
         assert parked.remedy != "stop_to_protect_account"
+
+
+def test_a_refusal_of_what_the_log_does_not_show_blames_no_password() -> None:
+    changes = said("login.credentials_rejected", open_windows=["Unrecognized Username or Password"])
+    assert "were typed" in leading(**changes).proof.summary
+    unseen = leading(**merged(changes, {"run": {"attempt_kind": None}})).proof
+    assert "were typed" not in unseen.summary
+    assert "Re-login to session" in unseen.fix[0]
 
 
 @pytest.mark.parametrize(
