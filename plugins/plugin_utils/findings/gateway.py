@@ -321,7 +321,8 @@ def hung(case: Case) -> Proof | None:
     if case.state in ("shutting_down", "auto_restarting") and case.shows("gateway.hung"):
         return _by_log(case, "gateway.hung", "it began to close and does not end")
     if case.api.outcome is None and case.shows("gateway.hung"):
-        return Proof("logged in, but connections to its API time out", case.log_quotes())
+        logged_in = "" if case.state == "unknown" else "logged in, but "
+        return Proof(f"{logged_in}connections to its API time out", case.log_quotes())
     if not case.running or case.serving:
         return None
     seen = piled_up(case.gateway, case.own_ports("gateway"))
