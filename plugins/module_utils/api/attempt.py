@@ -309,7 +309,7 @@ class Attempt:
             self._take(self._next_frame(self._patience))
         end = min(time.monotonic() + _LINK_WAIT, self._deadline)
         quiet = max(_LINK_QUIET, *(self.seen.seconds(name) for name in ("hello", "start")))
-        with suppress(_Silent):
+        with suppress(_Silent, wire.Malformed):  # what clients read or drop takes readiness from nobody
             while True:
                 self._take(self._next_frame(min(time.monotonic() + quiet, end)))
         down = sorted(self.seen.links_down())

@@ -169,12 +169,12 @@ def credentials_missing(case: Case) -> Proof | None:
     # IBC DefaultSettings.java:70-82: a secret that is set shows as ***, an empty one as nothing
     settings = case.log.settings if case.log else {}
     empty = [key for key in ("IbLoginId", "IbPassword") if key in settings and not case.setting(key, key)]
-    waits = case.state == "login_window" and bool(empty)
+    of_two = case.log is not None and len(case.log.instances) > 1  # the settings are of either
+    waits = case.state == "login_window" and bool(empty) and not of_two
     if not case.says("config.credentials_missing") and not waits:
         return None
     of_ibc = case.family is None or case.family.controller == "ibc"
-    of_two = case.endpoint == "paper" and case.log is not None and len(case.log.instances) > 1
-    steps = SET_PAPER_CREDENTIALS if of_two else SET_CREDENTIALS
+    steps = SET_PAPER_CREDENTIALS if of_two and case.endpoint == "paper" else SET_CREDENTIALS
     return Proof(
         f"{' and '.join(empty) or 'user name or password'} reached the controller empty",
         case.log_quotes() + tuple(case.quote("log", f"{key}={settings[key]}") for key in empty),

@@ -38,6 +38,9 @@ restored                  ready                 -                         ready 
 farm_down                 ready                 ibkr.data_farm_down       ready    1
 sec_def_down              ready                 ibkr.data_farm_down       ready    1
 inactive                  ready                 -                         ready    1
+ready_flood               ready                 -                         ready    1
+ready_long_frame          ready                 -                         ready    1
+ready_garbage             ready                 -                         ready    1
 
 accept_fin                closed_at_open        relay.no_backend          tcp      2
 late_fin                  closed_at_open        relay.no_backend          tcp      2

@@ -359,6 +359,12 @@ def flood(link: Link) -> None:
         link.send(FARM_OK * 1000)
 
 
+def ready_flood(link: Link) -> None:
+    """A session, and then more notices than anybody waits for."""
+    link.ready()
+    flood(link)
+
+
 def zeros(link: Link) -> None:
     """Empty frames without end."""
     while True:
@@ -422,6 +428,9 @@ MODES: dict[str, Callable[[Link], None]] = {
     "broken": ready_with(LINK_BROKEN),
     "farm_down": ready_with(FARM_BROKEN),
     "restored": ready_with(LINK_LOST, FARM_BROKEN, LINK_RESTORED, FARM_OK),
+    "ready_flood": ready_flood,
+    "ready_long_frame": ready_with(frame(b"14\0" + b"x" * (1 << 20))),
+    "ready_garbage": ready_with(frame(b"\xfe\xfd\xfc")),
     "accept_fin": lambda link: link.fin(),
     "accept_rst": lambda link: link.rst(),
     "late_fin": late_fin,

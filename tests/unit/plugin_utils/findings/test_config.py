@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
 
 from tests.unit.plugin_utils.findings.rows import EXITED
-from tests.unit.plugin_utils.findings.scene import case
+from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
 
 SETTINGS = "/home/ibgateway/tws_settings"
 
@@ -44,10 +44,18 @@ def test_the_paper_half_of_both_has_credentials_of_its_own(
 ) -> None:
     waits = {"state": "login_window", "problem": "config.credentials_missing", "evidence": []}
     runs = [{**waits, "endpoint": endpoint} for endpoint in endpoints]
-    proof = findings()["config.credentials_missing"].prove(case(runs=runs, log={"settings": {"IbPassword": ""}}))
+    shown = case(runs=runs, log={"settings": {"IbPassword": ""}}, api=NO_BACKEND)
+    proof = findings()["config.credentials_missing"].prove(shown)
     assert proof is not None
     assert "Set {} and {} where the container is defined.".format(*variables) in proof.fix
     assert any("IbPassword=" in step for step in proof.fix)
+
+
+def test_an_empty_password_of_one_half_is_not_held_against_the_other() -> None:
+    starting = {"state": "login_window", "problem": None, "evidence": []}
+    runs = [{**starting, "endpoint": "live"}, {**starting, "endpoint": "paper"}]
+    shown = case(runs=runs, log={"settings": {"IbPassword": ""}}, api=NO_BACKEND)
+    assert findings()["config.credentials_missing"].prove(shown) is None
 
 
 def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
