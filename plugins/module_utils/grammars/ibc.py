@@ -304,6 +304,8 @@ class Ibc(Grammar):
             kind = "session_full"
         mode, value = MODES.get(values.get("mode") or ""), values.get("v") or ""
         problem = refusal(value) if kind == "dialog_text" else None
+        if kind == "exit_announced":
+            problem = EXIT_PROBLEMS.get(int(value))
         return Event(kind, line.number, *self.last_moment, text, value, mode, problem=problem)
 
     def _window(self, line: Line, message: str) -> Event | None:

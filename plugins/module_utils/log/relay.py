@@ -57,14 +57,16 @@ class RelayLog:
         if len(bindings) > 1 and _goes_on(bindings, now):
             return "relay.port_taken", bindings[-2:]
         login = run.since if run.state == "logged_in" else None
-        if login is None or login.clock is None:
+        if login and login.clock is None or not login and run.state != "unknown":
             return None
-        open_by = login.clock + _OPENING
-        for events, problem in ((self._refusals, "api.not_listening"), (self._timeouts, "gateway.hung")):
+        line, open_by = (login.line, (login.clock or 0.0) + _OPENING) if login else (0, 0.0)
+        # Before the login nothing listens; where something does and takes nobody, it was logged in.
+        turned_away = ((self._refusals, "api.not_listening"),) if login else ()
+        for events, problem in (*turned_away, (self._timeouts, "gateway.hung")):
             since_login = [
                 event
                 for event in events
-                if _serves(event, run, ports) and event.line > login.line and (event.clock or 0.0) > open_by
+                if _serves(event, run, ports) and event.line > line and (event.clock or 0.0) > open_by
             ]
             if len(since_login) > 2 and _goes_on(since_login, now):
                 return problem, since_login[-2:]

@@ -254,8 +254,11 @@ class Service:
         last_at, last = grammar.last_moment
         now = last if moment is None or last_at is None or cut else max(moment, last or moment)
         offset = last_at - last if last_at is not None and last is not None else None
-        runs = [(run, standing(run, now)) for run in self.instances.runs]
         family = self.family
+        ports = family.ports if family else {}
+        # Of a gateway that hangs often nothing is pasted but what its relay writes.
+        unseen = [run for run in (Run(None),) if not self.instances.runs and self.relay.problem(run, now, ports)]
+        runs = [(run, standing(run, now)) for run in self.instances.runs or unseen]
         first_at = grammar.moment(self._first, own_stamp(self._first.text))[0] if self._first else None
         return {
             "name": quote(name),

@@ -525,6 +525,8 @@ def _command(run: Run, event: Event) -> None:
 
 def _exit_announced(run: Run, event: Event) -> None:
     run.code = int(event.value)
+    if event.problem:
+        run.fail("gateway.heap_exhausted" if run.heap_exhausted else event.problem, run.heap_exhausted or event)
     run.enter("shutting_down", event)
 
 

@@ -40,6 +40,8 @@ STOP_CLIENTS = "Stop the clients that keep reconnecting: each leaves one more co
 NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
 
 
+#: IBC issue 269.
+SATURDAYS = "On Saturdays IBKR keeps no session up: if it was one, start it when the maintenance is over."
 #: Of a process that got a SIGKILL, which writes nothing down.
 KILLED = "the gateway's process was killed (137, SIGKILL), mostly because memory ran out"
 LOOK_FOR_MEMORY = (
@@ -321,7 +323,8 @@ def hung(case: Case) -> Proof | None:
     if case.state in ("shutting_down", "auto_restarting") and case.shows("gateway.hung"):
         return _by_log(case, "gateway.hung", "it began to close and does not end")
     if case.api.outcome is None and case.shows("gateway.hung"):
-        return Proof("logged in, but connections to its API time out", case.log_quotes())
+        logged_in = "" if case.state == "unknown" else "logged in, but "
+        return Proof(f"{logged_in}connections to its API time out", case.log_quotes())
     if not case.running or case.serving:
         return None
     seen = piled_up(case.gateway, case.own_ports("gateway"))
@@ -381,6 +384,8 @@ def stopped_by_schedule(case: Case) -> Proof | None:
         (case.container_quotes() if case.ended else ()) + case.log_quotes(),
         since=(case.gateway.container.finished_at if case.ended else None) or case.run.since,
     )
+    if _without_link(case):
+        proof = replace(proof, summary="ended by itself while it had no link to IBKR", fix=(SATURDAYS, START_IT))
     if not case.running:
         return proof
     return replace(  # of two gateways in one container (gnzsnz run.sh:193-194)
@@ -388,6 +393,13 @@ def stopped_by_schedule(case: Case) -> Proof | None:
         fix=(RESTART_IT,),
         remedy="restart",
     )
+
+
+def _without_link(case: Case) -> bool:
+    """Whether the last that it showed before it closed was that it looked for IBKR's server."""
+    steps = ("connecting", "splash_closed", "login_completed", "configured", "shutdown_shown")
+    told = [event.event for event in (case.log.events if case.log else ()) if event.event in steps]
+    return told[-2:] == ["connecting", "shutdown_shown"]
 
 
 @finding(

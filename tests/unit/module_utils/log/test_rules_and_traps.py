@@ -203,6 +203,7 @@ def test_titles_are_masked() -> None:
         (lambda: Log().logged_in().ends(134), "ended", "gateway.crashed"),
         (lambda: Log().logged_in().ends(137), "ended", "gateway.crashed"),
         (lambda: Log().logged_in().ends(130), "ended", "container.stopped"),
+        (lambda: Log().logged_in().exits(1100), "shutting_down", "gateway.crashed"),
     ],
     ids=[
         "a command",
@@ -217,6 +218,7 @@ def test_titles_are_masked() -> None:
         "it crashed",
         "it was killed",
         "it was interrupted",
+        "it said that it would",
     ],
 )
 def test_who_ended_it(build: Build, state: str, problem: str | None) -> None:
@@ -395,6 +397,15 @@ def test_the_relays_own_stamp_counts_where_the_keeper_wrote_none(why: str, probl
     assert told["instances"][0]["problem"] == problem
     assert [line["at"] for line in told["instances"][0]["evidence"]] == [log.as_of(seconds) for seconds in (-60.0, 0.0)]
     assert told["window"]["last_at"] == log.as_of()
+
+
+@pytest.mark.parametrize("seen", [Log(stamped=False), Log(stamped=False).ibc("Setting ReadOnlyApi")])
+def test_connections_that_time_out_are_enough_for_a_gateway_that_hangs(seen: Log) -> None:
+    """gnzsnz issue 77, UnusualAlpha issue 52."""
+    (run,) = result_of(seen.refused(4001, 5, every=60, why="Connection timed out").lines)["instances"]
+    assert (run["state"], run["problem"]) == ("unknown", "gateway.hung")
+    refused = result_of(Log(stamped=False).refused(4001, 5, every=60).lines)["instances"]
+    assert refused == []
 
 
 def test_clients_that_are_turned_away_show_that_time_goes_on() -> None:

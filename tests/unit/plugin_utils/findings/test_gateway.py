@@ -39,6 +39,16 @@ def test_a_process_that_was_killed_sends_a_person_to_look_for_memory() -> None:
     assert "memory" not in " ".join((crashed.summary, *crashed.fix))
 
 
+def test_a_gateway_that_ended_without_a_link_was_not_at_a_scheduled_time() -> None:
+    scheduled = said("gateway.stopped_by_schedule", "ended")
+    lost = [
+        {"event": name, "at": at(300), "line": 7, "endpoint": None, "quote": name}
+        for name in ("connecting", "shutdown_shown")
+    ]
+    assert "link" in proof("gateway.stopped_by_schedule", merged(scheduled, {"log": {"events": lost}})).summary
+    assert "link" not in proof("gateway.stopped_by_schedule", merged(scheduled, {"log": {"events": lost[1:]}})).summary
+
+
 def test_a_gateway_that_began_to_close_and_does_not_end_hangs() -> None:
     closing = said("gateway.hung", "shutting_down")
     assert proof("gateway.hung", closing).since == at(300)
