@@ -25,7 +25,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable,
 #: What the account phase may receive; a thousand positions are about 200 KiB.
 _MAX_BYTES = 4 << 20
 
-#: How long the last requests may take to leave, out of the time for all of it.
+#: How long the last requests may take to leave, out of the time for all of it, of which half at least is for listening.
 _LEAVE_SECONDS = 0.2
 
 # Share of the time that may go to the import: a gateway that has too little left to answer seems silent.
@@ -103,6 +103,7 @@ async def _ask(
         reason = f"ib_async can not talk to this gateway: it speaks server versions {versions} in plain text"
         raise Unavailable("probe.incomplete", reason, "use depth=api")
     listener.bytes_received = lambda: client.connectionStats().numBytesRecv
+    leaving = min(_LEAVE_SECONDS, max(deadline - time.monotonic(), 0) / 2)
     connection.setblocking(False)
     client.conn.transport, _protocol = await loop.create_connection(lambda: client.conn, sock=connection)
     try:
@@ -112,14 +113,14 @@ async def _ask(
         if count_orders:
             client.reqAllOpenOrders()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(listener.done.wait(), max(deadline - _LEAVE_SECONDS - time.monotonic(), 0))
+            await asyncio.wait_for(listener.done.wait(), max(deadline - leaving - time.monotonic(), 0))
     finally:
-        await _leave(client, listener.request_id)
+        await _leave(client, listener.request_id, leaving)
     return listener.account()
 
 
-async def _leave(client: Any, request_id: int | None) -> None:
-    """Cancel what was asked for and close in order."""
+async def _leave(client: Any, request_id: int | None, seconds: float) -> None:
+    """Cancel what was asked for and close in order, within `seconds`."""
     with suppress(ConnectionError, OSError, RuntimeError, asyncio.TimeoutError):
         if client.conn.isConnected() and client.isReady():
             client.cancelAccountSummary(request_id)
@@ -128,7 +129,7 @@ async def _leave(client: Any, request_id: int | None) -> None:
             gone = asyncio.Event()
             client.conn.disconnected += lambda *_: gone.set()
             client.disconnect()
-            await asyncio.wait_for(gone.wait(), _LEAVE_SECONDS)
+            await asyncio.wait_for(gone.wait(), seconds)
 
 
 class _Listener:

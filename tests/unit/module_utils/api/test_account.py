@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.api import account
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
-from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import LINK_LOST, Link, Peer, message
+from ansible_collections.ibgw.ops.tests.unit.module_utils.peer import LATE, LINK_LOST, Link, Peer, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,17 @@ def test_no_silence_is_heard_in_the_time_that_the_import_took(monkeypatch: pytes
         seen = ask(peer.port)
     assert (seen["outcome"], seen["problem"], seen["reached"]) == ("ready", "probe.incomplete", "ready")
     assert "loading ib_async took 11.0 seconds" in seen["detail"]
+
+
+def test_a_time_too_short_to_leave_is_still_used_to_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gateway(link: Link) -> None:
+        link.ready()
+        threading.Event().wait(LATE)
+        link.serve()
+
+    monkeypatch.setattr(account, "_LEAVE_SECONDS", 60)
+    with Peer(gateway) as peer:
+        assert ask(peer.port)["outcome"] == "account_ok"
 
 
 @pytest.mark.parametrize("mode", ["raw_id", "old_server"])
