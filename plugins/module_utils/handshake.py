@@ -63,6 +63,9 @@ _MUTE_AFTER = ("closed_at_hello", "silent_at_hello")
 # After one of these `after_silence` more connections at most: each that a hanging gateway accepts stays behind on it.
 _SILENCES = ("silent_at_hello", "silent_at_start", "start_incomplete")
 
+# Of the time, for each connection that may follow silence. Of 5 seconds that leaves a slow gateway the 4 that clients wait (ib_async ib.py:2027).
+_SPARED = 0.2
+
 _HEALTHY = ("connected", "ready", "ready_ibkr_away", "account_ok", "account_silent")
 
 #: Oldest server that current Python clients talk to (ib_async client.py:88; older ones only the unmaintained ibapi 9).
@@ -323,7 +326,8 @@ def _last_attempt(
     left, mute_wait = limits.attempts, 0.0
     while True:
         client_id = target.client_id or random.choice(CLIENT_IDS)
-        share = 1 / min(left, 1 + target.after_silence)
+        connections = min(left, 1 + target.after_silence)
+        share = max(1 / connections, 1 - _SPARED * (connections - 1))
         seen = Attempt(route, client_id, deadline, share=share, mute_wait=mute_wait).run()
         pause = 0.0 if seen.outcome in _RETRY_AT_ONCE else limits.retry_delay
         left = min(left - 1, target.after_silence) if seen.outcome in _SILENCES else left - 1
@@ -336,9 +340,12 @@ def _last_attempt(
 
 
 def _mute_wait(seen: Observation, limits: _Limits, deadline: float) -> float:
-    """How long the next connection must last without a word: longer than this one took to be closed, for a relay can be slow, too."""
+    """How long the next connection must last without a word: longer than this one took to be closed, for a relay can be slow, too.
+
+    Half of what is left stays for the hello, or the gateway would seem silent.
+    """
     took = seen.seconds("hello") if seen.outcome == "closed_at_hello" else 0.0
-    return max(limits.mute_wait, min(2 * took, (deadline - time.monotonic()) / 2))
+    return min(max(limits.mute_wait, 2 * took), (deadline - time.monotonic()) / 2)
 
 
 def _is_definite(outcome: str, target: _Endpoint) -> bool:

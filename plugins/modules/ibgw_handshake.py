@@ -105,6 +105,7 @@ options:
   timeout:
     description:
       - Seconds that the whole probe of one endpoint may take, all attempts together; above 0 up to 300.
+      - With the defaults a first connection gets four fifths of it to be answered; the rest is for another one after silence.
       - With O(inside) that includes finding the container and entering it, which may take half of it.
       - With O(depth=account) it includes the import of C(ib_async), some 0.4 seconds, which may take half of what is left.
     type: float
@@ -128,7 +129,8 @@ options:
   mute_wait:
     description:
       - Seconds that a connection must last without a word, when an earlier one failed on the hello; from 0 (no test) to 60.
-      - It must last twice as long as the earlier one where that took longer to be closed.
+      - It must last twice as long as the earlier one where that took longer to be closed, and no longer than half of what is
+        left of O(timeout).
     type: float
     default: 0.15
   expect_mode:

@@ -25,20 +25,22 @@ class Tail:
     def __init__(self, stream: Iterable[bytes], lines: int, limit: int) -> None:
         #: Whether that is all of the log, and whether there was more than `limit` bytes; known when it has been read.
         self.whole = self.overflown = False
+        #: Bytes that were kept, before the half line at the start was let go.
+        self.size = 0
         self._stream = stream
         self._lines = lines
         self._limit = limit
 
     def __iter__(self) -> Iterator[bytes]:
         kept: deque[bytes] = deque()
-        size = lines = 0
+        lines = 0
         for chunk in self._stream:
             lines += chunk.count(b"\n")
             kept.append(chunk[-self._limit :])
             self.overflown = self.overflown or len(chunk) > self._limit
-            size += len(kept[-1])
-            while size > self._limit and len(kept) > 1:
-                size -= len(kept.popleft())
+            self.size += len(kept[-1])
+            while self.size > self._limit and len(kept) > 1:
+                self.size -= len(kept.popleft())
                 self.overflown = True
         self.whole = lines < self._lines and not self.overflown
         while self.overflown and kept:
@@ -57,7 +59,7 @@ def tails(client: docker.DockerClient, container: str, lines: int, limit: int, e
         yield tail
         if tail.whole or tail.overflown:
             return
-        lines *= 4
+        lines = min(4 * lines, 2 * lines * limit // tail.size)  # the longest may have twice what can be kept
 
 
 def whole_log(client: docker.DockerClient, container: str, ends: float, lines: int | None = None) -> Iterator[bytes]:

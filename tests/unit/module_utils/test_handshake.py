@@ -153,6 +153,12 @@ def test_success_on_a_fresh_connection_is_healthy_with_a_note(first: str) -> Non
     assert seen["first_failure"]["detail"]
 
 
+def test_listening_without_a_word_leaves_time_to_ask() -> None:
+    with Peer("hello_fin", "healthy") as peer:
+        seen = ask(peer.port, timeout=2.0, mute_wait=30)
+    assert (seen["outcome"], seen["attempts"]) == ("ready", 2)
+
+
 def test_after_silence_one_more_connection_and_no_third() -> None:
     with Peer("silent") as peer:
         seen = ask(peer.port, **SHORT, attempts=5)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import handshake
 from ansible_collections.ibgw.ops.plugins.module_utils.api import attempt
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
@@ -211,3 +212,22 @@ def test_a_gateway_that_is_slow_with_each_answer_is_not_given_up() -> None:
     with played(clock, [Line(clock, (0.0, b""), [(0.8, REPLY), (0.5, ORDER_ID + ACCOUNTS)])]):
         (seen,) = probe(port=4002, timeout=2.0)["endpoints"]
     assert (seen["outcome"], seen["attempts"]) == ("ready", 1)
+
+
+@pytest.mark.parametrize(
+    "answers", [[(3.5, REPLY), (0.0, ORDER_ID + ACCOUNTS)], [(0.0, REPLY), (3.5, ORDER_ID + ACCOUNTS)]]
+)
+def test_a_gateway_that_answers_while_clients_still_wait_is_not_silent(answers: list[Event]) -> None:
+    clock = Clock()
+    with played(clock, [Line(clock, (0.0, b""), answers)]):
+        (seen,) = probe(port=4002, timeout=5.0)["endpoints"]
+    assert (seen["outcome"], seen["attempts"]) == ("ready", 1)
+
+
+@pytest.mark.parametrize("said", [[], [(0.0, REPLY)]])
+def test_after_silence_a_fresh_connection_has_time_to_answer(said: list[Event]) -> None:
+    clock = Clock()
+    second = Line(clock, (0.0, b""), [(0.4, REPLY), (0.1, ORDER_ID + ACCOUNTS)])
+    with played(clock, [Line(clock, (0.0, b""), said), second]):
+        (seen,) = probe(port=4002, timeout=5.0)["endpoints"]
+    assert (seen["outcome"], seen["problem"]) == ("ready", "api.first_attempt_failed")

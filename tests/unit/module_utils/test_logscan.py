@@ -518,6 +518,17 @@ def test_a_run_that_reaches_far_back_is_followed_there() -> None:
     assert of_container(engine, max_bytes=20_000)["window"]["truncated"]
 
 
+def test_no_more_is_asked_for_than_twice_what_may_be_read() -> None:
+    log = Log().logged_in()
+    for _ in range(20_000):
+        log.frame("Gateway Logs")
+    engine = Engine(log.text.encode())
+    assert of_container(engine, max_bytes=300_000)["window"]["bytes_read"] <= 300_000
+    first, *more = engine.asked
+    assert first == 2000
+    assert sum(map(int, more)) * len(log.lines[-1]) < 700_000
+
+
 def test_of_two_instances_the_quiet_one_is_not_forgotten() -> None:
     live, paper = Log().logged_in(), Log(mode="paper")
     paper.now = live.now
