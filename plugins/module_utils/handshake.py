@@ -55,10 +55,10 @@ _PROBLEMS = {
     "error": "api.unreachable",
 }
 
-#: Outcomes that a fresh connection can change. Where the hello failed it follows at once, and listens first: the mute test
-#: is its pause. All other outcomes are definite.
-_RETRY_AT_ONCE = ("closed_at_hello", "silent_at_hello", "client_id_taken")
-_RETRY_LATER = ("closed_at_start", "silent_at_start", "start_incomplete", "protocol_error")
+#: Outcomes that a fresh connection can change. It follows at once where silence was the pause, or where the mute test is:
+#: after a hello that failed. All other outcomes are definite.
+_RETRY_AT_ONCE = ("closed_at_hello", "silent_at_hello", "client_id_taken", "silent_at_start", "start_incomplete")
+_RETRY_LATER = ("closed_at_start", "protocol_error")
 _MUTE_AFTER = ("closed_at_hello", "silent_at_hello")
 # After one of these `after_silence` more connections at most: each that a hanging gateway accepts stays behind on it.
 _SILENCES = ("silent_at_hello", "silent_at_start", "start_incomplete")

@@ -123,7 +123,9 @@ options:
     type: int
     default: 1
   retry_delay:
-    description: Seconds to wait before a connection is repeated, from 0 to 60; after a failed hello O(mute_wait) takes its place.
+    description:
+      - Seconds to wait before a connection is repeated, from 0 to 60; none after silence, or when the client id was taken.
+      - After a failed hello O(mute_wait) takes its place.
     type: float
     default: 0.25
   mute_wait:

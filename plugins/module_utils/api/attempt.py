@@ -237,7 +237,7 @@ class Attempt:
             came = f" ({len(self._received)} bytes came, no version reply)" if self._received else ""
             return f"after the hello{came}"
         codes = ", ".join(f"{notice.code} {notice.text}" for notice, _at in self.seen.notices[-3:])
-        said = f"; it said: {codes}" if codes else " without a code"
+        said = f"; it said: {codes}" if codes else ", without a code"
         if name == "start":
             return f"after startApi{said}"
         missing = []
@@ -245,7 +245,7 @@ class Attempt:
             missing.append("the order id")
         if not self.seen.accounts:
             missing.append("the account list" if self.seen.accounts is None else "any account in the list")
-        return f"without {' and '.join(missing)}{said}" if missing else f"just after it was ready{said}"
+        return f"before {' and '.join(missing)} came{said}" if missing else f"just after it was ready{said}"
 
     def _describe(self, malformed: Exception) -> str:
         if self.seen.server_version is not None:

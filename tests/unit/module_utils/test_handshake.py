@@ -153,6 +153,26 @@ def test_success_on_a_fresh_connection_is_healthy_with_a_note(first: str) -> Non
     assert seen["first_failure"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "detail"),
+    [
+        ("no_order_id", "the peer stayed silent before the order id came, without a code"),
+        ("accounts_fin", "the peer closed the connection before the order id came, without a code"),
+        ("version_silent", "the peer stayed silent after startApi, without a code"),
+    ],
+)
+def test_what_was_missing_is_one_sentence(mode: str, detail: str) -> None:
+    with Peer(mode) as peer:
+        assert ask(peer.port, timeout=1.0, retry_delay=0)["detail"] == detail
+
+
+@pytest.mark.parametrize("mode", ["version_silent", "no_order_id"])
+def test_silence_is_pause_enough(mode: str) -> None:
+    with Peer(mode) as peer:
+        ask(peer.port, timeout=1.0, retry_delay=60)
+    assert len(peer.links) == 2
+
+
 def test_listening_without_a_word_leaves_time_to_ask() -> None:
     with Peer("hello_fin", "healthy") as peer:
         seen = ask(peer.port, timeout=2.0, mute_wait=30)
