@@ -22,7 +22,10 @@ LINES = (
     (r"\.> Stopping (?:x11vnc|Xvfb|ssh|socat|IBC|ibcontroller)\.", "stopped_from_outside"),  # G:run.sh:21-41
     (r"Error: Timed out waiting for (?:Xvfb socket|\S*/sesman\.socket)!", "display_missing"),  # G:common.sh:281
     # The scripts write config.ini and jts.ini; the one other file that they open is a secret (G:common.sh:4-61).
-    (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: No space left on device", "disk_full"),
+    (
+        r"\S+/common\.sh: line \d+: (?:\S*(?:config|jts)\.ini\S*|echo: write error): No space left on device",
+        "disk_full",
+    ),
     (r"\S+/common\.sh: line \d+: \S*(?:config|jts)\.ini\S*: [A-Z][a-z -]+", "settings_unwritable"),
     (
         r"\S+/common\.sh: line \d+: /\S+: (?:No such file or directory|Permission denied|Is a directory)",

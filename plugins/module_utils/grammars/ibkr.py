@@ -63,6 +63,8 @@ _WINDOWS: tuple[tuple[str, str, str | None], ...] = (
     (r"Re-login is required", "relogin", None),
     (r"Unrecognized Username or Password", "refused", "refusal_closed"),  # not handled by any release
     (r"Login failed", "login_failed", None),
+    (r"Login failed - [Ss]oft token.*", "token_expired", None),  # IBC issue 236
+    (r"Login failed - Server disconnected.*", "server_unavailable", None),  # IBC issue 142
     (r"Login", "server_unavailable", None),  # B:NotCurrentlyAvailableDialogHandler.java
     (r"Shutdown progress", "shutdown_shown", None),
     (r"Restart in progress", "restart_shown", None),

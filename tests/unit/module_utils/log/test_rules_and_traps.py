@@ -353,6 +353,16 @@ def test_a_prompt_that_was_not_announced_where_it_opened_wants_a_choice() -> Non
             lambda: Log().logged_in().frame("Connecting to server...").window(UNRECOGNIZED),
             "login.saved_session_refused",
         ),
+        (
+            lambda: (
+                Log().logged_in().shuts_down().resumes().connecting().window("Login failed - Soft token=0 received")
+            ),
+            "login.saved_session_refused",
+        ),
+        (
+            lambda: Log().submitted().connecting().window("Login failed - Server disconnected, please try again"),
+            "login.server_unreachable",
+        ),
     ],
     ids=[
         "typed",
@@ -361,6 +371,8 @@ def test_a_prompt_that_was_not_announced_where_it_opened_wants_a_choice() -> Non
         "typed after a saved session was given up",
         "a re-login after the link was lost",
         "a session, without a question before it",
+        "a session, in the title",
+        "nothing, for the server went away",
     ],
 )
 def test_a_refusal_is_judged_by_what_was_presented(build: Build, problem: str) -> None:

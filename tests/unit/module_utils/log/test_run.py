@@ -395,6 +395,12 @@ OLD_TIME = {"AutoRestartTime": "11:45 PM"}
             "script_starting",
             "config.secret_unreadable",
         ),
+        (
+            lambda: Log().container().raw("/s/common.sh: line 40: echo: write error: No space left on device"),
+            0,
+            "script_starting",
+            "host.disk_full",
+        ),
         (lambda: Log().container().raw("my check: Permission denied? no"), 0, "script_starting", None),
         (
             lambda: Log().container().raw("mkdir: cannot create directory '/x': File exists").script().jvm(),
