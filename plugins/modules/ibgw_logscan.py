@@ -13,7 +13,8 @@ description:
   - Reads the logs of gateway containers, or one saved log, and tells for each gateway where its login stands, what failed, and
     what costs a login has had.
   - The newest run decides. A refused login is judged by the attempt that it answers, silence against O(as_of).
-  - Reads only; a container's log is read back from its end and only as far as it takes to understand the newest run and the one before.
+  - Reads only; a container's log is read back from its end and only as far as it takes to understand the newest run and the one before, and to
+    find the login that the session began with, or what the logins of a day have cost.
 extends_documentation_fragment:
   - ibgw.ops.probe
   - ibgw.ops.probe.looks

@@ -68,6 +68,11 @@ def _no_launcher(_run: Run) -> None:
 _PLAIN: Mapping[str, Collection[str]] = {"ibc": SETTINGS}
 
 
+_DAY = 86400.0
+# IBKR ends every session on Sunday at the latest (ibkrguides.com auto-restart considerations).
+_LONGEST_SESSION = 8 * _DAY
+
+
 class Scan:
     """One pass over a log, which can hold several services; `known` are values that must not be quoted, `family` is the image's if known."""
 
@@ -87,9 +92,9 @@ class Scan:
 
     def understood(self, both: bool) -> bool:
         """Whether the newest run and the one before are in what was read (of two instances, since the container's start), and what
-        the logins of a day have cost.
+        logins have cost lately.
         """
-        return all(service.instances.understood(both) and service.a_day_long for service in self.services.values())
+        return all(service.instances.understood(both) and service.far_enough for service in self.services.values())
 
     def read(self, chunks: Iterable[bytes]) -> None:
         """Take in the log that comes in `chunks`: quickly up to its last runs, and those line by line."""
@@ -193,11 +198,13 @@ class Service:
         self._decisive = 0
 
     @property
-    def a_day_long(self) -> bool:
-        """Whether a day, or the last full login, is in what was read."""
+    def far_enough(self) -> bool:
+        """Whether what was read has the last full login; if not, a day, or of a session that was resumed as long as one can last."""
         first = self._first.at if self._first else None
         last = self.reader.grammar.last_moment[0]
-        return self.history.last_full_login is not None or first is None or last is None or last - first >= 86400.0
+        if self.history.last_full_login is not None or first is None or last is None:
+            return True
+        return last - first >= (_LONGEST_SESSION if self.history.last_login else _DAY)
 
     def begin(self, line: Line) -> None:
         """Take in one of the first lines, for the time that it tells, and for what only a container's start tells."""

@@ -495,6 +495,16 @@ def test_a_log_is_read_back_no_further_than_needed() -> None:
     assert engine.asked == [2000]
 
 
+def test_a_session_that_is_resumed_daily_is_followed_to_the_login_that_it_began_with() -> None:
+    log = Log().logged_in(AutoRestartTime="11:45 PM")
+    for _ in range(5):
+        log.wait(86000).shuts_down().resumes().connecting().completes()
+        log.raw(*["2026/03/04 12:00:00 socat[70] N accepting connection from AF=2 172.17.0.1:41000 on AF=2"] * 900)
+    engine = Engine(log.text.encode())
+    assert of_container(engine)["history"]["last_full_login_at"] == "2026-03-04T12:00:18Z"
+    assert engine.asked == [2000, 8000]
+
+
 def test_where_no_login_was_completed_those_of_a_day_are_counted() -> None:
     runs = Log()
     for _ in range(300):
