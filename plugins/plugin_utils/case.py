@@ -42,6 +42,9 @@ ASKING = ("twofa_pending", "twofa_retrying")
 #: What is on the screen though nobody can approve it.
 VOID_PROMPT = ("twofa.device_not_chosen", "twofa.code_required", "twofa.not_sent")
 
+# What a run shows while the failure of the one before still tells its cause: a throttle is the echo of attempts that failed.
+_NO_FAILURE_OF_ITS_OWN = (None, "twofa.pending", "login.throttled")
+
 #: So many unanswered prompts show that nobody is there; IBKR then stops sending them (IBC userguide.md:531).
 UNANSWERED_LIMIT = 5
 
@@ -213,7 +216,7 @@ class Case:
             return False
         if self.run.problem == code:
             return True
-        if self.run.problem not in (None, "twofa.pending"):
+        if self.run.problem not in _NO_FAILURE_OF_ITS_OWN:
             return False
         return self.continues_failure and self.run.previous is not None and self.run.previous.problem == code
 

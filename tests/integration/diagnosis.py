@@ -47,8 +47,8 @@ def diagnose(engine: DockerClient, name: str, depth: str = "account") -> Diagnos
     address = address_of(engine)
     container = health.probe([name], False, address, _TIMEOUT, "1h")
     log = logscan.probe([name], None, "auto", None, 1 << 20, 50, address, _TIMEOUT)
-    asked = endpoints(container["gateways"])
-    answers = handshake.probe(endpoints=asked, depth=depth, timeout=2.0, count_orders=True) if asked else None
+    asked = endpoints(container["gateways"], logs=log["gateways"])
+    answers = handshake.probe(endpoints=asked, depth=depth, timeout=2.0) if asked else None
     results = {"health": {"health": container}, "logscan": {"logscan": log}, "handshake": {"handshake": answers or {}}}
     machine = evidence.machine("here", {"gateways": [{"name": name}]}, results, None, datetime.now(timezone.utc))
     (verdict,) = verdicts_of_machine(machine)

@@ -262,6 +262,8 @@ def login_window_unknown(case: Case) -> Proof | None:
     next_command="docker logs --tail 100 {name}",
 )
 def crashed(case: Case) -> Proof | None:
+    if case.ended and case.gateway.container.exit_code == 137:  # the container tells by whom
+        return None
     proof = _by_log(case, "gateway.crashed", "the gateway crashed")
     if proof and case.run.last_exit and case.run.last_exit.code == 137:
         return replace(proof, summary=KILLED, fix=(LOOK_FOR_MEMORY, RESTART_IT))

@@ -135,6 +135,10 @@ LEADING |= {
         {"container": {**EXITED, "exit_code": 137}, "run": {"state": "ended", "problem": "container.stopped"}},
         ("down", "container.killed"),
     ),
+    "and where its controller saw the gateway's process go the same way": (
+        {"container": {**EXITED, "exit_code": 137}, "run": {"state": "ended", "problem": "gateway.crashed"}},
+        ("down", "container.killed"),
+    ),
     "the image's stop line makes exit 1 a stop": (
         {"container": FAILED, "run": {"state": "ended", "problem": "container.stopped"}},
         ("down", "container.stopped"),
@@ -250,6 +254,8 @@ def test_the_cause_of_the_last_run_leads_until_this_one_gets_further():
     token = {"problem": "login.saved_session_refused", "got_as_far_as": "logged_in"}
     assert outcome(judged(**state("twofa_pending", 3, previous=token))) == ("waiting", "twofa.pending")
     assert outcome(judged(run={"previous": failed})) == ("healthy", None)
+    throttled = judged(**state("throttled", 3, problem="login.throttled", previous=failed))
+    assert outcome(throttled) == ("down", "login.credentials_rejected")
 
 
 def test_a_run_that_failed_by_itself_tells_its_own_failure():
