@@ -87,7 +87,7 @@ _EXITS = _ENDINGS | {"exit_announced", "jvm_ended", "script_ended"}
 
 
 class Instances:
-    """The newest run of each instance, and counts over the whole log."""
+    """The newest run of each instance."""
 
     def __init__(self, settings: Mapping[str | None, Event] | None = None) -> None:
         #: What a controller that tells its settings once for many runs told of each mode before.

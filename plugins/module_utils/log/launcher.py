@@ -14,6 +14,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import engine
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.launcher import Launcher
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
@@ -41,8 +42,10 @@ def launcher_log(
     scan = Scan(0, known)
     scan.read([content[-_TAIL:]])
     told = next(iter(scan.results("launcher.log", None, truncated=False)), None)
-    last = epoch(told["window"]["last_at"]) if told else None
-    if told is None or last is None or since is None or last < since:
+    if told is None or told["controller"]["name"] != Launcher.name:  # another file of that name
         return None
-    (run,) = told["instances"] or ({"problem": None, "evidence": []},)
+    last = epoch(told["window"]["last_at"])
+    if last is None or since is None or last < since:
+        return None
+    run: dict[str, Any] = next(iter(told["instances"]), {"problem": None, "evidence": []})
     return {"path": path, "last_at": told["window"]["last_at"], "problem": run["problem"], "evidence": run["evidence"]}

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
 from typing import Any
+
+from tests.unit.module_utils.written_log import WrittenLog
 
 TWOFA = "Second Factor Authentication"
 
@@ -25,17 +26,14 @@ def release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-class Log:
-    """A log that grows; every step takes the time that it usually takes."""
+class Log(WrittenLog):
+    """One gateway's log."""
 
     def __init__(self, mode: str = "live", version: str = "3.24.1", stamped: bool = True, paired: bool = False) -> None:
-        self.now = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
-        self.mode = mode
+        super().__init__(mode, stamped)
         self.version = version
-        self.stamped = stamped
         #: Its paths say which of the two gateways of a container it is.
         self.suffix = f"_{mode}" if paired else ""
-        self.lines: list[str] = []
         self._jvms = 0
 
     def since(self, version: str) -> bool:
@@ -43,16 +41,6 @@ class Log:
         return release(self.version) >= release(version)
 
     # How lines look
-
-    def wait(self, seconds: float) -> Log:
-        self.now += timedelta(seconds=seconds)
-        return self
-
-    def raw(self, *texts: str) -> Log:
-        for text in texts:
-            stamp = self.now.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z " if self.stamped else ""
-            self.lines.append(stamp + text)
-        return self
 
     def ibc(self, *messages: str, every: float = 0.1) -> Log:
         for message in messages:
@@ -248,12 +236,3 @@ class Log:
             own = self.wait(every).now.strftime("%Y/%m/%d %H:%M:%S")
             self.raw(f"{own} socat[90] E connect(5, AF=2 127.0.0.1:{port}, 16): {why}")
         return self
-
-    # As a whole
-
-    @property
-    def text(self) -> str:
-        return "".join(line + "\n" for line in self.lines)
-
-    def as_of(self, seconds: float = 0.0) -> str:
-        return (self.now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

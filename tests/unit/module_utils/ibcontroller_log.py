@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
+
+from tests.unit.module_utils.written_log import WrittenLog
 
 CONFIG = {
     "accept_incoming_connections": "manual",
@@ -25,26 +27,13 @@ CONFIG = {
 HASH = "nlabafcdedmocmpmkmkc"
 
 
-class Log:
-    """A log that grows; every step takes the time that it usually takes."""
+class Log(WrittenLog):
+    """One gateway's log."""
 
     def __init__(self, mode: str = "live", stamped: bool = True) -> None:
-        self.now = datetime(2026, 10, 7, 12, 0, 0, tzinfo=timezone.utc)
-        self.mode = mode
-        self.stamped = stamped
-        self.lines: list[str] = []
+        super().__init__(mode, stamped, datetime(2026, 10, 7, 12, 0, 0, tzinfo=timezone.utc))
 
     # How lines look
-
-    def wait(self, seconds: float) -> Log:
-        self.now += timedelta(seconds=seconds)
-        return self
-
-    def raw(self, *texts: str) -> Log:
-        for text in texts:
-            stamp = self.now.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z " if self.stamped else ""
-            self.lines.append(stamp + text)
-        return self
 
     def record(self, *messages: str, module: str = "login", level: str = "INFO", every: float = 0.1) -> Log:
         for message in messages:
@@ -167,12 +156,3 @@ class Log:
         self.says("shut down cleanly via File/Close (returncode=0)", module="launcher")
         self.says("control loop stop requested (task cancelled)", module="control_loop")
         return self.raw("stopped: REQUESTED")
-
-    # As a whole
-
-    @property
-    def text(self) -> str:
-        return "".join(line + "\n" for line in self.lines)
-
-    def as_of(self, seconds: float = 0.0) -> str:
-        return (self.now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

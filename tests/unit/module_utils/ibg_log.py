@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from tests.unit.module_utils.written_log import WrittenLog
 
 PROMPT = "('AuthDialog', 'Second Factor Authentication', False)"
 ADOPTED = (
@@ -13,31 +13,18 @@ ADOPTED = (
 )
 
 
-class Log:
-    """A log that grows; every step takes the time that it usually takes."""
+class Log(WrittenLog):
+    """One gateway's log."""
 
     def __init__(self, mode: str = "live", tagged: bool = True, stamped: bool = True) -> None:
-        self.now = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
-        self.mode = mode
+        super().__init__(mode, stamped)
         self.tagged = tagged
-        self.stamped = stamped
-        self.lines: list[str] = []
 
     @property
     def port(self) -> str:
         return "4001" if self.mode == "live" else "4002"
 
     # How lines look
-
-    def wait(self, seconds: float) -> Log:
-        self.now += timedelta(seconds=seconds)
-        return self
-
-    def raw(self, *texts: str) -> Log:
-        for text in texts:
-            stamp = self.now.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z " if self.stamped else ""
-            self.lines.append(stamp + text)
-        return self
 
     def say(self, *messages: str, level: str = "INFO", every: float = 0.1) -> Log:
         for message in messages:
@@ -183,12 +170,3 @@ class Log:
         return self.say(
             f'ALERT_SHUTDOWN mode={self.mode} signal=SIGTERM graceful=true reason="controller received SIGTERM"'
         )
-
-    # As a whole
-
-    @property
-    def text(self) -> str:
-        return "".join(line + "\n" for line in self.lines)
-
-    def as_of(self, seconds: float = 0.0) -> str:
-        return (self.now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from tests.unit.module_utils.written_log import WrittenLog
 
 PROMPT = "!!! IB Gateway is waiting for two-factor authentication !!!"
 TOTP = (
@@ -16,28 +16,15 @@ TOTP = (
 REFUSED = "Invalid username or password."
 
 
-class Log:
-    """A log that grows; every step takes the time that it usually takes."""
+class Log(WrittenLog):
+    """One gateway's log."""
 
     def __init__(self, mode: str = "live", stamped: bool = True, coloured: bool = False, zone: str = "EST") -> None:
-        self.now = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
-        self.mode = mode
-        self.stamped = stamped
+        super().__init__(mode, stamped)
         self.coloured = coloured
         self.zone = zone
-        self.lines: list[str] = []
 
     # How lines look
-
-    def wait(self, seconds: float) -> Log:
-        self.now += timedelta(seconds=seconds)
-        return self
-
-    def raw(self, *texts: str) -> Log:
-        for text in texts:
-            stamp = self.now.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z " if self.stamped else ""
-            self.lines.append(stamp + text)
-        return self
 
     def say(self, *texts: str, every: float = 0.1) -> Log:
         for text in texts:
@@ -172,12 +159,3 @@ class Log:
 
     def gone(self) -> Log:
         return self.wait(3).say("• IB Gateway is no longer running, will restart ...")
-
-    # As a whole
-
-    @property
-    def text(self) -> str:
-        return "".join(line + "\n" for line in self.lines)
-
-    def as_of(self, seconds: float = 0.0) -> str:
-        return (self.now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,6 +13,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.launcher import launc
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from docker.errors import NotFound
 
+from tests.unit.module_utils.ibc_log import Log
+
 SILENT = """\
 2026-03-04 12:00:00.112 INFO  [JTS-Main] - ------ IB GATEWAY RESTART ------
 2026-03-04 12:00:00.300 INFO  [JTS-Main] - Started on 20260304-12:00:00
@@ -83,3 +85,9 @@ def test_of_a_long_one_the_end_is_read() -> None:
 )
 def test_what_tells_nothing_of_this_run_is_left_out(engine: Engine, since: float | None) -> None:
     assert told(engine, since) is None
+
+
+def test_a_file_of_that_name_that_is_two_gateways_log_costs_nothing() -> None:
+    live, paper = Log(), Log(mode="paper")
+    both = live.start().text + paper.start().text
+    assert told(Engine(both)) is None
