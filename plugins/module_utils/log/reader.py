@@ -88,8 +88,7 @@ class Reader:
         of_controller = [family for family in FAMILIES if family.controller == self.grammar.controller]
         printed = {family.name: len(_OF_IMAGES[family.name] & self.grammar.seen_around) for family in of_controller}
         likeliest = [family for family in of_controller if printed[family.name] == max(printed.values())]
-        sure = len(of_controller) == 1 or max(printed.values(), default=0) > 0
-        return likeliest[0] if sure and len(likeliest) == 1 else None
+        return likeliest[0] if len(likeliest) == 1 else None
 
 
 def _of_family(family: Family | None) -> type[Grammar]:

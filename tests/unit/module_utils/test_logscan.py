@@ -753,3 +753,28 @@ def test_a_secret_that_a_log_gives_away_goes_no_further_wherever_it_ends(
         scan.read([content[:end]])
         told = json.dumps(scan.results("some.log", None, truncated=False))
         assert not any(SPOKEN[at : at + 4] in told for at in range(len(SPOKEN) - 3)), content[:end][-200:]
+
+
+def test_what_the_first_start_of_a_long_log_gives_away_is_quoted_from_no_later_one(saved: Saved) -> None:
+    log = (
+        Log()
+        .container()
+        .script()
+        .raw("sun.java.command = ibcalpha.ibc.IbcGateway /config.ini alice77 hunter2hunter2 live")
+    )
+    for _ in range(8):
+        log.jvm().login_window().attempt().ends(1112).raw("IBC will restart shortly")
+    log.jvm().login_window().attempt().window("Messages for alice77").wait(200)
+    gateway = scanned(saved(log.text.encode()), as_of=log.as_of())
+    assert instance(gateway)["open_windows"] == ["Messages for ***"]
+    assert "alice77" not in json.dumps(gateway)
+
+
+def test_of_two_gateways_in_a_long_log_both_are_read_from_their_start(saved: Saved) -> None:
+    live, paper = Log(paired=True).logged_in(), Log(mode="paper", paired=True)
+    paper.now = live.now
+    paper.script().jvm().login_window().attempt().connecting().completes()
+    for _ in range(9):
+        paper.wait(60).shuts_down().resumes().connecting().completes()
+    told = scanned(saved((live.text + paper.text).encode()))["instances"]
+    assert {one["endpoint"]: one["state"] for one in told} == {"live": "logged_in", "paper": "logged_in"}
