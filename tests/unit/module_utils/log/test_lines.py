@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Log
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Log as Lines
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 
@@ -41,6 +40,6 @@ def test_only_what_lies_as_it_was_written_is_searched_for_single_lines(text: str
 
 def test_a_line_without_end_is_never_held_whole() -> None:
     chunks = [b"first\n", *[b"x" * (1 << 18)] * 40, b"\nlast\n"]
-    blocks = list(Log(iter(chunks)).blocks())
+    blocks = list(Lines(iter(chunks)).blocks())
     assert max(map(len, blocks)) < 8 << 20
     assert b"".join(blocks).endswith(b"\nlast\n")
