@@ -124,7 +124,7 @@ def probe(
     attempts: int = 2,
     after_silence: int = 1,
     retry_delay: float = 0.25,
-    mute_wait: float = 0.15,
+    mute_wait: float = 0.35,
     expect_mode: str | None = None,
     count_orders: bool = False,
     docker_host: str | None = None,

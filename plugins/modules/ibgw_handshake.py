@@ -134,7 +134,7 @@ options:
       - It must last twice as long as the earlier one where that took longer to be closed, and no longer than half of what is
         left of O(timeout).
     type: float
-    default: 0.15
+    default: 0.35
   expect_mode:
     description: Which kind of account must answer. Another kind is the problem V(config.account_mode_mismatch).
     type: str
@@ -410,7 +410,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "attempts": {"type": "int", "default": 2},
     "after_silence": {"type": "int", "default": 1},
     "retry_delay": {"type": "float", "default": 0.25},
-    "mute_wait": {"type": "float", "default": 0.15},
+    "mute_wait": {"type": "float", "default": 0.35},
     "count_orders": {"type": "bool", "default": False},
     "docker_host": {"type": "str"},
     **_SHARED,
