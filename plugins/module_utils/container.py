@@ -84,12 +84,14 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
 
 def secrets(inspected: Mapping[str, Any], family: Family | None) -> frozenset[str]:
     """Values of variables that must not stand in anything else that the container says."""
-    kinds = family.variables if family else {}
     return frozenset(
-        value
-        for name, value in traits(inspected["Config"]).environment.items()
-        if kinds.get(name, "secret" if _SECRET_NAME.search(name) else "plain") != "plain"
+        value for name, value in traits(inspected["Config"]).environment.items() if _kind(name, family) != "plain"
     )
+
+
+def _kind(name: str, family: Family | None) -> str:
+    known = family.variables.get(name) if family else None
+    return known.kind if known else "secret" if _SECRET_NAME.search(name) else "plain"
 
 
 def exit_meaning(code: int, family: Family | None) -> str:
@@ -173,11 +175,11 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
     """The variables, those that the family knows first."""
-    kinds = family.variables if family else {}
+    known = family.variables if family else {}
     given = traits(inspected["Config"]).environment
-    ordered = sorted(given.items(), key=lambda pair: (pair[0] not in kinds, pair[0]))
+    ordered = sorted(given.items(), key=lambda pair: (pair[0] not in known, pair[0]))
     # A mode or a path stays as it is even when somebody's password is the same word: rules read it.
-    return _told(ordered, lambda name: kinds.get(name) == "plain")
+    return _told(ordered, lambda name: name in known and known[name].kind == "plain")
 
 
 def labels(given: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
