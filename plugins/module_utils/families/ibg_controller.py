@@ -210,4 +210,5 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    settings_named_by=GNZSNZ_IBC.settings_named_by,
 )
