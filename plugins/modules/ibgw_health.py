@@ -339,8 +339,8 @@ health:
               type: dict
             environment:
               description:
-                - Variables by name. The value is told where the family knows the variable as harmless; of secrets, user names and
-                  unknown variables only V(<set>) or V(<empty>).
+                - Variables by name. The value is told where the family knows the variable as harmless, or else every family that knows
+                  it; of secrets, user names and unknown variables only V(<set>) or V(<empty>).
                 - Those that the family knows come first, then those that mean something to another family.
               type: dict
             environment_given:
