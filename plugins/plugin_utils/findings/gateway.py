@@ -58,6 +58,8 @@ SCREEN_WAITS = (
     " the next planned login."
 )
 
+#: gnzsnz issue 110; tws-docker-compose.yml.
+SET_USER = "Set PUID and PGID to the user who owns the settings (1000), and mount a volume on /config, where the container is defined."
 #: What a gateway process that did not come up shows.
 NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
 
@@ -494,10 +496,24 @@ def not_running(case: Case) -> Proof | None:
             f"the {case.endpoint} gateway has ended, and the container runs on with the other",
             (case.quote("health", seen), *case.api_quotes()),
         )
+    if "gateway" not in roles and case.state == "script_starting" and (unset := _user_unset(case)):
+        return Proof(
+            "the scripts run, and do not start TWS: its user is not set",
+            (case.quote("health", f"not set: {', '.join(unset)}"), *case.log_quotes(1)),
+            (SET_USER, CREATE_ANEW),
+            remedy="ask_person",
+            remedy_reason="a restart does not set them",
+        )
     if roles & {"gateway", "controller"} or case.gateway.family.name is None:  # whose processes nobody could name
         return None
     seen = f"processes: {', '.join(sorted(filter(None, roles)))}; no gateway, no controller"
     return Proof("the container runs without a gateway process", (case.quote("health", seen), *case.log_quotes(1)))
+
+
+def _user_unset(case: Case) -> list[str]:
+    """Without these the TWS image does not start its program (gnzsnz issue 110)."""
+    of_tws = case.family is not None and "tws" in case.family.build.desktop and case.runs_tws
+    return [name for name in ("PUID", "PGID") if of_tws and not case.variable(name)]
 
 
 def _one_of_two_ended(case: Case) -> bool:

@@ -121,6 +121,13 @@ KEEP_IT = (
     "Give the gateway a user of its own, and EXISTING_SESSION_DETECTED_ACTION=primary if it should keep its session."
 )
 
+IN_MAINTENANCE = "Is IBKR in maintenance? Look at its system status page."
+#: ibga issue 34.
+SINCE_SUNDAY = (
+    "If it goes on since Sunday 01:00 in New York, the saved session has ended: restart it once, with the phone at hand, and use a newer"
+    " image (r20260803), which notices that."
+)
+
 ANSWER_IT = "Look at the window (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback), read it, and answer it."
 #: What comes after a typed code, every day (IBC issue 314).
 RESUME = "Resume login"
@@ -537,7 +544,7 @@ def _what_drops_it(case: Case, dropped: bool) -> tuple[str, ...]:
         " Nightly and on weekends IBKR resets its servers; otherwise look at DNS, routes and firewalls of the machine."
     ),
     fix=(
-        "Is IBKR in maintenance? Look at its system status page.",
+        IN_MAINTENANCE,
         "Does the container resolve names? docker exec {name} getent hosts www.interactivebrokers.com",
         "Leave the gateway running: it connects when it can.",
     ),
@@ -556,6 +563,8 @@ def server_unreachable(case: Case) -> Proof | None:
         return replace(
             proof, summary=wrong, fix=(RIGHT_SERVER,), remedy="ask_person", remedy_reason="it does not go by itself"
         )
+    if case.of_controller("ibga"):
+        proof = replace(proof, fix=(IN_MAINTENANCE, SINCE_SUNDAY))
     return proof if case.alive else replace(proof, remedy_reason="a start before IBKR can be reached ends the same way")
 
 

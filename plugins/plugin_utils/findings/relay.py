@@ -181,5 +181,4 @@ def no_backend(case: Case) -> Proof | None:
 
 def tws_without_api(case: Case) -> bool:
     """TWS is logged in, and its API closed: unlike the gateway's, that is off until somebody ticks it (extrange README:138-140)."""
-    program = (case.variable("GATEWAY_OR_TWS"), case.variable("IBC_PROGRAM"))
-    return "tws" in program and case.state in LOGGED_IN
+    return case.runs_tws and case.state in LOGGED_IN

@@ -336,6 +336,24 @@ PAINS = (
         seen=merged(OF_IBGA, {"container": {"environment": {"TOTP_KEY": "<set>"}}}),
     ),
     Pain(
+        10,
+        "from Sunday night on a server error without end: the image does not notice that the session has ended",
+        "waiting",
+        "login.server_unreachable",
+        ("Sunday", "newer image", "r20260803"),
+        lambda log: (
+            log.logged_in()
+            .wait(9000)
+            .say("• IB Gateway is no longer running, will restart ...")
+            .window()
+            .splash("Connecting to server... Attempt 9: server error", 82)
+            .splash("Connecting to server... Attempt 10: server error", 82)
+        ),
+        log=IBGA,
+        after=90,
+        seen=OF_IBGA,
+    ),
+    Pain(
         11,
         "refused from outside: the gateway's own port is published",
         "down",
@@ -642,6 +660,26 @@ PAINS = (
         after=5,
     ),
     Pain(
+        27,
+        "mode both: one port is refused, and the container stays up",
+        "down",
+        "gateway.crashed",
+        ("restart", "live runs in the same container", "a container of its own", "market data"),
+        lambda log: both(log, paper=lambda own: own.connecting().exits(1100).ends(76), live=Log.completes),
+        log=partial(Log, "live", paired=True),
+        after=600,
+        serves=True,
+        seen={
+            "declared": {"trading_mode": "both"},
+            "container": {"environment": {"TRADING_MODE": "both"}},
+            "gateway": {
+                "ports": [_published(4001, 4003, "relay", "live"), _published(4002, 4004, "relay", "paper")],
+                "sockets": {"listening": [_listens(4001, 50), _listens(4003, 5), _listens(4004, 5)]},
+            },
+            "more_api": [{**NO_BACKEND, "endpoint": "paper", "port": 4002}],
+        },
+    ),
+    Pain(
         28,
         "mode paper does not read the user and password of both",
         "down",
@@ -693,6 +731,19 @@ PAINS = (
         ),
         seen={"container": {**RESTARTING, "exit_code": 1}},
         after=5,
+    ),
+    Pain(
+        31,
+        "the desktop of TWS comes up, and TWS does not",
+        "down",
+        "gateway.not_running",
+        ("PUID", "PGID", "/config"),
+        lambda log: log.raw(".> Launching IBC/TWS service", ".> Starting IBC/TWS"),
+        after=900,
+        seen={
+            "container": {"environment": {"GATEWAY_OR_TWS": "tws"}},
+            "gateway": {"processes": _processes("controller", "vnc", "other")},
+        },
     ),
     Pain(
         32,
@@ -813,6 +864,20 @@ PAINS = (
         after=60,
     ),
     Pain(
+        44,
+        "the password stands in the log: it is an argument, and the last one is not masked",
+        None,
+        "config.secret_in_environment",
+        ("prints the password in its log", "takes a file", "change the password"),
+        lambda log: log.ibcstart().jvm().login_window().attempt().connecting().prompt().prompt_closes(5, 9).completes(),
+        after=600,
+        serves=True,
+        seen={
+            "container": {"environment": {"PASSWORD": "<set>", "TRADING_MODE": None, "IBC_TradingMode": "live"}},
+            "gateway": {"family": {"name": "extrange", "controller": "ibc"}},
+        },
+    ),
+    Pain(
         45,
         "SSH_TUNNEL=yes, and nothing listens",
         "down",
@@ -843,6 +908,24 @@ PAINS = (
 )
 
 
+#: Complaints of which nothing can be seen from where the probes look, with the reason.
+NOT_TO_BE_HAD = {
+    40: "which market data a user gets is told only to a client that asks for some, and the probes ask for none",
+    43: "what time zone jts.ini has stands only in that file; the start script says the same line at every start with kept settings",
+}
+
+
+def both(log: Log, live: Callable[[Log], Log], paper: Callable[[Log], Log]) -> Log:
+    """Two gateways that write into one log, line by line as it comes."""
+    other = Log("paper", log.version, paired=True)
+    other.now = log.container().now + timedelta(seconds=15)
+    for own, goes_on in ((log, live), (other, paper)):
+        goes_on(own.script().jvm().login_window().attempt())
+    log.lines = sorted([*log.lines, *other.lines], key=lambda line: line.partition(" ")[0])
+    log.now = max(log.now, other.now)
+    return log
+
+
 def taken(log: Log, times: int) -> Log:
     """The relay can not bind, and tries again."""
     for _ in range(times):
@@ -865,3 +948,233 @@ def test_a_complaint_leads_to_its_finding_and_to_steps_that_mend_it(pain: Pain) 
     missing = [words for words in pain.says if words not in steps]
     assert not missing, (missing, steps)
     assert not [words for words in pain.never if words in steps]
+
+
+def test_every_complaint_is_here_or_says_why_not() -> None:
+    told = {pain.number for pain in PAINS}
+    assert told | NOT_TO_BE_HAD.keys() == set(range(1, 46))
+    assert not told & NOT_TO_BE_HAD.keys()
+
+
+#: What looks much the same, and is said or mended otherwise.
+NEIGHBOURS = (
+    Pain(
+        1,
+        "paper has no second factor that somebody could miss",
+        "down",
+        "login.saved_session_refused",
+        ("Do not change the password",),
+        lambda log: restarted(log).connecting().window("Login failed - Soft token=0 received"),
+        log=PAPER,
+        after=600,
+        never=("TWS_COLD_RESTART", "RELOGIN_AFTER_TWOFA_TIMEOUT"),
+    ),
+    Pain(
+        4,
+        "the password was typed, and refused with the same window",
+        "down",
+        "login.credentials_rejected",
+        ("Do not restart it",),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        log=PAPER,
+        after=600,
+        never=("Do not change the password",),
+    ),
+    Pain(
+        9,
+        "the push is what its operator chose",
+        "waiting",
+        "twofa.pending",
+        ("Approve the login",),
+        lambda log: log.connecting().prompt(60),
+        log=IBGA,
+        after=3,
+        seen=merged(OF_IBGA, {"container": {"environment": {"TOTP_KEY": "<set>", "IB_PREFER_IBKEY": "true"}}}),
+    ),
+    Pain(
+        17,
+        "Java is there, and its program is not",
+        "down",
+        "gateway.install_broken",
+        ("pinned by digest",),
+        lambda log: (
+            log.container()
+            .script()
+            .raw("Error: Offline TWS/Gateway version 1045 is not installed: can't find jars")
+            .ends(4)
+        ),
+        seen={"container": {**GONE, "exit_code": 4}},
+        after=5,
+        never=("arm64", "Java 8"),
+    ),
+    Pain(
+        19,
+        "Java 17 takes these options, and ends for another reason",
+        "down",
+        "gateway.install_broken",
+        ("pinned by digest",),
+        lambda log: command(log, "/usr/local/i4j_jres/x/17.0.10.0.101/bin/java").ends(1),
+        seen={"container": {**GONE, "exit_code": 1}},
+        after=5,
+        never=("Java 8",),
+    ),
+    Pain(
+        32,
+        "the gateway has no switch for its API",
+        "down",
+        "relay.no_backend",
+        ("Find out where the login is",),
+        lambda log: log.logged_in(),
+        after=60,
+        never=("ActiveX",),
+    ),
+    Pain(
+        31,
+        "the user of TWS is set, and it is still on its way",
+        "starting",
+        "gateway.starting",
+        ("diagnose again",),
+        lambda log: log.raw(".> Launching IBC/TWS service", ".> Starting IBC/TWS"),
+        after=30,
+        seen={
+            "container": {"environment": {"GATEWAY_OR_TWS": "tws", "PUID": "1000", "PGID": "1000"}},
+            "gateway": {"processes": _processes("controller", "vnc", "other")},
+        },
+    ),
+    Pain(
+        39,
+        "a message of IBKR's has nothing to do with the second factor",
+        "waiting",
+        "login.dialog_blocking",
+        ("Client Portal",),
+        lambda log: log.logged_in().window("Login Messages"),
+        after=600,
+        seen={"api": {"outcome": "silent_at_hello", "problem": "api.silent", "reached": "open"}},
+        never=("IB Key",),
+    ),
+    Pain(
+        45,
+        "relay and tunnel were asked for, and the relay has gone",
+        "down",
+        "relay.down",
+        ("start the relay again",),
+        lambda log: (
+            log.container()
+            .raw(".> ssh-agent is NOT running. Not starting a tunnel")
+            .script()
+            .jvm()
+            .login_window()
+            .attempt()
+            .connecting()
+            .completes()
+        ),
+        after=600,
+        seen={
+            "container": {"environment": {"SSH_TUNNEL": "both"}},
+            "gateway": {
+                "sockets": {"listening": [_listens(4001, 50)]},
+                "processes": _processes("controller", "gateway"),
+            },
+            "api": REFUSED,
+        },
+        never=("SSH_PASSPHRASE",),
+    ),
+)
+
+
+@pytest.mark.parametrize("pain", NEIGHBOURS, ids=lambda pain: f"{pain.number}: {pain.symptom}")
+def test_what_looks_alike_is_told_apart(pain: Pain) -> None:
+    test_a_complaint_leads_to_its_finding_and_to_steps_that_mend_it(pain)
+
+
+def test_a_display_that_was_missing_at_an_earlier_start_is_no_matter_now() -> None:
+    row = judged(
+        lambda log: (
+            log.container().raw('*** x11vnc was unable to open the X DISPLAY: ":1"').ends(1).wait(60).logged_in()
+        ),
+        after=600,
+        serves=True,
+        seen={"container": {"started_at": at(620)}},
+    )
+    assert (row.status, row.found) == ("healthy", ())
+
+
+#: What operators take for a fault and is none: what is written, how the gateway stands, and what is said of it.
+HARMLESS = {
+    "no command server": (
+        lambda log: (
+            log.start()
+            .ibc("CommandServer is not started because the port is not configured")
+            .login_window()
+            .attempt()
+            .connecting()
+            .completes()
+            .configures()
+        ),
+        True,
+        {},
+        ("healthy", None),
+    ),
+    "no version of IBC in the first line": (
+        lambda log: (
+            log.container()
+            .script()
+            .raw("Starting IBC version  on 2026-03-01 at 11:00:00")
+            .jvm()
+            .login_window()
+            .attempt()
+            .connecting()
+            .completes()
+        ),
+        True,
+        {},
+        ("healthy", None),
+    ),
+    "a warning of the gateway's": (
+        lambda log: (
+            log.logged_in().wait(900).raw("java.lang.InterruptedException", "\tat java.lang.Object.wait(Native Method)")
+        ),
+        True,
+        {},
+        ("healthy", None),
+    ),
+    "logging at its end": (
+        lambda log: log.logged_in().raw(
+            "2026-03-01 11:00:00,000 JTS-Async-33 ERROR Attempted to append to non-started appender d"
+        ),
+        True,
+        {},
+        ("healthy", None),
+    ),
+    "the relay is refused during the first minute": (
+        lambda log: log.submitted().refused(4002, 6),
+        False,
+        {},
+        ("starting", "login.in_progress"),
+    ),
+    "status 143 after a stop": (
+        lambda log: (
+            log.logged_in().wait(900).raw(".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.").ends(143)
+        ),
+        False,
+        {"container": {**GONE, "exit_code": 143}},
+        ("down", "container.stopped"),
+    ),
+    "status 1 after a stop: the display is ended first": (
+        lambda log: (
+            log.logged_in().wait(900).raw(".> 😘 Received SIGINT or SIGTERM. Shutting down IB Gateway.").ends(1)
+        ),
+        False,
+        {"container": {**GONE, "exit_code": 1}},
+        ("down", "container.stopped"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "serves", "seen", "outcome"), HARMLESS.values(), ids=HARMLESS)
+def test_what_is_no_fault_is_not_told_as_one(
+    written: Callable[[Any], Any], serves: bool, seen: Changes, outcome: tuple[str, str | None]
+) -> None:
+    row = judged(written, PAPER, 3, serves, seen)
+    assert (row.status, row.leading.finding.code if row.leading else None) == outcome
+    assert not [each.finding.code for each in row.found if each.consequence_of is None and each is not row.leading]
