@@ -93,6 +93,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "mounts": [mount(one) for one in inspected.get("Mounts") or ()],
         "tmpfs": {quote(path): quote(options) for path, options in sorted((host.get("Tmpfs") or {}).items())},
         "settings": None,
+        "configuration": None,
         "secrets": None,
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
