@@ -310,6 +310,7 @@ def _configuration(
             seen.disks,
         )
         return {
+            "user": {"uid": where.user.uid, "gid": where.user.gid} if where.user else None,
             "mounts": configuration.mounts(where, family),
             "settings": configuration.settings(where, family) if family else None,
             "configuration": configuration.controllers_own(where, family) if family else None,
@@ -329,7 +330,9 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
     host_config = inspected["HostConfig"]
     first = 0 if host_config.get("UsernsMode") == "host" else seen.remap
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
-    if name == "root" or name.isdecimal():
+    if not name and family and family.user != (0, 0):
+        return None  # it starts as root, gives files away as it likes, and goes on as another user
+    if name in ("", "root") or name.isdecimal():
         uid, gid = int(name) if name.isdecimal() else 0, int(group) if group.isdecimal() else 0
     elif family:
         uid, gid = family.user
@@ -339,7 +342,7 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
         return None
     dropped = {one.upper().replace("CAP_", "") for one in host_config.get("CapDrop") or ()}
     overrides = uid == 0 and not dropped & {"ALL", "DAC_OVERRIDE"}
-    return procfs.Credentials(first + uid, frozenset([first + gid]), overrides, _ids_from(first))
+    return procfs.Credentials(first + uid, first + gid, frozenset(), overrides, _ids_from(first))
 
 
 def _ids_from(first: int) -> tuple[range, ...]:

@@ -71,7 +71,8 @@ class Credentials:
     """
 
     uid: int
-    groups: frozenset[int]
+    gid: int
+    groups: frozenset[int] = frozenset()
     overrides: bool = False
     namespace: tuple[range, ...] = EVERYBODY
 
@@ -141,8 +142,8 @@ def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
         # The fourth number is the one that file systems check, proc(5).
         uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
         overrides = bool(int(fields["CapEff"], 16) & _DAC_OVERRIDE)
-        groups = frozenset((gid, *map(int, fields["Groups"].split())))
-        return Credentials(uid, groups, overrides, _namespace(pid, proc))
+        groups = frozenset(map(int, fields["Groups"].split()))
+        return Credentials(uid, gid, groups, overrides, _namespace(pid, proc))
     except (KeyError, IndexError, ValueError):
         return None
 

@@ -188,6 +188,12 @@ class SecretFile:
 
 
 @dataclass(frozen=True)
+class User:
+    uid: int | None
+    gid: int | None
+
+
+@dataclass(frozen=True)
 class Users:
     live: str | None
     paper: str | None
@@ -220,6 +226,7 @@ class Container:
     settings: tuple[SettingsDirectory, ...]
     configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
+    user: User | None
     users: Users
     environment: dict[str, str]
     environment_given: tuple[str, ...] | None
