@@ -172,6 +172,14 @@ class SettingsDirectory:
 
 
 @dataclass(frozen=True)
+class ConfigurationFile:
+    path: str | None
+    mount: str | None
+    kind: str | None
+    readable_by_gateway: bool | None
+
+
+@dataclass(frozen=True)
 class SecretFile:
     variable: str | None
     path: str | None
@@ -219,6 +227,7 @@ class Container:
     mounts: tuple[Mount, ...]
     tmpfs: dict[str, str]
     settings: tuple[SettingsDirectory, ...]
+    configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
     users: Users
     environment: dict[str, str]
