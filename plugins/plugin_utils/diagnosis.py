@@ -121,16 +121,33 @@ def _of_machines(
     """What `ask` says of each machine, and what our own code failed on; there `instead` says it of the names that were asked for."""
     rows: list[Row] = []
     defects: list[str] = []
-    asked_at = moment(plan.get("at"))
+    seen, failed = seen_on_all(task_vars, plan, now)
     for machine, asked in plan["machines"].items():
-        only = asked["names"] if plan["only"] else None
         try:
-            rows += ask(seen_on(machine, variables_of(task_vars["hostvars"], machine), only, now, asked_at))
+            if machine in failed:
+                raise failed[machine]
+            rows += ask(seen[machine])
         except Exception as error:  # one machine's odd evidence must not cost the others theirs
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
             rows += instead(machine, asked["names"], reason)
     return rows, defects
+
+
+def seen_on_all(
+    task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime
+) -> tuple[dict[str, evidence.Machine], dict[str, Exception]]:
+    """The evidence of every machine that was asked, and what our own code raised over that of others."""
+    seen: list[evidence.Machine] = []
+    failed: dict[str, Exception] = {}
+    for machine, ask in plan["machines"].items():
+        only = ask["names"] if plan["only"] else None
+        try:
+            variables = variables_of(task_vars["hostvars"], machine)
+            seen.append(seen_on(machine, variables, only, now, moment(plan.get("at"))))
+        except Exception as error:
+            failed[machine] = error
+    return {each.name: each for each in evidence.across(seen)}, failed
 
 
 def _unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> list[Verdict]:
