@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
+    AUDIT_ONLY,
     LAYERS,
     RECOVER,
     STATUSES,
@@ -171,7 +172,8 @@ def _page(finding: Finding) -> str:
         f"# {finding.code}",
         f"**{finding.title}.**",
         finding.meaning,
-        f"- {_status(finding)}\n- {_remedy(finding)}",
+        f"- {_status(finding)}\n- {_remedy(finding)}"
+        + (f"\n- The audit demands: {finding.audits}" if finding.audits else ""),
         f"## What to do\n\n{steps}",
         f"Next command:\n\n```\n{_named(command)}\n```" if command else "",
         f"## Explains\n\nSeen together with these, it is their cause: {_links(finding.explains)}."
@@ -184,6 +186,8 @@ def _page(finding: Finding) -> str:
 
 
 def _status(finding: Finding) -> str:
+    if finding.severity == AUDIT_ONLY:
+        return "Status: only the audit tells of it."
     if finding.severity not in STATUSES:
         return f"Status: `{finding.severity}`, it changes no status."
     return f"Status when it leads: `{finding.severity}`, unless the evidence makes it another."

@@ -28,8 +28,10 @@ SETTINGS = (
     "diagnose_log_path",
     "diagnose_log_as_of",
     "diagnose_bundle",
+    "audit_accept",
+    "audit_fail_on",
 )
-DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir")
+DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
 MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
 
 
@@ -61,14 +63,16 @@ def preflight(
     """
     inventory.check_settings(settings)
     _check_directories(settings)
-    suppressions = suppression.read(settings.get("diagnose_suppress"))
-    suppress = [each.as_dict() for each in suppressions]
+    suppressions = suppression.read("diagnose_suppress", settings.get("diagnose_suppress"))
+    accepted = suppression.accepted("audit_accept", settings.get("audit_accept"))
+    given = {"suppress": [each.as_dict() for each in suppressions], "accept": [each.as_dict() for each in accepted]}
     now = stamp(datetime.now(timezone.utc))
-    warnings = suppression.warnings(suppressions, now)
+    warnings = suppression.warnings("diagnose_suppress", suppressions, now)
+    warnings += suppression.warnings("audit_accept", accepted, now)
     if settings.get("diagnose_log_path"):
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
         no_machine: dict[str, Any] = {"machines": {}, "only": []}
-        return {"at": now, "log": log, "bundle": None, **no_machine, "suppress": suppress, **_warned(warnings)}
+        return {"at": now, "log": log, "bundle": None, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
@@ -79,9 +83,10 @@ def preflight(
     }
     warnings += [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
     _check_same(hostvars, list(variables))
-    if any(each.host for each in suppressions):
+    if any(each.host for each in (*suppressions, *accepted)):
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
-        suppression.check_hosts(suppressions, *_declared_and_finding(everywhere))
+        suppression.check_hosts("diagnose_suppress", suppressions, *_declared_and_finding(everywhere))
+        suppression.check_hosts("audit_accept", accepted, *_declared_and_finding(everywhere))
     declared, finding = _declared_and_finding(variables)
     selected = inventory.selection(only, settings.get(only))
     plan = inventory.plan(declared, finding, selected, only)
@@ -94,7 +99,7 @@ def preflight(
         "bundle": None,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},
         "only": selected,
-        "suppress": suppress,
+        **given,
         **_warned([] if health else warnings),
     }
 
@@ -115,13 +120,14 @@ def _warned(warnings: list[str]) -> dict[str, list[str]]:
 
 def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
     """Check that machines of a run do not differ on what holds for all of it."""
-    given = [rendered(hostvars[machine], ("diagnose_suppress",), f"the machine {machine}") for machine in machines]
-    differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
-    if differing:
-        raise Misuse(
-            f"diagnose_suppress is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole "
-            "run; give it to all of them, and name a machine in it as code@machine"
-        )
+    for setting in ("diagnose_suppress", "audit_accept"):
+        given = [rendered(hostvars[machine], (setting,), f"the machine {machine}") for machine in machines]
+        differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
+        if differing:
+            raise Misuse(
+                f"{setting} is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole "
+                "run; give it to all of them, and name a machine in it as code@machine"
+            )
 
 
 def _described(machine: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ module: ibgw_preflight
 short_description: Check what was given before anything is probed, and plan who is asked what
 version_added: 0.1.0
 description:
-  - Reads the inventory's C(gateways) and the C(diagnose_*) variables of every machine in the play and fails with one sentence
+  - Reads the inventory's C(gateways) and the C(diagnose_*) and C(audit_*) variables of every machine in the play and fails with one sentence
     when something makes no sense.
   - Runs on the controller, connects to nothing, once for all hosts of the play.
 options:
@@ -85,4 +85,10 @@ suppress:
   type: list
   elements: dict
   sample: [{code: relay.down, host: alpha, reason: being mended, until: "2026-03-31T23:59:59Z"}]
+accept:
+  description: What the audit is to accept, C(audit_accept), in the same form; C(until) is never null.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{code: config.vnc_enabled, host: alpha, reason: the screen is needed until the move, until: "2027-03-31T23:59:59Z"}]
 """

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, report, verdict
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, evidence, inventory, report, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case, Quote, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found, Proof, Verdict, findings
@@ -49,6 +50,42 @@ def report_on(
         log=log,
     )
     return report.build(verdicts, run)
+
+
+def audit_on(
+    task_vars: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    now: datetime,
+    fail_on: str,
+    inventories: Sequence[str],
+    collection: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The audit of everything that was asked; `collection` is what it says of itself."""
+    accepted = [Suppression(**each) for each in plan["accept"]]
+    in_force = [each for each in accepted if not each.expired(stamp(now))]
+    gateways: list[audit.Audited] = []
+    run = report.Run(
+        machines=len(plan["machines"]),
+        generated_at=stamp(now),
+        controller=platform.node(),
+        fail_on=fail_on,
+        version=collection.get("version"),
+        documentation=collection.get("documentation"),
+        inventories=inventories,
+        suppressions=accepted,
+    )
+    defects: list[str] = []
+    for machine, ask in plan["machines"].items():
+        only = ask["names"] if plan["only"] else None
+        variables = variables_of(task_vars["hostvars"], machine)
+        try:
+            seen = seen_on(machine, variables, only, now, moment(plan.get("at")))
+            gateways += audit.audited(seen, in_force, run)
+        except Exception as error:  # one machine's odd evidence must not cost the others their rows
+            defects.append(f"{machine} could not be audited: {printable(f'{type(error).__name__}: {error}')}")
+            unseen = evidence.machine(machine, {"gateways": [{"name": name} for name in ask["names"]]}, {}, None, now)
+            gateways += audit.audited(unseen, in_force, run)
+    return audit.build(gateways, replace(run, error="; ".join(defects) or None))
 
 
 def _saved_log(name: str, task_vars: Mapping[str, Any]) -> report.SavedLog:

@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
 
@@ -110,6 +111,7 @@ def check_docker_host(machine: str, address: Any) -> None:
 def check_settings(variables: Mapping[str, Any]) -> None:
     """Check the `diagnose_*` variables that hold for the whole run."""
     _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), tuple(FAILING))
+    _one_of("audit_fail_on", variables.get("audit_fail_on", "advice"), tuple(audit.FAILING))
     _one_of("diagnose_depth", variables.get("diagnose_depth", "api"), DEPTHS)
     _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
     _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))

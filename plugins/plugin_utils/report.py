@@ -172,9 +172,13 @@ def _has_effect(suppression: Suppression, verdict: Verdict) -> bool:
     return any(suppression.covers(code, verdict.host, verdict.name) for code in suppressed)
 
 
+def named_in_fleet(machine: str, gateway: str) -> str:
+    """How a row is named in the fleet: a machine without gateways by its own name."""
+    return machine if gateway == machine else f"{machine}/{gateway}"
+
+
 def _id(verdict: Verdict) -> str:
-    """How a row is named in the fleet."""
-    return verdict.host if verdict.name == verdict.host else f"{verdict.host}/{verdict.name}"
+    return named_in_fleet(verdict.host, verdict.name)
 
 
 def _suppressed(found: Found | None) -> dict[str, Any] | None:
@@ -205,8 +209,8 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "layer": leading.finding.layer if leading else None,
         "title": leading.finding.title if leading else None,
         "summary": verdict.summary,
-        "fix": [_typed(step, run.inventories) for step in leading.proof.fix] if leading else [],
-        "next_command": _typed(following, run.inventories) if following else None,
+        "fix": [typed(step, run.inventories) for step in leading.proof.fix] if leading else [],
+        "next_command": typed(following, run.inventories) if following else None,
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
         "suppressed": _suppressed(leading),
@@ -228,14 +232,14 @@ def _finding(found: Found, inventories: Sequence[str]) -> dict[str, Any]:
         "endpoint": found.endpoint,
         "summary": found.proof.summary,
         "evidence": [asdict(quoted) for quoted in found.proof.evidence],
-        "fix": [_typed(step, inventories) for step in found.proof.fix],
+        "fix": [typed(step, inventories) for step in found.proof.fix],
         "remedy": found.remedy,
         "consequence_of": found.consequence_of,
         "suppressed": _suppressed(found),
     }
 
 
-def _typed(text: str, inventories: Sequence[str]) -> str:
+def typed(text: str, inventories: Sequence[str]) -> str:
     """`text` with its commands as one types them, so that Ansible finds the same machines."""
     given = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
     return _ANSIBLE.sub(lambda command: command[0] + given, text)

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings that an operator has said not to care about: which, where, why, and until when.
+"""Findings that an operator has said not to care about, or to accept in the audit: which, where, why, and until when.
 
 A suppression hides nothing: what it covers stays in the report, marked, and the suppression itself is listed there.
 """
@@ -52,14 +52,28 @@ class Suppression:
         return asdict(self)
 
 
-def read(given: Any) -> list[Suppression]:
-    """`diagnose_suppress`, checked; raises `Misuse`."""
+def read(setting: str, given: Any) -> list[Suppression]:
+    """The value of `diagnose_suppress`, or of another such setting, checked; raises `Misuse`."""
     if given is None:
         return []
     if isinstance(given, str) or not isinstance(given, Sequence):
-        typed = "; on the command line as -e '{diagnose_suppress: [...]}'" if isinstance(given, str) else ""
-        raise Misuse(f"diagnose_suppress is {shown(given)}; it must be a list of entries like {FORM}{typed}")
-    return [_read(f"entry {at} of diagnose_suppress", entry) for at, entry in enumerate(given, 1)]
+        typed = f"; on the command line as -e '{{{setting}: [...]}}'" if isinstance(given, str) else ""
+        raise Misuse(f"{setting} is {shown(given)}; it must be a list of entries like {FORM}{typed}")
+    return [_read(f"entry {at} of {setting}", entry) for at, entry in enumerate(given, 1)]
+
+
+def accepted(setting: str, given: Any) -> list[Suppression]:
+    """As `read`, of what the audit is to accept: only what it demands, and never for ever."""
+    entries = read(setting, given)
+    for at, each in enumerate(entries, 1):
+        if not findings()[each.code].audits:
+            raise Misuse(f"entry {at} of {setting} has the code {each.code}, which is no matter of the audit")
+        if each.until is None:
+            raise Misuse(
+                f"entry {at} of {setting} ({quote(each.target)}) has no until; what is accepted has to be looked at again some day, like"
+                " 2027-03-31"
+            )
+    return entries
 
 
 def _read(where: str, entry: Any) -> Suppression:
@@ -96,7 +110,10 @@ def _until(where: str, given: Any) -> str | None:
 
 
 def check_hosts(
-    suppressions: Iterable[Suppression], declared: Mapping[str, Sequence[str]], finding: Mapping[str, bool]
+    setting: str,
+    suppressions: Iterable[Suppression],
+    declared: Mapping[str, Sequence[str]],
+    finding: Mapping[str, bool],
 ) -> None:
     """Check the hosts against the inventory: what each machine has declared, and whether others are looked for on it."""
     names = {name for gateways in declared.values() for name in gateways}
@@ -107,7 +124,7 @@ def check_hosts(
             continue
         hint = "" if "/" in each.host else "; a gateway that is only found is given as machine/gateway"
         raise Misuse(
-            f"diagnose_suppress has {quote(each.target)}, but the inventory has no such machine or gateway"
+            f"{setting} has {quote(each.target)}, but the inventory has no such machine or gateway"
             f"{_nearest(each.host, known)}{hint}"
         )
 
@@ -118,10 +135,10 @@ def _can_be_found(host: str, finding: Mapping[str, bool]) -> bool:
     return finding.get(machine, False) and CONTAINER_NAME.fullmatch(name) is not None
 
 
-def warnings(suppressions: Iterable[Suppression], now: str) -> list[str]:
+def warnings(setting: str, suppressions: Iterable[Suppression], now: str) -> list[str]:
     """What to tell about suppressions whose time is over."""
     return [
-        f"diagnose_suppress has {quote(each.target)} until {each.until}, which is over: it has no effect any more"
+        f"{setting} has {quote(each.target)} until {each.until}, which is over: it has no effect any more"
         for each in suppressions
         if each.expired(now)
     ]

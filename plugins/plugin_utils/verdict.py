@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of, lo
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.login import REFUSALS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    AUDIT_ONLY,
     BEGINS_A_SESSION,
     DIAGNOSE,
     LAYERS,
@@ -213,11 +214,13 @@ def _instead(found: Found, remedy: str, reason: str | None, fix: tuple[str, ...]
 def _ask(rule: Finding, case: Case) -> Found | None:
     """What `rule` finds in `case`. A rule that breaks is a defect of ours: it is noted and costs no verdict."""
     try:
-        proof = rule.prove(case)
+        answer = rule.prove(case)
     except Exception as error:
         reason = quote(f"the rule of {rule.code} failed on {type(error).__name__}: {error}")
-        return _found(findings()["probe.incomplete"], Proof(reason, severity="note"), case)
-    return None if proof is None else _found(rule, proof, case)
+        return completed(findings()["probe.incomplete"], Proof(reason, severity="note"), case)
+    if not isinstance(answer, Proof) or (answer.severity or rule.severity) == AUDIT_ONLY:
+        return None
+    return completed(rule, answer, case)
 
 
 def _filled(text: str, case: Case) -> str:
@@ -232,14 +235,14 @@ def _steps(code: str, case: Case) -> tuple[str, ...]:
     return tuple(_filled(step, case) for step in findings()[code].fix)
 
 
-def _found(rule: Finding, proof: Proof, case: Case) -> Found:
+def completed(rule: Finding, proof: Proof, case: Case) -> Found:
     """`proof` completed with what the registration says, and the names filled in."""
 
     command = proof.next_command or rule.next_command
     steps = proof.fix or rule.fix
     # What an image has no variable for can not be set there; a step that is the only one stays.
     fitting = [own for own in map(case.in_own_names, steps) if own] or steps
-    completed = replace(
+    whole = replace(
         proof,
         severity=proof.severity or rule.severity,
         remedy=proof.remedy or rule.remedy,
@@ -248,7 +251,7 @@ def _found(rule: Finding, proof: Proof, case: Case) -> Found:
         fix=tuple(_filled(step, case) for step in fitting),
         next_command=_filled(case.in_own_names(command) or command, case) if command else None,
     )
-    return Found(rule, completed, case.endpoint)
+    return Found(rule, whole, case.endpoint)
 
 
 def mark_consequences(found: Iterable[Found]) -> list[Found]:
@@ -287,7 +290,7 @@ def _rank(found: Found) -> tuple[int, int, int]:
 def _inconclusive(case: Case) -> Found:
     """Nothing wrong was proven, and neither was health: say what is missing."""
     if case.health.available and case.gateway.name is None and case.name == case.machine:
-        return _found(findings()["probe.incomplete"], Proof(NO_GATEWAY, fix=(DECLARE,)), case)
+        return completed(findings()["probe.incomplete"], Proof(NO_GATEWAY, fix=(DECLARE,)), case)
     missing = []
     if case.health.available is None and not case.saved_log:
         missing.append("the container was not looked at")
@@ -314,7 +317,7 @@ def _inconclusive(case: Case) -> Found:
     if case.api.outcome == "connected":
         again = f"{DIAGNOSE} -e diagnose_depth=api"
         proof = replace(proof, fix=(ASK_ON,), remedy_reason="nothing was proven", next_command=again)
-    return _found(findings()["probe.incomplete"], proof, case)
+    return completed(findings()["probe.incomplete"], proof, case)
 
 
 def _healthy_summary(case: Case) -> str:
@@ -327,7 +330,7 @@ def _healthy_summary(case: Case) -> str:
 def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -> Verdict:
     judgements = [judge(case, suppressions) for case in gateway.cases]
     found = _merged(judgements)
-    worst = min(judgements, key=_urgency)
+    worst = min(judgements, key=urgency)
     leading = next((each for each in found if worst.leading and _alike(each, worst.leading)), None)
     if leading and len(judgements) > 1:
         mended = _for_both_halves(leading, judgements)
@@ -352,7 +355,7 @@ def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -
     )
 
 
-def _urgency(judged: Judgement) -> tuple[bool, bool, int, bool]:
+def urgency(judged: Judgement) -> tuple[bool, bool, int, bool]:
     """What is suppressed at one endpoint does not stand before what is not at the other; among equals an account in danger does."""
     suppressed = judged.leading is not None and judged.leading.suppressed is not None
     endangered = judged.leading is not None and _endangers(judged.leading)

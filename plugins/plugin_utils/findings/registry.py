@@ -3,7 +3,8 @@
 """The vocabulary of verdicts: every finding is registered here by the function that proves it.
 
 A finding is one function in the file of its layer, decorated with `finding`. It takes the evidence of one case (one endpoint of one
-gateway) and returns a `Proof`, or None where it saw nothing. Docs pages, summary, report and exit status follow from the registration.
+gateway) and returns a `Proof`, or None where it saw nothing; a rule of the audit says why it has none. Docs pages, summary, report
+and exit status follow from the registration.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
@@ -42,6 +43,9 @@ URGENCY = ("down", "waiting", "unknown", "degraded", "starting", "healthy")
 
 #: Severities of a finding: a status, or one of two that change no status.
 SEVERITIES = (*STATUSES, "advice", "note")
+
+#: The severity of what only the audit tells of.
+AUDIT_ONLY = "audit"
 
 #: What `recover` may do about a finding, cheapest first.
 REMEDIES = (
@@ -107,6 +111,7 @@ STOP_IT = "{stop_it}"
 RELEASE_IT = "Then, with the phone at hand for a live account, {release_it}"
 START_BY_HAND = "Then start it once, with the phone at hand for a live account: docker start {name}"
 CREATE_ANEW = "Create the container anew from that definition: {recreate}"
+CREATE_AT_A_GOOD_TIME = CREATE_ANEW.replace(":", ", at a time when a full login fits:")
 LOOK_AGAIN = "{look_again}"
 
 #: How a gateway whose API port is not open looks from outside.
@@ -118,12 +123,27 @@ MUTE_API = ("api.silent", "api.closes_on_hello", "api.start_refused", "api.start
 #: How Docker tells that the process ended, whatever ended it.
 PROCESS_ENDED = ("container.failed", "container.killed", "container.crash_loop")
 
+#: What a process that did not come up shows; a configuration that it refused explains it.
+DID_NOT_START = (*PROCESS_ENDED, *CLOSED_PORT, "gateway.not_running", "gateway.crashed")
+
 
 def named(text: str, name: str, machine: str, recreate: str = "docker compose up -d", by_hand: bool = False) -> str:
     """A step or command of a finding with its placeholders filled in."""
     for action, (by_recover, typed) in ACTIONS.items():
         text = text.replace(action, typed if by_hand else by_recover)
     return text.replace("{recreate}", recreate).replace("{name}", name).replace("{machine}", machine)
+
+
+@dataclass(frozen=True)
+class Change:
+    """The exact setting that mends a finding.
+
+    `defined` is it as written where the container is defined, in the names of gnzsnz with IBC; `inventory` the word and its value where
+    this collection deploys the gateway, None where it has no word for it.
+    """
+
+    defined: str
+    inventory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +159,33 @@ class Proof:
     since: str | None = None
     deadline: str | None = None
     next_command: str | None = None
+    change: Change | None = None
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What an audited rule demands is so: what shows it."""
+
+    summary: str
+    evidence: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """An audited rule makes no sense for this gateway: why, as a clause."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NotKnown:
+    """What an audited rule has to see was not seen: what, as a clause."""
+
+    reason: str
+
+
+#: What a rule says of a case. One of the audit always says something; the others None where they saw nothing.
+Answer: TypeAlias = "Proof | Passed | NotApplicable | NotKnown | None"
 
 
 @dataclass(frozen=True)
@@ -148,6 +195,7 @@ class Finding:
     `title` is the condition as one assertion, `meaning` the page's text, `fix` the steps that mend it, `explains` the codes
     that are mere consequences of it. A `symptom` is only how deeper trouble looks from outside: whatever names it explains it,
     also where that is less grave. `next_command` helps to find out more; where a remedy acts, the command is that of `recover` instead.
+    `audits` is what the audit demands, as one assertion; None for what is no matter of it.
     In both and in `fix`, `{name}` stands for the container, `{machine}` for its machine, `{recreate}` for what makes it anew, and
     each of `ACTIONS` for what is to be done.
     """
@@ -159,10 +207,11 @@ class Finding:
     meaning: str
     fix: tuple[str, ...]
     explains: tuple[str, ...]
-    prove: Callable[[Case], Proof | None]
+    prove: Callable[[Case], Answer]
     remedy_reason: str | None = None
     next_command: str | None = None
     symptom: bool = False
+    audits: str | None = None
 
     @property
     def layer(self) -> str:
@@ -222,6 +271,8 @@ class Verdict:
 
 _REGISTERED: dict[str, Finding] = {}
 
+Rule = TypeVar("Rule", bound=Callable[..., Answer])
+
 
 def finding(
     code: str,
@@ -235,14 +286,15 @@ def finding(
     remedy_reason: str | None = None,
     next_command: str | None = None,
     symptom: bool = False,
-) -> Callable[[Callable[[Case], Proof | None]], Callable[[Case], Proof | None]]:
+    audits: str | None = None,
+) -> Callable[[Rule], Rule]:
     """Register the decorated function as the one that proves `code`. Within a file the cause stands before what it drives."""
 
-    def register(prove: Callable[[Case], Proof | None]) -> Callable[[Case], Proof | None]:
+    def register(prove: Rule) -> Rule:
         if code in _REGISTERED:
             raise ValueError(f"the finding {code} is registered twice")
         _REGISTERED[code] = Finding(
-            code, severity, remedy, title, meaning, fix, explains, prove, remedy_reason, next_command, symptom
+            code, severity, remedy, title, meaning, fix, explains, prove, remedy_reason, next_command, symptom, audits
         )
         return prove
 

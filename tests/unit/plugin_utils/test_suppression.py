@@ -28,7 +28,7 @@ def entry(**said: Any) -> dict[str, Any]:
     ],
 )
 def test_read(given: Any, read: list[Suppression]) -> None:
-    assert suppression.read(given) == read
+    assert suppression.read("diagnose_suppress", given) == read
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_read(given: Any, read: list[Suppression]) -> None:
     ],
 )
 def test_a_date_means_its_end_in_utc(until: str, read: str) -> None:
-    (only,) = suppression.read([entry(until=until)])
+    (only,) = suppression.read("diagnose_suppress", [entry(until=until)])
     assert only.until == read
 
 
@@ -73,19 +73,19 @@ def test_a_date_means_its_end_in_utc(until: str, read: str) -> None:
 )
 def test_an_entry_that_makes_no_sense(given: Any, said: str) -> None:
     with pytest.raises(Misuse) as caught:
-        suppression.read(given)
+        suppression.read("diagnose_suppress", given)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_hostile_text_stays_on_one_printable_line() -> None:
     hostile = "x\x1b[2J\ny" + "z" * 9000
-    (only,) = suppression.read([entry(reason=hostile)])
+    (only,) = suppression.read("diagnose_suppress", [entry(reason=hostile)])
     assert only.reason.isprintable()
     assert len(only.reason) <= 300
     for given in (entry(code=hostile), entry(until=hostile), entry(**{hostile: 1})):
         with pytest.raises(Misuse) as caught:
-            suppression.read([given])
+            suppression.read("diagnose_suppress", [given])
         assert "\x1b" not in str(caught.value)
         assert len(str(caught.value)) < 400
 
@@ -95,10 +95,10 @@ def test_hostile_text_stays_on_one_printable_line() -> None:
     [("2026-03-31T23:59:59Z", False), ("2026-04-01T00:00:00Z", True), ("2025-12-31T23:59:59Z", False)],
 )
 def test_it_is_over_when_its_day_is_over(now: str, expired: bool) -> None:
-    (only,) = suppression.read([entry(until="2026-03-31")])
+    (only,) = suppression.read("diagnose_suppress", [entry(until="2026-03-31")])
     assert only.expired(now) == expired
-    assert len(suppression.warnings([only], now)) == expired
-    (for_ever,) = suppression.read([entry()])
+    assert len(suppression.warnings("diagnose_suppress", [only], now)) == expired
+    (for_ever,) = suppression.read("diagnose_suppress", [entry()])
     assert not for_ever.expired(now)
 
 
@@ -108,7 +108,12 @@ FINDING = {"alpha": False, "beta": True, "gamma": True}
 
 @pytest.mark.parametrize("host", ["alpha", "beta", "gw", "third", "alpha/gw", "gamma/third", "beta/new", "gamma/new"])
 def test_a_host_of_the_inventory(host: str) -> None:
-    suppression.check_hosts(suppression.read([entry(), entry(code=f"relay.down@{host}")]), DECLARED, FINDING)
+    suppression.check_hosts(
+        "diagnose_suppress",
+        suppression.read("diagnose_suppress", [entry(), entry(code=f"relay.down@{host}")]),
+        DECLARED,
+        FINDING,
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,5 +129,10 @@ def test_a_host_of_the_inventory(host: str) -> None:
 )
 def test_a_host_that_is_not_in_the_inventory(host: str, said: str) -> None:
     with pytest.raises(Misuse) as caught:
-        suppression.check_hosts(suppression.read([entry(code=f"relay.down@{host}")]), DECLARED, FINDING)
+        suppression.check_hosts(
+            "diagnose_suppress",
+            suppression.read("diagnose_suppress", [entry(code=f"relay.down@{host}")]),
+            DECLARED,
+            FINDING,
+        )
     assert said in str(caught.value)

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The configuration: the settings in effect first (the controller's own dump), the container's environment second."""
+"""What the start script or the controller refuses, so that the gateway does not come up."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Se
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
-    CLOSED_PORT,
     CREATE_ANEW,
-    MUTE_API,
-    PROCESS_ENDED,
+    DID_NOT_START,
     START_BY_HAND,
     Proof,
     finding,
@@ -23,8 +21,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Mount
 
 MODES = ("paper", "live", "both")
-
-CREATE_AT_A_GOOD_TIME = CREATE_ANEW.replace(":", ", at a time when a full login fits:")
 
 SET_CREDENTIALS = (
     "Set TWS_USERID and TWS_PASSWORD where the container is defined.",
@@ -39,15 +35,6 @@ SET_PAPER_CREDENTIALS = tuple(
 )
 
 SEE_EMPTY = "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)"
-
-#: Names of variables that hold a secret by value; a `_FILE` variant holds only a path.
-SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
-
-#: Addresses that publish a port to everybody who reaches the machine.
-EVERYWHERE = ("0.0.0.0", "::", "")
-
-#: What a process that did not come up shows; a configuration that it refused explains it.
-DID_NOT_START = (*PROCESS_ENDED, *CLOSED_PORT, "gateway.not_running", "gateway.crashed")
 
 
 def _not_up(case: Case) -> bool:
@@ -330,288 +317,3 @@ def _start_after(case: Case) -> str:
     if case.gateway.container.status == "restarting":
         return "Docker then starts it by itself within a minute, and it logs in: for a live account have the phone at hand."
     return START_BY_HAND
-
-
-@finding(
-    "config.account_mode_mismatch",
-    severity="down",
-    remedy="ask_person",
-    title="The account is of the other kind than declared",
-    meaning=(
-        "The gateway is declared paper and serves a live account, or the reverse. Programs that believe they trade paper may be trading"
-        " real money. Keep them away until it is mended."
-    ),
-    fix=(
-        "Stop the programs that use this gateway, now.",
-        "Compare trading_mode in the inventory, TRADING_MODE of the container, and the user that logs in: which of them is wrong?",
-        "Correct it where the container is defined and create the container anew.",
-    ),
-    remedy_reason="only a person knows which of the two was meant",
-    next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep TRADING_MODE",
-)
-def account_mode_mismatch(case: Case) -> Proof | None:
-    answers = (case.api, case.relay_inside, case.inside)
-    answer = next((answer for answer in answers if answer.account_mode), case.api)
-    mode, served = case.endpoint, answer.account_mode
-    if mode is None:
-        return None
-    if served is None:
-        return _set_to_the_other_mode(case, mode)
-    if mode == served:
-        return None
-    accounts = ", ".join(answer.accounts)
-    return Proof(
-        f"meant to be {mode}, but the account is a {served} account",
-        (case.quote("api", f"accounts {accounts}: {served}"), *case.api_quotes()),
-    )
-
-
-def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
-    """Before anybody is logged in: nobody should approve a live login on a gateway that is declared paper."""
-    log_says, variable = case.setting("TradingMode", ""), case.trading_mode_asked
-    other = log_says or variable
-    declared = case.declared is not None and case.declared.trading_mode == mode
-    if not declared or not case.alive or case.mode == "both" or other not in ("paper", "live") or other == mode:
-        return None
-    asked_by = case.family.variable("trading_mode") if case.family else None
-    source, name = ("log", "TradingMode") if log_says else ("health", asked_by or "TRADING_MODE")
-    return Proof(
-        f"declared {mode}, but it is set to log in as {other}",
-        (case.quote(source, f"{name}={other}"),),
-        (
-            "Do not approve this login before it is clear which of the two was meant.",
-            "Correct trading_mode in the inventory, or TRADING_MODE and the user where the container {name} is defined.",
-        ),
-    )
-
-
-@finding(
-    "config.port_bypasses_relay",
-    severity="down",
-    remedy="ask_person",
-    title="The published port leads past the relay",
-    meaning=(
-        "The container publishes the port on which the gateway itself listens (4001, 4002). That one serves only clients inside the"
-        " container; everybody else has to come through the relay beside it (4003 for live, 4004 for paper). Connections from outside"
-        " are refused, or accepted and closed at once."
-    ),
-    fix=(
-        "Change the port mapping where the container is defined, for example 127.0.0.1:4002:4004 for paper, 127.0.0.1:4001:4003 for live.",
-        CREATE_AT_A_GOOD_TIME,
-        "Containers in the same Docker network use {name}:4004 (paper) or {name}:4003 (live).",
-    ),
-    explains=("api.unreachable", *CLOSED_PORT, *MUTE_API),
-    remedy_reason="a port mapping changes only with a new container",
-    next_command="docker port {name}",
-)
-def port_bypasses_relay(case: Case) -> Proof | None:
-    bypasses = case.published("gateway")
-    if not bypasses or case.published("relay") or case.served or not case.running:
-        return None
-    port = bypasses[0]
-    relay = next((each.port for each in case.listeners("relay")), None)
-    wanted = f", the relay listens on {relay}" if relay else ""
-    mapping = f"{port.host_port}:{port.container_port}"
-    return Proof(
-        f"published as {mapping}: the gateway's own port{wanted}",
-        (
-            case.quote("health", f"{port.host_ip or '*'}:{port.host_port} -> {port.container_port}{wanted}"),
-            *case.api_quotes(),
-        ),
-    )
-
-
-@finding(
-    "config.mode_port_mismatch",
-    severity="degraded",
-    remedy="ask_person",
-    title="The published port belongs to the other trading mode",
-    meaning=(
-        "The gateway runs in one mode and publishes, or is asked on, the port of the other. Nothing listens behind that port. It is down"
-        " for those who use it, though the gateway itself may be logged in."
-    ),
-    fix=(
-        "Publish the relay's port of the mode in use: 4003 for live, 4004 for paper. Or correct TRADING_MODE.",
-        CREATE_AT_A_GOOD_TIME,
-    ),
-    explains=CLOSED_PORT,
-    remedy_reason="a port mapping changes only with a new container",
-    next_command="docker port {name}",
-)
-def mode_port_mismatch(case: Case) -> Proof | None:
-    endpoints = {port.endpoint for port in case.gateway.ports if port.host_port and port.endpoint}
-    mode = case.setting("TradingMode", "") or case.trading_mode_asked or case.mode
-    other_only = mode in ("paper", "live") and case.mode != "both" and bool(endpoints) and mode not in endpoints
-    served = case.served and not case.api.inside
-    if not case.alive or served or not (other_only or case.says("config.mode_port_mismatch")):
-        return None
-    used = " and ".join(sorted(filter(None, endpoints))) or "the other mode"
-    return Proof(
-        f"runs in mode {mode}, but what is used is the port of {used}",
-        tuple(
-            case.quote("health", f"{port.host_port} -> {port.container_port} ({port.endpoint})")
-            for port in case.gateway.ports
-            if port.host_port and port.endpoint
-        )
-        + case.api_quotes()
-        + case.log_quotes(),
-        severity="down" if case.api.outcome and not case.api.inside else None,
-    )
-
-
-@finding(
-    "config.port_not_published",
-    severity="degraded",
-    remedy="ask_person",
-    title="The API's port is not published",
-    meaning=(
-        "The gateway's API is ready when asked inside the container, and the container publishes no port that leads to it. Only"
-        " containers in the same Docker network can connect, and none of them is connected."
-    ),
-    fix=(
-        "Publish the relay's port where the container is defined: 127.0.0.1:4001:4003 for live, 127.0.0.1:4002:4004 for paper.",
-        CREATE_AT_A_GOOD_TIME,
-        "If its clients are containers in the same network, nothing is wrong: suppress this finding (diagnose_suppress).",
-    ),
-    remedy_reason="a port mapping changes only with a new container",
-    next_command="docker port {name}",
-)
-def port_not_published(case: Case) -> Proof | None:
-    leads_elsewhere = [port for port in case.gateway.ports if port.host_port and port.endpoint]
-    tunnelled = case.variable("SSH_TUNNEL") in ("yes", "both")  # gnzsnz common.sh:151-164
-    relays = case.own_ports("relay")
-    used = [each for each in case.gateway.sockets.established if each.port in relays and not _loopback(each.peer)]
-    if not (case.served and case.api.inside) or case.published("relay") or case.published("gateway"):
-        return None
-    # In the machine's own network nothing is published; the ports of another container's are published by that one.
-    network = case.gateway.container.network_mode or ""
-    shared = network == "host" or network.startswith("container:")
-    if tunnelled or shared or used or (leads_elsewhere and case.mode != "both"):
-        return None
-    wanted = " or ".join(map(str, relays))
-    return Proof(
-        "the API is ready inside the container, and no port is published for clients outside",
-        (
-            case.quote("health", f"not published: {wanted}; no client of the Docker network is connected"),
-            *case.api_quotes(),
-        ),
-    )
-
-
-def _loopback(peer: str | None) -> bool:
-    return (peer or "").startswith(("127.", "[::1]"))
-
-
-@finding(
-    "config.read_only_api",
-    severity="degraded",
-    remedy="ask_person",
-    title="The API is read-only, though orders are expected",
-    meaning="The gateway's API is set to read-only: every order is refused with error 321. The inventory says that this gateway takes orders.",
-    fix=(
-        "Set READ_ONLY_API=no (in YAML quoted: 'no') where the container is defined, and create it anew. It costs a full login.",
-        "If this gateway is not meant to trade, set expect_orders: false for it in the inventory.",
-    ),
-    remedy_reason="a setting that changes what can be traded is a person's decision",
-    next_command="docker logs --tail 200 {name}",
-)
-def read_only_api(case: Case) -> Proof | None:
-    if case.declared is None or case.declared.expect_orders is not True:
-        return None
-    setting = case.setting("ReadOnlyApi", "READ_ONLY_API")
-    refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
-    if setting.lower() not in ("yes", "true") and refused is None:
-        return None
-    name = case.own_name("READ_ONLY_API") if case.family and case.family.dumped_as else "ReadOnlyApi"
-    words = case.quote("api", f"{refused.code} {refused.text}") if refused else case.quote("log", f"{name}={setting}")
-    return Proof("the API is read-only, and orders are expected of this gateway", (words,))
-
-
-@finding(
-    "config.nofile_unlimited",
-    severity="advice",
-    remedy="ask_person",
-    title="The limit of open files is so high that Java 8 fails on it",
-    meaning=(
-        "Java 8 makes a table as large as the limit of open files. Where the engine sets none, that is about a thousand million entries, and"
-        " Java ends with an out-of-memory message although memory is free. Java 17 builds do not mind."
-    ),
-    fix=(
-        "Set ulimits: nofile: 65536 for the container (not higher), and create it anew.",
-        "Or use an image with Java 17 (gateway 10.34.1c and newer).",
-    ),
-    explains=DID_NOT_START,
-    remedy_reason="a restart keeps the limit",
-    next_command="docker inspect --format '{{json .HostConfig.Ulimits}}' {name}",
-)
-def nofile_unlimited(case: Case) -> Proof | None:
-    if not case.says("config.nofile_unlimited"):
-        return None
-    return Proof("Java died of an unlimited number of open files", case.log_quotes(), severity="down")
-
-
-@finding(
-    "config.heap_over_limit",
-    severity="advice",
-    remedy="ask_person",
-    title="The heap is larger than the container's memory limit allows",
-    meaning=(
-        "Java may grow its heap to the size it was given, and needs some hundred megabytes besides. With a memory limit below that the"
-        " kernel kills it one day, which costs a login and can leave the session held at IBKR."
-    ),
-    fix=("Set the memory limit to about twice the heap, or lower JAVA_HEAP_SIZE; create the container anew.",),
-)
-def heap_over_limit(case: Case) -> Proof | None:
-    limit = case.gateway.container.memory.limit
-    heap = max((process.max_heap or 0 for process in case.gateway.processes), default=0)
-    if not limit or not heap or heap <= limit:
-        return None
-    words = f"heap up to {heap >> 20} MiB, memory limit {limit >> 20} MiB"
-    return Proof(words, (case.quote("health", words),))
-
-
-@finding(
-    "config.port_exposed",
-    severity="advice",
-    remedy="ask_person",
-    title="A port is published beyond this machine",
-    meaning=(
-        "The API or the screen (VNC) is published on every address of the machine. The API has no password: who reaches the port can"
-        " trade. Docker's published ports pass by most host firewalls."
-    ),
-    fix=(
-        "Publish on loopback: 127.0.0.1:4002:4004 instead of 4002:4004, and reach it through SSH or a private Docker network.",
-        "Create the container anew at the next planned login.",
-    ),
-)
-def port_exposed(case: Case) -> Proof | None:
-    exposed = [
-        port
-        for port in case.gateway.ports
-        if port.host_port and port.host_ip in EVERYWHERE and port.role in ("gateway", "relay", "vnc")
-    ]
-    if not exposed:
-        return None
-    words = [f"{port.host_ip or '*'}:{port.host_port} -> {port.container_port} ({port.role})" for port in exposed]
-    return Proof(f"published on every address: {', '.join(words)}", tuple(case.quote("health", each) for each in words))
-
-
-@finding(
-    "config.secret_in_environment",
-    severity="advice",
-    remedy="ask_person",
-    title="A secret stands in the container's environment",
-    meaning="A password or key is given by value. Everybody who may use Docker on the machine reads it with docker inspect.",
-    fix=(
-        "Put it in a file that only the container's user can read, mount that, and name it with the _FILE variant of the variable.",
-        "Remove the plain variable, and create the container anew at the next planned login.",
-    ),
-)
-def secret_in_environment(case: Case) -> Proof | None:
-    names = [name for name in case.gateway.container.environment if case.variable(name) and SECRET_NAME.search(name)]
-    if not names:
-        return None
-    return Proof(
-        f"readable with docker inspect: {', '.join(names)}",
-        tuple(case.quote("health", f"{name}=<set>") for name in names),
-    )

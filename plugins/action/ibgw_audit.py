@@ -1,0 +1,47 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The last step of an audit: ask every rule of the checklist, print the rows, write the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, checklist
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
+    about_the_collection,
+    inventories,
+    show,
+    write_report,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+
+
+class ActionModule(ControllerAction):
+    """The action behind `ibgw_audit`; its options are documented in the module of the same name."""
+
+    BYPASS_HOST_LOOP = True
+    ARGUMENTS = {
+        "plan": {"type": "dict", "required": True},
+        "report_dir": {"type": "str", "default": "reports"},
+        "fail_on": {"type": "str", "default": "advice", "choices": list(audit.FAILING)},
+        "ascii": {"type": "bool", "default": False},
+    }
+
+    def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Never fails because of what was found; `failing` tells the next task."""
+        now = datetime.now(timezone.utc).replace(microsecond=0)
+        plan = plain(arguments["plan"])
+        built = audit_on(variables, plan, now, arguments["fail_on"], inventories(), about_the_collection())
+        path = write_report(built, arguments["report_dir"], "audit.json", "audit_report_dir")
+        show(partial(checklist.lines, built), arguments["ascii"])
+        return {
+            "fleet": built["fleet"],
+            "report_path": path,
+            "failing": built["fleet"]["failing"],
+            "verdict": audit.sentence(built),
+        }
