@@ -248,7 +248,7 @@ def restart_policy(policy: Mapping[str, Any]) -> str:
 def _health(health: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     last = (health.get("Log") or [{}])[-1]
     return {
-        "status": health.get("Status"),
+        "status": health.get("Status") or None,  # Podman tells of none in an empty word
         "failing_streak": health.get("FailingStreak"),
         "last_output": quote(last.get("Output") or "", known, _TEXT) or None,
     }
