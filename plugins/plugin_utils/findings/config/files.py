@@ -9,16 +9,7 @@ from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
-    CREATE_ANEW,
-    CREATE_AT_A_GOOD_TIME,
-    Answer,
-    Change,
-    NotKnown,
-    Passed,
-    Proof,
-    finding,
-)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import CREATE_ANEW
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     ConfigurationFile,
     Mount,
@@ -168,48 +159,3 @@ def _give_away(settings: SettingsDirectory, case: Case) -> str:
 
 def _mount_of(settings: SettingsDirectory, case: Case) -> Mount | None:
     return next((one for one in case.gateway.container.mounts if one.target and one.target == settings.mount), None)
-
-
-@finding(
-    "config.settings_not_persistent",
-    severity="advice",
-    remedy="ask_person",
-    title="The gateway's settings are lost with the container",
-    meaning=(
-        "The directory in which the gateway keeps its settings lies in no volume: a new container starts without them. The API is"
-        " read-only again, dialogs that were answered once come again, and the session saved for the daily restart is gone. Where both"
-        " modes run, each has a directory of its own, with _live and _paper at its end, beside a mount of the name without."
-    ),
-    fix=(
-        "Mount a directory of {machine} where the gateway keeps its settings; for gnzsnz name it in TWS_SETTINGS_PATH, and never mount over"
-        " the program directory (/home/ibgateway/Jts): that hides the next release.",
-        CREATE_AT_A_GOOD_TIME,
-    ),
-    audits="The gateway's settings outlast the container.",
-)
-def settings_not_persistent(case: Case) -> Answer:
-    settings = case.of_endpoint(case.gateway.container.settings)
-    if not settings:
-        return NotKnown("where the gateway of this image keeps its settings is not known")
-    mounts = {one.target: one for one in case.gateway.container.mounts}
-    lasting = {
-        one.path: mounts[one.mount].source
-        for one in settings
-        if one.mount in mounts and mounts[one.mount].type != "tmpfs"
-    }
-    lost = [one.path or "" for one in settings if one.path not in lasting]
-    if not lost:
-        where = " and ".join(f"{path} lies in {source or 'a volume'}" for path, source in lasting.items())
-        return Passed(where, (case.quote("health", where),))
-    words = f"{' and '.join(lost)}: in no volume"
-    change = Change(f"volumes: {' '.join(f'./settings{_end(path)}:{path}' for path in lost)}")
-    return Proof(
-        f"the settings in {' and '.join(lost)} are lost with the container",
-        (case.quote("health", words),),
-        change=change,
-    )
-
-
-def _end(path: str) -> str:
-    """What tells the directories of two modes apart."""
-    return next((end for end in ("_live", "_paper") if path.endswith(end)), "")
