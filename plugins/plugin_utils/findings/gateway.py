@@ -180,19 +180,17 @@ def display_missing(case: Case) -> Proof | None:
 
 def _screen_missing(case: Case) -> Proof | None:
     """Only the VNC server found no display: the gateway, which started later, may draw on it."""
-    started = moment(case.gateway.container.started_at)
-    for event in case.log.events if case.log and case.alive else ():
-        at = moment(event.at)
-        if event.event == "screen_missing" and (started is None or at is None or at >= started):
-            return Proof(
-                "the screen (VNC) can not be used: its server found no display when it started",
-                (case.quote("log", event.quote or "", event.at),),
-                (SCREEN_WAITS,),
-                severity="advice",
-                remedy="ask_person",
-                remedy_reason="the gateway itself needs no VNC",
-            )
-    return None
+    missing = case.told("screen_missing", case.gateway.container.started_at)
+    if missing is None:
+        return None
+    return Proof(
+        "the screen (VNC) can not be used: its server found no display when it started",
+        (missing,),
+        (SCREEN_WAITS,),
+        severity="advice",
+        remedy="ask_person",
+        remedy_reason="the gateway itself needs no VNC",
+    )
 
 
 @finding(

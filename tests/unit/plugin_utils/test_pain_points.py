@@ -796,6 +796,17 @@ PAINS = (
         after=5,
     ),
     Pain(
+        35,
+        "no cold restart on Sunday: the start script of IBC 3.20 does not start it again",
+        None,
+        "config.value_invalid",
+        ("3.21", "AUTO_RESTART_TIME"),
+        lambda log: log.logged_in(ColdRestartTime="07:00"),
+        log=partial(Log, "live", "3.20.0"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
         36,
         "IBKR's maintenance",
         "waiting",
@@ -958,6 +969,27 @@ def test_every_complaint_is_here_or_says_why_not() -> None:
 
 #: What looks much the same, and is said or mended otherwise.
 NEIGHBOURS = (
+    Pain(
+        35,
+        "the time of the daily restart was not found in a newer gateway's window",
+        None,
+        "config.value_invalid",
+        ("VNC", "belong together"),
+        lambda log: log.logged_in(**RESTARTS).block("could not find auto logoff/restart time settings"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
+        35,
+        "a time of the daily restart in another form",
+        "degraded",
+        "config.value_invalid",
+        ("11:59 PM",),
+        lambda log: log.logged_in().block("Auto restart time setting must be hh:mm AM or hh:mm PM: 23:45"),
+        after=900,
+        serves=True,
+        never=("belong together",),
+    ),
     Pain(
         1,
         "paper has no second factor that somebody could miss",
