@@ -164,12 +164,12 @@ def _passes_nothing_on(case: Case) -> Proof:
         " of a container proves only its relay."
     ),
     fix=(
-        "Find out where the login is: docker logs --tail 50 {name}",
+        "Find out where the login is: docker logs --tail 300 {name}",
         "Restarting the relay changes nothing.",
     ),
     explains=("container.unhealthy",),
     remedy_reason="the relay does its work; what is missing is behind it",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
     symptom=True,
 )
 def no_backend(case: Case) -> Proof | None:
