@@ -98,6 +98,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
         "environment_given": _given(inspected, family, image),
+        "sample_secrets": _samples(inspected, family),
     }
 
 
@@ -208,6 +209,12 @@ def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[s
     baked = traits(image.get("Config") or {}).environment.items()
     given = dict(traits(inspected["Config"]).environment.items() - baked)
     return [quote(name, limit=_VALUE) for name in _by_relevance(given, family)]
+
+
+def _samples(inspected: Mapping[str, Any], family: Family | None) -> list[str]:
+    """Names of the secrets whose value everybody can read in the documentation of the image."""
+    given = traits(inspected["Config"]).environment
+    return [name for name, value in (family.samples if family else {}).items() if given.get(name) == value]
 
 
 def _by_relevance(names: Iterable[str], family: Family | None) -> list[str]:

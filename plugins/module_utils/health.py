@@ -417,6 +417,7 @@ def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
         "started_at": iso(process.started_at),
         "rss": process.rss,
         "max_heap": process.max_heap,
+        "gc_share": procfs.gc_share(process.pid) if process.max_heap else None,
     }
 
 
