@@ -334,7 +334,13 @@ class GatewayHealth(Probed):
 
 
 @dataclass(frozen=True)
+class Engine:
+    root_dir: str | None
+
+
+@dataclass(frozen=True)
 class Health(Probed):
+    engine: Engine
     host: Host
     gateways: tuple[GatewayHealth, ...]
 
