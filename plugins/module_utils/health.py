@@ -387,7 +387,7 @@ def _family(
     generation = recognition.family.generation(said.environment)
     return {
         "name": recognition.family.name,
-        "controller": recognition.family.controller,
+        "controller": recognition.family.controller_in(said.environment),
         "generation": quote(generation) if generation else None,
         "confidence": recognition.confidence,
         "because": [quote(mark) for mark in recognition.because],

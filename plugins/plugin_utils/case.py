@@ -279,8 +279,8 @@ class Case:
         return _value(told[dumped]) if dumped in told else self.variable(own)
 
     def of_controller(self, name: str) -> bool:
-        """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""
-        told = self.log.controller.name if self.log else None
+        """Whether that controller runs the gateway: by its log, else by the container, whose image may hold several."""
+        told = (self.log.controller.name if self.log else None) or self.gateway.family.controller
         return (told or (self.family.controller if self.family else "")).lower() == name
 
     def own_name(self, variable: str) -> str | None:
