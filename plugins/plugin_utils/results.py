@@ -351,6 +351,7 @@ class Controller:
 @dataclass(frozen=True)
 class Exit:
     code: int | None
+    meaning: str | None
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def _files(limit: int | None) -> str:
         " one."
     ),
     fix=(
-        "Set ulimits: nofile: 65536 for the container (not higher), and create it anew.",
+        "Lower it: set ulimits: nofile: 65536 for the container (not higher), or default-ulimits for the whole engine (daemon.json), and"
+        " create the container anew.",
         "Or use an image with Java 17 (gateway 10.34.1c and newer).",
     ),
     explains=DID_NOT_START,
