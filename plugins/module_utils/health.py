@@ -18,7 +18,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, record, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    container,
+    engine,
+    events,
+    host,
+    netns,
+    procfs,
+    record,
+    sockdiag,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, no_gateway, process_role
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
@@ -30,6 +39,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     size,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision import supervisor, systemd, watchers
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor import CREATE, Managed, Supervisor
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 if TYPE_CHECKING:
@@ -58,6 +69,7 @@ _CUTTABLE = (
     ("sockets", "established"),
     ("sockets", "close_wait"),
     ("events",),
+    ("supervisors",),
     ("deployment",),
     ("rebuild",),
 )
@@ -77,6 +89,9 @@ class Machine:
     digests: Mapping[str, str | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
+    engine_started: float | None
+    units: Mapping[str, Sequence[Supervisor]] | None
+    watchers: Sequence[watchers.Watcher] | None
 
 
 def probe(
@@ -91,7 +106,7 @@ def probe(
     told = _ask(client.info, "docker info", not_seen) or {}
     seen = _machine(client, targets, told, period, not_seen)
     machine = {
-        "engine": _engine(client, told, not_seen),
+        "engine": {**_engine(client, told, not_seen), "started_at": seen.engine_started and iso(seen.engine_started)},
         "host": host.machine(_paths(told, targets)) if seen.here else None,
         "not_seen": not_seen,
     }
@@ -131,8 +146,9 @@ def _machine(
     wanted: dict[str, Any] = {
         "since": f"{now - period:.3f}",
         "until": f"{now:.3f}",
-        "filters": {"type": "container", "event": list(container.ACTIONS)},
+        "filters": {"type": "container", "event": list(events.ACTIONS)},
     }
+    managed = [_managed(target.inspected) for target in targets if target.inspected]
     return Machine(
         pids=pids,
         here=here,
@@ -142,7 +158,17 @@ def _machine(
         },
         kernel_log=host.kernel_log() if here else None,
         events=_ask(lambda: list(client.events(decode=True, **wanted)), "docker events", not_seen),
+        engine_started=procfs.engine_started() if here else None,
+        units=systemd.supervisors(managed) if here else None,
+        watchers=_ask(lambda: watchers.watchers(client, now - period), "docker ps", not_seen),
     )
+
+
+def _managed(inspected: Mapping[str, Any]) -> Managed:
+    config = inspected.get("Config") or {}
+    check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    name = (inspected.get("Name") or "").lstrip("/")
+    return Managed(name, inspected["Id"], config.get("Labels") or {}, check[0] != "NONE")
 
 
 def _digest(client: docker.DockerClient, image: str) -> str | None:
@@ -190,15 +216,16 @@ def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[st
 
 def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     not_seen: list[str] = []
+    recorded_parts = record.read(target.name)
     result: dict[str, Any] = {
         "name": target.name,
         "declared": target.declared,
         **(target.unavailable.as_result() if target.unavailable else AVAILABLE),
         "exists": target.exists,
         "similar_names": [quote(name) for name in target.similar_names],
-        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
+        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "supervisors", "events")),
         "hold": recorded(target.name, "hold", not_seen),
-        "lock": record.read(target.name)["lock"],
+        "lock": recorded_parts["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
         "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
@@ -206,7 +233,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     }
     if target.inspected:
         try:
-            result.update(_existing(target.inspected, target.recognition, seen, not_seen))
+            result.update(_existing(target.inspected, target.recognition, seen, recorded_parts, not_seen))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"docker inspect {target.name} told what is not understood: {type(error).__name__}: {error}"
             fix = "report this with the engine's version and the container's image"
@@ -215,7 +242,11 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
 
 
 def _existing(
-    inspected: Mapping[str, Any], recognition: Recognition | None, seen: Machine, not_seen: list[str]
+    inspected: Mapping[str, Any],
+    recognition: Recognition | None,
+    seen: Machine,
+    kept: Mapping[str, Any],
+    not_seen: list[str],
 ) -> dict[str, Any]:
     family = recognition.family if recognition else None
     facts = container.facts(inspected, family, seen.digests[inspected["Image"]])
@@ -227,17 +258,63 @@ def _existing(
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
         facts["memory"]["usage"] = procfs.memory_usage(processes[0].pid)
+        facts["memory"]["oom_kills"] = procfs.memory_kills(processes[0].pid)
     started = epoch(inspected["State"].get("StartedAt"))
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
+        facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
+    supervisors = _supervisors(_managed(inspected), seen)
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
         "ports": container.ports(inspected, family),
         "processes": None if processes is None else _told(processes, family),
         "sockets": None if processes is None else _with_limits(_sockets(inspected, family, processes), inspected),
-        "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
+        "supervisors": None if supervisors is None else [one.told() for one in supervisors],
+        "events": None
+        if seen.events is None
+        else events.events(seen.events, inspected["Id"], _known(inspected, seen, kept, supervisors or ())),
     }
+
+
+#: How many of the newest kills are told.
+_KILLS = 3
+
+
+def _kernel_kills(log: host.KernelLog, container_id: str) -> list[dict[str, Any]]:
+    """The newest kills of the container's processes, in earlier runs too, and what there was too little of."""
+    return [
+        {"at": iso(kill.at), "process": quote(kill.process), "short_of": kill.short_of(container_id)}
+        for kill in log.of(container_id, 0)[-_KILLS:]
+    ]
+
+
+def _supervisors(managed: Managed, seen: Machine) -> list[Supervisor] | None:
+    """What starts and stops a container beside its restart policy; None where the engine's machine or its containers can not be looked at."""
+    if seen.units is None or seen.watchers is None:
+        return None
+    watching = [one.over(managed) for one in seen.watchers if one.name != managed.name]
+    return [*supervisor.of_compose(managed), *seen.units[managed.id], *watching]
+
+
+def _known(
+    inspected: Mapping[str, Any], seen: Machine, kept: Mapping[str, Any], supervisors: Sequence[Supervisor]
+) -> events.Known:
+    """What tells who did what the engine's events show."""
+    managed = _managed(inspected)
+    kills = seen.kernel_log.of(managed.id, 0) if seen.kernel_log else ()
+    compose = supervisor.of_compose(managed)
+    # What replaces a container by a newer one gives that the same labels.
+    replaced = any(CREATE in one.does for one in supervisors if one.kind == "watchtower")
+    return events.Known(
+        restart_policy=container.restart_policy(inspected["HostConfig"].get("RestartPolicy") or {}),
+        restart_count=inspected.get("RestartCount"),
+        engine_started=seen.engine_started,
+        killed_by_kernel=[kill.at for kill in kills],
+        creator=str(compose[0]) if compose and not replaced else None,
+        deeds=[*record.deeds(kept), *(deed for one in seen.watchers or () for deed in one.deeds(managed))],
+        candidates=lambda action: supervisor.named(supervisors, action),
+    )
 
 
 def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str]) -> list[procfs.Process] | None:
