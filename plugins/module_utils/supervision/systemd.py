@@ -136,20 +136,24 @@ def _units(directories: Sequence[str]) -> Iterator[Unit]:
     added: dict[str, list[Path]] = defaultdict(list)
     for file in _files(directories, "*.service.d/*.conf"):
         added[file.parent.name.rpartition(".d")[0]].append(file)
-    linked = {file.name for kind in ("wants", "requires") for file in _files(directories, f"*.{kind}/*@?*.service")}
     files: dict[str, Path] = {}
     for file in _files(directories, "*.service"):
         files.setdefault(file.name, file)
     for name, file in files.items():
-        # Of a template only the instances run, and what starts those has links of their names.
-        prefix = name.partition("@")[0] + "@"
-        instances = sorted(link for link in linked if link.startswith(prefix)) if "@." in name else [name]
-        for one in instances:
+        for one in _instances(name, file, directories):
             unit = _read(file, one)
             for extra in dict.fromkeys((*added[name], *added[one])):
                 _add(unit, extra)
             if unit.settings:
                 yield unit
+
+
+def _instances(name: str, file: Path, directories: Sequence[str]) -> list[str]:
+    """What runs of a service: itself, or of a template the instances, which what starts them has links for."""
+    if "@." not in name:
+        return [name]
+    links = f"*.*s/{name.partition('@')[0]}@?*.service" if _text(file) else ""  # in .wants and .requires
+    return sorted({link.name for link in _files(directories, links)}) if links else []
 
 
 def _read(path: Path, name: str = "") -> Unit:
