@@ -17,7 +17,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Fa
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment import checks, files, secrets
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment import checks, files, foreseen, secrets
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import (
     address,
     bracketed,
@@ -39,7 +39,9 @@ def plan_machine(machine: str, variables: Mapping[str, Any]) -> list[dict[str, A
         checks.check_gateway(gateway)
         translation = translate(gateway)
         secrets.check(gateway, given.get(gateway.name))
-        plans.append(_plan(gateway, translation, given[gateway.name]))
+        plan = _plan(gateway, translation, given[gateway.name])
+        plan["warnings"] += foreseen.check(gateway, BY_NAME[plan["family"]], plan)
+        plans.append(plan)
     checks.check_together(gateways)
     checks.check_users((gateway, given.get(gateway.name)) for gateway in gateways)
     return plans
