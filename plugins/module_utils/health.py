@@ -42,8 +42,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     size,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
-from ansible_collections.ibgw.ops.plugins.module_utils.supervision import supervisor, systemd, watchers
-from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor import CREATE, Managed, Supervisor
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision import systemd, watchers
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision, managed
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 if TYPE_CHECKING:
@@ -101,9 +101,7 @@ class Machine:
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
-    engine_started: float | None
-    units: Mapping[str, Sequence[Supervisor]] | None
-    watchers: Sequence[watchers.Watcher] | None
+    supervision: Supervision = Supervision(None, None, None)
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     user_salt: str | None = None
 
@@ -126,8 +124,9 @@ def probe(
     not_seen: list[str] = []
     told = _ask(client.info, "docker info", not_seen) or {}
     seen = replace(_machine(client, targets, told, period, not_seen), user_salt=user_salt)
+    came_up = seen.supervision.engine_started
     machine = {
-        "engine": {**_engine(client, told, not_seen), "started_at": seen.engine_started and iso(seen.engine_started)},
+        "engine": {**_engine(client, told, not_seen), "started_at": iso(came_up) if came_up else None},
         "host": host.machine(seen.disks) if seen.here else None,
         "not_seen": not_seen,
     }
@@ -169,7 +168,6 @@ def _machine(
         "until": f"{now:.3f}",
         "filters": {"type": "container", "event": list(events.ACTIONS)},
     }
-    managed = [_managed(target.inspected) for target in targets if target.inspected]
     return Machine(
         pids=pids,
         here=here,
@@ -177,18 +175,13 @@ def _machine(
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=host.kernel_log() if here else None,
         events=_ask(lambda: list(client.events(decode=True, **wanted)), "docker events", not_seen),
-        engine_started=procfs.engine_started() if here else None,
-        units=systemd.supervisors(managed) if here else None,
-        watchers=_ask(lambda: watchers.watchers(client, now - period), "docker ps", not_seen),
+        supervision=Supervision(
+            engine_started=procfs.engine_started() if here else None,
+            units=systemd.supervisors([managed(one.inspected) for one in targets if one.inspected]) if here else None,
+            watchers=_ask(lambda: watchers.watchers(client, now - period), "docker ps", not_seen),
+        ),
         disks=host.disks(_paths(told, targets)) if here else {},
     )
-
-
-def _managed(inspected: Mapping[str, Any]) -> Managed:
-    config = inspected.get("Config") or {}
-    check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
-    name = (inspected.get("Name") or "").lstrip("/")
-    return Managed(name, inspected["Id"], config.get("Labels") or {}, check[0] != "NONE")
 
 
 def _image(client: docker.DockerClient, image: str) -> Mapping[str, Any] | None:
@@ -248,7 +241,7 @@ def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[st
 
 def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     not_seen: list[str] = []
-    recorded_parts = record.read(target.name)
+    kept = record.read(target.name)
     result: dict[str, Any] = {
         "name": target.name,
         "declared": target.declared,
@@ -257,7 +250,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         "similar_names": [quote(name) for name in target.similar_names],
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "supervisors", "events")),
         "hold": recorded(target.name, "hold", not_seen),
-        "lock": recorded_parts["lock"],
+        "lock": kept["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
         "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
@@ -265,7 +258,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     }
     if target.inspected:
         try:
-            result.update(_existing(target.inspected, target.recognition, seen, recorded_parts, not_seen))
+            result.update(_existing(target.inspected, target.recognition, seen, kept, not_seen))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"docker inspect {target.name} told what is not understood: {type(error).__name__}: {error}"
             fix = "report this with the engine's version and the container's image"
@@ -293,7 +286,8 @@ def _existing(
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
         facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
-    supervisors = _supervisors(_managed(inspected), seen)
+    known = seen.supervision.known(inspected, kept, seen.kernel_log)
+    supervisors = seen.supervision.over(managed(inspected))
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
@@ -301,9 +295,7 @@ def _existing(
         "processes": None if processes is None else _told(processes, family),
         "sockets": None if processes is None else _with_limits(_sockets(inspected, family, processes), inspected),
         "supervisors": None if supervisors is None else [one.told() for one in supervisors],
-        "events": None
-        if seen.events is None
-        else events.events(seen.events, inspected["Id"], _known(inspected, seen, kept, supervisors or ())),
+        "events": None if seen.events is None else events.events(seen.events, inspected["Id"], known),
     }
 
 
@@ -317,34 +309,6 @@ def _kernel_kills(log: host.KernelLog, container_id: str) -> list[dict[str, Any]
         {"at": iso(kill.at), "process": quote(kill.process), "short_of": kill.short_of(container_id)}
         for kill in log.of(container_id, 0)[-_KILLS:]
     ]
-
-
-def _supervisors(managed: Managed, seen: Machine) -> list[Supervisor] | None:
-    """What starts and stops a container beside its restart policy; None where the engine's machine or its containers can not be looked at."""
-    if seen.units is None or seen.watchers is None:
-        return None
-    watching = [one.over(managed) for one in seen.watchers if one.name != managed.name]
-    return [*supervisor.of_compose(managed), *seen.units[managed.id], *watching]
-
-
-def _known(
-    inspected: Mapping[str, Any], seen: Machine, kept: Mapping[str, Any], supervisors: Sequence[Supervisor]
-) -> events.Known:
-    """What tells who did what the engine's events show."""
-    managed = _managed(inspected)
-    kills = seen.kernel_log.of(managed.id, 0) if seen.kernel_log else ()
-    compose = supervisor.of_compose(managed)
-    # What replaces a container by a newer one gives that the same labels.
-    replaced = any(CREATE in one.does for one in supervisors if one.kind == "watchtower")
-    return events.Known(
-        restart_policy=container.restart_policy(inspected["HostConfig"].get("RestartPolicy") or {}),
-        restart_count=inspected.get("RestartCount"),
-        engine_started=seen.engine_started,
-        killed_by_kernel=[kill.at for kill in kills],
-        creator=str(compose[0]) if compose and not replaced else None,
-        deeds=[*record.deeds(kept), *(deed for one in seen.watchers or () for deed in one.deeds(managed))],
-        candidates=lambda action: supervisor.named(supervisors, action),
-    )
 
 
 def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str]) -> list[procfs.Process] | None:

@@ -36,7 +36,8 @@ _LINES, _WATCHERS = 200, 4
 # How long after its line a restart may end: the grace, and the start.
 _RESTART_TAKES = 180.0
 
-_AUTOHEAL, _WATCHTOWER = "autoheal", "watchtower"
+#: The two kinds: what restarts a container whose health check fails, and what replaces one whose image is old.
+AUTOHEAL, WATCHTOWER = "autoheal", "watchtower"
 _WATCHTOWER_LABEL = "com.centurylinklabs.watchtower"
 
 # The moment that the engine puts before each line, then what the watcher wrote.
@@ -44,8 +45,8 @@ _LINE = re.compile(r"(\S+) (.*)")
 
 #: The lines with which they tell what they are about to do, and to which container (H:docker-entrypoint, T:pkg/container/client.go).
 _TOLD = {
-    _AUTOHEAL: re.compile(r"Container /?(\S+) \(([0-9a-f]{12})[0-9a-f]*\) found to be \S+ - Restarting"),
-    _WATCHTOWER: re.compile(r"(?:Stopping|Creating) /?([\w.-]+)(?: \(([0-9a-f]{12}))?"),
+    AUTOHEAL: re.compile(r"Container /?(\S+) \(([0-9a-f]{12})[0-9a-f]*\) found to be \S+ - Restarting"),
+    WATCHTOWER: re.compile(r"(?:Stopping|Creating) /?([\w.-]+)(?: \(([0-9a-f]{12}))?"),
 }
 
 
@@ -66,12 +67,12 @@ class Watcher:
 
     def over(self, managed: Managed) -> Supervisor:
         """What it does to a container of that name with those labels."""
-        does, terms = (_autoheals if self.kind == _AUTOHEAL else _updates)(self.says, managed)
+        does, terms = (_autoheals if self.kind == AUTOHEAL else _updates)(self.says, managed)
         return Supervisor(self.kind, self.name, does, self.image, terms)
 
     def deeds(self, managed: Managed) -> Iterator[Deed]:
         """When it acted on the container by its own word."""
-        does = frozenset((RESTART,) if self.kind == _AUTOHEAL else (CREATE, START, KILL))
+        does = frozenset((RESTART,) if self.kind == AUTOHEAL else (CREATE, START, KILL))
         for at, name, short in self.acted:
             if managed.id.startswith(short) if short else name == managed.name:
                 yield Deed(self.who, at, at + _RESTART_TAKES, does)
@@ -90,10 +91,10 @@ def _kind(listed: Mapping[str, Any]) -> str:
     program = (command[:1] or [""])[0].rpartition("/")[2]
     image = (listed.get("Image") or "").partition("@")[0].rpartition("/")[2].partition(":")[0]
     if labels.get(_WATCHTOWER_LABEL) == "true" or "watchtower" in (program, image):  # T:dockerfiles/Dockerfile
-        return _WATCHTOWER
+        return WATCHTOWER
     # Its entry point is called with its name (H:Dockerfile); the engine lists both as one command.
     if "autoheal" in (program, *command[1:2]) or "autoheal" in image or "deunhealth" in (program, image):
-        return _AUTOHEAL
+        return AUTOHEAL
     return ""
 
 
