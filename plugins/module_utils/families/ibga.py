@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    STOPS_DEAF,
     Build,
     Family,
     Lacking,
@@ -86,7 +87,10 @@ FAMILY = Family(
     # Nothing in it hears a stop (A:dockerfile:49), and its loop starts Java again within seconds (A:_run_ibg.sh:959-1026).
     ends_java_first=True,
     restarts_java="controller",
-    exit_codes={0: "the program could not be installed"},  # A:scripts/manager.sh:33-51
+    exit_codes={
+        0: "the program could not be installed",  # A:scripts/manager.sh:33-51
+        137: STOPS_DEAF,  # A:dockerfile:49
+    },
     exit_problems={},
     words={
         "user": Setting(("IB_USERNAME",), form=unexpanded),  # A:_run_ibg.sh:57-72

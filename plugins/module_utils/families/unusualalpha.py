@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    STOPS_DEAF,
     Build,
     Family,
     Lacking,
@@ -85,6 +86,7 @@ FAMILY = Family(
     exit_codes={  # IBC's own pass through (U:scripts/run.sh)
         **GNZSNZ_IBC.exit_codes,
         1: "Java did not start, or lost its X server in a stop",
+        137: STOPS_DEAF,
     },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={

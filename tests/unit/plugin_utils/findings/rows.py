@@ -20,6 +20,15 @@ FAILED = {**EXITED, "exit_code": 1}
 FRESH = {"started_at": at(20)}
 
 
+#: It runs beside the gateway, and is not for it.
+AUTOHEAL = {
+    "kind": "autoheal",
+    "name": "healer",
+    "does": [],
+    "where": "willfarrell/autoheal",
+    "terms": "leaves it alone",
+}
+
 #: What a rebuild of the scene's container records when it begins.
 REBUILD = {"began_at": "20260301T115000Z", "old": {"id": "c0ffee"}}
 
@@ -114,6 +123,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     ),
     "container.failed": ({"container": FAILED}, {"container": STOPPED}),
     "container.crash_loop": ({"container": {"status": "restarting", "exit_code": 1}}, {"container": FAILED}),
+    "container.restarted_by_tool": (
+        {"gateway": {"supervisors": [{**AUTOHEAL, "does": ["restart"]}]}},
+        {"gateway": {"supervisors": [AUTOHEAL]}},
+    ),
     "container.unhealthy": (
         {"container": {"health": {"status": "unhealthy", "failing_streak": 3}}},
         {"container": {"health": {"status": "starting"}}},

@@ -78,6 +78,7 @@ GATEWAY = {
         "established": [],
         "close_wait": {},
     },
+    "supervisors": [],
     "events": [],
     "hold": None,
     "lock": None,
