@@ -130,6 +130,12 @@ class KernelKill:
 
 
 @dataclass(frozen=True)
+class OpenFiles:
+    soft: int | None
+    hard: int | None
+
+
+@dataclass(frozen=True)
 class ContainerLog:
     driver: str | None
     max_size: int | None
@@ -177,6 +183,14 @@ class SettingsDirectory:
 
 
 @dataclass(frozen=True)
+class ConfigurationFile:
+    path: str | None
+    mount: str | None
+    kind: str | None
+    readable_by_gateway: bool | None
+
+
+@dataclass(frozen=True)
 class SecretFile:
     variable: str | None
     path: str | None
@@ -200,6 +214,7 @@ class Users:
 class Container:
     id: str | None
     image: str | None
+    image_digest: str | None
     image_named_by: str | None
     image_created: str | None
     image_architecture: str | None
@@ -214,24 +229,29 @@ class Container:
     kernel_kills: tuple[KernelKill, ...]
     restart_count: int | None
     restart_policy: str | None
+    stop_timeout: int | None
     health: HealthCheck
     healthcheck: HealthCheckDefined | None
     log: ContainerLog
     memory: ContainerMemory
+    nofile: OpenFiles | None
     network_mode: str | None
     mounts: tuple[Mount, ...]
     tmpfs: dict[str, str]
     settings: tuple[SettingsDirectory, ...]
+    configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
     users: Users
     environment: dict[str, str]
     environment_given: tuple[str, ...] | None
+    sample_secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Family:
     name: str | None
     controller: str | None
+    generation: str | None
     because: tuple[str, ...]
 
 
@@ -255,6 +275,7 @@ class Process:
 @dataclass(frozen=True)
 class Listener:
     port: int | None
+    address: str | None
     accept_queue: int | None
     accept_limit: int | None
 
