@@ -405,6 +405,8 @@ health:
         processes:
           description:
             - "Its processes: C(pid) as the machine counts, C(role), C(started_at), C(rss), and C(max_heap) of a Java machine."
+            - C(gc_share) is the part of its processor time that a Java machine has spent on collecting garbage, from 0 to 1; null of
+              other processes, and of Java 8.
             - Roles are V(gateway), V(controller), V(relay), V(display), V(vnc) and V(other).
             - Empty when it does not run, null when they can not be seen.
           type: list

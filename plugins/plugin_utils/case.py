@@ -232,6 +232,15 @@ class Case:
         """The controller, or the gateway, ended itself over `code`."""
         return self.run.state == "ended" and self.run.problem == code and self.says(code)
 
+    def told(self, event: str, since: str | None) -> Quote | None:
+        """The newest line of that event that the process which lives has written, not before `since`."""
+        begun = moment(since)
+        for each in reversed(self.log.events if self.log and self.alive else ()):
+            at = moment(each.at)
+            if each.event == event and (begun is None or at is None or at >= begun):
+                return self.quote("log", each.quote or "", each.at)
+        return None
+
     def counted(self, number: int) -> str:
         """How often something stands in the log: at least so often where its beginning was not read."""
         return f"at least {number}" if self.log and self.log.window.truncated else str(number)

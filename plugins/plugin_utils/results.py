@@ -270,6 +270,7 @@ class Process:
     started_at: str | None
     rss: int | None
     max_heap: int | None
+    gc_share: float | None
 
 
 @dataclass(frozen=True)
