@@ -76,7 +76,8 @@ class Credentials:
     """
 
     uid: int
-    groups: frozenset[int]
+    gid: int
+    groups: frozenset[int] = frozenset()
     overrides: bool = False
     namespace: tuple[range, ...] = EVERYBODY
 
@@ -86,7 +87,7 @@ def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[in
     pids: dict[str, list[int]] = {one: [] for one in ids}
     for entry in os.scandir(proc) if ids else ():
         if entry.name.isdigit():
-            for owner in set(_CONTAINER_ID.findall(_text(proc / entry.name / "cgroup"))) & pids.keys():
+            for owner in set(_CONTAINER_ID.findall(_text(f"{entry.path}/cgroup"))) & pids.keys():
                 pids[owner].append(int(entry.name))
     return {owner: sorted(found) for owner, found in pids.items()}
 
@@ -159,8 +160,8 @@ def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
         # The fourth number is the one that file systems check, proc(5).
         uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
         overrides = bool(int(fields["CapEff"], 16) & _DAC_OVERRIDE)
-        groups = frozenset((gid, *map(int, fields["Groups"].split())))
-        return Credentials(uid, groups, overrides, _namespace(pid, proc))
+        groups = frozenset(map(int, fields["Groups"].split()))
+        return Credentials(uid, gid, groups, overrides, _namespace(pid, proc))
     except (KeyError, IndexError, ValueError):
         return None
 
@@ -225,9 +226,10 @@ def _endpoint(text: str) -> tuple[str, int]:
     return ip_text(raw), int(port, 16)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path | str) -> str:
     """A file of /proc, empty when its process has ended or we may not see it."""
     try:
-        return path.read_bytes().decode("utf-8", errors="replace")
+        with open(path, "rb", buffering=0) as file:
+            return file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""

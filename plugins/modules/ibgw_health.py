@@ -338,6 +338,11 @@ health:
                   only mounted ones are seen.
               type: list
               elements: dict
+            user:
+              description:
+                - C(uid) and C(gid) of the user as whom the gateway reads and writes files, as the machine counts, by its configuration while it does not
+                  run. Null where that is not known.
+              type: dict
             users:
               description:
                 - Hashes of the user names that it logs in with, of C(live) and C(paper), by O(user_salt), in lower case.

@@ -189,7 +189,7 @@ def test_own_limits_and_rights_are_read() -> None:
     user = procfs.credentials(os.getpid())
     assert user is not None
     assert user.uid == os.geteuid()
-    assert os.getegid() in user.groups
+    assert (user.gid, user.groups) == (os.getegid(), frozenset(os.getgroups()))
 
 
 def test_an_unlimited_number_of_files_is_minus_one(process: Callable[..., int], tmp_path: Path) -> None:
