@@ -14,14 +14,15 @@ import ipaddress
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
-_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+# Podman's monitor of a container stands beside it, in a group that bears its id too (libpod/oci_conmon_linux.go).
+_CONTAINER_ID = re.compile(r"(?<!conmon-)[0-9a-f]{64}")
 _MAX_HEAP = re.compile(r"(?:^|\s)-Xmx(\d+)([kKmMgGtT]?)(?=\s|$)")
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -30,6 +31,10 @@ _DAC_OVERRIDE = 1 << 1
 
 # States in /proc/net/tcp, include/net/tcp_states.h
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = "01", "08", "0A"
+
+
+#: Threads that collect garbage, as Java 17 calls them; "VM Thread" is the serial collector, and coordinates the others. Java 8 names none.
+_COLLECTORS = re.compile(r"GC Thread#\d+|G1 .*|VM Thread")
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,23 @@ def in_container(pid: int, container: str, proc: Path = PROC) -> bool:
     return container in _CONTAINER_ID.findall(_text(proc / str(pid) / "cgroup"))
 
 
+def shows_others(proc: Path = PROC) -> bool:
+    """Whether processes of other users show; the machine may hide them from all but root (hidepid, proc(5))."""
+    return (proc / "1").exists()
+
+
 def processes(pids: Collection[int], proc: Path = PROC) -> list[Process]:
     """What these processes are, without those that ended meanwhile."""
     booted = boot_time(proc)
     return [process for pid in pids for process in _process(pid, booted, proc)]
+
+
+def gc_share(pid: int, proc: Path = PROC) -> float | None:
+    """Which part of its processor time a Java machine has spent on collecting garbage; None where its threads have no names."""
+    stats = [_stat(entry) for entry in (proc / str(pid) / "task").glob("*")]
+    collecting = [_processor_time(fields) for name, fields in stats if _COLLECTORS.fullmatch(name)]
+    whole = _processor_time(_stat(proc / str(pid))[1])  # with that of threads that have ended
+    return round(min(sum(collecting) / whole, 1.0), 3) if collecting and whole else None
 
 
 def boot_time(proc: Path = PROC) -> float:
@@ -162,10 +180,21 @@ def _control_groups(pid: int, proc: Path) -> Iterator[tuple[str, str, str]]:
             yield number, hierarchy, path.lstrip("/")
 
 
+def _stat(directory: Path) -> tuple[str, list[str]]:
+    """The name of a process or thread, and the fields that follow it."""
+    # The name in brackets may itself hold brackets and blanks: the fields begin after the last one, proc(5).
+    name, _bracket, fields = _text(directory / "stat").rpartition(")")
+    return name.partition("(")[2], fields.split()
+
+
+def _processor_time(fields: Sequence[str]) -> int:
+    """In user and in kernel mode, in ticks of the clock, proc(5)."""
+    return int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
+
+
 def _process(pid: int, booted: float, proc: Path) -> Iterator[Process]:
     command_line = _text(proc / str(pid) / "cmdline").replace("\0", " ").strip()
-    # The name in brackets may itself hold brackets and blanks: the fields begin after the last one, proc(5).
-    fields = _text(proc / str(pid) / "stat").rpartition(")")[2].split()
+    fields = _stat(proc / str(pid))[1]
     if command_line and len(fields) > 21:
         started = booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
         yield Process(pid, command_line, started, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))

@@ -354,6 +354,10 @@ health:
               description: Names of those variables that are not the image's own, or have another value there; null when the image is gone.
               type: list
               elements: str
+            sample_secrets:
+              description: Names of those variables whose secret is one that stands in the documentation of the image, for everybody to read.
+              type: list
+              elements: str
         family:
           description:
             - Which image family it is; null when nothing of that is known.
@@ -388,6 +392,8 @@ health:
         processes:
           description:
             - "Its processes: C(pid) as the machine counts, C(role), C(started_at), C(rss), and C(max_heap) of a Java machine."
+            - C(gc_share) is the part of its processor time that a Java machine has spent on collecting garbage, from 0 to 1; null of
+              other processes, and of Java 8.
             - Roles are V(gateway), V(controller), V(relay), V(display), V(vnc) and V(other).
             - Empty when it does not run, null when they can not be seen.
           type: list

@@ -195,7 +195,8 @@ def seen_on(
         health["gateways"] = [
             each for each in there if each["name"] in declared or (each.get("container") or {}).get("id") not in kept
         ]
-    return evidence.machine(machine, {"gateways": gateways}, results, only, now, asked_at)
+    of_machine = {name: plain(variables[name]) for name in evidence.OF_MACHINE if name in variables}
+    return evidence.machine(machine, {"gateways": gateways, **of_machine}, results, only, now, asked_at)
 
 
 def _kept_by_rebuilds(gateways: Iterable[Mapping[str, Any]]) -> set[str | None]:

@@ -40,8 +40,15 @@ def process(tmp_path: Path) -> Callable[..., int]:
         pytest.param(f"0::/docker/{MINE}\n", id="cgroup v2 with cgroupfs"),
         pytest.param(f"0::/../../docker/{MINE}\n", id="seen from another cgroup namespace"),
         pytest.param(
-            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n", id="podman"
+            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n",
+            id="podman without root",
         ),
+        pytest.param(f"0::/machine.slice/machine-libpod_pod_{'d' * 64}.slice/libpod-{MINE}.scope\n", id="pod"),
+        pytest.param(f"0::/system.slice/ib-gateway.service/libpod-payload-{MINE}\n", id="podman under systemd"),
+        pytest.param(
+            f"0::/user.slice/user-1000.slice/user@1000.service/app.slice/docker-{MINE}.scope\n", id="rootless"
+        ),
+        pytest.param(f"0::/docker/{OTHER}/docker/{MINE}\n", id="an engine in a container"),
     ],
 )
 def test_a_process_is_a_containers_when_its_control_group_says_so(
@@ -52,6 +59,43 @@ def test_a_process_is_a_containers_when_its_control_group_says_so(
     process(9, cgroup="0::/\n")
 
     assert procfs.container_pids([MINE, "c" * 64], tmp_path) == {MINE: [7], "c" * 64: []}
+
+
+def ticks(name: str, user: int, system: int) -> str:
+    """A stat file of a process or thread that has used so many ticks."""
+    return f"40 ({name}) S {'0 ' * 10}{user} {system} {'0 ' * 30}"
+
+
+@pytest.mark.parametrize(
+    ("threads", "share"),
+    [
+        pytest.param(
+            {"java": 300, "GC Thread#0": 400, "GC Thread#1": 300, "VM Thread": 0}, 0.7, id="a parallel collector"
+        ),
+        pytest.param(
+            {"java": 100, "G1 Conc#0": 100, "G1 Main Marker": 50, "VM Thread": 50},
+            0.2,
+            id="G1, and threads that have ended",
+        ),
+        pytest.param({"java": 950, "VM Thread": 50}, 0.05, id="the serial collector"),
+        pytest.param({"java": 1000}, None, id="Java 8, whose threads have no names of their own"),
+        pytest.param({"java": 900, "G1": 100}, None, id="a thread called alike"),
+    ],
+)
+def test_the_share_of_the_collector_is_told_by_its_threads(
+    process: Callable[..., int], tmp_path: Path, threads: dict[str, int], share: float | None
+) -> None:
+    of_threads = {f"task/{number}/stat": ticks(name, used, 0) for number, (name, used) in enumerate(threads.items())}
+    process(40, stat=ticks("java", 600, 400), **of_threads)
+    assert procfs.gc_share(40, tmp_path) == share
+    assert procfs.gc_share(41, tmp_path) is None
+
+
+def test_podmans_monitor_is_no_process_of_the_container(process: Callable[..., int], tmp_path: Path) -> None:
+    process(7, cgroup=f"0::/machine.slice/libpod-{MINE}.scope/container\n")
+    process(8, cgroup=f"0::/machine.slice/libpod-conmon-{MINE}.scope\n")
+    assert procfs.container_pids([MINE], tmp_path) == {MINE: [7]}
+    assert not procfs.in_container(8, MINE, tmp_path)
 
 
 def test_a_process_that_ended_or_is_a_kernel_thread_is_left_out(process: Callable[..., int], tmp_path: Path) -> None:

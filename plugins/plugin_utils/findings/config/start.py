@@ -33,6 +33,9 @@ SET_PAPER_CREDENTIALS = tuple(
     for step in SET_CREDENTIALS
 )
 
+SET_BY_HAND = "Set it once in the window (VNC: Configure, Settings), with the settings directory on a volume."
+FITTING_IMAGE = "Use an image whose controller and gateway belong together: a newer release of the same image."
+
 SEE_EMPTY = "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)"
 
 
@@ -222,12 +225,43 @@ def _heap_example(case: Case) -> str:
 )
 def value_invalid(case: Case) -> Proof | None:
     if not _refused_at_start(case, "config.value_invalid"):
-        return None
+        return _without_effect(case)
     ignored = case.running or case.run.state in LOGGED_IN
     return Proof(
         f"a setting has a value that is {'ignored' if ignored else 'refused'}",
         case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
         severity="degraded" if ignored else None,
+    )
+
+
+def _without_effect(case: Case) -> Proof | None:
+    unapplied = case.told("setting_not_applied", case.run.run_started_at)
+    if unapplied is None:
+        return _no_cold_restart(case)
+    return Proof(
+        "a setting was not applied: the controller did not find where to set it",
+        (unapplied,),
+        (SET_BY_HAND, FITTING_IMAGE),
+        severity="advice",
+        remedy_reason="the gateway works, with the setting that it has",
+    )
+
+
+def _no_cold_restart(case: Case) -> Proof | None:
+    """The script of IBC 3.20 does not start the gateway again after a cold restart on Sunday (IBC issues 273, 299)."""
+    release = (case.log.controller.version if case.log else None) or ""
+    at = case.setting("ColdRestartTime", "TWS_COLD_RESTART")
+    if not (case.alive and case.of_controller("ibc") and release.startswith("3.20.") and at):
+        return None
+    return Proof(
+        f"with IBC {release} the cold restart on Sunday at {at} is none: it ends, and does not start again",
+        (case.quote("log", f"IBC {release}, ColdRestartTime={at}"),),
+        (
+            "Use an image with IBC 3.21 or newer.",
+            "For a restart every day use AUTO_RESTART_TIME: a cold restart comes on Sundays only.",
+        ),
+        severity="advice",
+        remedy_reason="nothing is wrong before Sunday",
     )
 
 
