@@ -8,7 +8,6 @@ import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.checks import BESIDE_HEAPS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import STOP_TIMEOUT
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
@@ -40,6 +39,9 @@ JAVA_17 = (10, 34, 1, "c")
 
 #: The heap in megabytes where nobody sets one (gnzsnz common.sh:131-141: the installer's own).
 USUAL_HEAP = 768
+
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
 
 #: A stop with a clean logout takes up to 45 s (ibg-controller README.md).
 LEAST_STOP, LEAST_START = 60, 60
