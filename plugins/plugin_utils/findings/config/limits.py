@@ -8,7 +8,11 @@ import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import STOP_TIMEOUT
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import (
+    BESIDE_HEAPS,
+    STOP_TIMEOUT,
+    ample_memory,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     CREATE_AT_A_GOOD_TIME,
@@ -39,9 +43,6 @@ JAVA_17 = (10, 34, 1, "c")
 
 #: The heap in megabytes where nobody sets one (gnzsnz common.sh:131-141: the installer's own).
 USUAL_HEAP = 768
-
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
-BESIDE_HEAPS = 384
 
 #: A stop with a clean logout takes up to 45 s (ibg-controller README.md).
 LEAST_STOP, LEAST_START = 60, 60
@@ -174,7 +175,7 @@ def heap_over_limit(case: Case) -> Answer:
     evidence = (case.quote("health", words),)
     if heap + BESIDE_HEAPS <= limit >> 20:
         return Passed(words, evidence)
-    wanted = max(2 * heap, heap + BESIDE_HEAPS)
+    wanted = ample_memory(heap)
     return Proof(words, evidence, change=Change(f"mem_limit: {wanted}m", f"memory_mb: {wanted}"))
 
 
