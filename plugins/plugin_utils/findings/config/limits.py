@@ -177,8 +177,8 @@ def _heaps(case: Case) -> int:
     """The largest heaps of all its gateways together in MiB: those of the processes, else as set; 0 where that is not known."""
     instances = 2 if case.mode == "both" else 1
     seen = [(process.max_heap or 0) >> 20 for process in case.gateway.processes if process.role == "gateway"]
-    if any(seen):  # one that is not up yet will want as much
-        return sum(seen) + max(seen) * max(0, instances - len(seen))
+    if any(seen):  # both have the same, and what starts Java has it in its arguments, too
+        return max(seen) * instances
     if case.family is None:
         return 0
     setting = case.family.words.get("java_heap_mb")

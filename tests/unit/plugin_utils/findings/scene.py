@@ -83,6 +83,7 @@ GATEWAY = {
         "established": [],
         "close_wait": {},
     },
+    "supervisors": [],
     "events": [],
     "hold": None,
     "lock": None,
