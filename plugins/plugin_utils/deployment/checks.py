@@ -10,14 +10,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import BESIDE_HEAPS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, heaps, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
-
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
-BESIDE_HEAPS = 384
 
 
 def check_gateway(gateway: Described) -> None:

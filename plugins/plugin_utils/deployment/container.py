@@ -8,14 +8,11 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import PRIVATE, Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import PRIVATE, STOP_TIMEOUT, Family
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
 
 #: Ports of the machine where nobody says others: those that clients expect.
 USUAL_PORTS = {"live": 4001, "paper": 4002, "vnc": 5900}
-
-#: A clean logout takes up to 45 s; a kill can leave the session held at IBKR (ibg-controller README.md).
-STOP_TIMEOUT = 90
 
 #: The hello of an API client, and whether an answer begins within 5 s; `\011` is the length of the version range. A gateway listens
 #: only once it is logged in. The connection is closed before it becomes a client's.

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import BESIDE_HEAPS, STOP_TIMEOUT, Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.checks import BESIDE_HEAPS
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import STOP_TIMEOUT
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     CREATE_AT_A_GOOD_TIME,
