@@ -114,12 +114,6 @@ class Lacking:
 #: Where a deployed container has its private files.
 PRIVATE = "/run/ibgw"
 
-#: Seconds for a stop. A clean logout takes up to 45; a kill can leave the session held at IBKR (ibg-controller README.md).
-STOP_TIMEOUT = 90
-
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
-BESIDE_HEAPS = 384
-
 
 @dataclass(frozen=True)
 class Build:
