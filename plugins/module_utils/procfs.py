@@ -76,7 +76,8 @@ class Credentials:
     """
 
     uid: int
-    groups: frozenset[int]
+    gid: int
+    groups: frozenset[int] = frozenset()
     overrides: bool = False
     namespace: tuple[range, ...] = EVERYBODY
 
@@ -121,6 +122,13 @@ def boot_time(proc: Path = PROC) -> float:
     return float(found[1]) if found else 0.0
 
 
+def engine_started(pid_file: Path = Path("/run/docker.pid"), proc: Path = PROC) -> float | None:
+    """When the Docker engine came up, in seconds since the epoch; None where it does not write its pid there, as with Podman."""
+    pid = _text(pid_file).strip()
+    found = processes([int(pid)], proc) if pid.isdecimal() else []
+    return found[0].started_at if found and "dockerd" in found[0].command_line else None
+
+
 def sockets(pid: int, proc: Path = PROC) -> list[Socket]:
     """The TCP sockets of the network namespace of `pid` that listen, are connected, or were left by their peer."""
     lines = (_text(proc / str(pid) / "net" / table).splitlines()[1:] for table in ("tcp", "tcp6"))
@@ -147,6 +155,17 @@ def memory_usage(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | 
     return int(used) - int(given_back[1]) if used and given_back else None
 
 
+def memory_kills(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """How many processes of the container of `pid` the kernel has killed for want of memory since it was started."""
+    paths = {hierarchy: path for _number, hierarchy, path in _control_groups(pid, proc)}
+    counts = (
+        f"memory/{paths['memory']}/memory.oom_control" if "memory" in paths else f"{paths.get('', '')}/memory.events"
+    )
+    # The older hierarchy has the count since Linux 4.13.
+    found = re.search(r"^oom_kill (\d+)", _text(cgroups / counts), re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 def environment(pid: int, proc: Path = PROC) -> dict[str, str]:
     """The variables with which `pid` was started; none when we may not see them."""
     return dict(entry.partition("=")[::2] for entry in _text(proc / str(pid) / "environ").split("\0"))
@@ -159,8 +178,8 @@ def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
         # The fourth number is the one that file systems check, proc(5).
         uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
         overrides = bool(int(fields["CapEff"], 16) & _DAC_OVERRIDE)
-        groups = frozenset((gid, *map(int, fields["Groups"].split())))
-        return Credentials(uid, groups, overrides, _namespace(pid, proc))
+        groups = frozenset(map(int, fields["Groups"].split()))
+        return Credentials(uid, gid, groups, overrides, _namespace(pid, proc))
     except (KeyError, IndexError, ValueError):
         return None
 

@@ -351,8 +351,10 @@ def login_window_unknown(case: Case) -> Proof | None:
 def crashed(case: Case) -> Proof | None:
     if case.ended and case.gateway.container.exit_code == 137:  # the container tells by whom
         return None
-    proof = _by_log(case, "gateway.crashed", "the gateway crashed")
-    if proof and case.run.last_exit and case.run.last_exit.code == 137:
+    ended = case.run.last_exit
+    told = f": {ended.meaning} (exit code {ended.code})" if ended and ended.code and ended.meaning else ""
+    proof = _by_log(case, "gateway.crashed", f"the gateway crashed{told}")
+    if proof and ended and ended.code == 137:
         return replace(proof, summary=KILLED, fix=(LOOK_FOR_MEMORY, RESTART_IT))
     if proof is None or not case.of_controller("ibg-controller"):
         return proof

@@ -189,7 +189,7 @@ def test_own_limits_and_rights_are_read() -> None:
     user = procfs.credentials(os.getpid())
     assert user is not None
     assert user.uid == os.geteuid()
-    assert os.getegid() in user.groups
+    assert (user.gid, user.groups) == (os.getegid(), frozenset(os.getgroups()))
 
 
 def test_an_unlimited_number_of_files_is_minus_one(process: Callable[..., int], tmp_path: Path) -> None:
@@ -219,3 +219,28 @@ def test_memory_counts_as_docker_stats_does(
 
     assert procfs.memory_usage(7, tmp_path, tmp_path / "cgroups") == 700
     assert procfs.memory_usage(8, tmp_path, tmp_path / "cgroups") is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "folder", "counts"),
+    [
+        ("4:memory:/docker/x\n0::/docker/x\n", "memory/docker/x", "memory.oom_control"),
+        ("0::/x\n", "x", "memory.events"),
+    ],
+)
+def test_the_kernels_kills_in_a_container_are_counted(tmp_path: Path, groups: str, folder: str, counts: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_text(groups)
+    group = tmp_path / "cgroups" / folder
+    group.mkdir(parents=True)
+    (group / counts).write_text("oom 5\noom_kill 2\noom_kill_disable 0\n")
+    assert procfs.memory_kills(7, tmp_path, tmp_path / "cgroups") == 2
+    (group / counts).write_text("oom_kill_disable 0\n")  # before Linux 4.13
+    assert procfs.memory_kills(7, tmp_path, tmp_path / "cgroups") is None
+
+
+def test_an_engine_is_as_old_as_the_process_that_wrote_its_pid_there(tmp_path: Path) -> None:
+    pid_file = tmp_path / "docker.pid"
+    assert procfs.engine_started(pid_file) is None
+    pid_file.write_text(str(os.getpid()))
+    assert procfs.engine_started(pid_file) is None, "the pid is somebody else's by now"

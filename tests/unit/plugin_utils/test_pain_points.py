@@ -543,6 +543,21 @@ PAINS = (
         after=5,
     ),
     Pain(
+        20,
+        "the same, seen before its next start",
+        None,
+        "config.nofile_unlimited",
+        ("Lower it", "not higher", "default-ulimits", "Java 17"),
+        lambda log: log.logged_in(),
+        log=partial(Log, "live", "3.20.0"),
+        after=900,
+        serves=True,
+        seen={
+            "container": {"nofile": {"soft": 1_073_741_816, "hard": 1_073_741_816}},
+            "gateway": {"family": {"name": "gnzsnz-ibc", "controller": "ibc", "generation": "10.30.1u"}},
+        },
+    ),
+    Pain(
         21,
         "slow, freezes, drops: the heap is too small",
         "degraded",
@@ -580,6 +595,20 @@ PAINS = (
         seen={
             "gateway": {"processes": [*_processes("controller", "relay"), _java(790 << 20, 0.93)]},
             "api": {"outcome": "silent_at_hello", "problem": "api.silent", "reached": "open"},
+        },
+    ),
+    Pain(
+        21,
+        "a heap as large as the container's memory",
+        None,
+        "config.heap_over_limit",
+        ("memory limit", "twice the heap", "JAVA_HEAP_SIZE"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen={
+            "container": {"memory": {"limit": 1 << 30, "usage": 700 << 20}},
+            "gateway": {"processes": [{"pid": 40, "role": "gateway", "rss": 600 << 20, "max_heap": 1 << 30}]},
         },
     ),
     Pain(
@@ -704,6 +733,17 @@ PAINS = (
             },
             "more_api": [{**NO_BACKEND, "endpoint": "paper", "port": 4002}],
         },
+    ),
+    Pain(
+        26,
+        "Docker's ten seconds are too short for a logout",
+        None,
+        "config.stop_timeout_short",
+        ("stop_grace_period: 90s",),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen={"container": {"stop_timeout": 10}},
     ),
     Pain(
         28,
