@@ -8,7 +8,6 @@ import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.checks import BESIDE_HEAPS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import STOP_TIMEOUT
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
@@ -40,6 +39,9 @@ JAVA_17 = (10, 34, 1, "c")
 
 #: The heap in megabytes where nobody sets one (gnzsnz common.sh:131-141: the installer's own).
 USUAL_HEAP = 768
+
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
 
 #: A stop with a clean logout takes up to 45 s (ibg-controller README.md).
 LEAST_STOP, LEAST_START = 60, 60
@@ -177,8 +179,8 @@ def _heaps(case: Case) -> int:
     """The largest heaps of all its gateways together in MiB: those of the processes, else as set; 0 where that is not known."""
     instances = 2 if case.mode == "both" else 1
     seen = [(process.max_heap or 0) >> 20 for process in case.gateway.processes if process.role == "gateway"]
-    if any(seen):  # one that is not up yet will want as much
-        return sum(seen) + max(seen) * max(0, instances - len(seen))
+    if any(seen):  # both have the same, and what starts Java has it in its arguments, too
+        return max(seen) * instances
     if case.family is None:
         return 0
     setting = case.family.words.get("java_heap_mb")
