@@ -77,6 +77,14 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class InEffect:
+    """The value of a setting in effect, empty where it is not set, and what shows it."""
+
+    value: str
+    shown: Quote
+
+
+@dataclass(frozen=True)
 class Task:
     """How Ansible's task for one probe ended where it brought no result; `message` is what Ansible said of it."""
 
@@ -250,14 +258,35 @@ class Case:
         return (*quotes[-1:], Quote("launcher", quote(answer.quote or ""), answer.at), *quotes[:-1])
 
     def setting(self, controller_key: str, variable: str) -> str:
-        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.
+        """The value of `in_effect`; empty where that is not known."""
+        effective = self.in_effect(controller_key, variable)
+        return effective.value if effective else ""
+
+    def in_effect(self, controller_key: str, variable: str) -> InEffect | None:
+        """A setting in effect: what the controller's own dump says, else the container's variable; None where neither can tell.
 
         Both are named as gnzsnz with IBC has them.
         """
         own = self.own_name(variable) or ""
         told = self.log.settings if self.log is not None else {}
         dumped = self.family.dumped_as(own) if self.family and self.family.dumped_as else controller_key
-        return _value(told[dumped]) if dumped in told else self.variable(own)
+        if dumped and dumped in told:
+            value = _value(told[dumped])
+            return InEffect(value, self.quote("log", f"{dumped}={value}"))
+        if own and self.gateway.container.id and not self.by_file(variable):
+            value = self.variable(own)
+            return InEffect(value, self.quote("health", f"{own}={value}" if value else f"{own} is not set"))
+        if told and self.of_controller("ibc"):
+            return InEffect("", self.quote("log", f"{dumped or own} is not among its settings"))
+        return None
+
+    def by_file(self, variable: str) -> bool:
+        """Whether a configuration file of the operator's own decides what is `variable` with gnzsnz and IBC."""
+        family = self.family
+        if family is None or not family.configured or self.variable("CUSTOM_CONFIG") != "yes":
+            return False
+        setting = family.words.get(_WORDS.get(variable, ""))
+        return variable in family.build.ineffective or (isinstance(setting, Setting) and setting.key is not None)
 
     def of_controller(self, name: str) -> bool:
         """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""

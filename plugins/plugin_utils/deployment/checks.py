@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, heaps, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import before_sessions_end
 
 #: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
 BESIDE_HEAPS = 384
@@ -52,20 +53,19 @@ def check_gateway(gateway: Described) -> None:
 
 
 def _check_cold_restart(gateway: Described) -> None:
-    """Before 01:00 in New York it would be undone by the forced login (IBC config.ini:612-643)."""
-    hour, minute = (int(part) for part in gateway.words["weekly_cold_restart"].split(":"))
+    """Before the sessions end it would be undone by the forced login."""
     try:
-        here, there = ZoneInfo(gateway.words["time_zone"]), ZoneInfo("America/New_York")
+        early = before_sessions_end(
+            time.fromisoformat(gateway.words["weekly_cold_restart"]), gateway.words["time_zone"]
+        )
     except ZoneInfoNotFoundError:  # a controller without time zone data
         return
-    for month, day in ((1, 4), (7, 5)):  # two Sundays: winter and summer time
-        moment = datetime(2026, month, day, hour, minute, tzinfo=here).astimezone(there)
-        if (moment.day, moment.hour) < (day, 1):
-            raise gateway.refuse(
-                "weekly_cold_restart",
-                f"on Sundays in {gateway.words['time_zone']} that is before 01:00 in New York, when IBKR ends all sessions;"
-                " choose a later time",
-            )
+    if early:
+        raise gateway.refuse(
+            "weekly_cold_restart",
+            f"on Sundays in {gateway.words['time_zone']} that is before 01:00 in New York, when IBKR ends all sessions;"
+            " choose a later time",
+        )
 
 
 def check_together(gateways: Iterable[Described]) -> None:

@@ -1,18 +1,19 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hours in which IBKR resets its servers: a login then fails, and its failure counts."""
+"""IBKR's timetable: when it resets its servers, so that a login fails and its failure counts; when it ends all sessions; when there is trade."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 
+NEW_YORK = "America/New_York"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KEYS = ("days", "from", "to", "zone")
 FORM = "{days: [sun, mon], from: '00:15', to: '01:45', zone: America/New_York}"
@@ -39,6 +40,34 @@ class Window:
             if begins <= local < ends:
                 return ends
         return None
+
+
+#: When IBKR resets its servers of North America.
+RESET_WINDOWS = (
+    Window(("sun", "mon", "tue", "wed", "thu", "fri"), time(0, 15), time(1, 45), NEW_YORK),
+    Window(("fri",), time(23), time(3), NEW_YORK),
+)
+
+#: When the stock exchanges of the United States are open.
+MARKET_HOURS = Window(DAYS[:5], time(9, 30), time(16), NEW_YORK)
+
+#: On Sundays, in New York: when IBKR ends every saved session (IBC config.ini:612-643).
+SESSIONS_END = time(1)
+
+
+def occasions(at: time, zone: str, days: Iterable[str] = DAYS) -> Iterator[datetime]:
+    """That time of day in `zone` on those days: in a week of winter and in one of summer."""
+    for monday in (date(2026, 1, 5), date(2026, 7, 6)):
+        for day in days:
+            yield datetime.combine(monday + timedelta(days=DAYS.index(day)), at, ZoneInfo(zone))
+
+
+def before_sessions_end(at: time, zone: str) -> bool:
+    """Whether that time of a Sunday in `zone` comes, in winter or in summer, before IBKR ends the sessions."""
+    return any(
+        moment < datetime.combine(moment.date(), SESSIONS_END, ZoneInfo(NEW_YORK))
+        for moment in occasions(at, zone, ("sun",))
+    )
 
 
 def read(where: str, given: Any) -> Window:
