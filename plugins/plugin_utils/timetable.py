@@ -4,19 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
-
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 
 NEW_YORK = "America/New_York"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-KEYS = ("days", "from", "to", "zone")
-FORM = "{days: [sun, mon], from: '00:15', to: '01:45', zone: America/New_York}"
 
 
 @dataclass(frozen=True)
@@ -68,29 +62,3 @@ def before_sessions_end(at: time, zone: str) -> bool:
         moment < datetime.combine(moment.date(), SESSIONS_END, ZoneInfo(NEW_YORK))
         for moment in occasions(at, zone, ("sun",))
     )
-
-
-def read(where: str, given: Any) -> Window:
-    """One window as an operator gives it; raises `Misuse`."""
-    if not isinstance(given, Mapping) or set(given) != set(KEYS):
-        raise Misuse(f"{where} is {shown(given)}; it must be like {FORM}")
-    days = [str(day).lower()[:3] for day in given["days"]] if isinstance(given["days"], list) else []
-    if not days or not set(days) <= set(DAYS):
-        raise Misuse(f"{where} has the days {shown(given['days'])}; it must be a list of {', '.join(DAYS)}")
-    try:
-        ZoneInfo(str(given["zone"]))
-    except (KeyError, ValueError, OSError):
-        raise Misuse(
-            f"{where} has the zone {shown(given['zone'])}, which this controller does not know; it must be a name like "
-            "America/New_York, and the controller needs time zone data (package tzdata)"
-        ) from None
-    return Window(tuple(days), _time(where, given["from"]), _time(where, given["to"]), str(given["zone"]))
-
-
-def _time(where: str, given: Any) -> time:
-    # YAML reads 23:00 without quotes as a number of base 60.
-    text = f"{given // 60:02}:{given % 60:02}" if isinstance(given, int) and 0 <= given < 1440 else str(given)
-    try:
-        return datetime.strptime(text, "%H:%M").time()
-    except ValueError:
-        raise Misuse(f"{where} has the time {shown(given)}; it must be like '00:15'") from None

@@ -12,8 +12,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
-from ansible_collections.ibgw.ops.plugins.plugin_utils import timetable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
 from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import RESET_WINDOWS, Window
 
@@ -102,8 +102,8 @@ def _only(given: Any) -> tuple[str, ...]:
 
 def _windows(given: Any) -> tuple[Window, ...]:
     if not isinstance(given or [], list):
-        raise Misuse(f"recover_reset_windows is {shown(given)}; it must be a list of entries like {timetable.FORM}")
-    return tuple(timetable.read(f"entry {at} of recover_reset_windows", each) for at, each in enumerate(given or [], 1))
+        raise Misuse(f"recover_reset_windows is {shown(given)}; it must be a list of entries like {windows.FORM}")
+    return tuple(windows.read(f"entry {at} of recover_reset_windows", each) for at, each in enumerate(given or [], 1))
 
 
 def _switch(name: str, given: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils import timetable
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import GUARDS, Alike, Check, Diagnosis, Question
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records, Situation
@@ -49,8 +49,8 @@ PENDING = {"run": {"state": "twofa_pending", "since": at(30), "endpoint": "live"
 PUSH_MISSED = said("twofa.timed_out", "ended")
 HELD = {"code": "login.looping", "reason": "the password was wrong", "by": "anna"}
 CORRUPT = "it can not be used"
-WINDOW = (timetable.read("it", {"days": ["sun"], "from": "06:30", "to": "07:30", "zone": "America/New_York"}),)
-OVER = (timetable.read("it", {"days": ["sun"], "from": "05:00", "to": "07:00", "zone": "America/New_York"}),)
+WINDOW = (windows.read("it", {"days": ["sun"], "from": "06:30", "to": "07:30", "zone": "America/New_York"}),)
+OVER = (windows.read("it", {"days": ["sun"], "from": "05:00", "to": "07:00", "zone": "America/New_York"}),)
 UNREAD = read(Records, {"available": False, "reason": "permission denied"})
 DEPLOYED = {"gateway": {"deployment": {"read_only_api": False}}}
 
@@ -290,7 +290,7 @@ def test_starting_the_engine_starts_every_gateway_there(guard: str, record: dict
     ],
 )
 def test_a_window_that_passes_midnight(moment: str, inside: bool) -> None:
-    weekend = timetable.read("it", {"days": ["fri"], "from": 1380, "to": "03:00", "zone": "America/New_York"})
+    weekend = windows.read("it", {"days": ["fri"], "from": 1380, "to": "03:00", "zone": "America/New_York"})
     assert (weekend.until(datetime.fromisoformat(moment).astimezone(timezone.utc)) is not None) is inside
 
 
@@ -308,7 +308,7 @@ def test_a_window_that_passes_midnight(moment: str, inside: bool) -> None:
 def test_a_window_that_makes_no_sense(changed: dict[str, Any], words: str) -> None:
     window = {"days": ["sun"], "from": "00:15", "to": "01:45", "zone": "America/New_York"}
     with pytest.raises(Misuse, match=words):
-        timetable.read("entry 1", {**window, **changed})
+        windows.read("entry 1", {**window, **changed})
 
 
 def test_what_others_wrote_is_shown_without_control_characters_or_secrets() -> None:
