@@ -146,6 +146,23 @@ def _read_only(mount: Mapping[str, Any] | None) -> bool:
     return mount is not None and not mount.get("RW", True)
 
 
+def controllers_own(where: Surroundings, family: Family) -> list[dict[str, Any]]:
+    """The files with the controller's whole configuration, each with the mount in which it lies."""
+    told = []
+    for path in family.configurations(where.environment):
+        entry, mount = where.look(path), where.mount_at(path)
+        told.append(
+            {
+                "path": quote(path),
+                "mount": quote(mount["Destination"]) if mount else None,
+                "kind": entry.kind,
+                "owner": entry.owner,
+                "readable_by_gateway": entry.allows(where.user, files.READ) if entry.kind == "file" else None,
+            }
+        )
+    return told
+
+
 def secrets(where: Surroundings) -> list[dict[str, Any]]:
     """The files that hold secrets: those that a variable names, then what else is mounted as one."""
     named = {name: where.environment[name] for name in _file_variables(where.environment)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import VARIABLES
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import KINDS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, utc
 
@@ -93,6 +93,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "mounts": [mount(one) for one in inspected.get("Mounts") or ()],
         "tmpfs": {quote(path): quote(options) for path, options in sorted((host.get("Tmpfs") or {}).items())},
         "settings": None,
+        "configuration": None,
         "secrets": None,
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
@@ -102,12 +103,15 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
 
 def secrets(inspected: Mapping[str, Any], family: Family | None) -> frozenset[str]:
     """Values of variables that must not stand in anything else that the container says."""
-    kinds = family.variables if family else {}
     return frozenset(
-        value
-        for name, value in traits(inspected["Config"]).environment.items()
-        if kinds.get(name, "secret" if _SECRET_NAME.search(name) else "plain") != "plain"
+        value for name, value in traits(inspected["Config"]).environment.items() if _kind(name, family) != "plain"
     )
+
+
+def _kind(name: str, family: Family | None) -> str:
+    """A variable's kind to its own family, else to any, else by its name."""
+    known = family.variables.get(name) if family else None
+    return known.kind if known else KINDS.get(name, "secret" if _SECRET_NAME.search(name) else "plain")
 
 
 def exit_meaning(code: int, family: Family | None) -> str:
@@ -191,11 +195,10 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
     """The variables, those that the family knows first, then those of other families."""
-    kinds = family.variables if family else {}
     given = traits(inspected["Config"]).environment
     ordered = [(name, given[name]) for name in _by_relevance(given, family)]
     # A mode or a path stays as it is even when somebody's password is the same word: rules read it.
-    return _told(ordered, lambda name: kinds.get(name) == "plain")
+    return _told(ordered, lambda name: name in KINDS and _kind(name, family) == "plain")
 
 
 def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[str, Any] | None) -> list[str] | None:
@@ -210,7 +213,7 @@ def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[s
 def _by_relevance(names: Iterable[str], family: Family | None) -> list[str]:
     """The names of variables: first those that the family knows, then those that mean something to another, then the rest."""
     known = family.variables if family else {}
-    return sorted(names, key=lambda name: (name not in known, name not in VARIABLES, name))
+    return sorted(names, key=lambda name: (name not in known, name not in KINDS, name))
 
 
 def labels(given: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:

@@ -312,6 +312,7 @@ def _configuration(
         return {
             "mounts": configuration.mounts(where, family),
             "settings": configuration.settings(where, family) if family else None,
+            "configuration": configuration.controllers_own(where, family) if family else None,
             "secrets": configuration.secrets(where),
             **({"users": configuration.users(where, family, seen.user_salt)} if family and seen.user_salt else {}),
         }

@@ -320,6 +320,13 @@ health:
                 - C(blocked_by) names files in it that the gateway has to write and can not, or in whose place something else stands.
               type: list
               elements: dict
+            configuration:
+              description:
+                - The files with the whole configuration of its controller, one for each trading mode that it runs, where the family has one; null when
+                  the family is not known.
+                - C(path), C(mount), C(kind) and C(owner) as of C(settings), and C(readable_by_gateway), of a file.
+              type: list
+              elements: dict
             secrets:
               description:
                 - Files with secrets. C(variable) names the file, null for one that is mounted below C(/run/secrets) and that none names;
@@ -339,8 +346,8 @@ health:
               type: dict
             environment:
               description:
-                - Variables by name. The value is told where the family knows the variable as harmless; of secrets, user names and
-                  unknown variables only V(<set>) or V(<empty>).
+                - Variables by name. The value is told where the family knows the variable as harmless, or else every family that knows
+                  it; of secrets, user names and unknown variables only V(<set>) or V(<empty>).
                 - Those that the family knows come first, then those that mean something to another family.
               type: dict
             environment_given:

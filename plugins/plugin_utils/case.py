@@ -111,7 +111,8 @@ class Case:
     Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
     else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
     there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
-    answered within the container. `clock_offset` is by how many seconds the machine's clock is off at least.
+    answered within the container. `clock_offset` is by how many seconds the machine's clock is off at least. `same_user` names the
+    other gateways of the run that log in as the same user to the same endpoint.
     """
 
     machine: str
@@ -133,6 +134,7 @@ class Case:
     api: Endpoint = read(Endpoint, None)
     relay_inside: Endpoint = read(Endpoint, None)
     inside: Endpoint = read(Endpoint, None)
+    same_user: tuple[str, ...] = ()
 
     # Is it alive?
 
@@ -273,20 +275,13 @@ class Case:
         if dumped and dumped in told:
             value = _value(told[dumped])
             return InEffect(value, self.quote("log", f"{dumped}={value}"))
-        if own and self.gateway.container.id and not self.by_file(variable):
+        container = self.gateway.container
+        if own and container.id and (self.family is None or self.family.reads(own, container.environment)):
             value = self.variable(own)
             return InEffect(value, self.quote("health", f"{own}={value}" if value else f"{own} is not set"))
         if told and self.of_controller("ibc"):
             return InEffect("", self.quote("log", f"{dumped or own} is not among its settings"))
         return None
-
-    def by_file(self, variable: str) -> bool:
-        """Whether a configuration file of the operator's own decides what is `variable` with gnzsnz and IBC."""
-        family = self.family
-        if family is None or not family.configured or self.variable("CUSTOM_CONFIG") != "yes":
-            return False
-        setting = family.words.get(_WORDS.get(variable, ""))
-        return variable in family.build.ineffective or (isinstance(setting, Setting) and setting.key is not None)
 
     def of_controller(self, name: str) -> bool:
         """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""
@@ -324,11 +319,22 @@ class Case:
         return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")
 
     @property
+    def runs_tws(self) -> bool:
+        """The container runs TWS instead of IB Gateway (images of both set it themselves)."""
+        return "tws" in (self.variable("GATEWAY_OR_TWS"), self.variable("IBC_PROGRAM"))
+
+    @property
     def trading_mode_asked(self) -> str:
         """The trading mode that the container's environment asks for; empty where it asks for none."""
         if self.family is None:
             return self.variable("TRADING_MODE")
         return self.family.trading_mode(self.gateway.container.environment) or ""
+
+    @property
+    def user(self) -> str | None:
+        """The hash of the user that logs in to this endpoint."""
+        users = self.gateway.container.users
+        return users.paper if self.endpoint == "paper" else users.live
 
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""

@@ -75,12 +75,12 @@ def audit_on(
         suppressions=accepted,
     )
     defects: list[str] = []
+    seen, failed = seen_on_all(task_vars, plan, now)
     for machine, ask in plan["machines"].items():
-        only = ask["names"] if plan["only"] else None
-        variables = variables_of(task_vars["hostvars"], machine)
         try:
-            seen = seen_on(machine, variables, only, now, moment(plan.get("at")))
-            gateways += audit.audited(seen, in_force, run)
+            if machine in failed:
+                raise failed[machine]
+            gateways += audit.audited(seen[machine], in_force, run)
         except Exception as error:  # one machine's odd evidence must not cost the others their rows
             defects.append(f"{machine} could not be audited: {printable(f'{type(error).__name__}: {error}')}")
             unseen = evidence.machine(machine, {"gateways": [{"name": name} for name in ask["names"]]}, {}, None, now)
@@ -107,17 +107,33 @@ def judged(
     if plan["log"]:
         seen = registered(task_vars, "logscan").get("logscan") or {}
         return verdict.verdicts_of_log(Path(plan["log"]).name, seen, now, suppressions), defects
-    asked_at = moment(plan.get("at"))
+    evident, failed = seen_on_all(task_vars, plan, now)
     for machine, ask in plan["machines"].items():
-        only = ask["names"] if plan["only"] else None
         try:
-            evident = seen_on(machine, variables_of(task_vars["hostvars"], machine), only, now, asked_at)
-            verdicts += verdict.verdicts_of_machine(evident, suppressions)
+            if machine in failed:
+                raise failed[machine]
+            verdicts += verdict.verdicts_of_machine(evident[machine], suppressions)
         except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
             reason = f"{type(error).__name__}: {error}"
             defects.append(f"{machine} could not be judged: {printable(reason)}")
             verdicts += _unjudged(machine, ask["names"], reason, now)
     return verdicts, defects
+
+
+def seen_on_all(
+    task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime
+) -> tuple[dict[str, evidence.Machine], dict[str, Exception]]:
+    """The evidence of every machine that was asked, and what our own code raised over that of others."""
+    seen: list[evidence.Machine] = []
+    failed: dict[str, Exception] = {}
+    for machine, ask in plan["machines"].items():
+        only = ask["names"] if plan["only"] else None
+        try:
+            variables = variables_of(task_vars["hostvars"], machine)
+            seen.append(seen_on(machine, variables, only, now, moment(plan.get("at"))))
+        except Exception as error:
+            failed[machine] = error
+    return {each.name: each for each in evidence.across(seen)}, failed
 
 
 def _unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> list[Verdict]:

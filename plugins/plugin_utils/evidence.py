@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,6 +89,31 @@ def machine(
     if not names and only is None:
         rows = [Gateway(name, True, (blank,))]
     return Machine(name, blank.now, tuple(rows))
+
+
+def across(machines: Sequence[Machine]) -> list[Machine]:
+    """The same evidence, each case now with what only all machines together show: who else logs in as its user."""
+    users: dict[tuple[str, str | None], dict[str, str | None]] = {}
+    for machine in machines:
+        for gateway in machine.gateways:
+            for case in gateway.cases:
+                # One that only stands by, stopped and undeclared, takes no session.
+                if case.user and (gateway.declared or not case.ended):
+                    named = users.setdefault((case.user, case.endpoint), {})
+                    named[f"{machine.name}/{gateway.name}"] = case.gateway.container.id
+    return [
+        replace(machine, gateways=tuple(_among(gateway, users) for gateway in machine.gateways)) for machine in machines
+    ]
+
+
+def _among(gateway: Gateway, users: Mapping[tuple[str, str | None], Mapping[str, str | None]]) -> Gateway:
+    """The gateway with who shares its users; one container is one gateway, under whatever name its machine is asked."""
+    cases = []
+    for case in gateway.cases:
+        named = users.get((case.user or "", case.endpoint), {})
+        same = sorted(name for name, container in named.items() if container != case.gateway.container.id)
+        cases.append(replace(case, same_user=tuple(same)))
+    return replace(gateway, cases=tuple(cases))
 
 
 def _blank(name: str, results: Mapping[str, Any], now: datetime, asked_at: datetime | None) -> Case:

@@ -166,6 +166,14 @@ class SettingsDirectory:
 
 
 @dataclass(frozen=True)
+class ConfigurationFile:
+    path: str | None
+    mount: str | None
+    kind: str | None
+    readable_by_gateway: bool | None
+
+
+@dataclass(frozen=True)
 class SecretFile:
     variable: str | None
     path: str | None
@@ -210,6 +218,7 @@ class Container:
     mounts: tuple[Mount, ...]
     tmpfs: dict[str, str]
     settings: tuple[SettingsDirectory, ...]
+    configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
     users: Users
     environment: dict[str, str]

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port, Relay, Traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port, Relay, Traits, Variable
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import choice
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import FAMILY as IBGA
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import MANAGER
 
@@ -46,7 +47,7 @@ FAMILY = replace(
         (re.compile(r"^(\S*/)?(Xvnc|openbox)\b"), "display"),  # H:base/scripts/manager.sh
         (re.compile(r"\bnovnc_proxy\b"), "vnc"),
     ),
-    variables={**IBGA.variables, "AUTH_METHOD": "plain"},
+    variables={**IBGA.variables, "AUTH_METHOD": Variable(choice("passkey", "totp", any_case=False))},
     build=replace(
         IBGA.build,
         images={"gateway": "ghcr.io/huieric/ibkr:stable"},

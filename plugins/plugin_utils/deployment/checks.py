@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, heaps, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
-from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import before_sessions_end
 
 #: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
 BESIDE_HEAPS = 384
@@ -29,8 +26,6 @@ def check_gateway(gateway: Described) -> None:
             "daily_logoff",
             f"a daily restart, at {words['daily_restart']}, goes before it; set daily_restart to '' where it is to log off",
         )
-    if words["weekly_cold_restart"]:
-        _check_cold_restart(gateway)
     if not ipaddress.ip_address(words["bind_address"]).is_loopback and not words["expose"]:
         raise gateway.refuse(
             "bind_address",
@@ -50,22 +45,6 @@ def check_gateway(gateway: Described) -> None:
     for name in words["ports"]:
         if name not in (*endpoints(gateway), "vnc"):
             raise gateway.refuse("ports", f"its trading_mode is {words['trading_mode']}, so that nothing serves {name}")
-
-
-def _check_cold_restart(gateway: Described) -> None:
-    """Before the sessions end it would be undone by the forced login."""
-    try:
-        early = before_sessions_end(
-            time.fromisoformat(gateway.words["weekly_cold_restart"]), gateway.words["time_zone"]
-        )
-    except ZoneInfoNotFoundError:  # a controller without time zone data
-        return
-    if early:
-        raise gateway.refuse(
-            "weekly_cold_restart",
-            f"on Sundays in {gateway.words['time_zone']} that is before 01:00 in New York, when IBKR ends all sessions;"
-            " choose a later time",
-        )
 
 
 def check_together(gateways: Iterable[Described]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils import configuration, container
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import checklist
@@ -19,7 +19,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary imp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, Finding, Proof
 
 #: Advice that is refused where the inventory itself says otherwise: it is a mistake there, and has a word for who means it.
-REFUSED = ("config.heap_over_limit", "config.port_exposed", "config.timezone_mismatch")
+REFUSED = ("config.heap_over_limit", "config.port_exposed", "config.cold_restart_early")
 
 
 def check(gateway: Described, family: Family, plan: Mapping[str, Any]) -> list[str]:
@@ -47,6 +47,7 @@ def _found(cases: Sequence[Case]) -> Iterator[tuple[Finding, Proof]]:
 def _cases(gateway: Described, family: Family, plan: Mapping[str, Any]) -> tuple[Case, ...]:
     """The container as the engine would tell it, and the settings as its controller would."""
     inspected = _inspected(plan["container"])
+    given = configuration.Surroundings(inspected["Mounts"], traits(inspected["Config"]).environment)
     settings: dict[str, str] = {}
     for file in plan["files"]:
         if file["form"] == "config.ini":
@@ -54,7 +55,7 @@ def _cases(gateway: Described, family: Family, plan: Mapping[str, Any]) -> tuple
     seen = {
         "name": gateway.name,
         "exists": True,
-        "container": container.facts(inspected, family, None),
+        "container": {**container.facts(inspected, family, None), "settings": configuration.settings(given, family)},
         "family": {"name": family.name, "controller": family.controller},
         "ports": container.ports(inspected, family),
         "processes": [

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.written import NOT_TOLD, change_of, unread
@@ -16,8 +18,13 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     finding,
 )
 
-#: Words that a switch of any controller takes for no.
-NO = ("no", "false", "n", "0")
+#: What the gateway asks when a client that wants to write comes while the API is read-only (gnzsnz issues 267, 288, 447).
+WRITE_ACCESS = "API client needs write access action confirmation"
+LET_IT_WRITE = (
+    "Answer the window once (VNC). With the settings directory on a volume (TWS_SETTINGS_PATH) it does not come again.",
+    "Let clients connect only when the log has said Configuration tasks completed: before that the API is still read-only.",
+    "On arm64, 10.45.1j asks at each first start: use 10.44.1g, or a newer build.",
+)
 
 
 @finding(
@@ -72,6 +79,9 @@ def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
     )
 
 
+READ_ONLY = "the API is read-only, and orders are expected of this gateway"
+
+
 @finding(
     "config.read_only_api",
     severity="degraded",
@@ -93,49 +103,46 @@ def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
 def read_only_api(case: Case) -> Answer:
     if case.declared is None or case.declared.expect_orders is not True:
         return NotApplicable("the inventory does not say that it takes orders (expect_orders)")
-    refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
-    read_only = "the API is read-only, and orders are expected of this gateway"
+    if WRITE_ACCESS in case.run.open_windows and case.serving:
+        return Proof(
+            "orders wait for a click: a window asks whether a client may write", case.log_quotes(), LET_IT_WRITE
+        )
     change = change_of(case, "read_only_api", False)
+    refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
     if refused:
-        return Proof(read_only, (case.quote("api", f"{refused.code} {refused.text}"),), change=change)
+        return Proof(READ_ONLY, (case.quote("api", f"{refused.code} {refused.text}"),), change=change)
     setting = case.in_effect("ReadOnlyApi", "READ_ONLY_API")
     if setting is None:
         return NotKnown(NOT_TOLD)
     evidence = (setting.shown, *unread(case, "READ_ONLY_API"))
-    if setting.value.lower() in NO:
-        return Passed("the API takes orders", evidence)
-    if setting.value:  # what IBC does not understand it takes for yes (IBC IbcTws.java:598-607)
-        return Proof(read_only, evidence, change=change)
-    if case.of_controller("ibga"):
-        return Passed("the API takes orders: its image makes it read-only only when told so", evidence)
-    if case.run.read_only_api is not None:
-        state = case.quote(
-            "log", f"Read-Only API is {'on' if case.run.read_only_api else 'off'} in the gateway's settings"
-        )
-        return (
-            Proof(read_only, (state, *evidence), change=change)
-            if case.run.read_only_api
-            else Passed("it takes orders", (state,))
-        )
-    if _settings_last(case) is False:
-        summary = f"{read_only}: nothing sets it, and the settings of a new container are read-only"
+    told = _read_only(case, setting.value.lower())
+    if told is not None:
+        return Proof(READ_ONLY, evidence, change=change) if told else Passed("the API takes orders", evidence)
+    if case.run.read_only_api is False:
+        return Passed("the API takes orders", (case.quote("log", "Read-Only API is off in the gateway's settings"),))
+    if case.run.read_only_api or _settings_last(case) is False:
+        summary = f"{READ_ONLY}: nothing sets it, and the settings of a new container are read-only"
         return Proof(summary, evidence, change=change)
     return NotKnown("nothing sets it, so that its settings directory decides; a new one is read-only")
 
 
+def _read_only(case: Case, value: str) -> bool | None:
+    """What the controller makes of the switch; None where it leaves the gateway's own setting."""
+    if case.of_controller("ibga"):  # ibga _run_ibg.sh: everything else is a no
+        return value in ("y", "yes", "true")
+    if case.of_controller("ibc"):  # what it does not understand it takes for yes (IBC IbcTws.java:598-607)
+        return value not in ("no", "false") if value else None
+    return {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}.get(
+        value
+    )
+
+
 def _settings_last(case: Case) -> bool | None:
-    """Whether what the gateway keeps outlasts its container; None where that was not seen."""
-    if case.family is None or not case.gateway.container.id:
-        return None
-    kept = {path.partition("{")[0] for paths in case.family.build.persistent.values() for path in paths}
-    named = case.variable(case.own_name("TWS_SETTINGS_PATH") or "")
-    places = kept | {named} - {""}
-    return any(_within(place, mount.target or "") for place in places for mount in case.gateway.container.mounts)
-
-
-def _within(path: str, target: str) -> bool:
-    """Whether a mount on `target` holds what is at `path`, or one of those that are called like it with a mode at the end."""
-    return bool(target) and (f"{path}/".startswith(f"{target.rstrip('/')}/") or target.startswith(path))
+    """Whether what the gateway keeps outlasts its container; None where that can not be seen."""
+    container = case.gateway.container
+    places = case.family.settings_directories(container.environment) if case.family and container.id else ()
+    mounts = [PurePosixPath(mount.target) for mount in container.mounts if mount.target]
+    return all(any(map(PurePosixPath(place).is_relative_to, mounts)) for place in places) if places else None
 
 
 @finding(

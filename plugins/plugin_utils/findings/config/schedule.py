@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time
+from datetime import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import CLOCK_12H
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, InEffect, Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.written import (
     NOT_TOLD,
@@ -34,9 +35,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import (
     before_sessions_end,
     occasions,
 )
-
-#: As IBC, ibcontroller and the gateway's own window take a time of day (IBC config.ini:609).
-CLOCK = re.compile(r"(0[1-9]|1[0-2]):[0-5]\d [AP]M")
 
 
 @finding(
@@ -87,12 +85,16 @@ def auto_restart_unset(case: Case) -> Answer:
 
 
 def _not_applied(case: Case, at: str) -> str:
-    """Why a time of day has no effect; empty where it has, or where there is none."""
-    if at and not CLOCK.fullmatch(at):
-        return "it is not of the form 11:59 PM"
-    if at.endswith("AM") and case.of_controller("ibg-controller"):  # its alert CONFIG_NOT_APPLIED
-        return "this controller can not set a time before noon"
-    return ""
+    """Why a time of day of the restart has no effect; empty where it has, or where there is none."""
+    known = case.family.variables.get(case.own_name("AUTO_RESTART_TIME") or "") if case.family else None
+    form = known.form if known else CLOCK_12H
+    return "" if not at or form.takes(at) else f"allowed is {form.allowed}"
+
+
+def _of_12_hours(text: str) -> time | None:
+    """A time of day as the daily ones are written; where the gateway's window stays at PM, it may lack that."""
+    found = re.fullmatch(r"(?i)(0?[1-9]|1[0-2]):([0-5]\d)(?: ?([AP])M)?", text)
+    return time(int(found[1]) % 12 + 12 * (found[3] not in ("A", "a")), int(found[2])) if found else None
 
 
 @finding(
@@ -197,8 +199,9 @@ def _scheduled(case: Case) -> Iterator[tuple[str, time, tuple[str, ...], InEffec
     logoff = case.in_effect("AutoLogoffTime", "AUTO_LOGOFF_TIME")
     cold = None if case.of_controller("ibg-controller") else case.in_effect("ColdRestartTime", "TWS_COLD_RESTART")
     daily = next(((w, s) for w, s in (("daily_restart", restart), ("daily_logoff", logoff)) if s and s.value), None)
-    if daily and CLOCK.fullmatch(daily[1].value) and not _not_applied(case, daily[1].value):
-        yield daily[0], datetime.strptime(daily[1].value, "%I:%M %p").time(), DAYS, daily[1]
+    hour = _of_12_hours(daily[1].value) if daily and not _not_applied(case, daily[1].value) else None
+    if daily and hour:
+        yield daily[0], hour, DAYS, daily[1]
     at = _of_24_hours(cold.value) if cold else None
     if cold and at:
         yield "weekly_cold_restart", at, ("sun",), cold

@@ -27,6 +27,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.twofa import asks_again
 
 
+#: What asking again costs: no advice without it.
+PRICE = "; to ask again costs a push every few minutes until somebody approves"
+
+
 @finding(
     "config.relogin_off",
     severity="advice",
@@ -70,7 +74,7 @@ def relogin_off(case: Case) -> Answer:
     # IBC LoginManager.java:105-156: code 1111, on which the action acts, is raised only where it logs in again
     alone = "; TWOFA_TIMEOUT_ACTION=restart alone does nothing" if in_vain else ""
     return Proof(
-        f"a push that nobody approves leaves it logged out until somebody restarts it{alone}",
+        f"a push that nobody approves leaves it logged out until somebody restarts it{alone}{PRICE}",
         evidence,
         change=change_of(case, "relogin_after_second_factor_timeout", True),
     )
@@ -92,7 +96,7 @@ def _left_to_docker(case: Case, evidence: tuple[Quote, ...]) -> Answer:
             "it ends when a push has expired, and Docker starts it again, with a new push each time", evidence
         )
     return Proof(
-        "a push that nobody approves ends it, and Docker does not start it again",
+        f"a push that nobody approves ends it, and Docker does not start it again{PRICE}",
         evidence,
         change=change_of(case, "relogin_after_second_factor_timeout", True),
     )

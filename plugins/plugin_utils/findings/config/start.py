@@ -8,7 +8,6 @@ import re
 import shlex
 from pathlib import PurePosixPath
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -201,8 +200,7 @@ def heap_invalid(case: Case) -> Proof | None:
 
 def _heap_example(case: Case) -> str:
     """A heap as the gateway's image takes it."""
-    setting = case.family.words.get("java_heap_mb") if case.family else None
-    return setting.form(1024) if isinstance(setting, Setting) else "1024"
+    return case.family.written("java_heap_mb", 1024) if case.family else "1024"
 
 
 @finding(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -32,19 +32,13 @@ def unread(case: Case, variable: str) -> tuple[Quote, ...]:
 
 
 def change_of(case: Case, word: str, value: str | bool) -> Change | None:
-    """A word of the inventory set to `value`: where the container is defined in the image's own names and form, and there."""
-    usual = GNZSNZ_IBC.words[word]
-    own = case.family.words[word] if case.family else usual
-    if not isinstance(usual, Setting):
-        return None
+    """A word of the inventory set to `value`: as the gateway's image takes it, and as the inventory has it."""
+    family = case.family or GNZSNZ_IBC
+    own = family.words[word]
     told = str(value).lower() if isinstance(value, bool) else f"'{value}'" if ":" in value else value
-    file = usual.key and (isinstance(own, Lacking) or case.by_file(usual.variables[0]))
-    if file and case.of_controller("ibc"):
-        return Change(f"{usual.key}={_formed(usual, value)} in IBC's config.ini", f"{word}: {told}")
-    if not isinstance(own, Setting) or not own.variables:
+    if isinstance(own, Lacking) or not own.variables:
         return None
-    return Change(" ".join(f"{name}={_formed(own, value)}" for name in own.variables), f"{word}: {told}")
-
-
-def _formed(setting: Setting, value: str | bool) -> str:
-    return setting.choices[str(value)] if setting.choices is not None else setting.form(value)
+    written = own.choices[str(value)] if own.choices is not None else family.written(word, value)
+    if not family.reads(own.variables[0], case.gateway.container.environment):
+        return Change(f"{family.key(word)}={written} in its controller's configuration file", f"{word}: {told}")
+    return Change(" ".join(f"{name}={written}" for name in own.variables), f"{word}: {told}")

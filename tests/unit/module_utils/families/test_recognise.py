@@ -251,7 +251,7 @@ def test_every_family_answers_every_word(family: Any) -> None:
             continue
         assert isinstance(setting, Setting)
         assert [name for name in setting.variables if name not in family.variables] == [], word
-        assert setting.file is None or family.variables[setting.file] == "plain"
+        assert setting.file is None or family.variables[setting.file].kind == "plain"
     assert set(family.build.images) == set(family.build.persistent) == set(family.build.environment)
     for environment in family.build.environment.values():
         assert [name for name in environment if name not in family.variables] == []

@@ -138,7 +138,7 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
     "morning on ibg-controller": (
         {"family": "ibg-controller", "daily_restart": "05:30"},
         None,
-        "12:00 to 23:59; gnzsnz-ibcontroller and gnzsnz-ibc and ibga and extrange can",
+        "allowed is a time from noon on, like 11:59 PM; gnzsnz-ibcontroller and gnzsnz-ibc and ibga and extrange can",
         {"family": "ibg-controller", "daily_restart": "12:30"},
         None,
     ),
@@ -257,7 +257,7 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
     "blank on ibga": (
         {"family": "ibga"},
         {"password": "a b"},
-        "can not be given to ibga: its shell would expand",
+        "can not be given to ibga: allowed is text without blanks",
         {"family": "ibga"},
         {"password": "a-b"},
     ),
