@@ -10,6 +10,10 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 NEW_YORK = "America/New_York"
+
+#: What a zone raises that is none, or that a controller without time zone data does not know.
+NO_ZONE = (KeyError, ValueError, OSError)
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import DAYS, Window
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import DAYS, NO_ZONE, Window
 
 KEYS = ("days", "from", "to", "zone")
 FORM = "{days: [sun, mon], from: '00:15', to: '01:45', zone: America/New_York}"
@@ -26,7 +26,7 @@ def read(where: str, given: Any) -> Window:
         raise Misuse(f"{where} has the days {shown(given['days'])}; it must be a list of {', '.join(DAYS)}")
     try:
         ZoneInfo(str(given["zone"]))
-    except (KeyError, ValueError, OSError):
+    except NO_ZONE:
         raise Misuse(
             f"{where} has the zone {shown(given['zone'])}, which this controller does not know; it must be a name like "
             "America/New_York, and the controller needs time zone data (package tzdata)"

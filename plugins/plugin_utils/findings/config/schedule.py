@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import CLOCK_12H
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, InEffect, Quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, InEffect
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.written import (
     NOT_TOLD,
     change_of,
@@ -31,6 +31,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import (
     DAYS,
     MARKET_HOURS,
     NEW_YORK,
+    NO_ZONE,
     RESET_WINDOWS,
     before_sessions_end,
     occasions,
@@ -60,7 +61,8 @@ def auto_restart_unset(case: Case) -> Answer:
     if case.endpoint != "live":
         return of_no_live_account(case, "a paper login has no second factor, so that a new one each day needs nobody")
     if case.of_controller("ibga"):
-        return Passed("its image always restarts the gateway daily", _set_and_shown(case, "IB_LOGOFF"))
+        hour = case.in_effect("", "IB_LOGOFF")
+        return Passed("its image always restarts the gateway daily", (hour.shown,) if hour else ())
     restart = case.in_effect("AutoRestartTime", "AUTO_RESTART_TIME")
     logoff = case.in_effect("AutoLogoffTime", "AUTO_LOGOFF_TIME")
     if restart is None:
@@ -140,17 +142,18 @@ def _judged_on_sunday(case: Case, setting: InEffect, at: time, zone: InEffect) -
     evidence = (setting.shown, zone.shown)
     try:
         early, there = before_sessions_end(at, zone.value), _in_new_york(at, zone.value, ("sun",))
-    except (ZoneInfoNotFoundError, ValueError):
+    except NO_ZONE:
         return NotKnown(_no_such_zone(zone.value))
     said = f"on Sundays at {setting.value} in {zone.value}, in New York {there}"
     if early:
         change = change_of(case, "weekly_cold_restart", "14:00")
-        return Proof(f"{said}: before IBKR ends all sessions at 01:00", evidence, change=change)
+        summary = f"{said}: before 01:00 in New York, when IBKR ends all sessions"
+        return Proof(summary, evidence, change=change)
     return Passed(f"{said}: after IBKR has ended the sessions", evidence)
 
 
 def _switch_of_another_meaning(case: Case) -> Answer:
-    given = case.setting("", "") or case.variable("TWS_COLD_RESTART")
+    given = case.variable("TWS_COLD_RESTART")
     if _of_24_hours(given) is None:
         return NotApplicable("its controller has no weekly cold restart")
     return Proof(
@@ -189,19 +192,20 @@ def timezone_mismatch(case: Case) -> Answer:
         return NotKnown("the container's time zone was not seen")
     try:
         return _of_another_zone(case, zone) or _at_their_hours(case, times, zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except NO_ZONE:
         return NotKnown(_no_such_zone(zone.value))
 
 
 def _scheduled(case: Case) -> Iterator[tuple[str, time, tuple[str, ...], InEffect]]:
     """What is set: the word of the inventory, the time of day, the days, and what shows it."""
     restart = case.in_effect("AutoRestartTime", "IB_LOGOFF" if case.of_controller("ibga") else "AUTO_RESTART_TIME")
-    logoff = case.in_effect("AutoLogoffTime", "AUTO_LOGOFF_TIME")
+    word, daily = "daily_restart", restart
+    if not (restart and restart.value):
+        word, daily = "daily_logoff", case.in_effect("AutoLogoffTime", "AUTO_LOGOFF_TIME")
+    at = _of_12_hours(daily.value) if daily and not _not_applied(case, daily.value) else None
+    if daily and at:
+        yield word, at, DAYS, daily
     cold = None if case.of_controller("ibg-controller") else case.in_effect("ColdRestartTime", "TWS_COLD_RESTART")
-    daily = next(((w, s) for w, s in (("daily_restart", restart), ("daily_logoff", logoff)) if s and s.value), None)
-    hour = _of_12_hours(daily[1].value) if daily and not _not_applied(case, daily[1].value) else None
-    if daily and hour:
-        yield daily[0], hour, DAYS, daily[1]
     at = _of_24_hours(cold.value) if cold else None
     if cold and at:
         yield "weekly_cold_restart", at, ("sun",), cold
@@ -209,8 +213,7 @@ def _scheduled(case: Case) -> Iterator[tuple[str, time, tuple[str, ...], InEffec
 
 def _of_another_zone(case: Case, zone: InEffect) -> Proof | None:
     """The zone that somebody set is not the one in which the times count."""
-    names = ("TZ",) if zone.shown.source == "log" else ()
-    for name in (*names, "TIME_ZONE"):
+    for name in ("TZ", "TIME_ZONE") if _zone_variable(case) == "TZ" else ():
         meant = case.variable(name)
         if meant and not _alike(meant, zone.value):
             return Proof(
@@ -221,6 +224,10 @@ def _of_another_zone(case: Case, zone: InEffect) -> Proof | None:
     return None
 
 
+def _zone_variable(case: Case) -> str:
+    return (case.family.variable("time_zone") if case.family else None) or "TZ"
+
+
 def _alike(one: str, other: str) -> bool:
     """Whether two zones tell the same time; one that nobody knows tells none."""
     try:
@@ -228,7 +235,7 @@ def _alike(one: str, other: str) -> bool:
             a.utcoffset() == b.utcoffset()
             for a, b in zip(occasions(time(), one), occasions(time(), other), strict=True)
         )
-    except (ZoneInfoNotFoundError, ValueError):
+    except NO_ZONE:
         return one == other
 
 
@@ -267,7 +274,7 @@ def _at_a_good_time(case: Case) -> str:
     zone = _zone(case)
     try:
         good = _free_hour(zone.value, DAYS) if zone else None
-    except (ZoneInfoNotFoundError, ValueError):
+    except NO_ZONE:
         good = None
     return f"{good or time(22, 30):%H:%M}"
 
@@ -280,7 +287,7 @@ def _in_new_york(at: time, zone: str, days: tuple[str, ...]) -> str:
 
 def _zone(case: Case) -> InEffect | None:
     """The time zone in which the container's times of day count: the Java machine's own word first."""
-    name = (case.family.variable("time_zone") if case.family else None) or "TZ"
+    name = _zone_variable(case)
     told = case.log.time_zone if case.log else None
     if told and name == "TZ":
         return InEffect(told, case.quote("log", f"user.timezone = {told}"))
@@ -299,8 +306,3 @@ def _no_such_zone(name: str) -> str:
 
 def _of_24_hours(text: str) -> time | None:
     return time.fromisoformat(f"{text:0>5}") if re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text) else None
-
-
-def _set_and_shown(case: Case, name: str) -> tuple[Quote, ...]:
-    value = case.variable(name)
-    return (case.quote("health", f"{name}={value}"),) if value else ()

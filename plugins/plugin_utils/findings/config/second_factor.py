@@ -26,7 +26,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.twofa import asks_again
 
-
 #: What asking again costs: no advice without it.
 PRICE = "; to ask again costs a push every few minutes until somebody approves"
 
