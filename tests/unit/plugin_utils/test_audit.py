@@ -11,7 +11,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
-from tests.unit.plugin_utils.findings.rows import ROWS, UNREACHABLE
+from tests.unit.plugin_utils.findings.rows import NEVER_PROVEN, ROWS, UNREACHABLE
 from tests.unit.plugin_utils.findings.scene import case, machine
 
 #: Less memory than the heap of the scene's gateway may take.
@@ -39,7 +39,7 @@ def row_of(built: dict[str, Any], code: str) -> dict[str, Any]:
 def test_a_rule_of_the_audit_always_answers_and_can_fail(code):
     answers = [findings()[code].prove(case(**changes)) for pair in ROWS.values() for changes in pair]
     assert None not in answers
-    assert any(isinstance(answer, Proof) for answer in answers)
+    assert any(isinstance(answer, Proof) for answer in answers) or code in NEVER_PROVEN
 
 
 def test_a_failed_row_names_the_setting_to_change():

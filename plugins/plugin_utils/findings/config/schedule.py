@@ -77,7 +77,8 @@ def auto_restart_unset(case: Case) -> Answer:
     if restart.value and not ignored:
         beside = f"; the logoff at {logoff.value} beside it has no effect" if logoff and logoff.value else ""
         return Passed(f"it restarts itself daily at {restart.value}{beside}", evidence)
-    change = change_of(case, "daily_restart", _at_a_good_time(case))
+    zone = _zone(case)
+    change = _moved(case, "daily_restart", zone.value if zone else "Etc/UTC")
     if ignored:
         return Proof(f"the daily restart at {restart.value} is ignored: {ignored}", evidence, change=change)
     if case.run.run_kind == "saved_session":
@@ -146,7 +147,7 @@ def _judged_on_sunday(case: Case, setting: InEffect, at: time, zone: InEffect) -
         return NotKnown(_no_such_zone(zone.value))
     said = f"on Sundays at {setting.value} in {zone.value}, in New York {there}"
     if early:
-        change = change_of(case, "weekly_cold_restart", "14:00")
+        change = _moved(case, "weekly_cold_restart", zone.value, ("sun",))
         summary = f"{said}: before 01:00 in New York, when IBKR ends all sessions"
         return Proof(summary, evidence, change=change)
     return Passed(f"{said}: after IBKR has ended the sessions", evidence)
@@ -249,9 +250,7 @@ def _at_their_hours(
         quotes.insert(-1, setting.shown)
         into = _falls_into(at, zone.value, days)
         if into:
-            good = _free_hour(zone.value, days)
-            change = change_of(case, word, f"{good:%H:%M}") if good else None
-            return Proof(f"{what}, {into}", (setting.shown, zone.shown), change=change)
+            return Proof(f"{what}, {into}", (setting.shown, zone.shown), change=_moved(case, word, zone.value, days))
         said.append(what)
     return Passed("; ".join(said), tuple(quotes))
 
@@ -264,19 +263,15 @@ def _falls_into(at: time, zone: str, days: tuple[str, ...]) -> str:
     return "while the market is open" if any(map(MARKET_HOURS.until, moments)) else ""
 
 
-def _free_hour(zone: str, days: tuple[str, ...]) -> time | None:
-    """An hour at which nothing goes on: for a daily restart late, for a weekly login while somebody is awake."""
-    hours = range(22, 11, -1) if len(days) > 1 else range(14, 23)
-    return next((time(hour, 30) for hour in hours if not _falls_into(time(hour, 30), zone, days)), None)
-
-
-def _at_a_good_time(case: Case) -> str:
-    zone = _zone(case)
+def _moved(case: Case, word: str, zone: str, days: tuple[str, ...] = DAYS) -> Change | None:
+    """The same at an hour at which nothing goes on: for a daily restart late, for a weekly login while somebody is awake."""
+    hours = [time(hour, 30) for hour in (range(22, 11, -1) if days == DAYS else range(14, 23))]
     try:
-        good = _free_hour(zone.value, DAYS) if zone else None
+        free = [hour for hour in hours if not _falls_into(hour, zone, days)]
+        free = free if days == DAYS else [hour for hour in free if not before_sessions_end(hour, zone)]
     except NO_ZONE:
-        good = None
-    return f"{good or time(22, 30):%H:%M}"
+        free = hours
+    return change_of(case, word, f"{free[0]:%H:%M}") if free else None
 
 
 def _in_new_york(at: time, zone: str, days: tuple[str, ...]) -> str:

@@ -59,6 +59,7 @@ GATEWAY = {
             "TWS_USERID": "<set>",
             "TWS_PASSWORD_FILE": "/run/secrets/password",
             "JAVA_HEAP_SIZE": "<empty>",
+            "EXISTING_SESSION_DETECTED_ACTION": "primary",
         },
     },
     "family": {"name": "gnzsnz-ibc", "controller": "ibc"},
