@@ -13,6 +13,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import ( 
     start,
     login,
     ports,
+    screen,
     second_factor,
     schedule,
     limits,
