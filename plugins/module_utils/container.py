@@ -95,6 +95,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "settings": None,
         "configuration": None,
         "secrets": None,
+        "user": None,
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
         "environment_given": _given(inspected, family, image),

@@ -13,8 +13,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,14 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import (
     configuration,
+    connections,
     container,
     engine,
     files,
     host,
-    netns,
     procfs,
     record,
-    sockdiag,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, no_gateway, process_role
@@ -97,12 +95,13 @@ class Machine:
     pids: Mapping[str, Sequence[int]]
     here: bool
     remap: int | None
-    ungrouped: bool
-    networks: Mapping[str, Mapping[str, Any]]
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    sockets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ungrouped: bool = False
     user_salt: str | None = None
 
 
@@ -171,6 +170,7 @@ def _machine(
         here=here,
         remap=_remap(told),
         ungrouped=told.get("CgroupDriver") == "none",
+        sockets=connections.seen(list(_networks_of(targets, pids))),
         networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=log,
@@ -290,9 +290,7 @@ def _existing(
         "family": _family(recognition, inspected, processes or ()),
         "ports": container.ports(network, family),
         "processes": None if processes is None else _told(processes, family),
-        "sockets": None
-        if processes is None
-        else _with_limits(_sockets(inspected, family, processes), inspected, not_seen),
+        "sockets": _sockets(inspected, processes, seen, not_seen),
         "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
     }
 
@@ -336,6 +334,7 @@ def _configuration(
             seen.disks,
         )
         return {
+            "user": {"uid": where.user.uid, "gid": where.user.gid} if where.user else None,
             "mounts": configuration.mounts(where, family),
             "settings": configuration.settings(where, family) if family else None,
             "configuration": configuration.controllers_own(where, family) if family else None,
@@ -355,7 +354,9 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
     host_config = inspected["HostConfig"]
     first = 0 if host_config.get("UsernsMode") == "host" else seen.remap
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
-    if name == "root" or name.isdecimal():
+    if not name and family and family.user != (0, 0):
+        return None  # it starts as root, gives files away as it likes, and goes on as another user
+    if name in ("", "root") or name.isdecimal():
         uid, gid = int(name) if name.isdecimal() else 0, int(group) if group.isdecimal() else 0
     elif family:
         uid, gid = family.user
@@ -365,7 +366,7 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
         return None
     dropped = {one.upper().replace("CAP_", "") for one in host_config.get("CapDrop") or ()}
     overrides = uid == 0 and not dropped & {"ALL", "DAC_OVERRIDE"}
-    return procfs.Credentials(first + uid, frozenset([first + gid]), overrides, _ids_from(first))
+    return procfs.Credentials(first + uid, first + gid, frozenset(), overrides, _ids_from(first))
 
 
 def _ids_from(first: int) -> tuple[range, ...]:
@@ -419,65 +420,26 @@ def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
         "started_at": iso(process.started_at),
         "rss": process.rss,
         "max_heap": process.max_heap,
+        "gc_share": procfs.gc_share(process.pid) if process.max_heap else None,
     }
-
-
-#: Seconds between the two looks at connections that pile up.
-_LOOK_AGAIN = 0.5
 
 
 def _sockets(
-    inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]
-) -> dict[str, Any]:
-    """Who listens and who is connected. A pile-up counts as far as it lasts: where one shows, it is looked at again."""
-    seen = _sample(inspected, family, processes)
-    if not seen["close_wait"] and not any(one["accept_queue"] for one in seen["listening"]):
-        return seen
-    time.sleep(_LOOK_AGAIN)
-    again = _sample(inspected, family, processes)
-    queues = {(one["address"], one["port"]): one["accept_queue"] for one in seen["listening"]}
-    for one in again["listening"]:
-        one["accept_queue"] = min(one["accept_queue"], queues.get((one["address"], one["port"]), 0))
-    again["close_wait"] = dict(Counter(again["close_wait"]) & Counter(seen["close_wait"]))
-    return again
+    inspected: Mapping[str, Any], processes: Sequence[procfs.Process] | None, seen: Machine, not_seen: list[str]
+) -> dict[str, Any] | None:
+    """The gateway's sockets; none when it does not run, None when they can not be seen."""
+    if not processes:
+        return None if processes is None else connections.none()
+    return connections.with_limits(seen.sockets[inspected["Id"]], inspected["Id"], _pid(inspected), not_seen)
 
 
-def _with_limits(seen: dict[str, Any], inspected: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
-    """`seen` with how many connections may wait on each listening socket, where we have the right to see that."""
-    if not seen["listening"]:
-        return seen
-    try:
-        (asking,) = netns.sockets(inspected["Id"], _pid(inspected), [sockdiag.KIND])
-        with asking:
-            limits = sockdiag.accept_limits(asking)
-    except Unavailable as error:
-        not_seen.append(f"accept_limit: {error.reason}; {error.fix}")
-        return seen
-    except OSError as error:
-        not_seen.append(quote(f"accept_limit: {error}"))
-        return seen
-    for one in seen["listening"]:
-        one["accept_limit"] = limits.get((one["address"], one["port"]))
-    return seen
-
-
-def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]) -> dict[str, Any]:
-    """The sockets at this moment; connections that the container itself opened are left out."""
-    own = [one for process in processes[:1] for one in procfs.sockets(process.pid)]
-    served = {one.port for one in own if one.state == "listening"} | set(family.ports if family else ())
-    if _network_mode(inspected).startswith(("host", "container:")):  # these are others' sockets, too
-        served &= set(family.ports if family else ())
-    known = family.ports if family else {}
-    mine = sorted((one for one in own if one.port in served), key=lambda one: one.port not in known)
-    return {
-        "listening": [
-            {"port": one.port, "address": one.address, "accept_queue": one.queued, "accept_limit": None}
-            for one in mine
-            if one.state == "listening"
-        ],
-        "established": [{"port": one.port, "peer": one.peer} for one in mine if one.state == "established"],
-        "close_wait": dict(Counter(str(one.port) for one in mine if one.state == "close_wait")),
-    }
+def _networks_of(targets: Iterable[engine.Target], pids: Collection[str]) -> Iterator[connections.Network]:
+    """Where the sockets are of those whose processes are proven to run here."""
+    for target in targets:
+        if target.inspected and target.inspected["Id"] in pids:
+            shared = _network_mode(target.inspected).startswith(("host", "container:"))
+            ports = frozenset(target.family.ports if target.family else ())
+            yield connections.Network(target.inspected["Id"], _pid(target.inspected), ports, shared)
 
 
 def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:

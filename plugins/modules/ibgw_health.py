@@ -338,6 +338,11 @@ health:
                   only mounted ones are seen.
               type: list
               elements: dict
+            user:
+              description:
+                - C(uid) and C(gid) of the user as whom the gateway reads and writes files, as the machine counts, by its configuration while it does not
+                  run. Null where that is not known.
+              type: dict
             users:
               description:
                 - Hashes of the user names that it logs in with, of C(live) and C(paper), by O(user_salt), in lower case.
@@ -392,6 +397,8 @@ health:
         processes:
           description:
             - "Its processes: C(pid) as the machine counts, C(role), C(started_at), C(rss), and C(max_heap) of a Java machine."
+            - C(gc_share) is the part of its processor time that a Java machine has spent on collecting garbage, from 0 to 1; null of
+              other processes, and of Java 8.
             - Roles are V(gateway), V(controller), V(relay), V(display), V(vnc) and V(other).
             - Empty when it does not run, null when they can not be seen.
           type: list

@@ -194,6 +194,12 @@ class SecretFile:
 
 
 @dataclass(frozen=True)
+class User:
+    uid: int | None
+    gid: int | None
+
+
+@dataclass(frozen=True)
 class Users:
     live: str | None
     paper: str | None
@@ -229,6 +235,7 @@ class Container:
     settings: tuple[SettingsDirectory, ...]
     configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
+    user: User | None
     users: Users
     environment: dict[str, str]
     environment_given: tuple[str, ...] | None
@@ -258,6 +265,7 @@ class Process:
     started_at: str | None
     rss: int | None
     max_heap: int | None
+    gc_share: float | None
 
 
 @dataclass(frozen=True)
@@ -343,6 +351,7 @@ class Controller:
 @dataclass(frozen=True)
 class Exit:
     code: int | None
+    meaning: str | None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ WHO_KILLED_IT = "See who did it: docker events --since 24h --until 0s --filter c
 TIME_TO_STOP = "Give it time to stop next time: docker stop -t 90 {name}, or stop_grace_period: 90s in compose."
 FREE_THE_SESSION = "If the login hangs, log in with IBKR Mobile as that user to free the session, and wait."
 
+STOP_THE_LOOP = "Stop the loop first: docker update --restart=no {name} && docker stop -t 90 {name}"
+READ_WHY = "Read why it ends: docker logs --tail 200 {name}"
+POLICY = "unless-stopped"
+START_AGAIN = f"Mend that, then: docker update --restart={POLICY} {{name}} && docker start {{name}}"
+
 #: How a controller's own logout before its end went.
 LOGOUTS = ("logged_out", "logout_failed")
 
@@ -429,9 +434,9 @@ def failed(case: Case) -> Proof | None:
         " that lock an account, and each turn of a live account sends a push. What ends the process leads when the log tells it."
     ),
     fix=(
-        "Stop the loop first: docker update --restart=no {name} && docker stop -t 90 {name}",
-        "Read why it ends: docker logs --tail 200 {name}",
-        "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
+        STOP_THE_LOOP,
+        READ_WHY,
+        START_AGAIN,
     ),
     explains=("gateway.not_running", "gateway.starting", "login.in_progress", *CLOSED_PORT),
     remedy_reason="another start changes nothing",
@@ -448,7 +453,9 @@ def crash_loop(case: Case) -> Proof | None:
     return Proof(
         f"restarting in a loop: {turns}",
         case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately"),
-        (STOP_IT, "Read why it ends, and mend that: docker logs --tail 200 {name}", RELEASE_IT) if costly else (),
+        (STOP_IT, "Read why it ends, and mend that: docker logs --tail 200 {name}", RELEASE_IT)
+        if costly
+        else (STOP_THE_LOOP, READ_WHY, START_AGAIN.replace(POLICY, container.restart_policy or POLICY)),
         remedy="stop_to_protect_account" if costly else None,
         remedy_reason="each turn is a login attempt" if costly else None,
     )

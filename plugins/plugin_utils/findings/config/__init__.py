@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import ( 
     screen,
     second_factor,
     schedule,
+    users,
     limits,
     variables,
 )

@@ -10,6 +10,8 @@ from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at
 
 Changes = dict[str, Any]
 
+SETTINGS = {"path": "/home/ibgateway/tws_settings", "mount": "/home/ibgateway/tws_settings", "kind": "directory"}
+
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host"}
 NO_SUDO = {"failed": True, "msg": "Task failed: Missing sudo password"}
 WRONG_PYTHON = {"failed": True, "msg": "Module result deserialization failed: No start of json char found", "rc": 127}
@@ -157,6 +159,14 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     "config.settings_unwritable": (
         {"container": {**EXITED, "exit_code": 82}},
         {"container": {**EXITED, "exit_code": 81}},
+    ),
+    "config.settings_not_persistent": (
+        {"container": {"settings": [{**SETTINGS, "mount": None}]}},
+        {"container": {"settings": [SETTINGS], "mounts": [{"target": SETTINGS["path"], "type": "bind"}]}},
+    ),
+    "config.duplicate_user": (
+        {"same_user": ["beta/ib-gateway"], "container": {"users": {"paper": "5e1f"}}},
+        {"container": {"users": {"paper": "5e1f"}}},
     ),
     "config.account_mode_mismatch": (
         {"api": {"account_mode": "live", "accounts": ["U12***89"]}},
