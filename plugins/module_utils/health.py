@@ -24,6 +24,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     connections,
     container,
     engine,
+    events,
     files,
     host,
     procfs,
@@ -41,6 +42,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     size,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision import systemd, watchers
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision, managed
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ _CUTTABLE = (
     ("sockets", "established"),
     ("sockets", "close_wait"),
     ("events",),
+    ("supervisors",),
     ("deployment",),
     ("rebuild",),
 )
@@ -98,6 +102,7 @@ class Machine:
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
+    supervision: Supervision = Supervision(None, None, None)
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     sockets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -123,8 +128,9 @@ def probe(
     not_seen: list[str] = []
     told = _ask(client.info, "docker info", not_seen) or {}
     seen = replace(_machine(client, targets, told, period, not_seen), user_salt=user_salt)
+    came_up = seen.supervision.engine_started
     machine = {
-        "engine": _engine(client, told),
+        "engine": {**_engine(client, told), "started_at": iso(came_up) if came_up else None},
         "host": host.machine(seen.disks) if seen.here else None,
         "not_seen": not_seen,
     }
@@ -161,7 +167,7 @@ def _machine(
         )
     # The engine compares with its own clock; asked for a moment of its future it would wait for it.
     now = epoch(told.get("SystemTime")) or time.time()
-    events = partial(engine.events, client, now - period, now, container.ACTIONS, engine.is_podman(told))
+    happened = partial(engine.events, client, now - period, now, events.ACTIONS, engine.is_podman(told))
     log = host.kernel_log() if here else None
     if here and log is None:
         not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
@@ -174,7 +180,12 @@ def _machine(
         networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=log,
-        events=_ask(events, "docker events", not_seen),
+        events=_ask(happened, "docker events", not_seen),
+        supervision=Supervision(
+            engine_started=procfs.engine_started() if here else None,
+            units=systemd.supervisors([managed(one.inspected) for one in targets if one.inspected]) if here else None,
+            watchers=_ask(lambda: watchers.watchers(client, now - period), "docker ps", not_seen),
+        ),
         disks=host.disks(_paths(told, targets)) if here else {},
     )
 
@@ -242,15 +253,16 @@ def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[st
 
 def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     not_seen: list[str] = []
+    kept = record.read(target.name)
     result: dict[str, Any] = {
         "name": target.name,
         "declared": target.declared,
         **(target.unavailable.as_result() if target.unavailable else AVAILABLE),
         "exists": target.exists,
         "similar_names": [quote(name) for name in target.similar_names],
-        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
+        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "supervisors", "events")),
         "hold": recorded(target.name, "hold", not_seen),
-        "lock": record.read(target.name)["lock"],
+        "lock": kept["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
         "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
@@ -258,7 +270,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     }
     if target.inspected:
         try:
-            result.update(_existing(target.inspected, target.recognition, seen, not_seen))
+            result.update(_existing(target.inspected, target.recognition, seen, kept, not_seen))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"docker inspect {target.name} told what is not understood: {type(error).__name__}: {error}"
             fix = "report this with the engine's version and the container's image"
@@ -267,7 +279,11 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
 
 
 def _existing(
-    inspected: Mapping[str, Any], recognition: Recognition | None, seen: Machine, not_seen: list[str]
+    inspected: Mapping[str, Any],
+    recognition: Recognition | None,
+    seen: Machine,
+    kept: Mapping[str, Any],
+    not_seen: list[str],
 ) -> dict[str, Any]:
     family = recognition.family if recognition else None
     network = seen.networks.get(inspected["Id"], inspected)
@@ -282,17 +298,34 @@ def _existing(
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
         facts["memory"]["usage"] = procfs.memory_usage(processes[0].pid)
+        facts["memory"]["oom_kills"] = procfs.memory_kills(processes[0].pid)
     started = epoch(inspected["State"].get("StartedAt"))
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
+        facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
+    known = seen.supervision.known(inspected, kept, seen.kernel_log)
+    supervisors = seen.supervision.over(managed(inspected))
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
         "ports": container.ports(network, family),
         "processes": None if processes is None else _told(processes, family),
         "sockets": _sockets(inspected, processes, seen, not_seen),
-        "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
+        "supervisors": None if supervisors is None else [one.told() for one in supervisors],
+        "events": None if seen.events is None else events.events(seen.events, inspected["Id"], known),
     }
+
+
+#: How many of the newest kills are told.
+_KILLS = 3
+
+
+def _kernel_kills(log: host.KernelLog, container_id: str) -> list[dict[str, Any]]:
+    """The newest kills of the container's processes, in earlier runs too, and what there was too little of."""
+    return [
+        {"at": iso(kill.at), "process": quote(kill.process), "short_of": kill.short_of(container_id)}
+        for kill in log.of(container_id, 0)[-_KILLS:]
+    ]
 
 
 def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str]) -> list[procfs.Process] | None:

@@ -122,6 +122,13 @@ def boot_time(proc: Path = PROC) -> float:
     return float(found[1]) if found else 0.0
 
 
+def engine_started(pid_file: Path = Path("/run/docker.pid"), proc: Path = PROC) -> float | None:
+    """When the Docker engine came up, in seconds since the epoch; None where it does not write its pid there, as with Podman."""
+    pid = _text(pid_file).strip()
+    found = processes([int(pid)], proc) if pid.isdecimal() else []
+    return found[0].started_at if found and "dockerd" in found[0].command_line else None
+
+
 def sockets(pid: int, proc: Path = PROC) -> list[Socket]:
     """The TCP sockets of the network namespace of `pid` that listen, are connected, or were left by their peer."""
     lines = (_text(proc / str(pid) / "net" / table).splitlines()[1:] for table in ("tcp", "tcp6"))
@@ -146,6 +153,17 @@ def memory_usage(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | 
         group, usage, cache = cgroups / paths.get("", ""), "memory.current", "inactive_file"
     used, given_back = _text(group / usage), re.search(rf"^{cache} (\d+)", _text(group / "memory.stat"), re.MULTILINE)
     return int(used) - int(given_back[1]) if used and given_back else None
+
+
+def memory_kills(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """How many processes of the container of `pid` the kernel has killed for want of memory since it was started."""
+    paths = {hierarchy: path for _number, hierarchy, path in _control_groups(pid, proc)}
+    counts = (
+        f"memory/{paths['memory']}/memory.oom_control" if "memory" in paths else f"{paths.get('', '')}/memory.events"
+    )
+    # The older hierarchy has the count since Linux 4.13.
+    found = re.search(r"^oom_kill (\d+)", _text(cgroups / counts), re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def environment(pid: int, proc: Path = PROC) -> dict[str, str]:

@@ -43,6 +43,10 @@ def traits(config: Mapping[str, Any]) -> Traits:
     )
 
 
+#: What SIGKILL (137) means of an image whose scripts hear no stop, or only when it is too late.
+STOPS_DEAF = "killed (SIGKILL): as every stop of this image ends, which its scripts do not hear; or by hand, or for want of memory"
+
+
 @dataclass(frozen=True)
 class Port:
     """A port inside the container: who listens there, and which endpoint it serves."""

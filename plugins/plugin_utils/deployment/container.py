@@ -14,6 +14,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary imp
 #: Ports of the machine where nobody says others: those that clients expect.
 USUAL_PORTS = {"live": 4001, "paper": 4002, "vnc": 5900}
 
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
+
 #: A clean logout takes up to 45 s; a kill can leave the session held at IBKR (ibg-controller README.md).
 STOP_TIMEOUT = 90
 
@@ -37,6 +40,11 @@ def endpoints(gateway: Described) -> tuple[str, ...]:
 def heaps(gateway: Described) -> int:
     """The Java heaps of all its instances, in megabytes."""
     return int(gateway.words["java_heap_mb"]) * len(endpoints(gateway))
+
+
+def ample_memory(heap: int) -> int:
+    """A memory limit that leaves room beside a heap, both in MiB."""
+    return max(2 * heap, heap + BESIDE_HEAPS)
 
 
 def host_ports(gateway: Described) -> dict[str, int]:
@@ -75,7 +83,7 @@ def container(
         "published_ports": _published(gateway, family),
         "networks": [{"name": words["network"]}] if words["network"] else [],
         "ulimits": [f"nofile:{words['open_files']}:{words['open_files']}"],
-        "memory": f"{words['memory_mb'] or 2 * heaps(gateway)}M",
+        "memory": f"{words['memory_mb'] or ample_memory(heaps(gateway))}M",
         "shm_size": None,
         "security_opts": [],
         **family.build.desktop.get(words["program"], {}),

@@ -219,3 +219,28 @@ def test_memory_counts_as_docker_stats_does(
 
     assert procfs.memory_usage(7, tmp_path, tmp_path / "cgroups") == 700
     assert procfs.memory_usage(8, tmp_path, tmp_path / "cgroups") is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "folder", "counts"),
+    [
+        ("4:memory:/docker/x\n0::/docker/x\n", "memory/docker/x", "memory.oom_control"),
+        ("0::/x\n", "x", "memory.events"),
+    ],
+)
+def test_the_kernels_kills_in_a_container_are_counted(tmp_path: Path, groups: str, folder: str, counts: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_text(groups)
+    group = tmp_path / "cgroups" / folder
+    group.mkdir(parents=True)
+    (group / counts).write_text("oom 5\noom_kill 2\noom_kill_disable 0\n")
+    assert procfs.memory_kills(7, tmp_path, tmp_path / "cgroups") == 2
+    (group / counts).write_text("oom_kill_disable 0\n")  # before Linux 4.13
+    assert procfs.memory_kills(7, tmp_path, tmp_path / "cgroups") is None
+
+
+def test_an_engine_is_as_old_as_the_process_that_wrote_its_pid_there(tmp_path: Path) -> None:
+    pid_file = tmp_path / "docker.pid"
+    assert procfs.engine_started(pid_file) is None
+    pid_file.write_text(str(os.getpid()))
+    assert procfs.engine_started(pid_file) is None, "the pid is somebody else's by now"

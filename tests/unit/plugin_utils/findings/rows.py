@@ -22,6 +22,15 @@ FAILED = {**EXITED, "exit_code": 1}
 FRESH = {"started_at": at(20)}
 
 
+#: It runs beside the gateway, and is not for it.
+AUTOHEAL = {
+    "kind": "autoheal",
+    "name": "healer",
+    "does": [],
+    "where": "willfarrell/autoheal",
+    "terms": "leaves it alone",
+}
+
 #: The remote desktop of a TWS image, published.
 SCREEN_OF_TWS = {"container_port": 3389, "host_ip": "127.0.0.1", "host_port": 3370, "role": "vnc"}
 
@@ -132,6 +141,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     ),
     "container.failed": ({"container": FAILED}, {"container": STOPPED}),
     "container.crash_loop": ({"container": {"status": "restarting", "exit_code": 1}}, {"container": FAILED}),
+    "container.restarted_by_tool": (
+        {"gateway": {"supervisors": [{**AUTOHEAL, "does": ["restart"]}]}},
+        {"gateway": {"supervisors": [AUTOHEAL]}},
+    ),
     "container.unhealthy": (
         {"container": {"health": {"status": "unhealthy", "failing_streak": 3}}},
         {"container": {"health": {"status": "starting"}}},

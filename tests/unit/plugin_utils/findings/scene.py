@@ -84,6 +84,7 @@ GATEWAY = {
         "established": [],
         "close_wait": {},
     },
+    "supervisors": [],
     "events": [],
     "hold": None,
     "lock": None,
