@@ -114,6 +114,17 @@ class Lacking:
 #: Where a deployed container has its private files.
 PRIVATE = "/run/ibgw"
 
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
+
+#: Seconds for a stop. A clean logout takes up to 45; a kill can leave the session held at IBKR (ibg-controller README.md).
+STOP_TIMEOUT = 90
+
+
+def ample_memory(heap: int) -> int:
+    """A memory limit that leaves room beside a heap, both in MiB."""
+    return max(2 * heap, heap + BESIDE_HEAPS)
+
 
 @dataclass(frozen=True)
 class Build:
