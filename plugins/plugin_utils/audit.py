@@ -16,7 +16,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     AUDIT_ONLY,
     STATUSES,
     Answer,
-    Change,
     Finding,
     NotApplicable,
     NotKnown,
@@ -119,7 +118,7 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run) -> dict[str, Any]:
             severity=found.severity,
             summary=found.proof.summary,
             evidence=[asdict(each) for each in found.proof.evidence],
-            change=_change(answer.change, case),
+            change=_change(answer, case),
             fix=[typed(step, run.inventories) for step in found.proof.fix],
         )
     elif isinstance(answer, Passed):
@@ -131,13 +130,14 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run) -> dict[str, Any]:
     return row
 
 
-def _change(change: Change | None, case: Case) -> str | None:
+def _change(proof: Proof, case: Case) -> str | None:
     """The setting to change, where this gateway is defined: in our inventory, or elsewhere."""
+    change = proof.change
     if change is None:
         return None
     if case.gateway.deployment is not None and change.inventory:
         return f"{change.inventory} (inventory)"
-    return case.in_own_names(change.defined) or change.defined
+    return change.defined if proof.in_own_names else case.in_own_names(change.defined) or change.defined
 
 
 def _acceptance(

@@ -74,6 +74,7 @@ FAMILY = Family(
         (r"\[TOTP\] (?:TOTP code|Code) entered and submitted\b.*", "twofa_answered"),
     ),
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
+    unread={"/home/ibgateway/ibcontroller": "it is where ibcontroller keeps its own, and this image runs IBC"},
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
     configured_by=("CUSTOM_CONFIG", "yes"),  # G:common.sh:6-38
     configuration="IBC_INI",  # G:run.sh:144-181

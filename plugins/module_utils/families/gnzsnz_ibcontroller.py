@@ -74,6 +74,10 @@ FAMILY = Family(
     marks=_marks,
     lines=LINES,
     versions=("IBC_TWS_VERSION",),
+    unread={  # K: config.py reads ibcontroller.toml in IBC_APP_DIR, and variables
+        "/home/ibgateway/ibc": "ibcontroller never reads a config.ini; its settings are variables, or ibcontroller.toml",
+        "/opt/ibc": "ibcontroller never reads a config.ini; its settings are variables, or ibcontroller.toml",
+    },
     both_by=GNZSNZ_IBC.both_by,  # KI:run.sh, KI:run_tws.sh
     other_names={"TWOFA_EXIT_INTERVAL": "IBC_MFA_EXIT_INTERVAL", "TWS_SETTINGS_PATH": "IBC_TWS_SETTINGS_PATH"},
     dumped_as=lambda variable: variable.replace("IBC_", "", 1).lower(),  # K:config.py

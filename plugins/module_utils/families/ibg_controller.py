@@ -102,6 +102,7 @@ FAMILY = Family(
         # What the image that it is built on reads, without what its controller does not honour.
         **{name: known for name, known in GNZSNZ_IBC.variables.items() if name not in _NOT_HONOURED},
         # The paper user goes before the other one in mode paper too.
+        "TRADING_MODE": replace(GNZSNZ_IBC.variables["TRADING_MODE"], default="paper"),
         "TWS_USERID": USER,
         "TWS_PASSWORD": SECRET,
         "TWS_PASSWORD_FILE": FILE,

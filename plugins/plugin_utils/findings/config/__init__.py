@@ -12,5 +12,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import ( 
     login,
     ports,
     start,
+    unread,
     variables,
 )

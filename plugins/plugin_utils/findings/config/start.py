@@ -6,14 +6,22 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Wrong
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CREATE_ANEW,
     DID_NOT_START,
     START_BY_HAND,
+    Answer,
+    Change,
+    NotKnown,
+    Passed,
     Proof,
     finding,
 )
@@ -203,14 +211,29 @@ def _heap_example(case: Case) -> str:
     return case.family.written("java_heap_mb", 1024) if case.family else "1024"
 
 
+@dataclass(frozen=True)
+class Unfit:
+    """A setting with a value that the image does not take, and who told it."""
+
+    name: str
+    value: str
+    allowed: str
+    wrong: Wrong
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
 @finding(
     "config.value_invalid",
     severity="down",
     remedy="ask_person",
-    title="A setting has a value that is refused",
+    title="A setting has a value that the image does not take",
     meaning=(
         "A setting has a value that the controller or the start script does not take. Some end the process (exit code 81, or 3 for the"
-        " second factor action); others are ignored in silence, like a restart time that is not of the form hh:mm AM."
+        " second factor action); others are ignored in silence, like a restart time that is not of the form hh:mm AM; of others something"
+        " else is made than was asked for. What each image takes is in docs/variables.md."
     ),
     fix=(
         "The evidence names the setting. Correct it where the container is defined (times: 11:59 PM, with one blank and no quotes).",
@@ -219,16 +242,82 @@ def _heap_example(case: Case) -> str:
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
     next_command="docker logs --tail 100 {name}",
+    audits="Every setting has a value that the image takes.",
 )
-def value_invalid(case: Case) -> Proof | None:
-    if not _refused_at_start(case, "config.value_invalid"):
-        return None
-    ignored = case.running or case.run.state in LOGGED_IN
+def value_invalid(case: Case) -> Answer:
+    refused, unfit = _refused_at_start(case, "config.value_invalid"), [*_unfit_settings(case), *_unfit_variables(case)]
+    up = case.running or case.run.state in LOGGED_IN
+    if unfit:
+        return _unfit(case, unfit, up, refused)
+    if refused:
+        return Proof(
+            f"a setting has a value that is {'ignored' if up else 'refused'}",
+            case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
+            severity="degraded" if up else None,
+        )
+    if case.family is None:
+        return NotKnown("the image is of no family that is known here")
+    if case.gateway.container.id is None and not (case.log and case.log.settings):
+        return NotKnown("neither the container's environment nor the controller's settings were seen")
+    return Passed(f"{case.family.name} takes every value that was set")
+
+
+def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof:
+    ends = not up and (refused or any(each.wrong.manner == "refused" for each in unfit))
+    # Which mode then runs is left to chance, or to whoever logged in last.
+    mode = case.family is not None and case.family.variable("trading_mode") in [each.name for each in unfit]
+    more = f", and {len(unfit) - 1} more" if len(unfit) > 1 else ""
     return Proof(
-        f"a setting has a value that is {'ignored' if ignored else 'refused'}",
-        case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
-        severity="degraded" if ignored else None,
+        f"{unfit[0]} is not taken: {unfit[0].wrong.effect}{more}",
+        (
+            *(case.quote(each.source, f"{each}: {each.wrong.effect}") for each in unfit),
+            *(case.log_quotes(1) if refused else ()),
+            *(case.container_quotes() if _not_up(case) else ()),
+        ),
+        (*(f"Set {each.name}; allowed is {each.allowed}." for each in unfit), CREATE_ANEW),
+        severity=None if ends or mode else "degraded",
+        change=Change(", ".join(f"{each.name}=<{each.allowed}>" for each in unfit)),
+        in_own_names=True,
     )
+
+
+def _unfit_settings(case: Case) -> Iterator[Unfit]:
+    """What IBC says that it goes by; of the variables only those with the same value are to be changed."""
+    for key, value in _dumped(case).items():
+        known = KEYS.get(key)
+        if known and known.wrong and value not in (SET, "***") and not known.form.takes(value):
+            own = case.family.variables.items() if case.family else ()
+            name = next((name for name, other in own if other.key == key and case.variable(name) == value), key)
+            yield Unfit(name, value, known.form.allowed, known.wrong, "log")
+
+
+def _unfit_variables(case: Case) -> Iterator[Unfit]:
+    """What the environment sets, unless the controller itself says what it goes by."""
+    family, environment, dumped = case.family, case.gateway.container.environment, _dumped(case)
+    for name in case.variables_given if family else ():
+        known, value = family.variables.get(name) if family else None, case.variable(name)
+        if (
+            known is None
+            or known.wrong is None
+            or known.kind != "plain"
+            or known.key in dumped
+            or known.form.takes(value)
+        ):
+            continue
+        if family and family.reads(name, environment) and not _told_elsewhere(case, family, name):
+            yield Unfit(name, value, known.form.allowed, known.wrong, "health")
+
+
+def _dumped(case: Case) -> dict[str, str]:
+    """The settings that IBC says to have, those that are not empty."""
+    settings = case.log.settings if case.log and case.of_controller("ibc") else {}
+    return {key: value for key, value in settings.items() if value not in ("", EMPTY)}
+
+
+def _told_elsewhere(case: Case, family: Family, name: str) -> bool:
+    """A finding of its own says that this variable ended the start."""
+    rules = {family.variable("trading_mode"): trading_mode_invalid, family.variable("java_heap_mb"): heap_invalid}
+    return name in rules and isinstance(rules[name](case), Proof)
 
 
 @finding(
