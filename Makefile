@@ -27,9 +27,9 @@ test: lint test-unit sanity test-integration
 test-unit: tools
 	$(BIN)/pytest -n 2 -q tests/unit
 
-# With one row of the fault matrix for each remedy.
+# With one row of the fault matrix for each remedy. Mostly it waits, for logins and for silence: hence more at once than there are processors.
 test-integration: tools
-	$(BIN)/pytest -n 4 -q -m 'not servers and not long' tests/integration
+	$(BIN)/pytest -n 6 -q -m 'not servers and not long' tests/integration
 
 # The whole matrix, which writes its result to docs/faults.md (half an hour), and whatever else takes minutes.
 test-faults: tools

@@ -98,6 +98,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
         "environment_given": _given(inspected, family, image),
+        "sample_secrets": _samples(inspected, family),
     }
 
 
@@ -210,6 +211,12 @@ def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[s
     return [quote(name, limit=_VALUE) for name in _by_relevance(given, family)]
 
 
+def _samples(inspected: Mapping[str, Any], family: Family | None) -> list[str]:
+    """Names of the secrets whose value everybody can read in the documentation of the image."""
+    given = traits(inspected["Config"]).environment
+    return [name for name, value in (family.samples if family else {}).items() if given.get(name) == value]
+
+
 def _by_relevance(names: Iterable[str], family: Family | None) -> list[str]:
     """The names of variables: first those that the family knows, then those that mean something to another, then the rest."""
     known = family.variables if family else {}
@@ -241,7 +248,7 @@ def restart_policy(policy: Mapping[str, Any]) -> str:
 def _health(health: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     last = (health.get("Log") or [{}])[-1]
     return {
-        "status": health.get("Status"),
+        "status": health.get("Status") or None,  # Podman tells of none in an empty word
         "failing_streak": health.get("FailingStreak"),
         "last_output": quote(last.get("Output") or "", known, _TEXT) or None,
     }

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import (
@@ -33,6 +34,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, no_gateway, process_role
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
+    AS_ROOT,
     AVAILABLE,
     RESULT_BYTES,
     Misuse,
@@ -89,11 +91,14 @@ class Machine:
 
     `pids` has an entry for each container whose processes are proven to run here; `here` says that the engine's paths are
     this machine's too. `remap` is the machine's id of a container's root where the engine remaps users, None where that is not known.
+    `ungrouped` containers have no control groups; `networks` holds the other container whose network one uses.
     """
 
     pids: Mapping[str, Sequence[int]]
     here: bool
     remap: int | None
+    ungrouped: bool
+    networks: Mapping[str, Mapping[str, Any]]
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
@@ -120,7 +125,7 @@ def probe(
     told = _ask(client.info, "docker info", not_seen) or {}
     seen = replace(_machine(client, targets, told, period, not_seen), user_salt=user_salt)
     machine = {
-        "engine": _engine(client, told, not_seen),
+        "engine": _engine(client, told),
         "host": host.machine(seen.disks) if seen.here else None,
         "not_seen": not_seen,
     }
@@ -157,20 +162,29 @@ def _machine(
         )
     # The engine compares with its own clock; asked for a moment of its future it would wait for it.
     now = epoch(told.get("SystemTime")) or time.time()
-    wanted: dict[str, Any] = {
-        "since": f"{now - period:.3f}",
-        "until": f"{now:.3f}",
-        "filters": {"type": "container", "event": list(container.ACTIONS)},
-    }
+    events = partial(engine.events, client, now - period, now, container.ACTIONS, engine.is_podman(told))
+    log = host.kernel_log() if here else None
+    if here and log is None:
+        not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
     return Machine(
         pids=pids,
         here=here,
         remap=_remap(told),
+        ungrouped=told.get("CgroupDriver") == "none",
+        networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
-        kernel_log=host.kernel_log() if here else None,
-        events=_ask(lambda: list(client.events(decode=True, **wanted)), "docker events", not_seen),
+        kernel_log=log,
+        events=_ask(events, "docker events", not_seen),
         disks=host.disks(_paths(told, targets)) if here else {},
     )
+
+
+def _networks(client: docker.DockerClient, targets: Iterable[engine.Target]) -> dict[str, Mapping[str, Any]]:
+    """By container, the other one whose network it uses: that one publishes its ports (moby daemon/container_operations.go)."""
+    modes = {one.inspected["Id"]: _network_mode(one.inspected) for one in targets if one.inspected}
+    others = {one: mode.partition(":")[2] for one, mode in modes.items() if mode.startswith("container:")}
+    asked = {one: _ask(partial(client.api.inspect_container, other), other, []) for one, other in others.items()}
+    return {one: inspected for one, inspected in asked.items() if inspected}
 
 
 def _image(client: docker.DockerClient, image: str) -> Mapping[str, Any] | None:
@@ -208,16 +222,14 @@ def _same_machine(client: docker.DockerClient, told: Mapping[str, Any]) -> bool:
     return local and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
 
 
-def _engine(client: docker.DockerClient, told: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
-    version = _ask(client.version, "docker version", not_seen) or {}
-    podman = any("podman" in (part.get("Name") or "").lower() for part in version.get("Components") or ())
+def _engine(client: docker.DockerClient, told: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "version": version.get("Version"),
-        "api_version": version.get("ApiVersion"),
+        "version": told.get("ServerVersion"),
+        "api_version": client.api.api_version,
         "root_dir": told.get("DockerRootDir"),
         "live_restore": told.get("LiveRestoreEnabled"),
         "rootless": any(one.startswith("name=rootless") for one in told.get("SecurityOptions") or ()) if told else None,
-        "kind": ("podman" if podman else "docker") if version else None,
+        "kind": ("podman" if engine.is_podman(told) else "docker") if told else None,
     }
 
 
@@ -258,9 +270,14 @@ def _existing(
     inspected: Mapping[str, Any], recognition: Recognition | None, seen: Machine, not_seen: list[str]
 ) -> dict[str, Any]:
     family = recognition.family if recognition else None
+    network = seen.networks.get(inspected["Id"], inspected)
     facts = container.facts(inspected, family, seen.images[inspected["Image"]])
     processes = _processes(inspected, seen, not_seen)
     facts.update(_configuration(inspected, family, processes or (), seen))
+    hidden = [mount["source"] for mount in facts["mounts"] if seen.here and _hidden(mount)]
+    if hidden:
+        others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""
+        not_seen.append(f"mounts: {engine.user()} may not look at {hidden[0]}{others}; {AS_ROOT}")
     if processes:
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
@@ -271,9 +288,11 @@ def _existing(
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
-        "ports": container.ports(inspected, family),
+        "ports": container.ports(network, family),
         "processes": None if processes is None else _told(processes, family),
-        "sockets": None if processes is None else _with_limits(_sockets(inspected, family, processes), inspected),
+        "sockets": None
+        if processes is None
+        else _with_limits(_sockets(inspected, family, processes), inspected, not_seen),
         "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
     }
 
@@ -285,11 +304,18 @@ def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str])
         return []
     if inspected["Id"] not in seen.pids:
         if seen.here:
-            not_seen.append(
-                f"processes, sockets: the control group of process {pid} does not prove that it is the container's"
-            )
+            not_seen.append(f"processes, sockets, memory: {_unproven(pid, seen)}")
         return None
     return procfs.processes(sorted(seen.pids[inspected["Id"]], key=lambda one: one != pid))
+
+
+def _unproven(pid: int, seen: Machine) -> str:
+    """Why a process on this machine can not be told to be the container's."""
+    if not procfs.shows_others():
+        return f"/proc hides the processes of others from {engine.user()} (hidepid); {AS_ROOT}"
+    if seen.ungrouped:
+        return "the engine runs containers without control groups, as rootless ones do on cgroup v1; with cgroup v2 and systemd they have them"
+    return f"the control group of process {pid} does not prove that it is the container's"
 
 
 def _configuration(
@@ -344,6 +370,11 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
 
 def _ids_from(first: int) -> tuple[range, ...]:
     return (range(first, first + _IDS),) if first else procfs.EVERYBODY
+
+
+def _hidden(mount: Mapping[str, Any]) -> bool:
+    """Whether we could not see what is behind a mount of a file or a directory."""
+    return mount["type"] in ("bind", "volume") and mount["source"] is not None and mount["source_exists"] is None
 
 
 def _family(
@@ -411,7 +442,7 @@ def _sockets(
     return again
 
 
-def _with_limits(seen: dict[str, Any], inspected: Mapping[str, Any]) -> dict[str, Any]:
+def _with_limits(seen: dict[str, Any], inspected: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
     """`seen` with how many connections may wait on each listening socket, where we have the right to see that."""
     if not seen["listening"]:
         return seen
@@ -419,7 +450,11 @@ def _with_limits(seen: dict[str, Any], inspected: Mapping[str, Any]) -> dict[str
         (asking,) = netns.sockets(inspected["Id"], _pid(inspected), [sockdiag.KIND])
         with asking:
             limits = sockdiag.accept_limits(asking)
-    except (Unavailable, OSError):
+    except Unavailable as error:
+        not_seen.append(f"accept_limit: {error.reason}; {error.fix}")
+        return seen
+    except OSError as error:
+        not_seen.append(quote(f"accept_limit: {error}"))
         return seen
     for one in seen["listening"]:
         one["accept_limit"] = limits.get((one["address"], one["port"]))
@@ -430,7 +465,7 @@ def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequ
     """The sockets at this moment; connections that the container itself opened are left out."""
     own = [one for process in processes[:1] for one in procfs.sockets(process.pid)]
     served = {one.port for one in own if one.state == "listening"} | set(family.ports if family else ())
-    if inspected["HostConfig"].get("NetworkMode") == "host":  # these are the sockets of the whole machine
+    if _network_mode(inspected).startswith(("host", "container:")):  # these are others' sockets, too
         served &= set(family.ports if family else ())
     known = family.ports if family else {}
     mine = sorted((one for one in own if one.port in served), key=lambda one: one.port not in known)
@@ -474,6 +509,10 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, list):
         return [_redacted(one) for one in value]
     return quote(value) if isinstance(value, str) else value
+
+
+def _network_mode(inspected: Mapping[str, Any]) -> str:
+    return (inspected.get("HostConfig") or {}).get("NetworkMode") or ""
 
 
 def _pid(inspected: Mapping[str, Any]) -> int:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ansible_collections.ibgw.ops.plugins.module_utils import procfs
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable, missing_library
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AS_ROOT, Unavailable, missing_library
 
 #: Family, type and protocol of a socket.
 Kind = tuple[int, int, int]
@@ -31,9 +31,7 @@ _SECONDS = 2.0
 
 _MADE = b"made"
 
-_RIGHT = (
-    "it takes root with CAP_SYS_ADMIN and CAP_SYS_PTRACE on the engine's machine: let the probe run as root (become)"
-)
+_RIGHT = f"it takes root with CAP_SYS_ADMIN and CAP_SYS_PTRACE on the engine's machine: {AS_ROOT}"
 
 
 def sockets(container: str, pid: int, kinds: Sequence[Kind]) -> list[socket.socket]:

@@ -21,7 +21,8 @@ from pathlib import Path
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
-_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+# Podman's monitor of a container stands beside it, in a group that bears its id too (libpod/oci_conmon_linux.go).
+_CONTAINER_ID = re.compile(r"(?<!conmon-)[0-9a-f]{64}")
 _MAX_HEAP = re.compile(r"(?:^|\s)-Xmx(\d+)([kKmMgGtT]?)(?=\s|$)")
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -89,6 +90,11 @@ def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[in
 def in_container(pid: int, container: str, proc: Path = PROC) -> bool:
     """Whether the control group of `pid` proves that it is the container's with this id."""
     return container in _CONTAINER_ID.findall(_text(proc / str(pid) / "cgroup"))
+
+
+def shows_others(proc: Path = PROC) -> bool:
+    """Whether processes of other users show; the machine may hide them from all but root (hidepid, proc(5))."""
+    return (proc / "1").exists()
 
 
 def processes(pids: Collection[int], proc: Path = PROC) -> list[Process]:

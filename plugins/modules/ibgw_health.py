@@ -354,6 +354,10 @@ health:
               description: Names of those variables that are not the image's own, or have another value there; null when the image is gone.
               type: list
               elements: str
+            sample_secrets:
+              description: Names of those variables whose secret is one that stands in the documentation of the image, for everybody to read.
+              type: list
+              elements: str
         family:
           description:
             - Which image family it is; null when nothing of that is known.

@@ -94,6 +94,7 @@ class Declared:
     family: str | None
     ports: dict[str, int]
     expect_orders: bool | None
+    expose: bool | None
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Case:
     Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
     else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
     there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
-    answered within the container. `clock_offset` is by how many seconds the machine's clock is off at least. `same_user` names the
-    other gateways of the run that log in as the same user to the same endpoint.
+    answered within the container. `alerting` is what tells a person, by the inventory. `clock_offset` is by how many seconds the
+    machine's clock is off at least. `same_user` names the other gateways of the run that log in as the same user to the same endpoint.
     """
 
     machine: str
@@ -115,6 +116,7 @@ class Case:
     mode: str | None = None
     saved_log: bool = False
     declared: Declared | None = None
+    alerting: str = ""
     tasks: Mapping[str, Task] = field(default_factory=dict)
     health: Health = read(Health, None)
     logscan: LogScan = read(LogScan, None)

@@ -29,6 +29,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     read,
 )
 
+#: What the inventory says of all gateways of a machine, beside their list.
+OF_MACHINE = ("gateway_expose", "audit_alerting")
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -63,7 +66,7 @@ def machine(
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
     """
-    blank = _blank(name, results, now, asked_at)
+    blank = replace(_blank(name, results, now, asked_at), alerting=_text(variables.get("audit_alerting")))
     declared = _declared(variables)
     seen = {gateway.name: gateway for gateway in blank.health.gateways if gateway.name}
     names = list(dict.fromkeys([*declared, *seen]))
@@ -179,8 +182,16 @@ def _task(registered: object) -> Task:
 
 def _declared(variables: Mapping[str, Any]) -> dict[str, Declared]:
     entries = variables.get("gateways")
-    read_entries = (read(Declared, entry) for entry in (entries if isinstance(entries, (list, tuple)) else ()))
+    default = {"expose": variables.get("gateway_expose")}
+    read_entries = (
+        read(Declared, {**default, **entry} if isinstance(entry, Mapping) else None)
+        for entry in (entries if isinstance(entries, (list, tuple)) else ())
+    )
     return {entry.name: entry for entry in read_entries if entry.name}
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _selected(only: Collection[str] | None, machine_name: str, gateway: str) -> bool:

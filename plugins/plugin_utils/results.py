@@ -119,6 +119,12 @@ class ContainerMemory:
 
 
 @dataclass(frozen=True)
+class OpenFiles:
+    soft: int | None
+    hard: int | None
+
+
+@dataclass(frozen=True)
 class ContainerLog:
     driver: str | None
     max_size: int | None
@@ -197,6 +203,7 @@ class Users:
 class Container:
     id: str | None
     image: str | None
+    image_digest: str | None
     image_named_by: str | None
     image_created: str | None
     image_architecture: str | None
@@ -210,10 +217,12 @@ class Container:
     host_oom_killed: bool | None
     restart_count: int | None
     restart_policy: str | None
+    stop_timeout: int | None
     health: HealthCheck
     healthcheck: HealthCheckDefined | None
     log: ContainerLog
     memory: ContainerMemory
+    nofile: OpenFiles | None
     network_mode: str | None
     mounts: tuple[Mount, ...]
     tmpfs: dict[str, str]
@@ -223,12 +232,14 @@ class Container:
     users: Users
     environment: dict[str, str]
     environment_given: tuple[str, ...] | None
+    sample_secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Family:
     name: str | None
     controller: str | None
+    generation: str | None
     because: tuple[str, ...]
 
 
@@ -252,6 +263,7 @@ class Process:
 @dataclass(frozen=True)
 class Listener:
     port: int | None
+    address: str | None
     accept_queue: int | None
     accept_limit: int | None
 

@@ -152,6 +152,7 @@ FAMILY = Family(
         ),
     ),
     relay=Relay("exec socat -d -d TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"),  # E:start.sh:52
+    bare_screen={"gateway": "open", "tws": "open"},  # E:start.sh:9
     settings='"${TWS_SETTINGS_PATH:-$HOME/Jts}"',
     settings_named_by=("TWS_SETTINGS_PATH", "/root/Jts"),
 )

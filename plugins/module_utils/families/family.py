@@ -198,6 +198,13 @@ class Family:
     #: The role of what would start the Java machine again while the container is stopped.
     restarts_java: str | None = None
     relay: Relay | None = None
+    #: What the screen of a program is where it is given no password: "off", "open" to everybody, or "known", with one that stands in the
+    #: documentation.
+    bare_screen: Mapping[str, str] = field(default_factory=dict)
+    #: Values of secrets that stand in the documentation, for everybody to copy, by their variable.
+    samples: Mapping[str, str] = field(default_factory=dict)
+    #: Whether its processes end in order when the container is asked to stop; else they are killed once its grace is over.
+    hears_stop: bool = True
     #: Its settings directory inside the container, as its shell finds it, where a saved session is kept that can be stale.
     settings: str | None = None
     #: The same for who sees the container from outside: the variables that name it, the first that is set, then where it is without.

@@ -225,6 +225,8 @@ FAMILY = Family(
         'API_PORT={gateway} SOCAT_PORT={relay} TRADING_MODE={endpoint} exec "$SCRIPT_PATH/run_socat.sh"',
         loop=re.compile(r"/run_socat\.sh\b"),  # G:run_socat.sh:9-14
     ),
+    bare_screen={"gateway": "off", "tws": "known"},  # G:run.sh:57-70, G:tws-scripts/start_session.sh:13-17
+    samples={"VNC_SERVER_PASSWORD": "myVncPassword", "PASSWD": "abc"},  # G:.env-dist
     settings='"${TWS_SETTINGS_PATH:-$TWS_PATH}"',  # G:run.sh:72-91
     settings_named_by=("TWS_SETTINGS_PATH", "TWS_PATH"),
 )

@@ -199,6 +199,8 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    bare_screen={"gateway": "off"},  # of TWS it keeps one in its settings, which nobody sees (KI:start_session.sh)
+    samples={"VNC_SERVER_PASSWORD": "myVncPassword"},  # as in the documentation before it
     # Without the variable each instance has a directory of its own below (K: tws_settings_path).
     settings_named_by=("IBC_TWS_SETTINGS_PATH", "/home/ibgateway/Jts"),
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port, Relay, Traits, Variable
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Port, Relay, Traits, Variable
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import choice
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import FAMILY as IBGA
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import MANAGER
@@ -48,6 +48,7 @@ FAMILY = replace(
         (re.compile(r"\bnovnc_proxy\b"), "vnc"),
     ),
     variables={**IBGA.variables, "AUTH_METHOD": Variable(choice("passkey", "totp", any_case=False))},
+    words={**IBGA.words, "vnc_password": Lacking("its screen takes no password")},  # H:base/scripts/manager.sh
     build=replace(
         IBGA.build,
         images={"gateway": "ghcr.io/huieric/ibkr:stable"},

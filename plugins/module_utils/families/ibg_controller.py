@@ -211,5 +211,7 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    bare_screen={"gateway": "off"},  # as the image that it is built on
+    samples=GNZSNZ_IBC.samples,
     settings_named_by=GNZSNZ_IBC.settings_named_by,
 )

@@ -161,5 +161,7 @@ FAMILY = Family(
     relay=Relay(
         "exec sudo socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,shut-down"
     ),  # A:_run_socat.sh
+    bare_screen={"gateway": "open"},  # A:_run_xv.sh:38-62
+    hears_stop=False,  # A:dockerfile:49
     settings_named_by=("IBG_SETTINGS_DIR", "/home/ibg_settings"),  # A:docs/references/config-args.md
 )

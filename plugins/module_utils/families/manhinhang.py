@@ -151,6 +151,7 @@ FAMILY = Family(
         refused="its API always takes orders, and its settings lie among the files of its program",
     ),
     relay=Relay("exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,keepalive"),  # M:start.sh
+    hears_stop=False,  # its trap waits behind the controller in the foreground (M:start.sh)
     settings='"$TWS_PATH"',
     settings_named_by=("TWS_PATH", "/root/Jts"),
 )

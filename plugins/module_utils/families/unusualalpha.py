@@ -128,6 +128,9 @@ FAMILY = Family(
     relay=Relay(
         "exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"
     ),  # U:scripts/fork_ports_delayed.sh
+    bare_screen={"gateway": "off"},  # U:scripts/run_x11_vnc.sh
+    samples={"VNC_SERVER_PASSWORD": "myVncPassword"},  # U:README.md
+    hears_stop=False,  # U:scripts/run.sh
     settings='"$TWS_PATH"',
     settings_named_by=("TWS_PATH", "/root/Jts"),
 )

@@ -40,8 +40,15 @@ def process(tmp_path: Path) -> Callable[..., int]:
         pytest.param(f"0::/docker/{MINE}\n", id="cgroup v2 with cgroupfs"),
         pytest.param(f"0::/../../docker/{MINE}\n", id="seen from another cgroup namespace"),
         pytest.param(
-            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n", id="podman"
+            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n",
+            id="podman without root",
         ),
+        pytest.param(f"0::/machine.slice/machine-libpod_pod_{'d' * 64}.slice/libpod-{MINE}.scope\n", id="pod"),
+        pytest.param(f"0::/system.slice/ib-gateway.service/libpod-payload-{MINE}\n", id="podman under systemd"),
+        pytest.param(
+            f"0::/user.slice/user-1000.slice/user@1000.service/app.slice/docker-{MINE}.scope\n", id="rootless"
+        ),
+        pytest.param(f"0::/docker/{OTHER}/docker/{MINE}\n", id="an engine in a container"),
     ],
 )
 def test_a_process_is_a_containers_when_its_control_group_says_so(
@@ -52,6 +59,13 @@ def test_a_process_is_a_containers_when_its_control_group_says_so(
     process(9, cgroup="0::/\n")
 
     assert procfs.container_pids([MINE, "c" * 64], tmp_path) == {MINE: [7], "c" * 64: []}
+
+
+def test_podmans_monitor_is_no_process_of_the_container(process: Callable[..., int], tmp_path: Path) -> None:
+    process(7, cgroup=f"0::/machine.slice/libpod-{MINE}.scope/container\n")
+    process(8, cgroup=f"0::/machine.slice/libpod-conmon-{MINE}.scope\n")
+    assert procfs.container_pids([MINE], tmp_path) == {MINE: [7]}
+    assert not procfs.in_container(8, MINE, tmp_path)
 
 
 def test_a_process_that_ended_or_is_a_kernel_thread_is_left_out(process: Callable[..., int], tmp_path: Path) -> None:

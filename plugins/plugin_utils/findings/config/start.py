@@ -274,7 +274,10 @@ def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof
             *(case.log_quotes(1) if refused else ()),
             *(case.container_quotes() if _not_up(case) else ()),
         ),
-        (*(f"Set {each.name}; allowed is {each.allowed}." for each in unfit), CREATE_ANEW),
+        (
+            *(f"Correct {each.name} where the container is defined; allowed is {each.allowed}." for each in unfit),
+            CREATE_ANEW,
+        ),
         severity=None if ends or mode else "degraded",
         change=Change(", ".join(f"{each.name}=<{each.allowed}>" for each in unfit)),
         in_own_names=True,

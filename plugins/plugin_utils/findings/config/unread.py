@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import TEXT
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
+from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.start import (
     MODES,
     credentials_missing,
@@ -30,6 +31,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.foreign import Foreign, f
 
 #: The switches of the image of ibg-controller, the newer first; it runs IBC unless one of them is yes (docker/run.sh).
 SWITCHES = ("USE_IBG_CONTROLLER", "USE_PYATSPI2_CONTROLLER")
+
+# States in which nothing was typed yet, or nothing is any more.
+_NOT_TYPED = (None, "ended", *(state for state, rank in RANK.items() if rank < RANK["submitted"]))
 
 # So many are named in a summary and in steps; what is set in bulk says the same over and over.
 _NAMED = 8
@@ -192,7 +196,7 @@ def _without_credentials(case: Case, family: Family) -> bool:
     user = family.variable("user")
     if user is None or not family.reads(user, case.gateway.container.environment):
         return False
-    in_use = case.run.state in LOGGED_IN or case.serving
+    in_use = case.run.state not in _NOT_TYPED or case.serving
     return isinstance(credentials_missing(case), Proof) or bool(family.variables[user].default) or not in_use
 
 

@@ -81,7 +81,10 @@ def test_each_record_makes_sense(family: Family) -> None:
         assert known.wrong is None or known.wrong.manner in ("refused", "ignored", "misread"), name
         assert known.wrong is None or not known.wrong.effect.endswith("."), name
         assert not known.form.allowed.endswith("."), name
-        if re.search(r"PASSWORD(?!Exp)|PASSPHRASE|TOTP_KEY|TWOFACTOR_CODE|TOKEN", name, re.IGNORECASE) and "_FILE" not in name:
+        if (
+            re.search(r"PASSWORD(?!Exp)|PASSPHRASE|TOTP_KEY|TWOFACTOR_CODE|TOKEN", name, re.IGNORECASE)
+            and "_FILE" not in name
+        ):
             assert known.kind == "secret", name
 
 

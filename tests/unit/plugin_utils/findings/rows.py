@@ -20,6 +20,9 @@ FAILED = {**EXITED, "exit_code": 1}
 FRESH = {"started_at": at(20)}
 
 
+#: The remote desktop of a TWS image, published.
+SCREEN_OF_TWS = {"container_port": 3389, "host_ip": "127.0.0.1", "host_port": 3370, "role": "vnc"}
+
 #: What a rebuild of the scene's container records when it begins.
 REBUILD = {"began_at": "20260301T115000Z", "old": {"id": "c0ffee"}}
 
@@ -193,9 +196,53 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         },
         {},
     ),
+    "config.vnc_unprotected": (
+        {"gateway": {"ports": [SCREEN_OF_TWS]}},
+        {"gateway": {"ports": [SCREEN_OF_TWS]}, "container": {"environment": {"PASSWD_FILE": "/run/secrets/screen"}}},
+    ),
+    "config.vnc_enabled": (
+        {"container": {"environment": {"VNC_SERVER_PASSWORD": "<set>"}}},
+        {"container": {"environment": {"VNC_SERVER_PASSWORD": "<empty>"}}},
+    ),
+    "config.nofile_low": (
+        {"container": {"nofile": {"soft": 1024, "hard": 4095}}},
+        {"container": {"nofile": {"soft": 1024, "hard": 4096}}},
+    ),
+    "config.restart_policy": (
+        {"container": {"restart_policy": "no"}},
+        {"container": {"restart_policy": "no"}, "gateway": {"hold": {"code": "login.account_locked"}}},
+    ),
+    "config.stop_timeout_short": ({"container": {"stop_timeout": 59}}, {"container": {"stop_timeout": 60}}),
+    "config.image_unpinned": (
+        {"container": {"image": "example.test/ib-gateway:10.45"}},
+        {"container": {"image": "example.test:5000/ib-gateway:10.45.1j"}},
+    ),
+    "config.healthcheck_missing": (
+        {"container": {"healthcheck": {"test": "CMD-SHELL nc -z localhost 4004"}}},
+        {"container": {"healthcheck": {"test": "CMD-SHELL nc -z localhost 4002"}}},
+    ),
+    "config.alerting_missing": (
+        {"variables": {"audit_alerting": "none"}},
+        {"variables": {"audit_alerting": "a mail of the nightly diagnosis"}},
+    ),
     "config.secret_in_environment": (
         {"container": {"environment": {"TWS_PASSWORD": "<set>"}}},
         {"container": {"environment": {"TWS_PASSWORD_FILE": "<set>"}}},
+    ),
+    "config.controller_off": (
+        {"gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}}},
+        {
+            "gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}},
+            "container": {"environment": {"USE_IBG_CONTROLLER": "yes"}},
+        },
+    ),
+    "config.foreign_variable": (
+        {"container": {"environment": {"IBC_TRADING_MODE": "paper"}}},
+        {"container": {"environment": {"NO_PROXY": "<set>"}}},
+    ),
+    "config.foreign_mount": (
+        {"container": {"mounts": [{"source": "/srv/ibc", "target": "/home/ibgateway/ibcontroller", "type": "bind"}]}},
+        {"container": {"mounts": [{"source": "/srv/tws", "target": "/home/ibgateway/tws_settings", "type": "bind"}]}},
     ),
     # relay
     "relay.port_taken": (

@@ -39,7 +39,8 @@ GATEWAY = {
     "similar_names": [],
     "container": {
         "id": "c0ffee",
-        "image": "example.test/ib-gateway:stable",
+        "image": "example.test/ib-gateway:10.45.1j",
+        "image_named_by": "tag",
         "status": "running",
         "started_at": at(86_400),
         "finished_at": None,
@@ -50,8 +51,11 @@ GATEWAY = {
         "host_oom_killed": False,
         "restart_count": 0,
         "restart_policy": "unless-stopped",
+        "stop_timeout": 90,
         "health": {"status": None, "failing_streak": None, "last_output": None},
+        "healthcheck": {"test": "CMD bash -c </dev/tcp/127.0.0.1/4002", "start_period": 120.0, "from_image": False},
         "memory": {"limit": 2_000_000_000, "usage": 900_000_000},
+        "nofile": {"soft": 10_000, "hard": 10_000},
         "network_mode": "bridge",
         "mounts": [],
         "environment": {
@@ -168,6 +172,7 @@ def machine(
     inside: Mapping[str, Any] | None = None,
     declared: Mapping[str, Any] | None = None,
     only: list[str] | None = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> Machine:
     """The machine with the given changes; `tasks` replaces what a task registered altogether."""
     looked_at = merged(merged(GATEWAY, gateway or {}), {"container": container or {}})
@@ -198,7 +203,7 @@ def machine(
         **(tasks or {}),
     }
     entry = merged({"name": NAME, "trading_mode": "paper", "expect_orders": False}, declared or {})
-    return evidence.machine("alpha", {"gateways": [entry]}, results, only, NOW)
+    return evidence.machine("alpha", {**(variables or {}), "gateways": [entry]}, results, only, NOW)
 
 
 def case(**changes: Any) -> Case:
