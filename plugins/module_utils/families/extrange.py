@@ -81,7 +81,7 @@ FAMILY = Family(
         "GATEWAY_OR_TWS": Variable(
             choice("gateway", "tws"), wrong=Wrong("refused", "the start script ends with exit code 1"), default="tws"
         ),
-        "TWOFA_TIMEOUT_ACTION": GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"],
+        "TWOFA_TIMEOUT_ACTION": replace(GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"], default="restart"),
         "TWS_SETTINGS_PATH": FILE,
         "TZ": SURROUNDINGS["TZ"],
         "IBC_VERSION": PLAIN,

@@ -138,7 +138,7 @@ FAMILY = Family(
             HEAP_MB,
             wrong=Wrong("misread", "the image builds an option that Java refuses, and the gateway does not start"),
         ),
-        "PASSWD": SECRET,  # the TWS image's, G:tws-scripts/start_session.sh:13-17
+        "PASSWD": replace(SECRET, default="abc"),  # the TWS image's, G:tws-scripts/start_session.sh:13-17
         "PASSWD_FILE": FILE,
         "IB_GATEWAY_VERSION": PLAIN,
         "IB_GATEWAY_RELEASE_CHANNEL": PLAIN,

@@ -96,7 +96,7 @@ def controller_off(case: Case) -> Answer:
     ),
     explains=("config.credentials_missing", "config.trading_mode_invalid", "twofa.code_required"),
     remedy_reason="a name changes only with a new container",
-    next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | cut -d= -f1 | sort",
+    next_command="docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' {name} | grep -oE '^[A-Za-z0-9_]+'",
     audits="Every variable that is set is one that the image reads.",
 )
 def foreign_variable(case: Case) -> Answer:
