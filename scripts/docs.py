@@ -121,7 +121,7 @@ def _variables() -> str:
         "- **default**: what the image itself goes by; the samples of many projects set more.\n"
         "- **otherwise**: what becomes of another value, where that is known: `refused` ends something, `ignored` is as if it were not set,"
         " `misread` is taken for something else.\n"
-        "- **word**: the [word of the inventory](../roles/deploy/README.md) that sets it; `gateway_secrets` for secrets.",
+        "- **word**: the [word of the inventory](../roles/gateway/README.md) that sets it; `gateway_secrets` for secrets.",
         *(f"## {family.name}\n\n{_family(family)}" for family in FAMILIES),
     ]
     return "\n\n".join(parts) + "\n"

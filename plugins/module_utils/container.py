@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One container as the engine tells it, in the words of the result: state, configuration, ports, events.
+"""One container as the engine tells it, in the words of the result: state, configuration, ports.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -15,13 +15,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import KINDS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
-from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, utc
-
-#: Engine events that start, stop or change a container.
-ACTIONS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "update")
-
-# The longest that a restart policy waits, in seconds, with some for the start (moby restartmanager.go: backoff up to a minute).
-_POLICY_WAITS = 65
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import utc
 
 # Longest value of a variable or label, and longest text of an error or a health check, in characters.
 _VALUE, _TEXT = 120, 200
@@ -31,9 +25,6 @@ _TELLING_LABELS = ("com.docker.compose.", "org.opencontainers.image.")
 
 # Variables that no family knows, by a name that says that they are secret.
 _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|code|user|login")
-
-# An exit code or a signal; labels of the container can stand in their place.
-_CODE = re.compile(r"[0-9]{1,3}")
 
 # Key and default of what a health check may leave out (docker run --help, HEALTHCHECK), seconds.
 _HEALTHCHECK = {"interval": ("Interval", 30.0), "timeout": ("Timeout", 30.0), "start_period": ("StartPeriod", 0.0)}
@@ -87,7 +78,8 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "healthcheck": _healthcheck(config.get("Healthcheck") or {}, image, known),
         "log": _log(host.get("LogConfig") or {}),
         "pid": state.get("Pid") or None,
-        "memory": {"limit": host.get("Memory") or None, "usage": None},
+        "memory": {"limit": host.get("Memory") or None, "usage": None, "oom_kills": None},
+        "kernel_kills": None,
         "nofile": _nofile(host.get("Ulimits") or ()),
         "network_mode": quote(host.get("NetworkMode") or "") or None,
         "mounts": [mount(one) for one in inspected.get("Mounts") or ()],
@@ -95,6 +87,7 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "settings": None,
         "configuration": None,
         "secrets": None,
+        "user": None,
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
         "environment_given": _given(inspected, family, image),
@@ -146,52 +139,6 @@ def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str,
             published, key=lambda entry: (entry[0] not in roles, entry[0], entry[1].get("HostIp") or "")
         )
     ]
-
-
-def events(seen: Iterable[Mapping[str, Any]], container: str) -> list[dict[str, Any]]:
-    """What happened to one container among all that the engine tells, newest last, and who did it: `by`.
-
-    `command` asked the engine for it, `kernel` killed for want of memory, `container` ended by itself, `policy` of the container started it
-    again. The engine names nobody; it is told by what came before, and None where that is not known (moby daemon/monitor.go, kill.go).
-    """
-    told: list[dict[str, Any]] = []
-    over: str | None = None  # who is ending, or has ended, the run of the container
-    died = None
-    for one in seen:
-        if one.get("Actor", {}).get("ID") != container:
-            continue
-        action = one.get("Action")
-        by: str | None = "command"
-        if action == "oom":
-            over = by = "kernel"
-        elif action == "kill":
-            over = "command"
-        elif action == "die":
-            over = by = over or "container"
-            died = one["time"]
-        elif action == "start":
-            by = _starter(told, over, died, one["time"])
-            over = died = None
-        told.append({**_event(one), "by": by})
-    return told
-
-
-def _starter(before: list[dict[str, Any]], over: str | None, died: float | None, at: float) -> str | None:
-    """Who started a container: its policy waits a minute at most, and does so only where nobody has stopped it."""
-    if died is None:
-        return "command" if before else None
-    return "policy" if over != "command" and at - died <= _POLICY_WAITS else "command"
-
-
-def _event(event: Mapping[str, Any]) -> dict[str, Any]:
-    told = event["Actor"].get("Attributes") or {}
-    exit_code, number = told.get("exitCode", told.get("containerExitCode", "")), told.get("signal", "")
-    return {
-        "at": iso(event["time"]),
-        "action": quote(event.get("Action") or ""),
-        "exit_code": int(exit_code) if _CODE.fullmatch(exit_code) else None,
-        "signal": int(number) if _CODE.fullmatch(number) else None,
-    }
 
 
 def environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:

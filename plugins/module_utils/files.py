@@ -74,7 +74,7 @@ def _grants(status: os.stat_result, user: procfs.Credentials, wanted: int) -> bo
         return True
     if user.uid == status.st_uid:
         allowed = status.st_mode >> 6
-    elif status.st_gid in user.groups:
+    elif status.st_gid in (user.gid, *user.groups):
         allowed = status.st_mode >> 3
     else:
         allowed = status.st_mode

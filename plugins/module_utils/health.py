@@ -13,8 +13,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import (
     configuration,
+    connections,
     container,
     engine,
+    events,
     files,
     host,
-    netns,
     procfs,
     record,
-    sockdiag,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, no_gateway, process_role
@@ -43,6 +42,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     size,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision import systemd, watchers
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision, managed
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ _CUTTABLE = (
     ("sockets", "established"),
     ("sockets", "close_wait"),
     ("events",),
+    ("supervisors",),
     ("deployment",),
     ("rebuild",),
 )
@@ -97,12 +99,14 @@ class Machine:
     pids: Mapping[str, Sequence[int]]
     here: bool
     remap: int | None
-    ungrouped: bool
-    networks: Mapping[str, Mapping[str, Any]]
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
+    supervision: Supervision = Supervision(None, None, None)
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    sockets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ungrouped: bool = False
     user_salt: str | None = None
 
 
@@ -124,8 +128,9 @@ def probe(
     not_seen: list[str] = []
     told = _ask(client.info, "docker info", not_seen) or {}
     seen = replace(_machine(client, targets, told, period, not_seen), user_salt=user_salt)
+    came_up = seen.supervision.engine_started
     machine = {
-        "engine": _engine(client, told),
+        "engine": {**_engine(client, told), "started_at": iso(came_up) if came_up else None},
         "host": host.machine(seen.disks) if seen.here else None,
         "not_seen": not_seen,
     }
@@ -162,7 +167,7 @@ def _machine(
         )
     # The engine compares with its own clock; asked for a moment of its future it would wait for it.
     now = epoch(told.get("SystemTime")) or time.time()
-    events = partial(engine.events, client, now - period, now, container.ACTIONS, engine.is_podman(told))
+    happened = partial(engine.events, client, now - period, now, events.ACTIONS, engine.is_podman(told))
     log = host.kernel_log() if here else None
     if here and log is None:
         not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
@@ -171,10 +176,16 @@ def _machine(
         here=here,
         remap=_remap(told),
         ungrouped=told.get("CgroupDriver") == "none",
+        sockets=connections.seen(list(_networks_of(targets, pids))),
         networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=log,
-        events=_ask(events, "docker events", not_seen),
+        events=_ask(happened, "docker events", not_seen),
+        supervision=Supervision(
+            engine_started=procfs.engine_started() if here else None,
+            units=systemd.supervisors([managed(one.inspected) for one in targets if one.inspected]) if here else None,
+            watchers=_ask(lambda: watchers.watchers(client, now - period), "docker ps", not_seen),
+        ),
         disks=host.disks(_paths(told, targets)) if here else {},
     )
 
@@ -242,15 +253,16 @@ def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[st
 
 def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     not_seen: list[str] = []
+    kept = record.read(target.name)
     result: dict[str, Any] = {
         "name": target.name,
         "declared": target.declared,
         **(target.unavailable.as_result() if target.unavailable else AVAILABLE),
         "exists": target.exists,
         "similar_names": [quote(name) for name in target.similar_names],
-        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "events")),
+        **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "supervisors", "events")),
         "hold": recorded(target.name, "hold", not_seen),
-        "lock": record.read(target.name)["lock"],
+        "lock": kept["lock"],
         "deployment": recorded(target.name, "deployment", not_seen),
         "rebuild": recorded(target.name, "rebuild", not_seen),
         "not_seen": not_seen,
@@ -258,7 +270,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
     }
     if target.inspected:
         try:
-            result.update(_existing(target.inspected, target.recognition, seen, not_seen))
+            result.update(_existing(target.inspected, target.recognition, seen, kept, not_seen))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"docker inspect {target.name} told what is not understood: {type(error).__name__}: {error}"
             fix = "report this with the engine's version and the container's image"
@@ -267,7 +279,11 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
 
 
 def _existing(
-    inspected: Mapping[str, Any], recognition: Recognition | None, seen: Machine, not_seen: list[str]
+    inspected: Mapping[str, Any],
+    recognition: Recognition | None,
+    seen: Machine,
+    kept: Mapping[str, Any],
+    not_seen: list[str],
 ) -> dict[str, Any]:
     family = recognition.family if recognition else None
     network = seen.networks.get(inspected["Id"], inspected)
@@ -282,19 +298,34 @@ def _existing(
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
         facts["memory"]["usage"] = procfs.memory_usage(processes[0].pid)
+        facts["memory"]["oom_kills"] = procfs.memory_kills(processes[0].pid)
     started = epoch(inspected["State"].get("StartedAt"))
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
+        facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
+    known = seen.supervision.known(inspected, kept, seen.kernel_log)
+    supervisors = seen.supervision.over(managed(inspected))
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
         "ports": container.ports(network, family),
         "processes": None if processes is None else _told(processes, family),
-        "sockets": None
-        if processes is None
-        else _with_limits(_sockets(inspected, family, processes), inspected, not_seen),
-        "events": None if seen.events is None else container.events(seen.events, inspected["Id"]),
+        "sockets": _sockets(inspected, processes, seen, not_seen),
+        "supervisors": None if supervisors is None else [one.told() for one in supervisors],
+        "events": None if seen.events is None else events.events(seen.events, inspected["Id"], known),
     }
+
+
+#: How many of the newest kills are told.
+_KILLS = 3
+
+
+def _kernel_kills(log: host.KernelLog, container_id: str) -> list[dict[str, Any]]:
+    """The newest kills of the container's processes, in earlier runs too, and what there was too little of."""
+    return [
+        {"at": iso(kill.at), "process": quote(kill.process), "short_of": kill.short_of(container_id)}
+        for kill in log.of(container_id, 0)[-_KILLS:]
+    ]
 
 
 def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str]) -> list[procfs.Process] | None:
@@ -336,6 +367,7 @@ def _configuration(
             seen.disks,
         )
         return {
+            "user": {"uid": where.user.uid, "gid": where.user.gid} if where.user else None,
             "mounts": configuration.mounts(where, family),
             "settings": configuration.settings(where, family) if family else None,
             "configuration": configuration.controllers_own(where, family) if family else None,
@@ -355,7 +387,9 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
     host_config = inspected["HostConfig"]
     first = 0 if host_config.get("UsernsMode") == "host" else seen.remap
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
-    if name == "root" or name.isdecimal():
+    if not name and family and family.user != (0, 0):
+        return None  # it starts as root, gives files away as it likes, and goes on as another user
+    if name in ("", "root") or name.isdecimal():
         uid, gid = int(name) if name.isdecimal() else 0, int(group) if group.isdecimal() else 0
     elif family:
         uid, gid = family.user
@@ -365,7 +399,7 @@ def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: 
         return None
     dropped = {one.upper().replace("CAP_", "") for one in host_config.get("CapDrop") or ()}
     overrides = uid == 0 and not dropped & {"ALL", "DAC_OVERRIDE"}
-    return procfs.Credentials(first + uid, frozenset([first + gid]), overrides, _ids_from(first))
+    return procfs.Credentials(first + uid, first + gid, frozenset(), overrides, _ids_from(first))
 
 
 def _ids_from(first: int) -> tuple[range, ...]:
@@ -419,65 +453,26 @@ def _process(process: procfs.Process, family: Family | None) -> dict[str, Any]:
         "started_at": iso(process.started_at),
         "rss": process.rss,
         "max_heap": process.max_heap,
+        "gc_share": procfs.gc_share(process.pid) if process.max_heap else None,
     }
-
-
-#: Seconds between the two looks at connections that pile up.
-_LOOK_AGAIN = 0.5
 
 
 def _sockets(
-    inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]
-) -> dict[str, Any]:
-    """Who listens and who is connected. A pile-up counts as far as it lasts: where one shows, it is looked at again."""
-    seen = _sample(inspected, family, processes)
-    if not seen["close_wait"] and not any(one["accept_queue"] for one in seen["listening"]):
-        return seen
-    time.sleep(_LOOK_AGAIN)
-    again = _sample(inspected, family, processes)
-    queues = {(one["address"], one["port"]): one["accept_queue"] for one in seen["listening"]}
-    for one in again["listening"]:
-        one["accept_queue"] = min(one["accept_queue"], queues.get((one["address"], one["port"]), 0))
-    again["close_wait"] = dict(Counter(again["close_wait"]) & Counter(seen["close_wait"]))
-    return again
+    inspected: Mapping[str, Any], processes: Sequence[procfs.Process] | None, seen: Machine, not_seen: list[str]
+) -> dict[str, Any] | None:
+    """The gateway's sockets; none when it does not run, None when they can not be seen."""
+    if not processes:
+        return None if processes is None else connections.none()
+    return connections.with_limits(seen.sockets[inspected["Id"]], inspected["Id"], _pid(inspected), not_seen)
 
 
-def _with_limits(seen: dict[str, Any], inspected: Mapping[str, Any], not_seen: list[str]) -> dict[str, Any]:
-    """`seen` with how many connections may wait on each listening socket, where we have the right to see that."""
-    if not seen["listening"]:
-        return seen
-    try:
-        (asking,) = netns.sockets(inspected["Id"], _pid(inspected), [sockdiag.KIND])
-        with asking:
-            limits = sockdiag.accept_limits(asking)
-    except Unavailable as error:
-        not_seen.append(f"accept_limit: {error.reason}; {error.fix}")
-        return seen
-    except OSError as error:
-        not_seen.append(quote(f"accept_limit: {error}"))
-        return seen
-    for one in seen["listening"]:
-        one["accept_limit"] = limits.get((one["address"], one["port"]))
-    return seen
-
-
-def _sample(inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process]) -> dict[str, Any]:
-    """The sockets at this moment; connections that the container itself opened are left out."""
-    own = [one for process in processes[:1] for one in procfs.sockets(process.pid)]
-    served = {one.port for one in own if one.state == "listening"} | set(family.ports if family else ())
-    if _network_mode(inspected).startswith(("host", "container:")):  # these are others' sockets, too
-        served &= set(family.ports if family else ())
-    known = family.ports if family else {}
-    mine = sorted((one for one in own if one.port in served), key=lambda one: one.port not in known)
-    return {
-        "listening": [
-            {"port": one.port, "address": one.address, "accept_queue": one.queued, "accept_limit": None}
-            for one in mine
-            if one.state == "listening"
-        ],
-        "established": [{"port": one.port, "peer": one.peer} for one in mine if one.state == "established"],
-        "close_wait": dict(Counter(str(one.port) for one in mine if one.state == "close_wait")),
-    }
+def _networks_of(targets: Iterable[engine.Target], pids: Collection[str]) -> Iterator[connections.Network]:
+    """Where the sockets are of those whose processes are proven to run here."""
+    for target in targets:
+        if target.inspected and target.inspected["Id"] in pids:
+            shared = _network_mode(target.inspected).startswith(("host", "container:"))
+            ports = frozenset(target.family.ports if target.family else ())
+            yield connections.Network(target.inspected["Id"], _pid(target.inspected), ports, shared)
 
 
 def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None:

@@ -125,6 +125,9 @@ health:
         kind:
           description: V(docker), or V(podman) behind its Docker-compatible socket.
           type: str
+        started_at:
+          description: When it came up; null where it is on another machine, and where it writes no pid to C(/run/docker.pid).
+          type: str
     host:
       description: The machine; null when the engine is on another one.
       type: dict
@@ -288,8 +291,18 @@ health:
               description: Its first process, as the engine's machine counts; null when it does not run.
               type: int
             memory:
-              description: C(limit) in bytes, null without one, and C(usage), null when it does not run or can not be seen.
+              description:
+                - C(limit) in bytes, null without one, and C(usage), null when it does not run or can not be seen.
+                - C(oom_kills) counts the processes in it that the kernel has killed for want of memory since it was started; null as C(usage),
+                  and before Linux 4.13.
               type: dict
+            kernel_kills:
+              description:
+                - "The newest three of its processes that the kernel killed for want of memory, in earlier runs too: C(at), C(process), and
+                  C(short_of), what was used up: the limit of the V(container), that of a group V(around) it, or the V(machine)."
+                - Null when the kernel's log may not be read.
+              type: list
+              elements: dict
             nofile:
               description:
                 - How many files it may open, C(soft) and C(hard), V(-1) for unlimited.
@@ -338,6 +351,11 @@ health:
                   only mounted ones are seen.
               type: list
               elements: dict
+            user:
+              description:
+                - C(uid) and C(gid) of the user as whom the gateway reads and writes files, as the machine counts, by its configuration while it does not
+                  run. Null where that is not known.
+              type: dict
             users:
               description:
                 - Hashes of the user names that it logs in with, of C(live) and C(paper), by O(user_salt), in lower case.
@@ -392,6 +410,8 @@ health:
         processes:
           description:
             - "Its processes: C(pid) as the machine counts, C(role), C(started_at), C(rss), and C(max_heap) of a Java machine."
+            - C(gc_share) is the part of its processor time that a Java machine has spent on collecting garbage, from 0 to 1; null of
+              other processes, and of Java 8.
             - Roles are V(gateway), V(controller), V(relay), V(display), V(vnc) and V(other).
             - Empty when it does not run, null when they can not be seen.
           type: list
@@ -405,11 +425,26 @@ health:
             - C(close_wait) counts by port the connections that the peer closed and the gateway did not. Where connections pile up, here or
               in an C(accept_queue), it is looked twice, half a second apart, and the smaller number is told.
           type: dict
+        supervisors:
+          description:
+            - What is on the machine beside its restart policy that starts, stops, restarts or replaces it. Null when not all of that
+              could be looked at.
+            - "C(kind): V(compose) by its labels, V(systemd) units, V(quadlet) files of Podman and lines of V(cron) by their commands,
+              V(autoheal) and V(watchtower) and what was made of them by their image, command or label."
+            - "C(name); C(does), what of V(create), V(start), V(stop), V(restart), V(kill) it does, empty for one that leaves it alone; C(where)
+              it is defined (file or image); C(terms), such as V(Restart=always), or null."
+          type: list
+          elements: dict
         events:
           description:
             - "Starts, stops and kills that the engine remembers, newest last: C(at), C(action), C(exit_code), C(signal)."
-            - "C(by) says who did it, by what came before: C(command) asked the engine, C(policy) of the container, the C(container) ended
-              by itself, C(kernel) killed it for want of memory; null where that is not known. The list is null when the engine does not tell."
+            - "C(by) says what kind of cause it has: C(command) asked the engine, C(policy) of the container started it again, C(engine) started it as
+              it came up, the C(container) ended by itself, C(kernel) killed it for want of memory; null where that is not known, as with a
+              signal that did not come through the engine."
+            - "C(who) names it: a run of this collection by what it recorded, the compose project that created it, a container such as autoheal
+              by what it wrote, the restart policy; null where nothing proves one. Of a command whose giver is not known the last event has as
+              C(candidates) what is on the machine and could have given it; a person could have, always."
+            - The list is null when the engine does not tell.
           type: list
           elements: dict
         hold:
@@ -447,6 +482,7 @@ health:
       live_restore: false
       rootless: false
       kind: docker
+      started_at: "2026-01-12T03:10:58Z"
     host:
       now: "2026-01-31T12:00:00Z"
       clock_synchronized: true
@@ -475,6 +511,7 @@ health:
         ports: null
         processes: null
         sockets: null
+        supervisors: null
         events: null
         hold: null
         lock: null

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TypeVar
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
@@ -15,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
+    ConfigurationFile,
     Endpoint,
     GatewayHealth,
     GatewayLog,
@@ -24,6 +26,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Listener,
     LogScan,
     Port,
+    SettingsDirectory,
     read,
 )
 
@@ -61,6 +64,9 @@ _NAMES = re.compile(rf"\b(?:{'|'.join(sorted({*_WORDS, *_OTHERS}, key=len, rever
 
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
 SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
+
+
+_Place = TypeVar("_Place", SettingsDirectory, ConfigurationFile)
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,15 @@ class Case:
         """The controller, or the gateway, ended itself over `code`."""
         return self.run.state == "ended" and self.run.problem == code and self.says(code)
 
+    def told(self, event: str, since: str | None) -> Quote | None:
+        """The newest line of that event that the process which lives has written, not before `since`."""
+        begun = moment(since)
+        for each in reversed(self.log.events if self.log and self.alive else ()):
+            at = moment(each.at)
+            if each.event == event and (begun is None or at is None or at >= begun):
+                return self.quote("log", each.quote or "", each.at)
+        return None
+
     def counted(self, number: int) -> str:
         """How often something stands in the log: at least so often where its beginning was not read."""
         return f"at least {number}" if self.log and self.log.window.truncated else str(number)
@@ -322,6 +337,10 @@ class Case:
         """The hash of the user that logs in to this endpoint."""
         users = self.gateway.container.users
         return users.paper if self.endpoint == "paper" else users.live
+
+    def of_endpoint(self, places: Sequence[_Place]) -> tuple[_Place, ...]:
+        """Of files or directories those of this endpoint; where both modes run, each has its own, told by its end."""
+        return tuple(one for one in places if len(places) == 1 or (one.path or "").endswith(f"_{self.endpoint}"))
 
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""

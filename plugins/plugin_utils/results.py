@@ -60,6 +60,8 @@ def _fits(hint: Any, value: object) -> bool:
         return isinstance(value, Mapping)
     if typing.get_origin(hint) is tuple:
         return isinstance(value, (list, tuple))
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, (list, tuple))
     return isinstance(value, typing.get_origin(hint) or hint)
 
 
@@ -83,6 +85,7 @@ class Disk:
 @dataclass(frozen=True)
 class Host:
     now: str | None
+    boot_time: str | None
     clock_synchronized: bool | None
     architecture: str | None
     cpus: int | None
@@ -116,6 +119,14 @@ class HealthCheck:
 class ContainerMemory:
     limit: int | None
     usage: int | None
+    oom_kills: int | None
+
+
+@dataclass(frozen=True)
+class KernelKill:
+    at: str | None
+    process: str | None
+    short_of: str | None
 
 
 @dataclass(frozen=True)
@@ -194,6 +205,12 @@ class SecretFile:
 
 
 @dataclass(frozen=True)
+class User:
+    uid: int | None
+    gid: int | None
+
+
+@dataclass(frozen=True)
 class Users:
     live: str | None
     paper: str | None
@@ -215,6 +232,7 @@ class Container:
     error: str | None
     oom_killed: bool | None
     host_oom_killed: bool | None
+    kernel_kills: tuple[KernelKill, ...]
     restart_count: int | None
     restart_policy: str | None
     stop_timeout: int | None
@@ -229,6 +247,7 @@ class Container:
     settings: tuple[SettingsDirectory, ...]
     configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
+    user: User | None
     users: Users
     environment: dict[str, str]
     environment_given: tuple[str, ...] | None
@@ -258,6 +277,7 @@ class Process:
     started_at: str | None
     rss: int | None
     max_heap: int | None
+    gc_share: float | None
 
 
 @dataclass(frozen=True)
@@ -287,6 +307,17 @@ class Event:
     action: str | None
     exit_code: int | None
     by: str | None
+    who: str | None
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    kind: str | None
+    name: str | None
+    does: tuple[str, ...]
+    where: str | None
+    terms: str | None
 
 
 @dataclass(frozen=True)
@@ -317,6 +348,7 @@ class GatewayHealth(Probed):
     ports: tuple[Port, ...]
     processes: tuple[Process, ...]
     sockets: Sockets
+    supervisors: tuple[Supervisor, ...] | None
     events: tuple[Event, ...]
     hold: object
     lock: Lock
@@ -326,7 +358,13 @@ class GatewayHealth(Probed):
 
 
 @dataclass(frozen=True)
+class Engine:
+    started_at: str | None
+
+
+@dataclass(frozen=True)
 class Health(Probed):
+    engine: Engine
     host: Host
     gateways: tuple[GatewayHealth, ...]
 
@@ -343,6 +381,7 @@ class Controller:
 @dataclass(frozen=True)
 class Exit:
     code: int | None
+    meaning: str | None
 
 
 @dataclass(frozen=True)
@@ -390,6 +429,7 @@ class History:
     twofa_prompts: int | None
     twofa_prompts_last_day: int | None
     unanswered_prompts: int | None
+    controller_restarts_last_hour: int | None
     last_login_at: str | None
     last_full_login_at: str | None
     by_exit_code: dict[str, int]

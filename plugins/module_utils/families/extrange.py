@@ -94,7 +94,10 @@ FAMILY = Family(
     },
     ends_java_first=True,  # so that it does not matter whether the start of the container is through
     # The start script hands over to IBC's, so that their codes pass through (E:start.sh:64).
-    exit_codes=GNZSNZ_IBC.exit_codes,
+    exit_codes={  # E:start.sh is IBC's script from its end on, so that IBC's own pass through
+        **GNZSNZ_IBC.exit_codes,
+        1: "Java was not found, did not start, or lost its X server",
+    },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={
         "user": Setting(("USERNAME",)),

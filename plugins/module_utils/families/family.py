@@ -43,6 +43,10 @@ def traits(config: Mapping[str, Any]) -> Traits:
     )
 
 
+#: What SIGKILL (137) means of an image whose scripts hear no stop, or only when it is too late.
+STOPS_DEAF = "killed (SIGKILL): as every stop of this image ends, which its scripts do not hear; or by hand, or for want of memory"
+
+
 @dataclass(frozen=True)
 class Port:
     """A port inside the container: who listens there, and which endpoint it serves."""
@@ -251,8 +255,11 @@ class Family:
         known = self.variables.get(name)
         if known is None or known.only_both and self.trading_mode(environment) != "both":
             return False
-        by_file = self.configured_by and environment.get(self.configured_by[0]) == self.configured_by[1]
-        return not (known.key and by_file)
+        return not (known.key and self.brings_configuration(environment))
+
+    def brings_configuration(self, environment: Mapping[str, str]) -> bool:
+        """Whether a container with that environment has a controller's configuration of the operator's own."""
+        return self.configured_by is not None and environment.get(self.configured_by[0]) == self.configured_by[1]
 
     def key(self, word: str) -> str | None:
         """The key in the controller's own configuration file, where the role writes one, that has a word of the inventory."""

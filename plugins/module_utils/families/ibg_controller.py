@@ -156,14 +156,17 @@ FAMILY = Family(
         "GATEWAY_INPUT_AGENT_SOCKET": PLAIN,
     },
     ends_java_first=False,  # its controller logs out on the container's stop, which needs its grace (C:README, stop_grace_period)
-    exit_codes={  # C: exit codes
+    exit_codes={
+        **GNZSNZ_IBC.exit_codes,  # without USE_IBG_CONTROLLER=yes it runs IBC (C:docker/run.sh)
+        # C: exit codes
         0: "stopped on request",
         1: "the controller gave up: no login window, throttled, API port never opened, or second factor failed",
         2: "credentials are missing, or the TOTP key is not valid base32",
         3: "the second factor timed out, and the controller was told to exit",
         4: "the restart after a second factor that timed out failed",
     },
-    exit_problems={},
+    # A code of its own controller's proves no one condition.
+    exit_problems={code: problem for code, problem in GNZSNZ_IBC.exit_problems.items() if code > 4},
     words={
         "user": Setting(("TWS_USERID",)),
         "password": Setting(("TWS_PASSWORD",), file="TWS_PASSWORD_FILE"),

@@ -15,6 +15,7 @@ from dataclasses import replace
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     FILE,
     PLAIN,
+    STOPS_DEAF,
     Build,
     Family,
     Lacking,
@@ -114,7 +115,10 @@ FAMILY = Family(
     # Nothing in it hears a stop (A:dockerfile:49), and its loop starts Java again within seconds (A:_run_ibg.sh:959-1026).
     ends_java_first=True,
     restarts_java="controller",
-    exit_codes={0: "the program could not be installed"},  # A:scripts/manager.sh:33-51
+    exit_codes={
+        0: "the program could not be installed",  # A:scripts/manager.sh:33-51
+        137: STOPS_DEAF,  # A:dockerfile:49
+    },
     exit_problems={},
     words={
         "user": Setting(("IB_USERNAME",)),  # A:_run_ibg.sh:57-72

@@ -15,6 +15,7 @@ from dataclasses import replace
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     FILE,
     PLAIN,
+    STOPS_DEAF,
     Build,
     Family,
     Lacking,
@@ -112,6 +113,7 @@ FAMILY = Family(
     exit_codes={  # IBC's own pass through (M:start.sh)
         **GNZSNZ_IBC.exit_codes,
         1: "the start script gave up (X server or a port), or Java did not start or lost its X server in a stop",
+        137: STOPS_DEAF,
     },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={

@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     FILE,
     PLAIN,
     SECRET,
+    STOPS_DEAF,
     USER,
     Build,
     Family,
@@ -87,6 +88,7 @@ FAMILY = Family(
     exit_codes={  # IBC's own pass through (U:scripts/run.sh)
         **GNZSNZ_IBC.exit_codes,
         1: "Java did not start, or lost its X server in a stop",
+        137: STOPS_DEAF,
     },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={

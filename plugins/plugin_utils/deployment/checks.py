@@ -11,13 +11,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, heaps, host_ports
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
-
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
-BESIDE_HEAPS = 384
 
 
 def check_gateway(gateway: Described) -> None:
@@ -30,21 +27,9 @@ def check_gateway(gateway: Described) -> None:
         )
     if words["weekly_cold_restart"]:
         _check_cold_restart(gateway)
-    if not ipaddress.ip_address(words["bind_address"]).is_loopback and not words["expose"]:
-        raise gateway.refuse(
-            "bind_address",
-            "the API has no password, so that whoever reaches this address can trade; set expose to true where that is meant",
-        )
     if gateway.expect_orders and words["read_only_api"]:
         raise gateway.refuse(
             "read_only_api", "expect_orders is true, and every order would be refused; set it to false"
-        )
-    least = heaps(gateway) + BESIDE_HEAPS
-    if words["memory_mb"] and words["memory_mb"] < least:
-        raise gateway.refuse(
-            "memory_mb",
-            f"a Java heap of {heaps(gateway)} MB and what runs beside it need {least} MB at the least; leave it out for"
-            " twice the heap",
         )
     for name in words["ports"]:
         if name not in (*endpoints(gateway), "vnc"):

@@ -19,7 +19,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary imp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, Finding, Proof
 
 #: Advice that is refused where the inventory itself says otherwise: it is a mistake there, and has a word for who means it.
-REFUSED = ("config.heap_over_limit", "config.port_exposed", "config.timezone_mismatch")
+REFUSED = ("config.heap_over_limit", "config.port_exposed")
+
+#: What the image brings, or stands outside the container: that is seen only later.
+SEEN_LATER = ("config.healthcheck_missing", "config.alerting_missing")
 
 
 def check(gateway: Described, family: Family, plan: Mapping[str, Any]) -> list[str]:
@@ -27,18 +30,17 @@ def check(gateway: Described, family: Family, plan: Mapping[str, Any]) -> list[s
     advised: dict[str, None] = {}
     for rule, proof in _found(_cases(gateway, family, plan)):
         said = f"{gateway}: {proof.summary} ({rule.code})"
-        if proof.change and proof.change.inventory:
-            said += f"; set {proof.change.inventory}"
+        if proof.change:
+            said += f"; set {proof.change.inventory or proof.change.defined}"
         if (proof.severity or rule.severity) in STATUSES or rule.code in REFUSED:
             raise Misuse(said)
-        if proof.change and proof.change.inventory:
-            advised[said] = None
+        advised[said] = None
     return list(advised)
 
 
 def _found(cases: Sequence[Case]) -> Iterator[tuple[Finding, Proof]]:
     for rule in checklist():
-        for case in cases if rule.layer == "config" else ():
+        for case in cases if rule.layer == "config" and rule.code not in SEEN_LATER else ():
             answer = rule.prove(case)
             if isinstance(answer, Proof):
                 yield rule, answer

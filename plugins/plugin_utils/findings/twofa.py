@@ -123,7 +123,7 @@ def _afterwards(case: Case) -> str:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks the same question",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def device_not_chosen(case: Case) -> Proof | None:
     if not case.shows("twofa.device_not_chosen"):
@@ -175,7 +175,7 @@ def _by_hand(case: Case) -> tuple[str, ...]:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks for the same code",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def code_required(case: Case) -> Proof | None:
     if _code_awaited(case):
@@ -218,7 +218,7 @@ def code_required(case: Case) -> Proof | None:
     fix=("Stop it, so that nothing repeats it: docker stop -t 90 {name}", MAKE_IT_SEND, START_BY_HAND),
     explains=("twofa.pending", "twofa.login_incomplete", *NOT_APPROVED),
     remedy_reason="more attempts only keep IBKR from sending one",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def not_sent(case: Case) -> Proof | None:
     if not case.says("twofa.not_sent"):
@@ -243,7 +243,7 @@ def not_sent(case: Case) -> Proof | None:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a new push helps only when somebody is ready to approve it",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def timed_out(case: Case) -> Proof | None:
     if not case.says("twofa.timed_out") or _begun_anew(case):
@@ -274,7 +274,7 @@ def timed_out(case: Case) -> Proof | None:
     ),
     explains=NOT_APPROVED,
     remedy_reason="one new login with somebody ready to approve it",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def login_incomplete(case: Case) -> Proof | None:
     if not case.says("twofa.login_incomplete"):
@@ -337,7 +337,7 @@ def pending(case: Case) -> Proof | None:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="only a person can approve",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def retrying(case: Case) -> Proof | None:
     if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or _begun_anew(case)):

@@ -16,8 +16,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 
 IBC = BY_NAME["gnzsnz-ibc"]
 SALT = "a secret of this run"
-ME = procfs.Credentials(os.getuid(), frozenset([os.getgid()]))
-STRANGER = procfs.Credentials(4711, frozenset([4711]))
+ME = procfs.Credentials(os.getuid(), os.getgid())
+STRANGER = procfs.Credentials(4711, 4711)
 SETTINGS = "/home/ibgateway/tws_settings"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import files, procfs
 
-STRANGER = procfs.Credentials(4711, frozenset([4711]))
+STRANGER = procfs.Credentials(4711, 4711)
 
 
 @pytest.fixture
@@ -115,12 +115,14 @@ def test_owner_mode_and_capability_decide(tmp_path: Path, mode: int, user: str, 
         os.chown(tmp_path, 1000, 1000)
     found = tmp_path.stat()
     users = {
-        "owner": procfs.Credentials(found.st_uid, frozenset([4711])),
-        "group": procfs.Credentials(4711, frozenset([found.st_gid])),
+        "owner": procfs.Credentials(found.st_uid, 4711),
+        "group": procfs.Credentials(4711, 4711, frozenset([found.st_gid])),
         "stranger": STRANGER,
-        "root": procfs.Credentials(0, frozenset([0]), overrides=True),
-        "root without the capability": procfs.Credentials(0, frozenset([0])),
-        "root of another namespace": procfs.Credentials(100_000, frozenset([0]), True, (range(100_000, 165_536),)),
+        "root": procfs.Credentials(0, 0, overrides=True),
+        "root without the capability": procfs.Credentials(0, 0),
+        "root of another namespace": procfs.Credentials(
+            100_000, 100_000, frozenset(), True, (range(100_000, 165_536),)
+        ),
     }
     tmp_path.chmod(mode)
     try:
@@ -148,7 +150,7 @@ def test_nobody_writes_to_a_file_system_that_is_read_only() -> None:
     read_only = next((line.split()[4] for line in _mounts() if line.split()[5].startswith("ro,")), None)
     if read_only is None:
         pytest.skip("this machine has none")
-    everything = procfs.Credentials(0, frozenset([0]), overrides=True)
+    everything = procfs.Credentials(0, 0, overrides=True)
     assert files.on_machine(read_only).allows(everything, files.WRITE) is False
 
 
@@ -168,7 +170,7 @@ def test_an_access_list_may_allow_what_the_mode_does_not(tmp_path: Path) -> None
         os.setxattr(tmp_path, "system.posix_acl_access", raw)
     except OSError:
         pytest.skip("this file system has no access lists")
-    assert files.on_machine(str(tmp_path)).allows(procfs.Credentials(4712, frozenset([4712])), files.WRITE) is None
+    assert files.on_machine(str(tmp_path)).allows(procfs.Credentials(4712, 4712), files.WRITE) is None
 
 
 def test_a_path_that_is_missing_tells_nothing_of_rights(tmp_path: Path) -> None:

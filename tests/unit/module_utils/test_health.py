@@ -97,30 +97,6 @@ def test_a_hold_that_can_not_be_looked_for_is_one_unless_we_may_not_look(
     assert ("hold" in record.read("ib-gateway")["corrupt"]) == (code != errno.ENOENT)  # for those that act
 
 
-def _waiting(*states: tuple[int, str, int]) -> list[procfs.Socket]:
-    return [procfs.Socket(state, "127.0.0.1", port, "172.17.0.1:5000", queued) for port, state, queued in states]
-
-
-def test_a_pile_up_counts_only_as_far_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter(
-        [
-            _waiting((4002, "listening", 3), (4004, "listening", 7), *[(4002, "close_wait", 0)] * 4),
-            _waiting((4002, "listening", 5), (4004, "listening", 0), *[(4002, "close_wait", 0)] * 12),
-        ]
-    )
-    monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
-    monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
-    seen = health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])
-    assert seen["close_wait"] == {"4002": 4}
-    assert [one["accept_queue"] for one in seen["listening"]] == [3, 0]
-
-
-def test_a_quiet_gateway_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter([_waiting((4002, "listening", 0))])
-    monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
-    assert health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])["close_wait"] == {}
-
-
 INSPECTED: dict[str, Any] = {"Config": {"Env": ["IBC_VERSION=3.19.0"], "Cmd": ["/root/start.sh"]}}
 IBEAM: dict[str, Any] = {"Config": {"Env": ["IBEAM_GATEWAY_DIR=/srv/clientportal.gw"], "Cmd": ["python"]}}
 JAVA = "/usr/bin/java -cp a.jar ibcalpha.ibc.IbcGateway /x/config.ini"

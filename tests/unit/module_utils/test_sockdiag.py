@@ -10,7 +10,7 @@ import socket
 from typing import NoReturn
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health, netns, procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import connections, netns, procfs, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 
@@ -66,4 +66,6 @@ def test_without_the_right_to_enter_a_container_only_the_limits_are_missing(monk
 
     monkeypatch.setattr(netns, "sockets", refuse)
     seen = {"listening": [{"port": 4002, "address": "127.0.0.1", "accept_queue": 3, "accept_limit": None}]}
-    assert health._with_limits(copy.deepcopy(seen), {"Id": "1", "State": {"Pid": 7}}) == seen
+    not_seen: list[str] = []
+    assert connections.with_limits(copy.deepcopy(seen), "1", 7, not_seen) == seen
+    assert not_seen == ["accept_limit: not root; become"]

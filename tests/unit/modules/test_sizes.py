@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    connections,
+    handshake,
+    health,
+    logscan,
+    procfs,
+    record,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Observation
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
@@ -75,12 +82,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> health.Machine:
     clients = [procfs.Socket("established", "0.0.0.0", 4002, f"10.0.0.1:{port}", 0) for port in range(3000)]
     monkeypatch.setattr(procfs, "processes", lambda _pids: [*idle, gateway])
     monkeypatch.setattr(procfs, "sockets", lambda _pid: listening + clients)
-    monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
+    monkeypatch.setattr(connections, "_LOOK_AGAIN", 0)
     monkeypatch.setattr(record, "RECORDS", tmp_path)
     events = [
         {"time": at, "Action": "kill", "Actor": {"ID": ONE, "Attributes": {"signal": "15"}}} for at in range(1000)
     ]
-    return health.Machine({ONE: [42]}, True, 0, {"sha256:" + "c" * 64: {}}, None, events)
+    sockets = connections.seen([connections.Network(ONE, 42, frozenset(FAMILY.ports), shared=False)])
+    return health.Machine({ONE: [42]}, True, 0, {"sha256:" + "c" * 64: {}}, None, events, sockets=sockets)
 
 
 @pytest.mark.parametrize("letter", LETTERS)

@@ -103,10 +103,11 @@ def _processes(*roles: str) -> list[Changes]:
     return [{"pid": 30 + place, "role": role} for place, role in enumerate(roles or ("controller", "relay", "gateway"))]
 
 
-TOKEN_EXPIRED = (
-    "Authorization failed: The security tokens associated with your login credentials have expired (routinely) in accordance"
-    " with our security protocols. Please manually enter your username and password."
-)
+def _java(rss: int, gc_share: float | None) -> Changes:
+    """A gateway with the image's usual heap."""
+    return {"pid": 40, "role": "gateway", "rss": rss, "max_heap": 768 << 20, "gc_share": gc_share}
+
+
 UNRECOGNIZED = "Unrecognized Username or Password"
 WRITE_ACCESS = "API client needs write access action confirmation"
 RESTARTS = {"AutoRestartTime": "11:45 PM"}
@@ -358,7 +359,7 @@ PAINS = (
         "refused from outside: the gateway's own port is published",
         "down",
         "config.port_bypasses_relay",
-        ("127.0.0.1:4002:4004", "127.0.0.1:4001:4003", "Containers in the same Docker network use", ":4004"),
+        ("127.0.0.1:4002:4004 instead of 4002:4002", "Containers in the same Docker network use", f"{NAME}:4004"),
         lambda log: log.logged_in(),
         log=PAPER,
         after=3600,
@@ -385,7 +386,7 @@ PAINS = (
         "the relay's connections are refused: logged in, and the relay leads to the port of the other mode",
         "down",
         "config.mode_port_mismatch",
-        ("4003 for live, 4004 for paper", "TRADING_MODE"),
+        ("127.0.0.1:4002:4004", "TRADING_MODE"),
         lambda log: log.logged_in().wait(60).refused(4002, 9),
         log=PAPER,
         after=2,
@@ -542,6 +543,21 @@ PAINS = (
         after=5,
     ),
     Pain(
+        20,
+        "the same, seen before its next start",
+        None,
+        "config.nofile_unlimited",
+        ("Lower it", "not higher", "default-ulimits", "Java 17"),
+        lambda log: log.logged_in(),
+        log=partial(Log, "live", "3.20.0"),
+        after=900,
+        serves=True,
+        seen={
+            "container": {"nofile": {"soft": 1_073_741_816, "hard": 1_073_741_816}},
+            "gateway": {"family": {"name": "gnzsnz-ibc", "controller": "ibc", "generation": "10.30.1u"}},
+        },
+    ),
+    Pain(
         21,
         "slow, freezes, drops: the heap is too small",
         "degraded",
@@ -555,6 +571,45 @@ PAINS = (
         log=partial(Log, "live", "3.20.0"),
         after=600,
         serves=True,
+    ),
+    Pain(
+        21,
+        "the same with a newer IBC, which throws away what Java says of it",
+        "degraded",
+        "gateway.heap_exhausted",
+        ("JAVA_HEAP_SIZE", "1024 to 4096", "memory limit"),
+        lambda log: log.logged_in(),
+        after=9000,
+        serves=True,
+        seen={"gateway": {"processes": [*_processes("controller", "relay"), _java(790 << 20, 0.93)]}},
+    ),
+    Pain(
+        21,
+        "the same, and it answers nobody any more",
+        "down",
+        "gateway.heap_exhausted",
+        ("JAVA_HEAP_SIZE", "memory limit"),
+        lambda log: log.logged_in(),
+        after=9000,
+        serves=True,
+        seen={
+            "gateway": {"processes": [*_processes("controller", "relay"), _java(790 << 20, 0.93)]},
+            "api": {"outcome": "silent_at_hello", "problem": "api.silent", "reached": "open"},
+        },
+    ),
+    Pain(
+        21,
+        "a heap as large as the container's memory",
+        None,
+        "config.heap_over_limit",
+        ("memory limit", "twice the heap", "JAVA_HEAP_SIZE"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen={
+            "container": {"memory": {"limit": 1 << 30, "usage": 700 << 20}},
+            "gateway": {"processes": [{"pid": 40, "role": "gateway", "rss": 600 << 20, "max_heap": 1 << 30}]},
+        },
     ),
     Pain(
         22,
@@ -680,6 +735,17 @@ PAINS = (
         },
     ),
     Pain(
+        26,
+        "Docker's ten seconds are too short for a logout",
+        None,
+        "config.stop_timeout_short",
+        ("stop_grace_period: 90s",),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen={"container": {"stop_timeout": 10}},
+    ),
+    Pain(
         28,
         "mode paper does not read the user and password of both",
         "down",
@@ -794,6 +860,17 @@ PAINS = (
         ),
         seen={"container": {**GONE, "exit_code": 81}},
         after=5,
+    ),
+    Pain(
+        35,
+        "no cold restart on Sunday: the start script of IBC 3.20 does not start it again",
+        None,
+        "config.value_invalid",
+        ("3.21", "AUTO_RESTART_TIME"),
+        lambda log: log.logged_in(ColdRestartTime="07:00"),
+        log=partial(Log, "live", "3.20.0"),
+        after=900,
+        serves=True,
     ),
     Pain(
         36,
@@ -959,6 +1036,27 @@ def test_every_complaint_is_here_or_says_why_not() -> None:
 #: What looks much the same, and is said or mended otherwise.
 NEIGHBOURS = (
     Pain(
+        35,
+        "the time of the daily restart was not found in a newer gateway's window",
+        None,
+        "config.value_invalid",
+        ("VNC", "belong together"),
+        lambda log: log.logged_in(**RESTARTS).block("could not find auto logoff/restart time settings"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
+        35,
+        "a time of the daily restart in another form",
+        "degraded",
+        "config.value_invalid",
+        ("11:59 PM",),
+        lambda log: log.logged_in().block("Auto restart time setting must be hh:mm AM or hh:mm PM: 23:45"),
+        after=900,
+        serves=True,
+        never=("belong together",),
+    ),
+    Pain(
         1,
         "paper has no second factor that somebody could miss",
         "down",
@@ -1085,6 +1183,20 @@ NEIGHBOURS = (
 @pytest.mark.parametrize("pain", NEIGHBOURS, ids=lambda pain: f"{pain.number}: {pain.symptom}")
 def test_what_looks_alike_is_told_apart(pain: Pain) -> None:
     test_a_complaint_leads_to_its_finding_and_to_steps_that_mend_it(pain)
+
+
+@pytest.mark.parametrize(
+    "java",
+    [
+        pytest.param(_java(790 << 20, 0.12), id="memory in use is no heap that is full"),
+        pytest.param(_java(300 << 20, 0.7), id="a young process has collected little else yet"),
+        pytest.param(_java(790 << 20, None), id="Java 8 names no threads"),
+    ],
+)
+def test_a_heap_with_room_is_not_called_full(java: Changes) -> None:
+    processes = [*_processes("controller", "relay"), java]
+    row = judged(lambda log: log.logged_in(), after=9000, serves=True, seen={"gateway": {"processes": processes}})
+    assert (row.status, row.found) == ("healthy", ())
 
 
 def test_a_display_that_was_missing_at_an_earlier_start_is_no_matter_now() -> None:

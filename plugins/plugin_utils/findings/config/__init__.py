@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import ( 
     ports,
     screen,
     login,
+    users,
     limits,
     variables,
 )

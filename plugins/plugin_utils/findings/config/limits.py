@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the container is given: memory, files, time to stop, what brings it back, and who hears of it."""
+"""What the container is given: memory, files, time to stop, what brings it back, what lasts, and who hears of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import re
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.checks import BESIDE_HEAPS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import STOP_TIMEOUT
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
+    CREATE_AT_A_GOOD_TIME,
     DID_NOT_START,
     Answer,
     Change,
@@ -39,6 +39,9 @@ JAVA_17 = (10, 34, 1, "c")
 
 #: The heap in megabytes where nobody sets one (gnzsnz common.sh:131-141: the installer's own).
 USUAL_HEAP = 768
+
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
 
 #: A stop with a clean logout takes up to 45 s (ibg-controller README.md).
 LEAST_STOP, LEAST_START = 60, 60
@@ -83,7 +86,8 @@ def _files(limit: int | None) -> str:
         " one."
     ),
     fix=(
-        "Set ulimits: nofile: 65536 for the container (not higher), and create it anew.",
+        "Lower it: set ulimits: nofile: 65536 for the container (not higher), or default-ulimits for the whole engine (daemon.json), and"
+        " create the container anew.",
         "Or use an image with Java 17 (gateway 10.34.1c and newer).",
     ),
     explains=DID_NOT_START,
@@ -175,8 +179,8 @@ def _heaps(case: Case) -> int:
     """The largest heaps of all its gateways together in MiB: those of the processes, else as set; 0 where that is not known."""
     instances = 2 if case.mode == "both" else 1
     seen = [(process.max_heap or 0) >> 20 for process in case.gateway.processes if process.role == "gateway"]
-    if any(seen):  # one that is not up yet will want as much
-        return sum(seen) + max(seen) * max(0, instances - len(seen))
+    if any(seen):  # both have the same, and what starts Java has it in its arguments, too
+        return max(seen) * instances
     if case.family is None:
         return 0
     setting = case.family.words.get("java_heap_mb")
@@ -398,3 +402,48 @@ def alerting_missing(case: Case) -> Answer:
         told = "audit_alerting: <what tells a person>"
         return Proof("the inventory says that nobody is told", evidence, change=Change(told, told))
     return Passed(f"by the inventory a person is told: {case.alerting}", evidence)
+
+
+@finding(
+    "config.settings_not_persistent",
+    severity="advice",
+    remedy="ask_person",
+    title="The gateway's settings are lost with the container",
+    meaning=(
+        "The directory in which the gateway keeps its settings lies in no volume: a new container starts without them. The API is"
+        " read-only again, dialogs that were answered once come again, and the session saved for the daily restart is gone. Where both"
+        " modes run, each has a directory of its own, with _live and _paper at its end, beside a mount of the name without."
+    ),
+    fix=(
+        "Mount a directory of {machine} where the gateway keeps its settings; for gnzsnz name it in TWS_SETTINGS_PATH, and never mount over"
+        " the program directory (/home/ibgateway/Jts): that hides the next release.",
+        CREATE_AT_A_GOOD_TIME,
+    ),
+    audits="The gateway's settings outlast the container.",
+)
+def settings_not_persistent(case: Case) -> Answer:
+    settings = case.of_endpoint(case.gateway.container.settings)
+    if not settings:
+        return NotKnown("where the gateway of this image keeps its settings is not known")
+    mounts = {one.target: one for one in case.gateway.container.mounts}
+    lasting = {
+        one.path: mounts[one.mount].source
+        for one in settings
+        if one.mount in mounts and mounts[one.mount].type != "tmpfs"
+    }
+    lost = [one.path or "" for one in settings if one.path not in lasting]
+    if not lost:
+        where = " and ".join(f"{path} lies in {source or 'a volume'}" for path, source in lasting.items())
+        return Passed(where, (case.quote("health", where),))
+    words = f"{' and '.join(lost)}: in no volume"
+    change = Change(f"volumes: {' '.join(f'./settings{_end(path)}:{path}' for path in lost)}")
+    return Proof(
+        f"the settings in {' and '.join(lost)} are lost with the container",
+        (case.quote("health", words),),
+        change=change,
+    )
+
+
+def _end(path: str) -> str:
+    """What tells the directories of two modes apart."""
+    return next((end for end in ("_live", "_paper") if path.endswith(end)), "")

@@ -5,29 +5,36 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Wrong
-from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import (
+    Trouble,
+    configuration_troubles,
+    read_secrets,
+    secret_troubles,
+    settings_troubles,
+    suspected_settings,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.values import Unfit, unfit_values
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CREATE_ANEW,
     DID_NOT_START,
     START_BY_HAND,
     Answer,
     Change,
+    NotApplicable,
     NotKnown,
     Passed,
     Proof,
     finding,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Mount
 
 MODES = ("paper", "live", "both")
+
+# Families whose start script ends over a secret that is given by value and by file (gnzsnz common.sh:45-61).
+_EXCLUSIVE = ("gnzsnz-ibc", "ibg-controller")
 
 SET_CREDENTIALS = (
     "Set TWS_USERID and TWS_PASSWORD where the container is defined.",
@@ -40,6 +47,9 @@ SET_PAPER_CREDENTIALS = tuple(
     step.replace("TWS_USERID", "TWS_USERID_PAPER").replace("TWS_PASSWORD", "TWS_PASSWORD_PAPER")
     for step in SET_CREDENTIALS
 )
+
+SET_BY_HAND = "Set it once in the window (VNC: Configure, Settings), with the settings directory on a volume."
+FITTING_IMAGE = "Use an image whose controller and gateway belong together: a newer release of the same image."
 
 SEE_EMPTY = "See which is empty: docker logs {name} 2>&1 | grep -E 'IbLoginId=|IbPassword='  (a set one shows as ***)"
 
@@ -108,16 +118,35 @@ def trading_mode_invalid(case: Case) -> Proof | None:
     explains=DID_NOT_START,
     remedy_reason="a restart keeps both variables",
     next_command="docker logs --tail 20 {name}",
+    audits="No secret is given twice.",
 )
-def credentials_conflict(case: Case) -> Proof | None:
+def credentials_conflict(case: Case) -> Answer:
     # gnzsnz common.sh:45-61: set and not empty, both: exit code 1
-    names = case.gateway.container.environment
-    twice = [name for name in names if case.variable(name) and case.variable(f"{name}_FILE")]
-    gave_up = _start_script_gave_up(case, "gnzsnz-ibc", "ibg-controller") and bool(twice)
-    if not case.says("config.credentials_conflict") and not gave_up:
-        return None
+    twice = _given_twice(case)
     words = ", ".join(f"{name} and {name}_FILE" for name in twice) or "a variable and its _FILE variant"
-    return Proof(f"{words} are both set", (case.quote("health", f"both set: {words}"), *case.log_quotes(1)))
+    gave_up = _start_script_gave_up(case, *_EXCLUSIVE) and bool(twice)
+    if case.says("config.credentials_conflict") or gave_up:
+        return Proof(f"{words} are both set", (case.quote("health", f"both set: {words}"), *case.log_quotes(1)))
+    if case.family is None or case.family.name not in _EXCLUSIVE:
+        return NotApplicable("this image does not refuse a secret that is given twice")
+    if not twice:
+        return Passed("no secret is given both by value and by file")
+    if case.running:
+        return NotKnown(f"{words} are both set, and it runs: a script of its own may take one away")
+    return Proof(f"{words} are both set", (case.quote("health", f"both set: {words}"),), severity="advice")
+
+
+def _given_twice(case: Case) -> list[str]:
+    """The variables that are set beside their file; in mode both the paper half gets its own over what the live half was given."""
+    family, environment = case.family, case.gateway.container.environment
+    if family is None:
+        return [name for name in environment if case.variable(name) and case.variable(f"{name}_FILE")]
+    read = {name for name in environment if case.variable(name) and family.reads(name, environment)}
+    both = [name for name in sorted(read) if f"{name}_FILE" in read]
+    # gnzsnz run.sh:166-172 over common.sh:49: what only the other form of the paper password takes away stays set
+    live, paper = "TWS_PASSWORD", "TWS_PASSWORD_PAPER"
+    crossed = {live, f"{paper}_FILE"} <= read or {f"{live}_FILE", paper} <= read
+    return both or ([live] if crossed and case.mode == "both" else [])
 
 
 @finding(
@@ -137,11 +166,57 @@ def credentials_conflict(case: Case) -> Proof | None:
     explains=(*DID_NOT_START, "config.credentials_missing"),
     remedy_reason="a restart reads the same file",
     next_command="docker logs --tail 20 {name}",
+    audits="The gateway can read its secret files, and what is in them.",
 )
-def secret_unreadable(case: Case) -> Proof | None:
-    if not case.says("config.secret_unreadable"):
-        return None
-    return Proof("a secret file can not be read in the container", case.log_quotes())
+def secret_unreadable(case: Case) -> Answer:
+    troubles = secret_troubles(case)
+    over_refused = any(one.refused for one in troubles) and _start_script_gave_up(case, *_EXCLUSIVE)
+    over_nothing = any(not one.refused for one in troubles) and case.shows("config.credentials_missing")
+    if case.says("config.secret_unreadable") or over_refused or over_nothing:
+        return _proof(case, troubles, "a secret file can not be read in the container")
+    if troubles:
+        return _at_next_start(case, troubles)
+    seen = read_secrets(case)
+    if not seen:
+        return _nothing_seen(case, "no secret is given in a file")
+    return Passed(
+        f"{', '.join(f'{one.variable}={one.path}' for one in seen)}: each holds a secret that the gateway can read"
+    )
+
+
+def _proof(case: Case, troubles: Sequence[Trouble], otherwise: str) -> Proof:
+    """The gateway failed on it: what is wrong with its files, or only what the log says."""
+    container = case.container_quotes() if _not_up(case) else ()
+    if not troubles:
+        return Proof(otherwise, case.log_quotes() + container)
+    return Proof(
+        _said(troubles),
+        (*case.log_quotes(1), *(one.quote(case) for one in troubles), *container),
+        (*(one.fix for one in troubles), _start_after(case)),
+    )
+
+
+def _at_next_start(case: Case, troubles: Sequence[Trouble]) -> Proof:
+    """It has not failed on it, and will."""
+    return Proof(
+        f"{_said(troubles)}: it matters at the next start",
+        tuple(one.quote(case) for one in troubles),
+        tuple(one.fix for one in troubles),
+        severity="advice",
+        remedy_reason="nothing is wrong before the next start",
+    )
+
+
+def _said(troubles: Sequence[Trouble]) -> str:
+    return " and ".join(f"{one.path} {one.why}" for one in troubles)
+
+
+def _nothing_seen(case: Case, otherwise: str) -> NotKnown | NotApplicable:
+    """Why a rule on files has nothing to say of them."""
+    if case.family is None:
+        return NotKnown("what files this image reads is not known")
+    asked = any(name.endswith("_FILE") and case.variable(name) for name in case.gateway.container.environment)
+    return NotKnown("the container's files could not be looked at") if asked else NotApplicable(otherwise)
 
 
 @finding(
@@ -158,22 +233,55 @@ def secret_unreadable(case: Case) -> Proof | None:
     explains=("login.not_submitted", "login.not_typed", "login.in_progress", "gateway.starting", *DID_NOT_START),
     remedy_reason="a restart has the same empty value",
     next_command="docker logs --tail 100 {name}",
+    audits="User name and password reach the controller.",
 )
-def credentials_missing(case: Case) -> Proof | None:
+def credentials_missing(case: Case) -> Answer:
     # IBC DefaultSettings.java:70-82: a secret that is set shows as ***, an empty one as nothing
     settings = case.log.settings if case.log else {}
-    empty = [key for key in ("IbLoginId", "IbPassword") if key in settings and not case.setting(key, key)]
+    told = [key for key in ("IbLoginId", "IbPassword") if key in settings]
+    empty = [key for key in told if not case.setting(key, key)]
     of_two = case.log is not None and len(case.log.instances) > 1  # the settings are of either
     waits = case.state == "login_window" and bool(empty) and not of_two
-    if not case.says("config.credentials_missing") and not waits:
-        return None
     of_ibc = case.family is None or case.family.controller == "ibc"
     steps = SET_PAPER_CREDENTIALS if of_two and case.endpoint == "paper" else SET_CREDENTIALS
-    return Proof(
-        f"{' and '.join(empty) or 'user name or password'} reached the controller empty",
-        case.log_quotes() + tuple(case.quote("log", f"{key}={settings[key]}") for key in empty),
-        (SEE_EMPTY, *steps) if of_ibc else steps,
+    if case.says("config.credentials_missing") or waits:
+        return Proof(
+            f"{' and '.join(empty) or 'user name or password'} reached the controller empty",
+            case.log_quotes() + tuple(case.quote("log", f"{key}={settings[key]}") for key in empty),
+            (SEE_EMPTY, *steps) if of_ibc else steps,
+        )
+    if case.serving or case.run.state in LOGGED_IN:
+        return Passed("it is logged in", case.log_quotes(1))
+    if len(told) == 2 and not empty and not of_two:
+        return Passed(f"{' and '.join(told)} reached the controller")
+    return _credentials_by_environment(case, steps)
+
+
+def _credentials_by_environment(case: Case, steps: tuple[str, ...]) -> Answer:
+    """What the environment alone decides: a script or a file of the operator's own may give more."""
+    family, environment = case.family, case.gateway.container.environment
+    own_start = any(mark.startswith("its command runs") for mark in case.gateway.family.because)
+    if family is None or not own_start or case.gateway.deployment or family.brings_configuration(environment):
+        return NotKnown("the credentials come from elsewhere than the container's variables")
+    words = (
+        ("paper_user", "paper_password") if case.mode == "both" and case.endpoint == "paper" else ("user", "password")
     )
+    lacking = [name for word in words if (name := _not_given(case, family.words[word]))]
+    if not lacking:
+        return Passed("user name and password are given")
+    said = f"{' and '.join(lacking)} not set, nor in a file"
+    if case.running and case.state != "login_window":
+        return NotKnown(said)
+    evidence = (case.quote("health", said), *case.log_quotes(1))
+    return Proof(said, evidence, steps, severity=None if case.running else "advice")
+
+
+def _not_given(case: Case, setting: Setting | Lacking) -> str | None:
+    """The variable that a word would be in, where neither it nor its file is set."""
+    if not isinstance(setting, Setting) or not setting.variables:
+        return None
+    given = any(case.variable(name) for name in (*setting.variables, setting.file or ""))
+    return None if given else setting.variables[0]
 
 
 @finding(
@@ -211,20 +319,6 @@ def _heap_example(case: Case) -> str:
     return case.family.written("java_heap_mb", 1024) if case.family else "1024"
 
 
-@dataclass(frozen=True)
-class Unfit:
-    """A setting with a value that the image does not take, and who told it."""
-
-    name: str
-    value: str
-    allowed: str
-    wrong: Wrong
-    source: str
-
-    def __str__(self) -> str:
-        return f"{self.name}={self.value}"
-
-
 @finding(
     "config.value_invalid",
     severity="down",
@@ -245,7 +339,8 @@ class Unfit:
     audits="Every setting has a value that the image takes.",
 )
 def value_invalid(case: Case) -> Answer:
-    refused, unfit = _refused_at_start(case, "config.value_invalid"), [*_unfit_settings(case), *_unfit_variables(case)]
+    refused = _refused_at_start(case, "config.value_invalid")
+    unfit = [each for each in unfit_values(case) if not _told_elsewhere(case, each.name)]
     up = case.running or case.run.state in LOGGED_IN
     if unfit:
         return _unfit(case, unfit, up, refused)
@@ -255,11 +350,7 @@ def value_invalid(case: Case) -> Answer:
             case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
             severity="degraded" if up else None,
         )
-    if case.family is None:
-        return NotKnown("the image is of no family that is known here")
-    if case.gateway.container.id is None and not (case.log and case.log.settings):
-        return NotKnown("neither the container's environment nor the controller's settings were seen")
-    return Passed(f"{case.family.name} takes every value that was set")
+    return _without_effect(case) or _fit(case)
 
 
 def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof:
@@ -284,43 +375,50 @@ def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof
     )
 
 
-def _unfit_settings(case: Case) -> Iterator[Unfit]:
-    """What IBC says that it goes by; of the variables only those with the same value are to be changed."""
-    for key, value in _dumped(case).items():
-        known = KEYS.get(key)
-        if known and known.wrong and value not in (SET, "***") and not known.form.takes(value):
-            own = case.family.variables.items() if case.family else ()
-            name = next((name for name, other in own if other.key == key and case.variable(name) == value), key)
-            yield Unfit(name, value, known.form.allowed, known.wrong, "log")
-
-
-def _unfit_variables(case: Case) -> Iterator[Unfit]:
-    """What the environment sets, unless the controller itself says what it goes by."""
-    family, environment, dumped = case.family, case.gateway.container.environment, _dumped(case)
-    for name in case.variables_given if family else ():
-        known, value = family.variables.get(name) if family else None, case.variable(name)
-        if (
-            known is None
-            or known.wrong is None
-            or known.kind != "plain"
-            or known.key in dumped
-            or known.form.takes(value)
-        ):
-            continue
-        if family and family.reads(name, environment) and not _told_elsewhere(case, family, name):
-            yield Unfit(name, value, known.form.allowed, known.wrong, "health")
-
-
-def _dumped(case: Case) -> dict[str, str]:
-    """The settings that IBC says to have, those that are not empty."""
-    settings = case.log.settings if case.log and case.of_controller("ibc") else {}
-    return {key: value for key, value in settings.items() if value not in ("", EMPTY)}
-
-
-def _told_elsewhere(case: Case, family: Family, name: str) -> bool:
+def _told_elsewhere(case: Case, name: str) -> bool:
     """A finding of its own says that this variable ended the start."""
-    rules = {family.variable("trading_mode"): trading_mode_invalid, family.variable("java_heap_mb"): heap_invalid}
+    words = {"trading_mode": trading_mode_invalid, "java_heap_mb": heap_invalid}
+    rules = {case.family.variable(word): rule for word, rule in words.items()} if case.family else {}
     return name in rules and isinstance(rules[name](case), Proof)
+
+
+def _fit(case: Case) -> Answer:
+    if case.family is None:
+        return NotKnown("the image is of no family that is known here")
+    if case.gateway.container.id is None and not (case.log and case.log.settings):
+        return NotKnown("neither the container's environment nor the controller's settings were seen")
+    return Passed(f"{case.family.name} takes every value that was set")
+
+
+def _without_effect(case: Case) -> Proof | None:
+    unapplied = case.told("setting_not_applied", case.run.run_started_at)
+    if unapplied is None:
+        return _no_cold_restart(case)
+    return Proof(
+        "a setting was not applied: the controller did not find where to set it",
+        (unapplied,),
+        (SET_BY_HAND, FITTING_IMAGE),
+        severity="advice",
+        remedy_reason="the gateway works, with the setting that it has",
+    )
+
+
+def _no_cold_restart(case: Case) -> Proof | None:
+    """The script of IBC 3.20 does not start the gateway again after a cold restart on Sunday (IBC issues 273, 299)."""
+    release = (case.log.controller.version if case.log else None) or ""
+    at = case.setting("ColdRestartTime", "TWS_COLD_RESTART")
+    if not (case.alive and case.of_controller("ibc") and release.startswith("3.20.") and at):
+        return None
+    return Proof(
+        f"with IBC {release} the cold restart on Sunday at {at} is none: it ends, and does not start again",
+        (case.quote("log", f"IBC {release}, ColdRestartTime={at}"),),
+        (
+            "Use an image with IBC 3.21 or newer.",
+            "For a restart every day use AUTO_RESTART_TIME: a cold restart comes on Sundays only.",
+        ),
+        severity="advice",
+        remedy_reason="nothing is wrong before Sunday",
+    )
 
 
 @finding(
@@ -339,12 +437,22 @@ def _told_elsewhere(case: Case, family: Family, name: str) -> bool:
     explains=(*DID_NOT_START, "config.credentials_missing"),
     remedy_reason="a restart does not bring the file",
     next_command="docker inspect --format '{{json .Mounts}}' {name}",
+    audits="A configuration of one's own is where the controller looks for it.",
 )
-def file_missing(case: Case) -> Proof | None:
-    if not _refused_at_start(case, "config.file_missing"):
-        return None
-    return Proof(
-        "a configuration file is missing", case.log_quotes() + (case.container_quotes() if _not_up(case) else ())
+def file_missing(case: Case) -> Answer:
+    troubles = configuration_troubles(case)
+    container = case.gateway.container
+    if _refused_at_start(case, "config.file_missing"):
+        return _proof(case, troubles, "a configuration file is missing")
+    if troubles:
+        return _at_next_start(case, troubles)
+    if case.family is None:
+        return NotKnown("whether the operator brings the configuration is not known of this image")
+    if not case.family.brings_configuration(container.environment):
+        return NotApplicable("the image writes the controller's configuration itself")
+    seen = [one.path or "" for one in case.of_endpoint(container.configuration) if one.kind]
+    return (
+        Passed(f"{' and '.join(seen)} is there") if seen else NotKnown("the container's files could not be looked at")
     )
 
 
@@ -365,41 +473,21 @@ def file_missing(case: Case) -> Proof | None:
     explains=(*DID_NOT_START, "login.looping"),
     remedy_reason="a restart can not write either",
     next_command="docker inspect --format '{{json .Mounts}}' {name}",
+    audits="The gateway can write its settings.",
 )
-def settings_unwritable(case: Case) -> Proof | None:
-    mount = _settings_mount(case)
-    locked = mount is not None and mount.writable_by_gateway is False
+def settings_unwritable(case: Case) -> Answer:
+    troubles = settings_troubles(case)
     # What was stopped or killed, or came as far as a login, did not end for it.
     otherwise = (case.run.problem or "").startswith(("login.", "twofa.", "container."))
     gave_up = _not_up(case) and case.gateway.container.exit_code not in (0, 130, 137, 143) and not otherwise
-    if not _refused_at_start(case, "config.settings_unwritable") and not (locked and gave_up):
-        return None
-    container = case.container_quotes() if _not_up(case) else ()
-    if mount is None:
-        return Proof("the gateway can not write its settings", case.log_quotes() + container)
-    seen = f"{mount.source} on {mount.target}" + (": not writable by the gateway" if locked else "")
-    return Proof(
-        f"the gateway can not write its settings in {mount.target}",
-        (*case.log_quotes(1), case.quote("health", seen), *container),
-        (_make_writable(mount), _start_after(case)),
-    )
-
-
-def _settings_mount(case: Case) -> Mount | None:
-    """What is mounted where the gateway keeps its settings, unless it can be written; a remote user may not see whether."""
-    settings = PurePosixPath(case.variable("TWS_SETTINGS_PATH"))
-    above = [one for one in case.gateway.container.mounts if one.target and settings.is_relative_to(one.target)]
-    nearest = max(above, key=lambda mount: len(mount.target or ""), default=None)
-    return None if nearest is None or nearest.writable_by_gateway else nearest
-
-
-def _make_writable(mount: Mount) -> str:
-    if mount.read_only:
-        return f"Where the container is defined, mount {mount.target} without read-only (:ro), and create it anew: {{recreate}}"
-    return (
-        "On {machine}, give it to the gateway's user, whose uid is 1000: sudo chown -R 1000:1000"
-        f" {shlex.quote(quote(mount.source or ''))}"
-    )
+    if _refused_at_start(case, "config.settings_unwritable") or (troubles and gave_up):
+        return _proof(case, troubles or suspected_settings(case), "the gateway can not write its settings")
+    if troubles:
+        return _at_next_start(case, troubles)
+    seen = [one for one in case.of_endpoint(case.gateway.container.settings) if one.writable_by_gateway]
+    if not seen:
+        return NotKnown("whether the gateway's user can write to its settings directory could not be seen")
+    return Passed(f"the gateway's user can write to {' and '.join(one.path or '' for one in seen)}")
 
 
 def _start_after(case: Case) -> str:

@@ -373,8 +373,8 @@ def test_the_record_is_one_that_the_probe_reads() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"image": "x/y:latest"}, "whose tag moves"),
-        ({"vnc": True}, "turn it off"),
+        ({"image": "x/y:latest"}, "the tag latest moves with each release"),
+        ({"vnc": True}, "config.vnc_enabled"),
         ({"bind_address": "10.1.1.1", "expose": True}, "no password, guard"),
         ({"daily_restart": ""}, "no restart keeps it"),
         ({"family": "extrange"}, "prints the password in its log"),

@@ -10,6 +10,8 @@ from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at
 
 Changes = dict[str, Any]
 
+SETTINGS = {"path": "/home/ibgateway/tws_settings", "mount": "/home/ibgateway/tws_settings", "kind": "directory"}
+
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host"}
 NO_SUDO = {"failed": True, "msg": "Task failed: Missing sudo password"}
 WRONG_PYTHON = {"failed": True, "msg": "Module result deserialization failed: No start of json char found", "rc": 127}
@@ -19,6 +21,15 @@ STOPPED = {**EXITED, "exit_code": 143}
 FAILED = {**EXITED, "exit_code": 1}
 FRESH = {"started_at": at(20)}
 
+
+#: It runs beside the gateway, and is not for it.
+AUTOHEAL = {
+    "kind": "autoheal",
+    "name": "healer",
+    "does": [],
+    "where": "willfarrell/autoheal",
+    "terms": "leaves it alone",
+}
 
 #: The remote desktop of a TWS image, published.
 SCREEN_OF_TWS = {"container_port": 3389, "host_ip": "127.0.0.1", "host_port": 3370, "role": "vnc"}
@@ -117,6 +128,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     ),
     "container.failed": ({"container": FAILED}, {"container": STOPPED}),
     "container.crash_loop": ({"container": {"status": "restarting", "exit_code": 1}}, {"container": FAILED}),
+    "container.restarted_by_tool": (
+        {"gateway": {"supervisors": [{**AUTOHEAL, "does": ["restart"]}]}},
+        {"gateway": {"supervisors": [AUTOHEAL]}},
+    ),
     "container.unhealthy": (
         {"container": {"health": {"status": "unhealthy", "failing_streak": 3}}},
         {"container": {"health": {"status": "starting"}}},
@@ -144,6 +159,14 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     "config.settings_unwritable": (
         {"container": {**EXITED, "exit_code": 82}},
         {"container": {**EXITED, "exit_code": 81}},
+    ),
+    "config.settings_not_persistent": (
+        {"container": {"settings": [{**SETTINGS, "mount": None}]}},
+        {"container": {"settings": [SETTINGS], "mounts": [{"target": SETTINGS["path"], "type": "bind"}]}},
+    ),
+    "config.duplicate_user": (
+        {"same_user": ["beta/ib-gateway"], "container": {"users": {"paper": "5e1f"}}},
+        {"container": {"users": {"paper": "5e1f"}}},
     ),
     "config.account_mode_mismatch": (
         {"api": {"account_mode": "live", "accounts": ["U12***89"]}},

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Machine
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine
 
 #: Sunday 2026-03-01, 12:00 UTC: seven in the morning in New York.
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
@@ -82,6 +83,7 @@ GATEWAY = {
         "established": [],
         "close_wait": {},
     },
+    "supervisors": [],
     "events": [],
     "hold": None,
     "lock": None,
@@ -172,9 +174,10 @@ def machine(
     inside: Mapping[str, Any] | None = None,
     declared: Mapping[str, Any] | None = None,
     only: list[str] | None = None,
+    same_user: list[str] | None = None,
     variables: Mapping[str, Any] | None = None,
 ) -> Machine:
-    """The machine with the given changes; `tasks` replaces what a task registered altogether."""
+    """The machine with the given changes; `tasks` replaces what a task registered altogether, `same_user` are gateways of other machines."""
     looked_at = merged(merged(GATEWAY, gateway or {}), {"container": container or {}})
     instances = [merged(RUN, each) for each in runs or [run or {}]]
     answers = [merged(API, each) for each in [api or {}, *(more_api or [])]]
@@ -203,7 +206,13 @@ def machine(
         **(tasks or {}),
     }
     entry = merged({"name": NAME, "trading_mode": "paper", "expect_orders": False}, declared or {})
-    return evidence.machine("alpha", {**(variables or {}), "gateways": [entry]}, results, only, NOW)
+    seen = evidence.machine("alpha", {**(variables or {}), "gateways": [entry]}, results, only, NOW)
+    return replace(seen, gateways=tuple(_sharing(gateway, same_user or ()) for gateway in seen.gateways))
+
+
+def _sharing(gateway: Gateway, others: Sequence[str]) -> Gateway:
+    """What the evidence of all machines together would show."""
+    return replace(gateway, cases=tuple(replace(each, same_user=tuple(others)) for each in gateway.cases))
 
 
 def case(**changes: Any) -> Case:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge
 
 from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
@@ -54,7 +54,7 @@ def test_without_a_login_it_is_not_called_healthy_and_nothing_would_restart_it(f
 def test_what_only_the_gnzsnz_scripts_refuse_is_not_held_against_others(code: str, family: str) -> None:
     environment = {"IB_PASSWORD": "<set>", "IB_PASSWORD_FILE": "/x", "JAVA_HEAP_SIZE": "1024m"}
     changes = of_family(family, status="exited", exit_code=1, environment=environment)
-    assert findings()[code].prove(case(**changes)) is None
+    assert not isinstance(findings()[code].prove(case(**changes)), Proof)
 
 
 def test_the_successors_own_variable_is_named() -> None:

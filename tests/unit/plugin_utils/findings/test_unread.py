@@ -234,7 +234,9 @@ def test_the_wrong_mode_is_overlooked_by_nobody(family: str, environment: dict[s
     assert summary in proof.summary
     assert proof.severity == "down"
     assert proof.fix[0] == "Stop the programs that use this gateway, now."
-    assert judge(of(family, environment)).leading.finding.code == "config.foreign_variable"  # type: ignore[union-attr]
+    leading = judge(of(family, environment)).leading
+    assert leading is not None
+    assert leading.finding.code == "config.foreign_variable"
 
 
 @pytest.mark.parametrize(
@@ -344,7 +346,9 @@ def test_without_its_switch_the_image_runs_the_other_controller() -> None:
         run={"state": "twofa_pending", "problem": "twofa.code_required"},
         api=NO_BACKEND,
     )
-    assert judge(asked).leading.finding.code == "config.controller_off"  # type: ignore[union-attr]
+    leading = judge(asked).leading
+    assert leading is not None
+    assert leading.finding.code == "config.controller_off"
     assert isinstance(findings()["config.foreign_variable"].prove(asked), NotApplicable)
 
 
