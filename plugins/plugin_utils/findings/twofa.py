@@ -83,9 +83,9 @@ def asks_again(case: Case) -> bool | None:
     if case.run.asks_again is not None:
         return case.run.asks_again
     again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
-    if case.of_controller("ibg-controller"):
+    if case.of_controller("ibg-controller") or case.of_controller("ibcontroller"):
         action = case.setting("", "TWOFA_TIMEOUT_ACTION").lower()
-        return again == "yes" or action == "restart" if again or action else None
+        return again in ("yes", "true") or action == "restart" if again or action else None
     return again in ("yes", "true") if again else None
 
 
@@ -139,7 +139,10 @@ def device_not_chosen(case: Case) -> Proof | None:
 def _code_awaited(case: Case) -> bool:
     """ibga has the key, and waits as if for a push: it types the code within seconds where it knows the window (_run_ibg.sh:613-733)."""
     asked = moment(case.run.since)
-    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not case.variable("IB_PREFER_IBKEY")
+    otherwise = (
+        case.variable("IB_PREFER_IBKEY") or case.variable("AUTH_METHOD") == "passkey"
+    )  # the latter of huieric/ibga-docker
+    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not otherwise
     return bool(typing) and case.state == "twofa_pending" and asked is not None and case.now - asked > TYPED_BY
 
 

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    BESIDE_HEAPS,
+    STOP_TIMEOUT,
+    Setting,
+    ample_memory,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import STOP_TIMEOUT
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     CREATE_AT_A_GOOD_TIME,
@@ -21,7 +25,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     finding,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import HealthCheckDefined
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import HealthCheckDefined, Supervisor
 
 AT_THE_NEXT_LOGIN = "Create the container anew at the next planned login."
 
@@ -40,11 +44,11 @@ JAVA_17 = (10, 34, 1, "c")
 #: The heap in megabytes where nobody sets one (gnzsnz common.sh:131-141: the installer's own).
 USUAL_HEAP = 768
 
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
-BESIDE_HEAPS = 384
-
 #: A stop with a clean logout takes up to 45 s (ibg-controller README.md).
 LEAST_STOP, LEAST_START = 60, 60
+
+#: What starts a container at a boot in place of a policy of its own.
+UNITS = ("systemd", "quadlet")
 
 # A release that stays what it is: with its build, like 10.45.1j, or its day, like stable-20260517.
 _EXACT_TAG = re.compile(r"v?\d+\.\d+\.\d+\w*(-\w+)?|\w+-\d{8}|r?\d{8}")
@@ -171,7 +175,7 @@ def heap_over_limit(case: Case) -> Answer:
     evidence = (case.quote("health", words),)
     if heap + BESIDE_HEAPS <= limit >> 20:
         return Passed(words, evidence)
-    wanted = max(2 * heap, heap + BESIDE_HEAPS)
+    wanted = ample_memory(heap)
     return Proof(words, evidence, change=Change(f"mem_limit: {wanted}m", f"memory_mb: {wanted}"))
 
 
@@ -214,6 +218,9 @@ def restart_policy(case: Case) -> Answer:
     if policy == "no" and case.gateway.hold:
         return NotApplicable("it is held, and its policy is off until a person releases it")
     wanted = family.build.restart_policy if family else "unless-stopped"
+    unit = next((each for each in case.gateway.supervisors or () if each.kind in UNITS and "start" in each.does), None)
+    if policy == "no" and unit:
+        return _started_by_a_unit(case, unit, wanted)
     if policy == wanted:
         return Passed(policy if policy != "no" else "no policy, which would repeat a refused login", evidence)
     if family is None and policy != "no":
@@ -228,6 +235,16 @@ def restart_policy(case: Case) -> Answer:
         return _misfit(case, stopped, wanted, AUDIT_ONLY)
     ended = family.exit_codes.get(0) if family else None
     return _misfit(case, f"with {policy} it stays down after exit code 0 ({ended or 'ended by itself'})", wanted)
+
+
+def _started_by_a_unit(case: Case, unit: Supervisor, wanted: str) -> Answer:
+    """What stands for a policy of the container: a unit that starts it at a boot, and perhaps whenever it has ended."""
+    words = f"{unit.kind} {unit.name} starts it" + (f" ({unit.terms})" if unit.terms else "")
+    if wanted == "no" and unit.terms:
+        return NotKnown(
+            f"{words}; whether it spares what ended over a refused login (RestartPreventExitStatus=77) was not seen"
+        )
+    return Passed(words, (case.quote("health", f"restart policy: no; {words}, {unit.where}"),))
 
 
 def _misfit(case: Case, summary: str, wanted: str, severity: str | None = None) -> Proof:

@@ -100,6 +100,11 @@ def test_each_container_is_made_to_last() -> None:
     assert made["published_ports"] == ["127.0.0.1:4002:4004/tcp"]
 
 
+@pytest.mark.parametrize(("heap", "memory"), [(256, "640M"), (384, "768M"), (1024, "2048M")])
+def test_the_memory_leaves_room_beside_the_heap_however_small_that_is(heap: int, memory: str) -> None:
+    assert container(java_heap_mb=heap)["memory"] == memory
+
+
 @pytest.mark.parametrize(
     ("family", "policy"),
     [

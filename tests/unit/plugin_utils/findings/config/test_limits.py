@@ -173,6 +173,23 @@ def test_a_policy_that_is_off_for_a_hold_is_meant() -> None:
     assert isinstance(answer("config.restart_policy", **held), NotApplicable)
 
 
+@pytest.mark.parametrize(
+    ("family", "kind", "terms", "expected"),
+    [
+        ("gnzsnz-ibc", "systemd", "Restart=always", Passed),
+        ("gnzsnz-ibc", "quadlet", None, Passed),
+        ("gnzsnz-ibcontroller", "systemd", None, Passed),
+        ("gnzsnz-ibcontroller", "systemd", "Restart=always", NotKnown),  # which may spare some exit codes
+        ("gnzsnz-ibc", "compose", None, Proof),  # that is nobody at a boot
+    ],
+)
+def test_a_unit_can_stand_for_a_policy(family: str, kind: str, terms: str | None, expected: type) -> None:
+    unit = {"kind": kind, "name": "gw", "does": ["start", "stop"], "where": "/etc/systemd/system/gw", "terms": terms}
+    changes: Changes = of(family, restart_policy="no")
+    changes["gateway"]["supervisors"] = [unit]
+    assert isinstance(answer("config.restart_policy", **changes), expected)
+
+
 def test_a_policy_of_no_known_image_may_fit_it() -> None:
     assert isinstance(answer("config.restart_policy", **of(None, restart_policy="always")), NotKnown)
     assert isinstance(answer("config.restart_policy", **of(None, restart_policy=None)), NotKnown)
