@@ -819,8 +819,8 @@ PAINS = (
         28,
         "mode paper does not read the user and password of both",
         "down",
-        "config.credentials_missing",
-        ("TWS_USERID and TWS_PASSWORD", "TWS_PASSWORD_FILE"),
+        "config.foreign_variable",
+        ("Rename TWS_USERID_PAPER to TWS_USERID:", "Rename TWS_PASSWORD_PAPER_FILE to TWS_PASSWORD_FILE"),
         lambda log: log.start(IbLoginId="", IbPassword="").login_window(),
         log=PAPER,
         after=60,
@@ -971,7 +971,7 @@ PAINS = (
         "no cold restart on Sunday: IBC refuses the time",
         "down",
         "config.value_invalid",
-        ("Correct it",),
+        ("Correct ColdRestartTime", "like 21:05, of 24 hours"),
         lambda log: (
             log.start(ColdRestartTime="7:00 AM").block("Invalid ColdRestartTime setting: 7:00 AM").exits(1105).ends(81)
         ),
