@@ -300,9 +300,20 @@ class Case:
             return InEffect("", self.quote("log", f"{dumped or own} is not among its settings"))
         return None
 
+    @property
+    def asks_again(self) -> bool | None:
+        """Whether an expired prompt for the second factor is followed by another; None where the setting is not known."""
+        if self.run.asks_again is not None:
+            return self.run.asks_again
+        again = self.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
+        if self.of_controller("ibg-controller") or self.of_controller("ibcontroller"):
+            action = self.setting("", "TWOFA_TIMEOUT_ACTION").lower()
+            return again in ("yes", "true") or action == "restart" if again or action else None
+        return again in ("yes", "true") if again else None
+
     def of_controller(self, name: str) -> bool:
-        """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""
-        told = self.log.controller.name if self.log else None
+        """Whether that controller runs the gateway: by its log, else by the container, whose image may hold several."""
+        told = (self.log.controller.name if self.log else None) or self.gateway.family.controller
         return (told or (self.family.controller if self.family else "")).lower() == name
 
     def own_name(self, variable: str) -> str | None:

@@ -114,6 +114,17 @@ class Lacking:
 #: Where a deployed container has its private files.
 PRIVATE = "/run/ibgw"
 
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
+
+#: Seconds for a stop. A clean logout takes up to 45; a kill can leave the session held at IBKR (ibg-controller README.md).
+STOP_TIMEOUT = 90
+
+
+def ample_memory(heap: int) -> int:
+    """A memory limit that leaves room beside a heap, both in MiB."""
+    return max(2 * heap, heap + BESIDE_HEAPS)
+
 
 @dataclass(frozen=True)
 class Build:
@@ -209,10 +220,17 @@ class Family:
     settings: str | None = None
     #: The same for who sees the container from outside: the variables that name it, the first that is set, then where it is without.
     settings_named_by: tuple[str, ...] = ()
+    #: Variables that are `yes` where its controller runs, any of them; else IBC does. Empty where it always runs.
+    switched_on_by: tuple[str, ...] = ()
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
         return next((role for pattern, role in self.processes if pattern.search(command_line)), "other")
+
+    def controller_in(self, environment: Mapping[str, str]) -> str:
+        """The program that logs in, in a container with that environment."""
+        on = not self.switched_on_by or any(environment.get(name) == "yes" for name in self.switched_on_by)
+        return self.controller if on else "ibc"
 
     def generation(self, environment: Mapping[str, str]) -> str | None:
         """The version of the gateway by the container's own word."""

@@ -112,6 +112,18 @@ UNRECOGNIZED = "Unrecognized Username or Password"
 WRITE_ACCESS = "API client needs write access action confirmation"
 RESTARTS = {"AutoRestartTime": "11:45 PM"}
 
+#: A secret in a file, as the gateway finds it.
+SECRET = {
+    "variable": "TWS_PASSWORD_FILE",
+    "path": "/run/secrets/password",
+    "source": "/srv/password",
+    "kind": "file",
+    "readable_by_gateway": True,
+    "empty": False,
+    "carriage_return": False,
+    "trailing_blank": False,
+}
+
 OF_IBGA = {
     "container": {"environment": {"IB_LOGINTYPE": "Live Trading", "IB_LOGOFF": "11:55 PM", "TRADING_MODE": None}},
     "gateway": {
@@ -787,6 +799,53 @@ PAINS = (
         after=5,
     ),
     Pain(
+        29,
+        "the secret is a directory, and the password so is empty",
+        "down",
+        "config.secret_unreadable",
+        ("sudo rmdir /srv/password", "write the secret there"),
+        lambda log: log.start(IbPassword="").login_window(),
+        after=60,
+        seen={"container": {"secrets": [{**SECRET, "kind": "directory"}]}},
+    ),
+    Pain(
+        29,
+        "the password is refused: its file has a carriage return",
+        "down",
+        "login.credentials_rejected",
+        ("Do not restart it", "take the carriage returns out of it", "sed -i"),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        after=60,
+        seen={"container": {"secrets": [{**SECRET, "carriage_return": True}]}},
+    ),
+    Pain(
+        30,
+        "the same, seen from outside: root owns what is mounted",
+        "down",
+        "config.settings_unwritable",
+        ("sudo chown -R 101000:101000 /srv/settings",),
+        lambda log: log.container(),
+        seen={
+            "container": {
+                **RESTARTING,
+                "exit_code": 82,
+                "user": {"uid": 101000, "gid": 101000},
+                "mounts": [{"source": "/srv/settings", "target": "/home/ibgateway/tws_settings", "type": "bind"}],
+                "settings": [
+                    {
+                        "path": "/home/ibgateway/tws_settings",
+                        "mount": "/home/ibgateway/tws_settings",
+                        "kind": "directory",
+                        "owner": {"uid": 0, "gid": 0, "mode": "0755"},
+                        "writable_by_gateway": False,
+                        "blocked_by": [],
+                    }
+                ],
+            }
+        },
+        after=5,
+    ),
+    Pain(
         30,
         "Permission denied on the settings",
         "down",
@@ -1035,6 +1094,22 @@ def test_every_complaint_is_here_or_says_why_not() -> None:
 
 #: What looks much the same, and is said or mended otherwise.
 NEIGHBOURS = (
+    Pain(
+        29,
+        "the carriage return is in the file of another password",
+        "down",
+        "login.credentials_rejected",
+        ("Correct TWS_USERID",),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        after=60,
+        seen={
+            "container": {
+                "environment": {"VNC_SERVER_PASSWORD_FILE": "/run/secrets/password"},
+                "secrets": [{**SECRET, "variable": "VNC_SERVER_PASSWORD_FILE", "carriage_return": True}],
+            }
+        },
+        never=("take the carriage returns",),
+    ),
     Pain(
         35,
         "the time of the daily restart was not found in a newer gateway's window",

@@ -106,8 +106,8 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"host": {"disks": [{"path": "/", "free": 600_000_000, "total": 10**11, "free_inodes": 9}]}},
     ),
     "host.memory_short": (
-        {"host": {"memory": {"available": 1_000_000_000}}},
-        {"host": {"memory": {"available": 1_200_000_000}}},
+        {"host": {"memory": {"available": 200_000_000}}},
+        {"host": {"memory": {"available": 220_000_000}}},
     ),
     "host.clock_wrong": ({"host": {"now": at(-11)}}, {"host": {"now": at(-9)}}),
     # engine
