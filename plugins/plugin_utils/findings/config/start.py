@@ -12,6 +12,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Ca
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import (
     Trouble,
     configuration_troubles,
+    named_by_variable,
     read_secrets,
     secret_troubles,
     settings_troubles,
@@ -177,9 +178,7 @@ def secret_unreadable(case: Case) -> Answer:
     seen = read_secrets(case)
     if not seen:
         return _nothing_seen(case, "no secret is given in a file")
-    return Passed(
-        f"{', '.join(f'{one.variable}={one.path}' for one in seen)}: each holds a secret that the gateway can read"
-    )
+    return Passed(f"the gateway can read {' and '.join(map(named_by_variable, seen))}")
 
 
 def _proof(case: Case, troubles: Sequence[Trouble], otherwise: str) -> Proof:
