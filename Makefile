@@ -56,16 +56,20 @@ sanity: tools
 docs: tools
 	$(BIN)/python -m scripts.docs
 
-# A new example of a report, of some gateways of the demo fleet: one of each kind, and one suppressed.
+# New examples of reports, of some gateways of the demo fleet: a diagnosis with one of each kind, and one suppressed; an audit of one.
 EXAMPLE := .cache/example
 SHOWN := [paper-ok, live-2fa, live-monday, live-hung, paper-stopped, ib-gateway]
 SUPPRESSED := {code: container.stopped@demo/paper-stopped, reason: moves to another machine, until: 2099-12-31}
+AUDITED := demo/paper-bypass
+ACCEPTED := {code: config.image_unpinned, reason: the image is built here, until: 2099-12-31}
 docs-example: tools
 	rm -rf $(EXAMPLE)
 	$(BIN)/python -m simulator up
 	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
 	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_only: $(SHOWN), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
-	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json
+	$(ANSIBLE_PLAYBOOK) playbooks/audit.yml -i inventories/demo \
+	    -e '{audit_report_dir: $(EXAMPLE), audit_only: [$(AUDITED)], audit_accept: [$(ACCEPTED)]}' || [ $$? = 2 ]
+	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json $(EXAMPLE)/audit.json
 
 # What people do today when a gateway does not serve, beside recover: logins, pushes, clients cut (half an hour).
 benchmark: tools

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the pages that are generated from what they describe: `make docs`; `make docs-example` also takes a new example of a report."""
+"""Write the pages that are generated from what they describe: `make docs`; `make docs-example` also takes new examples of reports."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
+from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import FAILING, checklist
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
     AUDIT_ONLY,
@@ -32,6 +33,8 @@ EXAMPLE = DOCS / "report.example.json"
 BUNDLE_SCHEMA = DOCS / "bundle.schema.json"
 RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
 RECOVERY_EXAMPLE = DOCS / "recovery.example.json"
+AUDIT_SCHEMA = DOCS / "audit.schema.json"
+AUDIT_EXAMPLE = DOCS / "audit.example.json"
 
 GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 GENERATED_FROM_SCHEMA = (
@@ -54,6 +57,24 @@ BUNDLE_FILES = """\
 
 A name that can not be part of a path, and one that tells an account, is changed in the path; the manifest has it as it is, masked."""
 
+GENERATED_AUDIT = "<!-- Generated from plugins/plugin_utils/findings, audit.schema.json and audit.example.json by `make docs`: change it there. -->"
+
+#: What is often advised, by the rule that follows the facts instead; the sources are in the comments of the rules' files.
+COMMON_ADVICE = {
+    "config.nofile_unlimited": (
+        "A failure that names file descriptors wants a higher limit.",
+        "Java 8 makes a table as large as the limit, and dies of one without end: it has to be lower.",
+    ),
+    "config.restart_policy": (
+        "`restart: always` heals a gateway.",
+        "It also repeats a refused login until the account is locked, and a restart kills a push that waits.",
+    ),
+    "config.healthcheck_missing": (
+        "An open port proves that the API works.",
+        "The relay opens its port without a login behind it: it proves nothing but the relay.",
+    ),
+}
+
 #: The finding whose row stands for all in the page on the report.
 SHOWN = "twofa.pending"
 
@@ -64,6 +85,7 @@ def pages() -> dict[str, str]:
         "docs/report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
         "docs/recovery.md": _recovery(_read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
         "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
+        "docs/audit.md": _audit(_read(AUDIT_SCHEMA), _read(AUDIT_EXAMPLE)),
         "docs/findings/README.md": _index(),
         **{f"docs/findings/{code}.md": _page(finding) for code, finding in findings().items()},
         **{f"roles/{role.name}/README.md": role_readme.readme(role) for role in sorted(ROLES.iterdir())},
@@ -111,6 +133,50 @@ def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         "Validators and generators find the schema in [recovery.schema.json](recovery.schema.json). An example is"
         " [recovery.example.json](recovery.example.json); its one row:",
         f"```json\n{json.dumps(example['gateways'][0], indent=2, ensure_ascii=False)}\n```",
+        *_sections(schema),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _audit(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    """The page on the audit: its rules, where they go against common advice, what fails a run, then the sections of its schema."""
+    rules = "\n".join(
+        f"| {_links([rule.code], 'findings/')} | {rule.audits} | {rule.severity} |" for rule in checklist()
+    )
+    advice = "\n".join(
+        f"| {said} | {so} | {_links([code], 'findings/')} |" for code, (said, so) in COMMON_ADVICE.items()
+    )
+    levels = "\n".join(
+        f"| `{level}` | {', '.join(severities) or 'nothing, also where nothing could be looked at'} |"
+        for level, severities in FAILING.items()
+    )
+    shown = next(row for gateway in example["gateways"] for row in gateway["rows"] if row["result"] == "fail")
+    parts = [
+        GENERATED_AUDIT,
+        "# The audit",
+        "What `ibgw.ops.audit` demands of every gateway: what makes it fail one day, also where it works now. It looks as a diagnosis does and"
+        " changes nothing. How to run it, and every variable: [roles/audit](../roles/audit/README.md).",
+        "Each rule answers of each gateway `pass`, `fail`, `not applicable` (it makes no sense there) or `not known` (what it has to see was"
+        " not seen), with evidence. One that fails names the setting to change: the inventory's word for a gateway that this collection has"
+        " deployed, else what to write where the container is defined, in the names of its image.",
+        "## The checklist",
+        "The severity is what a failed rule is worth, unless the evidence makes it another: `advice` and `audit` change no gateway's status,"
+        " and of `audit` only the audit tells.",
+        f"| rule | demands | severity |\n|---|---|---|\n{rules}",
+        "## Where common advice is wrong",
+        f"The rules follow what images and IBKR do, not what is often said of them.\n\n| often read | what is so | rule |\n|---|---|---|\n{advice}",
+        "## What fails a run",
+        "A run ends with status 2 when a row fails at such a severity and nobody has accepted it, or when a gateway could not be looked at;"
+        " else with 0. What makes no sense (a level or a rule that there is not, an acceptance without end) also ends with 2: one sentence"
+        " before anything is probed, and no report. What is not known fails no run.",
+        f"| `audit_fail_on` | severities that fail it |\n|---|---|\n{levels}",
+        "## What is accepted",
+        "`audit_accept` lists what operators know and live with, each with `reason` and `until`. It stays in terminal and report, marked, and"
+        " fails no run until its time is over. `diagnose_suppress` has no effect on an audit.",
+        "## audit.json",
+        f"{schema['description']} Validators and generators find the schema in [audit.schema.json](audit.schema.json). An example is"
+        " [audit.example.json](audit.example.json); one row of it:",
+        f"```json\n{json.dumps(shown, indent=2, ensure_ascii=False)}\n```",
         *_sections(schema),
     ]
     return "\n\n".join(parts) + "\n"
@@ -223,8 +289,8 @@ def _index() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _links(codes: Iterable[str]) -> str:
-    return ", ".join(f"[{code}]({code}.md)" for code in codes)
+def _links(codes: Iterable[str], folder: str = "") -> str:
+    return ", ".join(f"[{code}]({folder}{code}.md)" for code in codes)
 
 
 def _named(text: str) -> str:
@@ -242,9 +308,10 @@ def write() -> None:
 
 
 def take_example(report: Path) -> None:
-    """Make a report the example, without the name of the machine that it was made on."""
+    """Make a report the example of its kind, without the name of the machine that it was made on."""
     example = {**_read(report), "controller": "controller"}
-    EXAMPLE.write_text(json.dumps(example, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path = {"audit.json": AUDIT_EXAMPLE}.get(report.name, EXAMPLE)
+    path.write_text(json.dumps(example, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

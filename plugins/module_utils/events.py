@@ -101,7 +101,8 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": iso(event["time"]),
         "action": quote(event.get("Action") or ""),
-        "exit_code": int(exit_code) if _CODE.fullmatch(exit_code) else None,
+        # Podman has one in every event.
+        "exit_code": int(exit_code) if event.get("Action") == "die" and _CODE.fullmatch(exit_code) else None,
         "signal": int(number) if _CODE.fullmatch(number) else None,
         "by": None,
         "who": None,

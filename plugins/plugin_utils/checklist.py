@@ -56,9 +56,8 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
     """
     width = min(width, WIDEST)
     gateways = report["gateways"]
-    blocks = sorted(
-        [*_unseen(gateways, width), *_failing(report, width)], key=lambda block: ORDER.index(block.status), reverse=True
-    )
+    blocks = [*_unseen(gateways, width), *_failing(report, width)]
+    blocks.sort(key=lambda block: ORDER.index(block.status), reverse=True)
     drawn = [Line("")]
     drawn += (line for said in _passed(gateways) for line in wrapped(said, width, "√ ", "    ", COLOURS["healthy"]))
     drawn += (line for said in _aside(report) for line in wrapped(said, width, "- ", "    ", QUIET))
@@ -69,6 +68,8 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
     if len(blocks) >= INDEXED:
         drawn += [Line(""), *index(blocks, width)]
     drawn += [Line(""), *wrapped(_fleet(report), width, colour=blocks[-1].colour if blocks else COLOURS["healthy"])]
+    if not drawn[1].text:
+        del drawn[0]
     return [Line(in_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
 
 
@@ -109,7 +110,7 @@ def _block(
     drawn.append(Line(f"  Docs  {printable(rule['docs_url'] or rule['docs'])}"))
     settings = dict.fromkeys(row["change"]["setting"] for row in rows.values() if row["change"])
     setting = printable(next(iter(settings))) if len(settings) == 1 else ""
-    return Block(severity, rule["code"], setting, ids, LOOKS[severity], drawn)
+    return Block(severity, printable(_briefly(ids, gateways, 1)), rule["code"], setting, LOOKS[severity], drawn)
 
 
 def _seen(row: Mapping[str, Any], width: int) -> Iterator[Line]:
@@ -121,7 +122,9 @@ def _seen(row: Mapping[str, Any], width: int) -> Iterator[Line]:
         yield from wrapped(said, width, "    | ", "    |   ")
     if row["change"]:
         # Never wrapped: a setting is there to be copied.
-        yield Line(f"  Set   {printable(row['change']['setting'])}  ({PLACES[row['change']['where']]})")
+        setting, place = printable(row["change"]["setting"]), f"({PLACES[row['change']['where']]})"
+        whole = f"  Set   {setting}  {place}"
+        yield from map(Line, [whole] if len(whole) <= width else [f"  Set   {setting}", f"        {place}"])
     else:
         yield from steps(row["fix"], width)
 
@@ -136,7 +139,8 @@ def _unseen(gateways: Rows, width: int) -> Iterator[Block]:
         ids = sorted(row["id"] for row in rows)
         drawn = [*wrapped(f"{_where(ids, gateways)} could not be audited", width, "", "    ", COLOURS["unknown"])]
         drawn += [*wrapped(reason, width, "  × ", "    "), *_next(rows)]
-        yield Block("unknown", rows[0]["code"] or "", "not audited", ids, COLOURS["unknown"], drawn)
+        where = printable(_briefly(ids, gateways, 1))
+        yield Block("unknown", where, rows[0]["code"] or "", "not audited", COLOURS["unknown"], drawn)
 
 
 def _standing(gateways: Rows, width: int) -> Iterator[Line]:

@@ -115,12 +115,12 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
 
 @dataclass(frozen=True)
 class Block:
-    """Gateways of which the same is to be said, and that; `status`, `code` and what `follows` stand in the index, too."""
+    """Gateways of which the same is to be said, and that; all but the lines stand in the index, too."""
 
     status: str
+    where: str
     code: str
     follows: str
-    ids: list[str]
     colour: str
     lines: list[Line]
 
@@ -144,7 +144,7 @@ def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> B
     docs = [Line(f"  Docs  {printable(page)}")] if page else []
     safe = SAFE[rows[0]["remedy"]].partition(",")[0]
     lines = [*wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
-    return Block(status, code, safe, ids, COLOURS[status], lines)
+    return Block(status, _listed(ids), code, safe, COLOURS[status], lines)
 
 
 def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
@@ -196,7 +196,7 @@ def why(suppressed: Mapping[str, Any]) -> str:
 
 def index(blocks: Sequence[Block], width: int) -> Iterator[Line]:
     """One line per block: what to care about at a glance, and where there is room what follows from it."""
-    rows = [(block.status.upper(), _listed(block.ids), block.code, block.follows) for block in blocks]
+    rows = [(block.status.upper(), block.where, block.code, block.follows) for block in blocks]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     columns = 4 if sum(widths) + 6 <= width else 3
     for row, block in zip(rows, blocks, strict=True):

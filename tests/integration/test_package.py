@@ -191,7 +191,7 @@ def test_a_machine_is_diagnosed(
 
 
 # Deploying names modules of community.docker from its first task on; a rebuild, only where it makes a container.
-@pytest.mark.parametrize("playbook", ["bundle", "enroll", "rebuild", "recover", "release"])
+@pytest.mark.parametrize("playbook", ["audit", "bundle", "enroll", "rebuild", "recover", "release"])
 def test_a_playbook_is_understood_without_another_collection(ansible: Run, playbook: str) -> None:
     ended = ansible("playbook", f"ibgw.ops.{playbook}", "--syntax-check")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -209,10 +209,17 @@ class Family:
     settings: str | None = None
     #: The same for who sees the container from outside: the variables that name it, the first that is set, then where it is without.
     settings_named_by: tuple[str, ...] = ()
+    #: Variables that are `yes` where its controller runs, any of them; else IBC does. Empty where it always runs.
+    switched_on_by: tuple[str, ...] = ()
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
         return next((role for pattern, role in self.processes if pattern.search(command_line)), "other")
+
+    def controller_in(self, environment: Mapping[str, str]) -> str:
+        """The program that logs in, in a container with that environment."""
+        on = not self.switched_on_by or any(environment.get(name) == "yes" for name in self.switched_on_by)
+        return self.controller if on else "ibc"
 
     def generation(self, environment: Mapping[str, str]) -> str | None:
         """The version of the gateway by the container's own word."""

@@ -216,4 +216,5 @@ FAMILY = Family(
     bare_screen={"gateway": "off"},  # as the image that it is built on
     samples=GNZSNZ_IBC.samples,
     settings_named_by=GNZSNZ_IBC.settings_named_by,
+    switched_on_by=("USE_IBG_CONTROLLER", "USE_PYATSPI2_CONTROLLER"),  # C:docker/run.sh
 )

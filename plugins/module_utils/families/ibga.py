@@ -53,13 +53,20 @@ def _of_the_form(*texts: str) -> Variable:
 
 def _marks(traits: Traits) -> tuple[str, ...]:
     # A:dockerfile:47-49; the image has no labels and no environment of its own.
-    if MANAGER not in traits.command:
-        return ()
-    found = [f"its command runs {MANAGER}"]
+    found = []
     if {4000, 5800} <= traits.exposed:
         found.append("it exposes the ports 4000 and 5800")
-    found += [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
-    return tuple(found)
+    if traits.user == "ibg":
+        found.append("its user is ibg")
+    found += own_variables(traits)
+    if MANAGER in traits.command:
+        return (f"its command runs {MANAGER}", *found)
+    return tuple(found) if len(found) > 1 else ()  # with a command of somebody's own
+
+
+def own_variables(traits: Traits) -> list[str]:
+    """The marks in the environment: variables that it has to be given."""
+    return [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
 
 
 FAMILY = Family(

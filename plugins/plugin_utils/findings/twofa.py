@@ -83,9 +83,9 @@ def asks_again(case: Case) -> bool | None:
     if case.run.asks_again is not None:
         return case.run.asks_again
     again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
-    if case.of_controller("ibg-controller"):
+    if case.of_controller("ibg-controller") or case.of_controller("ibcontroller"):
         action = case.setting("", "TWOFA_TIMEOUT_ACTION").lower()
-        return again == "yes" or action == "restart" if again or action else None
+        return again in ("yes", "true") or action == "restart" if again or action else None
     return again in ("yes", "true") if again else None
 
 
