@@ -300,6 +300,17 @@ class Case:
             return InEffect("", self.quote("log", f"{dumped or own} is not among its settings"))
         return None
 
+    @property
+    def asks_again(self) -> bool | None:
+        """Whether an expired prompt for the second factor is followed by another; None where the setting is not known."""
+        if self.run.asks_again is not None:
+            return self.run.asks_again
+        again = self.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
+        if self.of_controller("ibg-controller") or self.of_controller("ibcontroller"):
+            action = self.setting("", "TWOFA_TIMEOUT_ACTION").lower()
+            return again in ("yes", "true") or action == "restart" if again or action else None
+        return again in ("yes", "true") if again else None
+
     def of_controller(self, name: str) -> bool:
         """Whether that controller runs the gateway: by its log, else by the container, whose image may hold several."""
         told = (self.log.controller.name if self.log else None) or self.gateway.family.controller
@@ -329,6 +340,13 @@ class Case:
     def variable(self, name: str) -> str:
         """A variable of the container's environment; empty when it is empty or not set."""
         return _value(self.gateway.container.environment.get(name))
+
+    @property
+    def variables_given(self) -> tuple[str, ...]:
+        """The variables that were set for the container, and not to nothing; all that it has where its image is gone."""
+        container = self.gateway.container
+        given = container.environment if container.environment_given is None else container.environment_given
+        return tuple(name for name in given if self.variable(name))
 
     @property
     def family(self) -> Family | None:

@@ -24,7 +24,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     finding,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.twofa import asks_again
 
 #: What asking again costs: no advice without it.
 PRICE = "; to ask again costs a push every few minutes until somebody approves"
@@ -63,9 +62,9 @@ def relogin_off(case: Case) -> Answer:
         *unread(case, "RELOGIN_AFTER_TWOFA_TIMEOUT"),
         *unread(case, "TWOFA_TIMEOUT_ACTION"),
     )
-    if asks_again(case):
+    if case.asks_again:
         return Passed("it asks again, with a push every few minutes until somebody approves", evidence)
-    if again is None and asks_again(case) is None:
+    if again is None and case.asks_again is None:
         return NotKnown(NOT_TOLD)
     if _ends_over_it(case, action):
         return _left_to_docker(case, evidence)
@@ -199,7 +198,7 @@ def _seconds(case: Case) -> Iterator[tuple[InEffect, int, str]]:
     for controller, rows in _LEAST_SECONDS.items():
         for key, variable, least, why in rows if case.of_controller(controller) else ():
             setting = case.in_effect(key, variable)
-            counts = variable != "TWOFA_EXIT_INTERVAL" or controller == "ibg-controller" or asks_again(case)
+            counts = variable != "TWOFA_EXIT_INTERVAL" or controller == "ibg-controller" or case.asks_again
             if counts and setting and re.fullmatch(r"\d{0,6}(\.\d+)?", setting.value):
                 yield setting, least, why
 
