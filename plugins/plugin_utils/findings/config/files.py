@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -46,9 +47,10 @@ def read_secrets(case: Case) -> list[SecretFile]:
     ]
 
 
-def secret_troubles(case: Case) -> list[Trouble]:
-    """What is wrong with the secret files."""
-    return [found for one in read_secrets(case) if (found := _secret_trouble(one, case))]
+def secret_troubles(case: Case, named_by: Collection[str | None] | None = None) -> list[Trouble]:
+    """What is wrong with the secret files, all of them or those that these variables name."""
+    named = [one for one in read_secrets(case) if named_by is None or one.variable in named_by]
+    return [found for one in named if (found := _secret_trouble(one, case))]
 
 
 def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
