@@ -342,6 +342,13 @@ class Case:
         return _value(self.gateway.container.environment.get(name))
 
     @property
+    def variables_given(self) -> tuple[str, ...]:
+        """The variables that were set for the container, and not to nothing; all that it has where its image is gone."""
+        container = self.gateway.container
+        given = container.environment if container.environment_given is None else container.environment_given
+        return tuple(name for name in given if self.variable(name))
+
+    @property
     def family(self) -> Family | None:
         """What is known of its image family."""
         return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")

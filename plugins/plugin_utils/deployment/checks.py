@@ -23,10 +23,6 @@ def check_gateway(gateway: Described) -> None:
             "daily_logoff",
             f"a daily restart, at {words['daily_restart']}, goes before it; set daily_restart to '' where it is to log off",
         )
-    if gateway.expect_orders and words["read_only_api"]:
-        raise gateway.refuse(
-            "read_only_api", "expect_orders is true, and every order would be refused; set it to false"
-        )
     for name in words["ports"]:
         if name not in (*endpoints(gateway), "vnc"):
             raise gateway.refuse("ports", f"its trading_mode is {words['trading_mode']}, so that nothing serves {name}")

@@ -68,7 +68,6 @@ def connected(case: Case) -> Proof | None:
     fix=(
         "Read the client's code for it: docs/clients.md says what a client has to do, and docs/examples/retrying_client.py does it.",
         "Try it: restart the gateway at a time when a full login fits, and see whether its clients come back by themselves.",
-        "Then accept this row with the date of that test as the reason.",
     ),
     audits="Clients connect again by themselves.",
 )

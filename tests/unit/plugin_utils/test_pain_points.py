@@ -112,6 +112,9 @@ UNRECOGNIZED = "Unrecognized Username or Password"
 WRITE_ACCESS = "API client needs write access action confirmation"
 RESTARTS = {"AutoRestartTime": "11:45 PM"}
 
+#: The image's sample of the setting.
+ASKS_ONCE = {"container": {"environment": {"RELOGIN_AFTER_TWOFA_TIMEOUT": "no"}}}
+
 #: A secret in a file, as the gateway finds it.
 SECRET = {
     "variable": "TWS_PASSWORD_FILE",
@@ -179,6 +182,27 @@ PAINS = (
         ("Get the person with the phone", "RELOGIN_AFTER_TWOFA_TIMEOUT=yes"),
         lambda log: log.submitted().connecting().prompt().prompt_expires(),
         after=30_000,
+    ),
+    Pain(
+        1,
+        "a push that is missed on Sunday would leave it dead, seen before Sunday",
+        None,
+        "config.relogin_off",
+        ("RELOGIN_AFTER_TWOFA_TIMEOUT=yes", "the price"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen=ASKS_ONCE,
+    ),
+    Pain(
+        2,
+        "each day begins with a full login, for it does not restart itself",
+        None,
+        "config.auto_restart_unset",
+        ("AUTO_RESTART_TIME", "AUTO_LOGOFF_TIME with a restart policy"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
     ),
     Pain(
         2,
@@ -330,6 +354,16 @@ PAINS = (
     ),
     Pain(
         8,
+        "an authenticator app is chosen, and IBC never types its codes",
+        None,
+        "config.second_factor_device",
+        ("IB Key",),
+        lambda log: log.logged_in(SecondFactorDevice="Mobile Authenticator app"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
+        8,
         "a code of a card or an app is wanted",
         "down",
         "twofa.code_required",
@@ -468,6 +502,20 @@ PAINS = (
         after=900,
         serves=True,
         seen={"declared": {"expect_orders": True}},
+    ),
+    Pain(
+        15,
+        "the same, and nothing says so: new settings are read-only until somebody tells them otherwise",
+        "degraded",
+        "config.read_only_api",
+        ("READ_ONLY_API=no", "'no'"),
+        lambda log: log.submitted(ReadOnlyApi="").connecting().prompt().prompt_closes(5, 9).completes(),
+        after=900,
+        serves=True,
+        seen={
+            "declared": {"expect_orders": True},
+            "container": {"settings": [{"path": "/home/ibgateway/Jts", "mount": None}]},
+        },
     ),
     Pain(
         16,
@@ -688,6 +736,16 @@ PAINS = (
         after=60,
     ),
     Pain(
+        24,
+        "the next login of the same user would throw it out",
+        None,
+        "config.session_action_yields",
+        ("EXISTING_SESSION_DETECTED_ACTION=primary", "a user of its own"),
+        lambda log: log.logged_in(ExistingSessionDetectedAction="primaryoverride"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
         25,
         "status 86 after the second factor: the action setting does not fit the hand-over",
         "down",
@@ -761,8 +819,8 @@ PAINS = (
         28,
         "mode paper does not read the user and password of both",
         "down",
-        "config.credentials_missing",
-        ("TWS_USERID and TWS_PASSWORD", "TWS_PASSWORD_FILE"),
+        "config.foreign_variable",
+        ("Rename TWS_USERID_PAPER to TWS_USERID:", "Rename TWS_PASSWORD_PAPER_FILE to TWS_PASSWORD_FILE"),
         lambda log: log.start(IbLoginId="", IbPassword="").login_window(),
         log=PAPER,
         after=60,
@@ -913,7 +971,7 @@ PAINS = (
         "no cold restart on Sunday: IBC refuses the time",
         "down",
         "config.value_invalid",
-        ("Correct it",),
+        ("Correct ColdRestartTime", "like 21:05, of 24 hours"),
         lambda log: (
             log.start(ColdRestartTime="7:00 AM").block("Invalid ColdRestartTime setting: 7:00 AM").exits(1105).ends(81)
         ),

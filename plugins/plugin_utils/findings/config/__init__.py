@@ -11,6 +11,7 @@ from __future__ import annotations
 # isort: off
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import (  # noqa: F401
     start,
+    unread,
     login,
     ports,
     screen,

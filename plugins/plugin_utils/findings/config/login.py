@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.written import NOT_TOLD, change_of, unread
@@ -120,7 +118,7 @@ def read_only_api(case: Case) -> Answer:
         return Proof(READ_ONLY, evidence, change=change) if told else Passed("the API takes orders", evidence)
     if case.run.read_only_api is False:
         return Passed("the API takes orders", (case.quote("log", "Read-Only API is off in the gateway's settings"),))
-    if case.run.read_only_api or _settings_last(case) is False:
+    if case.run.read_only_api or _begins_anew(case):
         summary = f"{READ_ONLY}: nothing sets it, and the settings of a new container are read-only"
         return Proof(summary, evidence, change=change)
     return NotKnown("nothing sets it, so that its settings directory decides; a new one is read-only")
@@ -137,12 +135,10 @@ def _read_only(case: Case, value: str) -> bool | None:
     )
 
 
-def _settings_last(case: Case) -> bool | None:
-    """Whether what the gateway keeps outlasts its container; None where that can not be seen."""
-    container = case.gateway.container
-    places = case.family.settings_directories(container.environment) if case.family and container.id else ()
-    mounts = [PurePosixPath(mount.target) for mount in container.mounts if mount.target]
-    return all(any(map(PurePosixPath(place).is_relative_to, mounts)) for place in places) if places else None
+def _begins_anew(case: Case) -> bool:
+    """Whether each new container has new settings: none of their directories lies in a mount."""
+    places = case.of_endpoint(case.gateway.container.settings)
+    return bool(places) and not any(place.mount for place in places)
 
 
 @finding(

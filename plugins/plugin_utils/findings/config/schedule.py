@@ -179,6 +179,7 @@ def _switch_of_another_meaning(case: Case) -> Answer:
     fix=(
         "Set TZ to the zone that is meant, TIME_ZONE to the same, or move the time; the evidence has both. Then create the container anew at"
         " a time when a full login fits.",
+        "TIME_ZONE counts for new settings only: in those that are kept, correct TimeZone in the section Logon of jts.ini while it is stopped.",
         "Where that hour is meant (another market, no trade then), accept this row with the reason.",
     ),
     audits="Restart and logoff are outside of trading and of IBKR's reset hours.",

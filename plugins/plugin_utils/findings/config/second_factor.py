@@ -26,7 +26,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 #: What asking again costs: no advice without it.
-PRICE = "; to ask again costs a push every few minutes until somebody approves"
+PRICE = "; a choice, for to ask again costs a push every few minutes until somebody approves"
 
 
 @finding(

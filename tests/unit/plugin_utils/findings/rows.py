@@ -284,6 +284,21 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"container": {"environment": {"TWS_PASSWORD": "<set>"}}},
         {"container": {"environment": {"TWS_PASSWORD_FILE": "<set>"}}},
     ),
+    "config.controller_off": (
+        {"gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}}},
+        {
+            "gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}},
+            "container": {"environment": {"USE_IBG_CONTROLLER": "yes"}},
+        },
+    ),
+    "config.foreign_variable": (
+        {"container": {"environment": {"IBC_TRADING_MODE": "paper"}}},
+        {"container": {"environment": {"NO_PROXY": "<set>"}}},
+    ),
+    "config.foreign_mount": (
+        {"container": {"mounts": [{"source": "/srv/ibc", "target": "/home/ibgateway/ibcontroller", "type": "bind"}]}},
+        {"container": {"mounts": [{"source": "/srv/tws", "target": "/home/ibgateway/tws_settings", "type": "bind"}]}},
+    ),
     # relay
     "relay.port_taken": (
         {"log": {"relay": {"bind_errors": 9, "last_at": at(3)}}, **met("api.not_listening", "refused")},

@@ -213,14 +213,15 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
 ]
 
 ORDERS = {"declared": {"expect_orders": True}}
-KEPT = {"container": {"mounts": [{"target": "/home/ibgateway", "source": "/srv/ib", "type": "bind"}]}}
+NEW = {"container": {"settings": [{"path": "/home/ibgateway/Jts", "mount": None}]}}
+KEPT = {"container": {"settings": [{"path": "/home/ibgateway/Jts", "mount": "/home/ibgateway"}]}}
 OF_ORDERS: list[tuple[dict[str, Any], type, str]] = [
     (of(IBC, READ_ONLY_API="yes"), Proof, "READ_ONLY_API=no"),
     (of(IBC, READ_ONLY_API="no"), Passed, "takes orders"),
     (of(IBC, READ_ONLY_API="False"), Passed, "takes orders"),
     (of(IBC, READ_ONLY_API="off"), Proof, "READ_ONLY_API=off"),
-    (of(IBC, TWS_PATH="/home/ibgateway/Jts"), Proof, "the settings of a new container are read-only"),
-    (merged(of(IBC, TWS_PATH="/home/ibgateway/Jts"), KEPT), NotKnown, "its settings directory decides"),
+    (merged(of(IBC), NEW), Proof, "the settings of a new container are read-only"),
+    (merged(of(IBC), KEPT), NotKnown, "its settings directory decides"),
     ({"run": {"read_only_api": False}, "log": {"settings": {"ReadOnlyApi": ""}}}, Passed, "takes orders"),
     (of(IBCONTROLLER, IBC_READ_ONLY_API="false"), Passed, "takes orders"),
     (of(IBCONTROLLER, IBC_READ_ONLY_API="true"), Proof, "IBC_READ_ONLY_API=false"),
