@@ -195,7 +195,7 @@ def _not_known(gateways: Rows) -> Iterator[str]:
     places: dict[tuple[str, str], list[str]] = {}
     for gateway in gateways:
         for row in gateway["rows"]:
-            if row["result"] == "not_known" and not gateway["unseen"]:
+            if row["result"] == "not_known" and not row["accepted"] and not gateway["unseen"]:
                 ids = places.setdefault((row["code"], row["summary"]), [])
                 ids += [gateway["id"]] if gateway["id"] not in ids else []
     alike: dict[tuple[str, str], list[str]] = {}

@@ -149,6 +149,13 @@ def test_what_is_accepted_is_told_with_reason_and_end() -> None:
     assert not any("fails" in line for line in said)
 
 
+def test_what_is_accepted_though_it_can_not_be_seen_is_told_as_such() -> None:
+    vouched = row(SCREEN, "not_known", accepted={"reason": KNOWN.reason, "until": KNOWN.until})
+    said = text(gateway("gw", vouched), suppressions=[KNOWN])
+    assert "is accepted until" in said
+    assert "not known" not in said
+
+
 def test_what_accepts_nothing_is_told_too() -> None:
     over = Suppression(SCREEN, None, "needed", "2026-02-01T00:00:00Z")
     said = text(

@@ -80,8 +80,20 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
         {"weekly_cold_restart": "06:30", "time_zone": "Europe/London"},
         None,
     ),
-    "everywhere": ({"bind_address": "0.0.0.0"}, None, "or expose: true where it is meant", {"bind_address": "0.0.0.0", "expose": True}, None),
-    "a private address": ({"bind_address": "10.0.0.5"}, None, "or expose: true where it is meant", {"bind_address": "127.0.0.2"}, None),
+    "everywhere": (
+        {"bind_address": "0.0.0.0"},
+        None,
+        "or expose: true where it is meant",
+        {"bind_address": "0.0.0.0", "expose": True},
+        None,
+    ),
+    "a private address": (
+        {"bind_address": "10.0.0.5"},
+        None,
+        "or expose: true where it is meant",
+        {"bind_address": "127.0.0.2"},
+        None,
+    ),
     "heap over memory": (
         {"memory_mb": 1024, "java_heap_mb": 768},
         None,
@@ -89,7 +101,13 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
         {"memory_mb": 1152, "java_heap_mb": 768},
         None,
     ),
-    "two heaps over memory": ({**BOTH, "memory_mb": 1500}, PAPER_USER, "heap up to 1536 MiB", {"memory_mb": 1500}, None),
+    "two heaps over memory": (
+        {**BOTH, "memory_mb": 1500},
+        PAPER_USER,
+        "heap up to 1536 MiB",
+        {"memory_mb": 1500},
+        None,
+    ),
     "port of the other mode": ({"ports": {"live": 4001}}, None, "nothing serves live", {"ports": {"vnc": 5901}}, None),
     "orders on a read-only API": (
         {"expect_orders": True},
