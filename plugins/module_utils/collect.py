@@ -315,12 +315,9 @@ def _not_told(value: Any, masked: Counter[str]) -> Any:
 
 
 def _events(look: Look) -> Iterator[Part]:
-    seen = look.client.events(
-        decode=True,
-        since=int(time.time()) - _EVENTS_SECONDS,
-        until=int(time.time()),
-        filters={"type": "container", "event": list(events.ACTIONS), "container": look.inspected["Id"]},
-    )
+    until = time.time()
+    podman = engine.is_podman(look.client.info())
+    seen = engine.events(look.client, until - _EVENTS_SECONDS, until, events.ACTIONS, podman)
     yield Part("events.json", _json(events.events(seen, look.inspected["Id"])))
 
 

@@ -7,13 +7,14 @@ This module util is private to the collection; it can change at any time.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import netns, procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import engine, netns, procfs, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
@@ -41,30 +42,33 @@ def seen(networks: Sequence[Network]) -> dict[str, dict[str, Any]]:
 
     A pile-up counts as far as it lasts: where one shows it is looked at again, after one wait for all.
     """
-    samples = {one.container: _sample(one) for one in networks}
+    samples = dict(zip([one.container for one in networks], engine.each(_sample, networks)))
     piled_up = [one for one in networks if _piles_up(samples[one.container])]
     if piled_up:
         time.sleep(_LOOK_AGAIN)
     return {**samples, **{one.container: _lasting(samples[one.container], _sample(one)) for one in piled_up}}
 
 
-def with_limits(sockets: dict[str, Any], container: str, pid: int, not_seen: list[str]) -> dict[str, Any]:
-    """`sockets` with how many connections may wait on each that listens, where we have the right to see that."""
-    if not sockets["listening"]:
-        return sockets
-    try:
-        (asking,) = netns.sockets(container, pid, [sockdiag.KIND])
-        with asking:
+def limited(sockets: Mapping[str, dict[str, Any]], networks: Sequence[Network]) -> dict[str, str]:
+    """Say of each socket that listens how many connections may wait on it; why not, by container, where we have no right to see that."""
+    listening = [one for one in networks if sockets[one.container]["listening"]]
+    entered = netns.sockets_in_each([(one.container, one.pid) for one in listening], [sockdiag.KIND])
+    problems = {one.container: _limited(sockets[one.container], made) for one, made in zip(listening, entered)}
+    return {container: problem for container, problem in problems.items() if problem}
+
+
+def _limited(sockets: dict[str, Any], entered: list[socket.socket] | Unavailable) -> str | None:
+    if isinstance(entered, Unavailable):
+        return f"accept_limit: {entered.reason}; {entered.fix}"
+    (asking,) = entered
+    with asking:
+        try:
             limits = sockdiag.accept_limits(asking)
-    except Unavailable as error:
-        not_seen.append(f"accept_limit: {error.reason}; {error.fix}")
-        return sockets
-    except OSError as error:
-        not_seen.append(quote(f"accept_limit: {error}"))
-        return sockets
+        except OSError as error:
+            return quote(f"accept_limit: {error}")
     for one in sockets["listening"]:
         one["accept_limit"] = limits.get((one["address"], one["port"]))
-    return sockets
+    return None
 
 
 def _piles_up(sample: dict[str, Any]) -> bool:

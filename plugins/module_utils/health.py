@@ -93,7 +93,8 @@ class Machine:
 
     `pids` has an entry for each container whose processes are proven to run here; `here` says that the engine's paths are
     this machine's too. `remap` is the machine's id of a container's root where the engine remaps users, None where that is not known.
-    `ungrouped` containers have no control groups; `networks` holds the other container whose network one uses.
+    `ungrouped` containers have no control groups; `networks` holds the other container whose network one uses, `unlimited` why
+    of one the limits of its queues could not be seen.
     """
 
     pids: Mapping[str, Sequence[int]]
@@ -105,6 +106,7 @@ class Machine:
     supervision: Supervision = Supervision(None, None, None)
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     sockets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    unlimited: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ungrouped: bool = False
     user_salt: str | None = None
@@ -161,6 +163,8 @@ def _machine(
     found = procfs.container_pids([one for one, pid in running.items() if pid])
     pids = {one: found[one] for one, pid in running.items() if pid and pid in found[one]}
     here = bool(pids) or _same_machine(client, told)
+    inside = list(_networks_of(targets, pids))
+    sockets = connections.seen(inside)
     if not here:
         not_seen.append(
             f"host, processes, sockets, mounts: the engine at {engine.address_of(client)} is not proven to run on this machine ({os.uname().nodename})"
@@ -176,7 +180,8 @@ def _machine(
         here=here,
         remap=_remap(told),
         ungrouped=told.get("CgroupDriver") == "none",
-        sockets=connections.seen(list(_networks_of(targets, pids))),
+        sockets=sockets,
+        unlimited=connections.limited(sockets, inside),
         networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=log,
@@ -420,7 +425,7 @@ def _family(
     generation = recognition.family.generation(said.environment)
     return {
         "name": recognition.family.name,
-        "controller": recognition.family.controller,
+        "controller": recognition.family.controller_in(said.environment),
         "generation": quote(generation) if generation else None,
         "confidence": recognition.confidence,
         "because": [quote(mark) for mark in recognition.because],
@@ -463,7 +468,8 @@ def _sockets(
     """The gateway's sockets; none when it does not run, None when they can not be seen."""
     if not processes:
         return None if processes is None else connections.none()
-    return connections.with_limits(seen.sockets[inspected["Id"]], inspected["Id"], _pid(inspected), not_seen)
+    not_seen += [seen.unlimited[inspected["Id"]]] if inspected["Id"] in seen.unlimited else []
+    return seen.sockets[inspected["Id"]]
 
 
 def _networks_of(targets: Iterable[engine.Target], pids: Collection[str]) -> Iterator[connections.Network]:

@@ -102,6 +102,7 @@ FAMILY = Family(
         # What the image that it is built on reads, without what its controller does not honour.
         **{name: known for name, known in GNZSNZ_IBC.variables.items() if name not in _NOT_HONOURED},
         # The paper user goes before the other one in mode paper too.
+        "TRADING_MODE": replace(GNZSNZ_IBC.variables["TRADING_MODE"], default="paper"),
         "TWS_USERID": USER,
         "TWS_PASSWORD": SECRET,
         "TWS_PASSWORD_FILE": FILE,
@@ -112,13 +113,15 @@ FAMILY = Family(
         "USE_PYATSPI2_CONTROLLER": _USE,  # its name in the first releases
         "TWOFACTOR_CODE": Variable(BASE32, "secret", Wrong("refused", "the controller ends with exit code 2")),
         "TWOFACTOR_CODE_FILE": FILE,
-        "TWOFA_DEVICE": Variable(since="0.7.0"),
-        "TWOFA_EXIT_INTERVAL": _SECONDS,
+        "TWOFA_DEVICE": Variable(default="Mobile Authenticator app", since="0.7.0"),
+        "TWOFA_EXIT_INTERVAL": replace(_SECONDS, default="120"),
         "TWOFA_TIMEOUT_ACTION": Variable(
-            choice("exit", "restart", "none"), wrong=Wrong("ignored", "it counts as none")
+            choice("exit", "restart", "none"), wrong=Wrong("ignored", "it counts as none"), default="none"
         ),
-        "RELOGIN_AFTER_TWOFA_TIMEOUT": _SWITCH,
-        "EXISTING_SESSION_DETECTED_ACTION": Variable(choice("primary", "primaryoverride", "secondary", "manual")),
+        "RELOGIN_AFTER_TWOFA_TIMEOUT": replace(_SWITCH, default="no"),
+        "EXISTING_SESSION_DETECTED_ACTION": Variable(
+            choice("primary", "primaryoverride", "secondary", "manual"), default="primary"
+        ),
         "BYPASS_WARNING": Variable(BUTTONS, wrong=Wrong("misread", "the controller looks for a button of that name")),
         "TWS_COLD_RESTART": Variable(
             SPOKEN,
@@ -126,28 +129,28 @@ FAMILY = Family(
         ),
         "AUTO_RESTART_TIME": _DAILY,
         "AUTO_LOGOFF_TIME": _DAILY,
-        "AUTO_RESTART_ADOPT": replace(_SWITCH, since="0.9.0"),
-        "AUTO_RESTART_ADOPT_TIMEOUT_SECONDS": replace(_SECONDS, since="0.9.0"),
+        "AUTO_RESTART_ADOPT": replace(_SWITCH, default="yes", since="0.9.0"),
+        "AUTO_RESTART_ADOPT_TIMEOUT_SECONDS": replace(_SECONDS, default="90", since="0.9.0"),
         "READ_ONLY_API": Variable(SPOKEN, wrong=Wrong("ignored", "the gateway keeps the setting that it had")),
         "TWS_MASTER_CLIENT_ID": Variable(number(0, 2_147_483_647)),
         "TWS_SERVER": PLAIN,
         "TWS_SERVER_PAPER": PLAIN,
         "PASSKEY_AUTHENTICATE": replace(_SWITCH, since="0.10.0"),
-        "CONTROLLER_HEALTH_SERVER_PORT": Variable(PORT),
-        "CONTROLLER_HEALTH_SERVER_HOST": PLAIN,
+        "CONTROLLER_HEALTH_SERVER_PORT": Variable(PORT, default="8080"),
+        "CONTROLLER_HEALTH_SERVER_HOST": Variable(default="0.0.0.0"),
         "CONTROLLER_COMMAND_SERVER_PORT": Variable(PORT),
-        "CONTROLLER_COMMAND_SERVER_HOST": PLAIN,
+        "CONTROLLER_COMMAND_SERVER_HOST": Variable(default="0.0.0.0"),
         "CONTROLLER_COMMAND_SERVER_AUTH_TOKEN": SECRET,
         "CONTROLLER_DEBUG": PLAIN,
         "CONTROLLER_SCRIPTS": PLAIN,
         "CONTROLLER_READY_FILE": PLAIN,
         "CONTROLLER_TEST_MODE": PLAIN,
         "CCP_COOLDOWN_SECONDS": _SECONDS,
-        "CCP_LOCKOUT_MAX_JVM_RESTARTS": Variable(number(0, 1_000)),
-        "CCP_MAINTENANCE_RECOVERY_DELAY_SECONDS": _SECONDS,
-        "CLEAN_LOGOUT_TIMEOUT_SECONDS": _SECONDS,
-        "JVM_TEARDOWN_GRACE_SECONDS": _SECONDS,
-        "DUAL_MODE_STAGGER_SECONDS": _SECONDS,
+        "CCP_LOCKOUT_MAX_JVM_RESTARTS": Variable(number(0, 1_000), default="0"),
+        "CCP_MAINTENANCE_RECOVERY_DELAY_SECONDS": replace(_SECONDS, default="480"),
+        "CLEAN_LOGOUT_TIMEOUT_SECONDS": replace(_SECONDS, default="15"),
+        "JVM_TEARDOWN_GRACE_SECONDS": replace(_SECONDS, default="30"),
+        "DUAL_MODE_STAGGER_SECONDS": replace(_SECONDS, default="15"),
         "GATEWAY_WARM_STATE": PLAIN,
         "GATEWAY_INPUT_AGENT_JAR": PLAIN,
         "GATEWAY_INPUT_AGENT_SOCKET": PLAIN,
@@ -216,4 +219,5 @@ FAMILY = Family(
     bare_screen={"gateway": "off"},  # as the image that it is built on
     samples=GNZSNZ_IBC.samples,
     settings_named_by=GNZSNZ_IBC.settings_named_by,
+    switched_on_by=("USE_IBG_CONTROLLER", "USE_PYATSPI2_CONTROLLER"),  # C:docker/run.sh
 )

@@ -53,13 +53,20 @@ def _of_the_form(*texts: str) -> Variable:
 
 def _marks(traits: Traits) -> tuple[str, ...]:
     # A:dockerfile:47-49; the image has no labels and no environment of its own.
-    if MANAGER not in traits.command:
-        return ()
-    found = [f"its command runs {MANAGER}"]
+    found = []
     if {4000, 5800} <= traits.exposed:
         found.append("it exposes the ports 4000 and 5800")
-    found += [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
-    return tuple(found)
+    if traits.user == "ibg":
+        found.append("its user is ibg")
+    found += own_variables(traits)
+    if MANAGER in traits.command:
+        return (f"its command runs {MANAGER}", *found)
+    return tuple(found) if len(found) > 1 else ()  # with a command of somebody's own
+
+
+def own_variables(traits: Traits) -> list[str]:
+    """The marks in the environment: variables that it has to be given."""
+    return [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
 
 
 FAMILY = Family(
@@ -96,15 +103,16 @@ FAMILY = Family(
         "IB_READONLY": Variable(
             Form("yes or no (or y, true, n, false)", re.compile(r"(?i)y|yes|true|n|no|false"), writer=SWITCH.writer),
             wrong=Wrong("misread", "it counts as no: the API takes orders"),
+            default="no",
         ),
         "IB_APILOG": PLAIN,
         "IB_LOGLEVEL": _of_the_form("System", "Error", "Warning", "Info", "Detail"),
         "IBGA_VNC_PASSWORD": Variable(Form("a text of 1 to 8 characters", re.compile(r".{1,8}")), "secret"),
         "IBGA_EXPORT_LOGS": Variable(choice("true", "false"), wrong=Wrong("ignored", "no logs are exported")),
         "IBGA_LOG_EXPORT_DIR": FILE,
-        "IBGA_RECONNECT_INTERVAL": Variable(SECONDS),
-        "IBG_PORT": Variable(PORT),
-        "IBG_PORT_INTERNAL": Variable(PORT),
+        "IBGA_RECONNECT_INTERVAL": Variable(SECONDS, default="0"),
+        "IBG_PORT": Variable(PORT, default="4000"),
+        "IBG_PORT_INTERNAL": Variable(PORT, default="9000"),
         "IBG_DIR": FILE,
         "IBG_SETTINGS_DIR": FILE,
         "IBG_DOWNLOAD_URL": PLAIN,

@@ -99,8 +99,13 @@ def _kind(listed: Mapping[str, Any]) -> str:
 
 
 def _watcher(client: docker.DockerClient, listed: Mapping[str, Any], kind: str, since: float) -> Watcher:
+    from docker.errors import APIError
+
     inspected = client.api.inspect_container(listed["Id"])
-    written = client.api.logs(listed["Id"], timestamps=True, tail=_LINES, since=int(since))
+    try:
+        written = client.api.logs(listed["Id"], timestamps=True, tail=_LINES, since=int(since))
+    except APIError:  # its log goes where the engine can not read it
+        written = b""
     return Watcher(
         kind,
         inspected["Name"].lstrip("/"),

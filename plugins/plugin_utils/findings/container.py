@@ -110,6 +110,10 @@ def _end_event(case: Case) -> Event | None:
     return ends[-1] if ends and ends[-1].action == "die" else None
 
 
+def _last(case: Case, action: str) -> Event | None:
+    return next((event for event in reversed(case.gateway.events) if event.action == action), None)
+
+
 def _by(event: Event | None) -> str:
     """Who did it, as the end of a clause; empty where that is not known."""
     return f" by {event.who}" if event is not None and event.by == "command" and event.who else ""
@@ -526,15 +530,19 @@ def crash_loop(case: Case) -> Proof | None:
         return _loop_inside(case)
     if container.status != "restarting" and (case.serving or not case.running or _recent_starts(case) < LOOP_STARTS):
         return None
-    costly = _each_turn_is_a_login(case)
+    costly, start = _each_turn_is_a_login(case), _last(case, "start")
+    others = ", ".join(start.candidates) if start and start.by == "command" else ""
+    first = (
+        (f"Docker's policy is not what starts it: stop what does ({others}) before anything else.",) if others else ()
+    )
     turns = f"{_recent_starts(case)} starts within {LOOP_SPAN.seconds // 60} minutes"
     if container.status == "restarting":
         turns = f"restart count {container.restart_count}, last exit code {container.exit_code}"
     return Proof(
         f"restarting in a loop: {turns}",
         case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately")
-        + tuple(_told(case, event) for event in case.gateway.events if event.action == "start")[-1:],
-        _end_the_loop(case, costly),
+        + ((_told(case, start),) if start else ()),
+        first + _end_the_loop(case, costly),
         remedy="stop_to_protect_account" if costly else None,
         remedy_reason="each turn is a login attempt" if costly else None,
     )

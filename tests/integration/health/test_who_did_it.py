@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import record
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 from docker.models.containers import Container
 
 from simulator.containers import BROKER_IMAGE
@@ -49,6 +52,14 @@ while True:
 """
 
 
+def proven(look: Look, container: Container, code: str) -> Proof:
+    """What a rule makes of what the probe tells."""
+    seen = evidence.machine("here", {}, {"health": {"health": look(container)}}, None, datetime.now(timezone.utc))
+    proof = findings()[code].prove(seen.gateways[0].cases[0])
+    assert isinstance(proof, Proof), proof
+    return proof
+
+
 def gateway(look: Look, container: Container) -> dict[str, Any]:
     (seen,) = look(container)["gateways"]
     return dict(seen)
@@ -73,6 +84,8 @@ def test_an_orderly_stop_a_kill_and_a_policy_are_told_apart(start: Start, look: 
         (action, "command", None) for action in ("kill", "die", "stop")
     ], "nobody but the one who gave the command knows who it was"
     assert (newest(second, "die")["by"], newest(second, "die")["exit_code"]) == ("command", 137)
+    assert "from outside, exit code 143" in proven(look, stopped, "container.stopped").summary
+    assert "not for memory" in proven(look, killed, "container.killed").summary
     starts = [one for one in third["events"] if one["action"] == "start"]
     assert [one["by"] for one in starts] == ["command", "policy", "policy"]
     assert starts[-1]["who"] == "restart policy on-failure:2"
@@ -90,6 +103,7 @@ def test_the_kernel_is_named_for_what_it_killed(start: Start, look: Look) -> Non
     seen = gateway(look, hungry)
     assert (newest(seen, "die")["by"], newest(seen, "die")["who"]) == ("kernel", "the kernel, for want of memory")
     assert gateway(look, inside)["container"]["status"] == "running"
+    assert "the container's limit was used up" in proven(look, hungry, "container.out_of_memory").summary
 
 
 def test_compose_is_named_for_what_it_created_and_is_a_candidate_for_the_rest(start: Start, look: Look) -> None:
@@ -135,6 +149,8 @@ def test_a_unit_that_owns_the_container_is_a_candidate_for_its_stop(unit: tuple[
     seen = gateway(look, container)
     assert newest(seen, "stop")["candidates"] == [f"systemd unit {path.name}"]
     assert [(one["kind"], one["where"]) for one in seen["supervisors"]] == [("systemd", str(path))]
+    words = f"by a command; who gave it is not known; it can have been systemd unit {path.name}, or a person"
+    assert any(words in each.quote and each.at for each in proven(look, container, "container.stopped").evidence)
 
 
 def test_autoheal_is_named_for_a_restart_of_which_it_wrote(
@@ -167,6 +183,7 @@ def test_autoheal_is_named_for_a_restart_of_which_it_wrote(
     watched = gateway(look, sick)
     assert newest(watched, "restart")["who"] == newest(watched, "die")["who"] == f"autoheal (container {healer.name})"
     assert [(one["kind"], one["does"]) for one in watched["supervisors"]] == [("autoheal", ["restart"])]
+    assert healer.name in proven(look, sick, "container.restarted_by_tool").summary
 
 
 def test_what_our_own_record_tells_is_ours(start: Start, look: Look) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import os
 import socket
-from typing import NoReturn
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import connections, netns, procfs, sockdiag
@@ -61,11 +60,10 @@ def test_who_does_not_listen_has_none() -> None:
 
 
 def test_without_the_right_to_enter_a_container_only_the_limits_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_arguments: object) -> NoReturn:
-        raise Unavailable("probe.incomplete", "not root", "become")
-
-    monkeypatch.setattr(netns, "sockets", refuse)
+    refused = Unavailable("probe.incomplete", "not root", "become")
+    monkeypatch.setattr(netns, "sockets_in_each", lambda containers, _kinds: [refused for _one in containers])
     seen = {"listening": [{"port": 4002, "address": "127.0.0.1", "accept_queue": 3, "accept_limit": None}]}
-    not_seen: list[str] = []
-    assert connections.with_limits(copy.deepcopy(seen), "1", 7, not_seen) == seen
-    assert not_seen == ["accept_limit: not root; become"]
+    there = connections.Network("1", 7, frozenset(), shared=False)
+    told = {"1": copy.deepcopy(seen)}
+    assert connections.limited(told, [there]) == {"1": "accept_limit: not root; become"}
+    assert told == {"1": seen}

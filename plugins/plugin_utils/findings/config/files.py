@@ -54,7 +54,7 @@ def secret_troubles(case: Case) -> list[Trouble]:
 def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
     # gnzsnz common.sh:45-61, measured: a file that can not be read ends the script, a directory gives an empty password without a word,
     # and only ends of lines are taken off.
-    what, source = f"{secret.variable}={secret.path}", _source(secret)
+    what, source = named_by_variable(secret), _source(secret)
     if secret.kind == "missing":
         mount = f"Mount a file with the secret at {secret.path}; its source has to exist before the container is created. {CREATE_ANEW}"
         return Trouble(what, "is not there", mount)
@@ -75,6 +75,11 @@ def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
         without = f"Unless the secret does end in a blank, on {{machine}}: sudo sed -i 's/[[:blank:]]*$//' {source}"
         return Trouble(what, "ends in a blank, which becomes part of the secret", without, refused=False)
     return None
+
+
+def named_by_variable(secret: SecretFile) -> str:
+    """A secret file with its variable; an equals sign between them would read as a secret, and be masked."""
+    return f"{secret.path} ({secret.variable})"
 
 
 def _source(secret: SecretFile) -> str:

@@ -251,6 +251,22 @@ def test_a_controller_that_starts_the_gateway_again_and_again_is_a_loop_that_no_
 
 
 @pytest.mark.parametrize(
+    ("start", "unit"),
+    [
+        ({"by": "command", "candidates": ["systemd unit ib.service"]}, True),
+        ({"by": "command"}, False),
+        ({"by": "policy", "who": "restart policy always"}, False),
+    ],
+)
+def test_a_loop_that_a_unit_drives_is_not_ended_by_a_policy(start: dict[str, Any], unit: bool) -> None:
+    loop = events(*[{"action": "die", "exit_code": 1}, {"action": "start", **start}] * 3)
+    scene = {"container": {"status": "restarting", "exit_code": 1}, "gateway": loop}
+    proof = findings()["container.crash_loop"].prove(case(**scene))
+    assert isinstance(proof, Proof)
+    assert ("systemd unit ib.service" in proof.fix[0]) == unit
+
+
+@pytest.mark.parametrize(
     ("supervisor", "fails"),
     [
         ({"kind": "autoheal", "does": ["restart"]}, "autoheal (container x) restarts it"),

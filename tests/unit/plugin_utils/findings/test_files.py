@@ -62,7 +62,8 @@ def secret(**changes: Any) -> dict[str, Any]:
 def test_a_secret_that_will_fail_is_told_before_it_does(changes: dict[str, Any], why: str, fix: str) -> None:
     found = proof("config.secret_unreadable", container=secret(**changes))
     assert found.severity == "advice"
-    assert f"TWS_PASSWORD_FILE=/run/secrets/password {why}" in found.summary
+    assert f"/run/secrets/password (TWS_PASSWORD_FILE) {why}" in found.summary
+    assert why in found.evidence[0].quote
     assert fix in found.fix[0]
 
 
