@@ -63,6 +63,15 @@ def test_where_nothing_fails_little_is_said() -> None:
     ]
 
 
+def test_what_several_gateways_pass_is_named_once() -> None:
+    said = text(gateway("one", *WELL), gateway("two", row(), *WELL[1:]), width=120).splitlines()
+    assert said[1:4] == [
+        "√ alpha/one, alpha/two pass 1 rule: config.heap_over_limit",
+        "√ alpha/one passes 1 rule: config.port_exposed",
+        "- alpha/one, alpha/two: not applicable: config.vnc_enabled",
+    ]
+
+
 def test_of_many_gateways_passes_are_counted_only() -> None:
     said = text(*fleet(4, *WELL))
     assert "√ all 4 gateways: nothing fails" in said
