@@ -306,7 +306,7 @@ def _spoilt_secrets(case: Case) -> list[Trouble]:
     """What is wrong with the files that user and password came from: it was typed, too."""
     settings = (case.family.words.get(word) for word in CREDENTIALS) if case.family else ()
     files = {setting.file for setting in settings if isinstance(setting, Setting)}
-    return [one for one in secret_troubles(case) if not one.refused and one.path.partition("=")[0] in files]
+    return [one for one in secret_troubles(case, files) if not one.refused]
 
 
 @finding(

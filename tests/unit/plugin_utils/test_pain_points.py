@@ -514,7 +514,7 @@ PAINS = (
         serves=True,
         seen={
             "declared": {"expect_orders": True},
-            "container": {"environment": {"TWS_SETTINGS_PATH": "/home/ibgateway/tws_settings"}},
+            "container": {"settings": [{"path": "/home/ibgateway/Jts", "mount": None}]},
         },
     ),
     Pain(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -46,9 +47,10 @@ def read_secrets(case: Case) -> list[SecretFile]:
     ]
 
 
-def secret_troubles(case: Case) -> list[Trouble]:
-    """What is wrong with the secret files."""
-    return [found for one in read_secrets(case) if (found := _secret_trouble(one, case))]
+def secret_troubles(case: Case, named_by: Collection[str | None] | None = None) -> list[Trouble]:
+    """What is wrong with the secret files, all of them or those that these variables name."""
+    named = [one for one in read_secrets(case) if named_by is None or one.variable in named_by]
+    return [found for one in named if (found := _secret_trouble(one, case))]
 
 
 def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
@@ -68,6 +70,9 @@ def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
         return Trouble(what, f"can not be read by the gateway{_owned(secret.owner)}", give)
     if secret.empty:
         return Trouble(what, "is empty", f"On {{machine}}, write the secret into {source}.", refused=False)
+    # ibcontroller reads its own files in Python; how it takes their ends is not known.
+    if (secret.variable or "").startswith("IBC_"):
+        return None
     if secret.carriage_return:
         without = f"On {{machine}}, take the carriage returns out of it: sudo sed -i 's/\\r$//' {source}"
         return Trouble(what, "has a carriage return, which becomes part of the secret", without, refused=False)
@@ -124,6 +129,21 @@ def settings_troubles(case: Case) -> list[Trouble]:
     """What is wrong with the directories in which the gateway keeps its settings."""
     own = case.of_endpoint(case.gateway.container.settings)
     return [found for one in own if (found := _settings_trouble(one, case))]
+
+
+def scratch_troubles(case: Case) -> list[Trouble]:
+    """The directories that belong in memory and do not lie there: sockets of the controller's agent (ibcontroller docker-compose.yml)."""
+    container, family = case.gateway.container, case.family
+    if family is None or case.variable("IBC_PROGRAM") == "tws":
+        return []
+    in_memory = {*container.tmpfs, *(one.target for one in container.mounts if one.type == "tmpfs")}
+    return [
+        Trouble(
+            path, "does not lie in memory", f"Where the container is defined: tmpfs: {path}:mode=1777. {CREATE_ANEW}"
+        )
+        for path in family.build.scratch
+        if path not in in_memory
+    ]
 
 
 def suspected_settings(case: Case) -> list[Trouble]:

@@ -14,6 +14,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files imp
     configuration_troubles,
     named_by_variable,
     read_secrets,
+    scratch_troubles,
     secret_troubles,
     settings_troubles,
     suspected_settings,
@@ -33,6 +34,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 MODES = ("paper", "live", "both")
+
+# ibcontroller ends so over any configuration that it can not use (ibcontroller cli.py).
+_BAD_CONFIGURATION = 78
 
 # Families whose start script ends over a secret that is given by value and by file (gnzsnz common.sh:45-61).
 _EXCLUSIVE = ("gnzsnz-ibc", "ibg-controller")
@@ -476,6 +480,8 @@ def file_missing(case: Case) -> Answer:
 )
 def settings_unwritable(case: Case) -> Answer:
     troubles = settings_troubles(case)
+    if _not_up(case) and case.gateway.container.exit_code == _BAD_CONFIGURATION and case.run.problem is None:
+        troubles += scratch_troubles(case)
     # What was stopped or killed, or came as far as a login, did not end for it.
     otherwise = (case.run.problem or "").startswith(("login.", "twofa.", "container."))
     gave_up = _not_up(case) and case.gateway.container.exit_code not in (0, 130, 137, 143) and not otherwise
