@@ -377,6 +377,16 @@ class Case:
         """Of files or directories those of this endpoint; where both modes run, each has its own, told by its end."""
         return tuple(one for one in places if len(places) == 1 or (one.path or "").endswith(f"_{self.endpoint}"))
 
+    @property
+    def program(self) -> str:
+        """What runs in it: `gateway`, or `tws`, as images of TWS say and their ports show."""
+        # gnzsnz Dockerfile.tws:21-36, extrange start.sh:24; ibcontroller Dockerfile.template
+        told = (self.variable("GATEWAY_OR_TWS"), self.variable("IBC_PROGRAM"))
+        ports = self.family.ports if self.family else {}
+        published = {each.container_port for each in self.gateway.ports}
+        shown = {port.program for number, port in ports.items() if number in published}
+        return "tws" if "tws" in (*told, *shown) else "gateway"
+
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""
         ports = self.family.ports.items() if self.family else ()

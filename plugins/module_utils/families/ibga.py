@@ -32,9 +32,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import (
     PORT,
     SECONDS,
     SWITCH,
-    TIME_ZONE,
     TZ,
     UNEXPANDED,
+    ZONE_IN_WORDS,
     Form,
     choice,
 )
@@ -93,7 +93,7 @@ FAMILY = Family(
         "TOTP_KEY": Variable(BASE32, "secret"),
         "IB_PREFER_IBKEY": Variable(choice("true", any_case=False), wrong=Wrong("ignored", "no device is chosen")),
         "IB_REGION": _of_the_form("America", "Europe", "Asia", "China"),
-        "IB_TIMEZONE": Variable(TIME_ZONE, wrong=_STAYS),
+        "IB_TIMEZONE": Variable(ZONE_IN_WORDS, wrong=_STAYS),
         "IB_LOGINTAB": _of_the_form("IB API", "FIX CTCI"),
         "IB_LOGINTYPE": _of_the_form("Live Trading", "Paper Trading"),
         "IB_LOGOFF": Variable(  # A:_run_ibg.sh, capitals are made of it

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, InEffect, Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.written import (
     NOT_TOLD,
@@ -139,22 +141,35 @@ def second_factor_device(case: Case) -> Answer:
     return NotKnown("no device is named, which does for a user with one second factor; how many it has can not be seen")
 
 
-#: By controller: the key and the variable of a time of the second factor, its least seconds, and what is lost below.
-_LEAST_SECONDS = {
+@dataclass(frozen=True)
+class _Time:
+    """A time that the controller gives the second factor: as IBC's file and as gnzsnz has it, the least that does, and what less loses."""
+
+    key: str
+    variable: str
+    least: int
+    lost: str
+    #: Whether it runs only where the controller logs in again by itself (IBC LoginManager.java:105-156).
+    if_again: bool = False
+
+
+_GIVES_UP = "IBKR still takes an approval when the controller has given up"
+_TIMES = {
     "ibc": (
-        ("SecondFactorAuthenticationTimeout", "", 180, "IBKR still takes an approval that counts as expired here"),
-        (
+        _Time("SecondFactorAuthenticationTimeout", "", 180, "IBKR still takes an approval that counts as expired"),
+        _Time(
             "SecondFactorAuthenticationExitInterval",
             "TWOFA_EXIT_INTERVAL",
             60,
             "a slow login after the approval is ended",
+            if_again=True,
         ),
     ),
     "ibcontroller": (
-        ("", "IBC_MFA_TIMEOUT", 180, "IBKR still takes an approval after it has given up"),
-        ("", "TWOFA_EXIT_INTERVAL", 60, "it asks again before IBKR has forgotten the last attempt"),
+        _Time("", "IBC_MFA_TIMEOUT", 180, _GIVES_UP),
+        _Time("", "TWOFA_EXIT_INTERVAL", 60, "pushes follow each other sooner than IBKR forgets them", if_again=True),
     ),
-    "ibg-controller": (("", "TWOFA_EXIT_INTERVAL", 120, "IBKR still takes an approval after it has given up"),),
+    "ibg-controller": (_Time("", "TWOFA_EXIT_INTERVAL", 120, _GIVES_UP),),
 }
 
 
@@ -179,28 +194,42 @@ def second_factor_times(case: Case) -> Answer:
     if case.of_controller("ibga"):
         return NotApplicable("its image has no such setting")
     told = list(_seconds(case))
-    short = [(setting, least, why) for setting, least, why in told if float(setting.value or least) < least]
+    short = [(each, setting) for each, setting in told if float(setting.value or each.least) < each.least]
     if not told:
         return NotKnown(NOT_TOLD)
     if not short:
-        return Passed("nothing is below what an approval takes", tuple(setting.shown for setting, _least, _why in told))
-    setting, least, why = short[0]
+        return Passed("nothing is below what an approval takes", tuple(setting.shown for _each, setting in told))
+    each, setting = short[0]
     name = setting.shown.quote.partition("=")[0]
     return Proof(
-        f"{name} is {setting.value} s: {why}",
-        tuple(setting.shown for setting, _least, _why in short),
-        change=Change(f"{name}={least}"),
+        f"{name} is {setting.value} s: {each.lost}",
+        tuple(setting.shown for _each, setting in short),
+        change=_raised(case, each),
     )
 
 
-def _seconds(case: Case) -> Iterator[tuple[InEffect, int, str]]:
-    """What is set of the times of the second factor, with the least that does."""
-    for controller, rows in _LEAST_SECONDS.items():
-        for key, variable, least, why in rows if case.of_controller(controller) else ():
-            setting = case.in_effect(key, variable)
-            counts = variable != "TWOFA_EXIT_INTERVAL" or controller == "ibg-controller" or case.asks_again
+def _seconds(case: Case) -> Iterator[tuple[_Time, InEffect]]:
+    """What is known of the times that count here."""
+    for controller, times in _TIMES.items():
+        for each in times if case.of_controller(controller) else ():
+            setting = case.in_effect(each.key, _variable(case, each))
+            counts = case.asks_again or not each.if_again
             if counts and setting and re.fullmatch(r"\d{0,6}(\.\d+)?", setting.value):
-                yield setting, least, why
+                yield each, setting
+
+
+def _variable(case: Case, each: _Time) -> str:
+    """Its variable; some images have one for each key of IBC's file."""
+    prefix = case.family.build.prefix if case.family else None
+    return f"{prefix}{each.key}" if prefix and each.key else each.variable
+
+
+def _raised(case: Case, each: _Time) -> Change:
+    variable = case.own_name(_variable(case, each)) or ""
+    word = f"controller_settings: {{{each.key}: '{each.least}'}}" if each.key else None
+    if not variable or not (case.family or GNZSNZ_IBC).reads(variable, case.gateway.container.environment):
+        return Change(f"{each.key}={each.least} in its controller's configuration file", word)
+    return Change(f"{variable}={each.least}", word)
 
 
 def _asks_nobody(case: Case) -> NotApplicable | NotKnown | None:

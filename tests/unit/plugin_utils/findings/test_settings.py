@@ -106,6 +106,8 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
     ("second_factor_times", of(IBC, RELOGIN_AFTER_TWOFA_TIMEOUT="yes", TWOFA_EXIT_INTERVAL="30"), Proof, "INTERVAL=60"),
     ("second_factor_times", of(IBC, RELOGIN_AFTER_TWOFA_TIMEOUT="yes", TWOFA_EXIT_INTERVAL="60"), Passed, "below"),
     ("second_factor_times", of(IBC, RELOGIN_AFTER_TWOFA_TIMEOUT="no", TWOFA_EXIT_INTERVAL="30"), NotKnown, ""),
+    ("second_factor_times", live(SecondFactorAuthenticationTimeout="90"), Proof, "Timeout=180 in its controller's"),
+    ("second_factor_times", of(EXTRANGE, IBC_SecondFactorAuthenticationTimeout="90"), Proof, "IBC_SecondFactorAuthent"),
     ("second_factor_times", of(IBCONTROLLER, IBC_MFA_TIMEOUT="90"), Proof, "IBC_MFA_TIMEOUT=180"),
     ("second_factor_times", of(IBG, TWOFA_EXIT_INTERVAL="60"), Proof, "TWOFA_EXIT_INTERVAL=120"),
     ("second_factor_times", of(IBG), Passed, "nothing is below"),

@@ -319,6 +319,34 @@ def test_a_mode_in_other_words_explains_why_none_is_set() -> None:
     assert proof.severity == "down"
 
 
+# What is a secret, the schema says
+
+
+@pytest.mark.parametrize(
+    ("family", "environment", "change"),
+    [
+        (G, {"TWS_PASSWORD": SET}, "TWS_PASSWORD_FILE=/run/secrets/tws_password"),
+        (K, {"IBC_PASSWORD": SET}, "IBC_PASSWORD_FILE=/run/secrets/ibc_password"),
+        (C, {"CONTROLLER_COMMAND_SERVER_AUTH_TOKEN": SET, **ON}, None),
+        (A, {"TOTP_KEY": SET}, None),
+        (E, {"PASSWORD": SET}, None),
+    ],
+)
+def test_a_secret_belongs_in_a_file_where_the_image_takes_one(
+    family: str, environment: dict[str, str], change: str | None
+) -> None:
+    proof = proven("config.secret_in_environment", of(family, environment))
+    assert proof is not None
+    assert (proof.change.defined if proof.change else None) == change
+    assert any("This image takes no file" in step for step in proof.fix) is (change is None)
+
+
+@pytest.mark.parametrize("name", ["TWS_PASSWORD_FILE", "IBC_DismissPasswordExpiryWarning", "TWS_USERID", "TZ"])
+def test_what_is_no_secret_may_stand_there(name: str) -> None:
+    family = E if name.startswith("IBC_") else G
+    assert isinstance(findings()["config.secret_in_environment"].prove(of(family, {name: "yes"})), Passed)
+
+
 # The audit asks too
 
 
