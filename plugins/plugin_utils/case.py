@@ -59,7 +59,9 @@ _WORDS = {
     for name in (*setting.variables, setting.file)
     if name
 }
-_OTHERS = frozenset(name for family in BY_NAME.values() for name in family.other_names)
+_OTHERS = frozenset(
+    name for family in BY_NAME.values() for name in (*family.other_names, *(family.configured_by or ())[:1])
+)
 _NAMES = re.compile(rf"\b(?:{'|'.join(sorted({*_WORDS, *_OTHERS}, key=len, reverse=True))})\b")
 
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
