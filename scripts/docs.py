@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import FAILING, checklist
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
     AUDIT_ONLY,
@@ -22,6 +25,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     findings,
     named,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.foreign import word_of
 
 from scripts import role_readme
 
@@ -40,6 +44,7 @@ GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: c
 GENERATED_FROM_SCHEMA = (
     "<!-- Generated from report.schema.json and report.example.json by `make docs`: change it there. -->"
 )
+GENERATED_FROM_FAMILIES = "<!-- Generated from plugins/module_utils/families by `make docs`: change it there. -->"
 GENERATED_FROM_BUNDLE_SCHEMA = "<!-- Generated from bundle.schema.json by `make docs`: change it there. -->"
 
 #: What is in a bundle, beside its manifest.
@@ -87,6 +92,7 @@ def pages() -> dict[str, str]:
         "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
         "docs/audit.md": _audit(_read(AUDIT_SCHEMA), _read(AUDIT_EXAMPLE)),
         "docs/findings/README.md": _index(),
+        "docs/variables.md": _variables(),
         **{f"docs/findings/{code}.md": _page(finding) for code, finding in findings().items()},
         **{f"roles/{role.name}/README.md": role_readme.readme(role) for role in sorted(ROLES.iterdir())},
     }
@@ -122,6 +128,44 @@ def _bundle(schema: Mapping[str, Any]) -> str:
         f"## Rules\n\n| rule | takes out |\n|---|---|\n{rules}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _variables() -> str:
+    """The page on the environment of every image: one table for each family, by the schema that everything goes by."""
+    parts = [
+        GENERATED_FROM_FAMILIES,
+        "# Variables",
+        "What each image reads of its container's environment. Everything goes by these tables: what is told of a container and what is only"
+        " said to be set, what `deploy` refuses, and the findings [config.value_invalid](findings/config.value_invalid.md) and"
+        " [config.foreign_variable](findings/config.foreign_variable.md). A variable that is not in the table of an image is ignored by it,"
+        " and the image does not say so.",
+        "- **takes**: the form of a value; `secret` and `user` are never told, wherever they stand.\n"
+        "- **default**: what the image itself goes by; the samples of many projects set more.\n"
+        "- **otherwise**: what becomes of another value, where that is known: `refused` ends something, `ignored` is as if it were not set,"
+        " `misread` is taken for something else.\n"
+        "- **word**: the [word of the inventory](../roles/gateway/README.md) that sets it; `gateway_secrets` for secrets.",
+        *(f"## {family.name}\n\n{_family(family)}" for family in FAMILIES),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _family(family: Family) -> str:
+    rows = "\n".join(_variable(name, family) for name in family.variables)
+    return f"| variable | takes | default | otherwise | word |\n|---|---|---|---|---|\n{rows}"
+
+
+def _variable(name: str, family: Family) -> str:
+    known, word = family.variables[name], word_of(family, name)
+    limits = (
+        known.kind if known.kind != "plain" else "",
+        "with both trading modes only" if known.only_both else "",
+        f"not with {'='.join(family.configured_by)}" if known.key and family.configured_by else "",
+        f"since {known.since}" if known.since else "",
+    )
+    takes = "; ".join((known.form.allowed, *filter(None, limits))).replace("|", "\\|")
+    otherwise = f"{known.wrong.manner}: {known.wrong.effect}" if known.wrong else ""
+    told = f"`{word}`" if word in WORDS else "`gateway_secrets`" if word else ""
+    return f"| `{name}` | {takes} | {f'`{known.default}`' if known.default else ''} | {otherwise} | {told} |"
 
 
 def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:

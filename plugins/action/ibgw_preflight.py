@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
@@ -32,7 +32,7 @@ SETTINGS = (
     "audit_fail_on",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
-MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
+MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared", *evidence.OF_MACHINE)
 
 
 class ActionModule(ControllerAction):

@@ -67,7 +67,7 @@ class Surroundings:
         if not self.here or not mount.get("Source") or mount.get("Type") not in ("bind", "volume"):
             return files.UNSEEN
         below = PurePosixPath(path).relative_to(mount["Destination"])
-        return files.on_machine(mount["Source"], str(below), limit)
+        return files.on_machine(mount["Source"], "/".join(below.parts), limit)
 
     def mount_at(self, path: str) -> Mapping[str, Any] | None:
         """The mount in which a path of the container lies: the deepest."""

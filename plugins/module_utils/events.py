@@ -85,11 +85,10 @@ def events(seen: Iterable[Mapping[str, Any]], container: str, known: Known = Kno
     doers = _doers(calls, told, times, known)
     for call in calls:
         who = doers.get(call.first)
-        for at in call.events:
-            one = told[at]
-            one["who"] = who if one["by"] in (_COMMAND, None) else _of_cause(one["by"], known)
-            if who and one["by"] is None:
+        for one in (told[at] for at in call.events):
+            if who and one["by"] in (_CONTAINER, None):  # it ended what runs there without asking the engine
                 one["by"] = _COMMAND
+            one["who"] = who if one["by"] == _COMMAND else _of_cause(one["by"], known)
         if told[call.last]["by"] == _COMMAND and who is None:
             told[call.last]["candidates"] = list(known.candidates(call.action))
     return told
@@ -133,8 +132,8 @@ def _by(told: Sequence[Mapping[str, Any]], times: Sequence[float], known: Known)
             died = at
         elif action == "start":
             ended = None if died is None else times[died]
-            created = any(before["action"] == "create" for before in told[:at])
-            by = _started_by(at in policy_starts, over, ended, times[at], created, known)
+            before = {one["action"] for one in told[:at]}
+            by = _started_by(at in policy_starts, over, ended, times[at], before, known)
             over = died = None
         causes.append(by)
     return causes
@@ -159,14 +158,14 @@ def _policy_starts(told: Sequence[Mapping[str, Any]], known: Known) -> set[int]:
 
 
 def _started_by(
-    policy: bool, over: str | None, died: float | None, at: float, created: bool, known: Known
+    policy: bool, over: str | None, died: float | None, at: float, before: set[str], known: Known
 ) -> str | None:
     """What started a container: its policy waits a minute at most, and does so only where nobody has stopped it."""
+    came_up = known.engine_started is not None and -2 <= at - known.engine_started <= _ENGINE_STARTS
+    if came_up and over != _COMMAND and not before & {"create", "start"} and known.restart_policy not in (None, "no"):
+        return _ENGINE
     if died is None:
-        came_up = known.engine_started is not None and -2 <= at - known.engine_started <= _ENGINE_STARTS
-        if came_up and not created and known.restart_policy not in (None, "no"):
-            return _ENGINE
-        return _COMMAND if created else None
+        return _COMMAND if "create" in before else None
     return _POLICY if policy and over != _COMMAND and at - died <= _POLICY_WAITS else _COMMAND
 
 
@@ -201,23 +200,22 @@ class _Call:
         return self.events[-1]
 
 
+# Events of one end, those that somebody asks for last; the engine tells a stop when it is done.
+_ENDS = ("oom", "die", "kill", "stop")
+
+
 def _calls(told: Sequence[Mapping[str, Any]]) -> list[_Call]:
     calls: list[_Call] = []
     for at, one in enumerate(told):
         action = one["action"]
-        last = calls[-1] if calls else None
-        if action in ("kill", "oom", "die", "stop"):
-            joins = last is not None and last.action in ("kill", "die", "oom")
-            if joins and last is not None:
-                calls[-1] = _Call(action if action == "stop" else last.action, (*last.events, at))
-            else:
-                calls.append(_Call(action, (at,)))
-        elif action == "restart" and len(calls) > 1 and (calls[-2].action, calls[-1].action) == ("stop", "start"):
-            calls[-2:] = [_Call("restart", (*calls[-2].events, *calls[-1].events, at))]
-        elif action == "restart" and last is not None and last.action == "start":  # of one that did not run
-            calls[-1] = _Call("restart", (*last.events, at))
-        else:
-            calls.append(_Call(action, (at,)))
+        lately = [call.action for call in calls[-2:]]
+        joined = 0
+        if action in _ENDS and lately and lately[-1] in _ENDS[:-1]:
+            joined, action = 1, max(action, lately[-1], key=_ENDS.index)
+        elif action == "restart":  # told after what it consists of, which of a container that did not run is a start
+            joined = 2 if lately == ["stop", "start"] else int(lately[-1:] == ["start"])
+        parts = [calls.pop() for _ in range(joined)][::-1]
+        calls.append(_Call(action, (*(event for call in parts for event in call.events), at)))
     return calls
 
 

@@ -441,9 +441,10 @@ health:
             - "C(by) says what kind of cause it has: C(command) asked the engine, C(policy) of the container started it again, C(engine) started it as
               it came up, the C(container) ended by itself, C(kernel) killed it for want of memory; null where that is not known, as with a
               signal that did not come through the engine."
-            - "C(who) names it: a run of this collection by what it recorded, the compose project that created it, a container such as autoheal
-              by what it wrote, the restart policy; null where nothing proves one. Of a command whose giver is not known the last event has as
-              C(candidates) what is on the machine and could have given it; a person could have, always."
+            - "C(who) names it: a run of this collection by what it recorded, the compose project that created it, a unit by the moment at which
+              systemd started it, a container such as autoheal by what it wrote, the restart policy; null where nothing proves one. Of a
+              command whose giver is not known the last event has as C(candidates) what is on the machine and could have given it; a person
+              could have, always."
             - The list is null when the engine does not tell.
           type: list
           elements: dict

@@ -17,7 +17,6 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     AUDIT_ONLY,
     STATUSES,
     Answer,
-    Change,
     Finding,
     NotApplicable,
     NotKnown,
@@ -194,7 +193,7 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run, covering: Suppress
             severity=found.severity,
             summary=found.proof.summary,
             evidence=[asdict(each) for each in found.proof.evidence],
-            change=_change(answer.change, case),
+            change=_change(answer, case),
             fix=[run.typed(step) for step in found.proof.fix],
             accepted=excuse(covering),
         )
@@ -206,13 +205,14 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run, covering: Suppress
     return row
 
 
-def _change(change: Change | None, case: Case) -> dict[str, str] | None:
+def _change(proof: Proof, case: Case) -> dict[str, str] | None:
     """The setting to change, where this gateway is defined: in our inventory, or elsewhere; None where its image has none."""
+    change = proof.change
     if change is None:
         return None
     if case.gateway.deployment is not None and change.inventory:
         return {"where": "inventory", "setting": change.inventory}
-    defined = case.in_own_names(change.defined)
+    defined = change.defined if proof.in_own_names else case.in_own_names(change.defined)
     return {"where": "container", "setting": defined} if defined else None
 
 

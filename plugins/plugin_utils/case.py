@@ -83,6 +83,14 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class InEffect:
+    """The value of a setting in effect, empty where it is not set, and what shows it."""
+
+    value: str
+    shown: Quote
+
+
+@dataclass(frozen=True)
 class Task:
     """How Ansible's task for one probe ended where it brought no result; `message` is what Ansible said of it."""
 
@@ -269,14 +277,39 @@ class Case:
         return (*quotes[-1:], Quote("launcher", quote(answer.quote or ""), answer.at), *quotes[:-1])
 
     def setting(self, controller_key: str, variable: str) -> str:
-        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.
+        """The value of `in_effect`; empty where that is not known."""
+        effective = self.in_effect(controller_key, variable)
+        return effective.value if effective else ""
+
+    def in_effect(self, controller_key: str, variable: str) -> InEffect | None:
+        """A setting in effect: what the controller's own dump says, else the container's variable; None where neither can tell.
 
         Both are named as gnzsnz with IBC has them.
         """
         own = self.own_name(variable) or ""
         told = self.log.settings if self.log is not None else {}
         dumped = self.family.dumped_as(own) if self.family and self.family.dumped_as else controller_key
-        return _value(told[dumped]) if dumped in told else self.variable(own)
+        if dumped and dumped in told:
+            value = _value(told[dumped])
+            return InEffect(value, self.quote("log", f"{dumped}={value}"))
+        container = self.gateway.container
+        if own and container.id and (self.family is None or self.family.reads(own, container.environment)):
+            value = self.variable(own)
+            return InEffect(value, self.quote("health", f"{own}={value}" if value else f"{own} is not set"))
+        if told and self.of_controller("ibc"):
+            return InEffect("", self.quote("log", f"{dumped or own} is not among its settings"))
+        return None
+
+    @property
+    def asks_again(self) -> bool | None:
+        """Whether an expired prompt for the second factor is followed by another; None where the setting is not known."""
+        if self.run.asks_again is not None:
+            return self.run.asks_again
+        again = self.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
+        if self.of_controller("ibg-controller") or self.of_controller("ibcontroller"):
+            action = self.setting("", "TWOFA_TIMEOUT_ACTION").lower()
+            return again in ("yes", "true") or action == "restart" if again or action else None
+        return again in ("yes", "true") if again else None
 
     def of_controller(self, name: str) -> bool:
         """Whether that controller runs the gateway: by its log, else by the container, whose image may hold several."""
@@ -307,6 +340,13 @@ class Case:
     def variable(self, name: str) -> str:
         """A variable of the container's environment; empty when it is empty or not set."""
         return _value(self.gateway.container.environment.get(name))
+
+    @property
+    def variables_given(self) -> tuple[str, ...]:
+        """The variables that were set for the container, and not to nothing; all that it has where its image is gone."""
+        container = self.gateway.container
+        given = container.environment if container.environment_given is None else container.environment_given
+        return tuple(name for name in given if self.variable(name))
 
     @property
     def family(self) -> Family | None:

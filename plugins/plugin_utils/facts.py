@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NEW_YORK, SESSIONS_END
 
 
 def facts_of(case: Case) -> dict[str, object]:
@@ -78,10 +79,10 @@ def next_forced_login(case: Case) -> datetime | None:
     if last_full_login is None:
         return None
     try:
-        local = last_full_login.astimezone(ZoneInfo("America/New_York"))
+        local = last_full_login.astimezone(ZoneInfo(NEW_YORK))
     except ZoneInfoNotFoundError:  # a controller without time zone data
         return None
-    sunday = (local + timedelta(days=(6 - local.weekday()) % 7)).replace(hour=1, minute=0, second=0, microsecond=0)
+    sunday = datetime.combine(local.date() + timedelta(days=(6 - local.weekday()) % 7), SESSIONS_END, local.tzinfo)
     return sunday if sunday > local else sunday + timedelta(days=7)
 
 

@@ -26,7 +26,7 @@ TRADING_MODES = ("paper", "live", "both")
 STATES = ("present", "absent")
 
 #: What diagnosis uses of an entry; the other words describe a gateway that is deployed.
-GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders")
+GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders", "expose")
 PORT_NAMES = ("paper", "live", "vnc")
 
 

@@ -465,6 +465,7 @@ class GatewayLog(Probed):
     family: str | None
     controller: Controller
     gateway_version: str | None
+    time_zone: str | None
     settings: dict[str, str]
     window: Window
     instances: tuple[Instance, ...]

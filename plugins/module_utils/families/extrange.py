@@ -76,19 +76,21 @@ FAMILY = Family(
     user=(0, 0),
     start_seconds=120,
     variables={  # E:README.md:98-115, E:start.sh
-        "USERNAME": USER,
-        "PASSWORD": SECRET,
+        "USERNAME": replace(USER, default="edemo"),
+        "PASSWORD": replace(SECRET, default="demouser"),
         "GATEWAY_OR_TWS": Variable(
-            choice("gateway", "tws"), wrong=Wrong("refused", "the start script ends with exit code 1")
+            choice("gateway", "tws"), wrong=Wrong("refused", "the start script ends with exit code 1"), default="tws"
         ),
-        "TWOFA_TIMEOUT_ACTION": GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"],
+        "TWOFA_TIMEOUT_ACTION": replace(GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"], default="restart"),
         "TWS_SETTINGS_PATH": FILE,
         "TZ": SURROUNDINGS["TZ"],
         "IBC_VERSION": PLAIN,
         "INSTALL_FILENAME": PLAIN,
         # Its relay leads to the paper port unless the mode is live in small letters (E:start.sh:24-52).
         **{f"{_PREFIX}{key}": _from_the_shell(known) for key, known in KEYS.items()},
-        f"{_PREFIX}TradingMode": replace(KEYS["TradingMode"], form=choice("paper", "live", any_case=False)),
+        f"{_PREFIX}TradingMode": replace(
+            KEYS["TradingMode"], form=choice("paper", "live", any_case=False), default="live"
+        ),
     },
     ends_java_first=True,  # so that it does not matter whether the start of the container is through
     # The start script hands over to IBC's, so that their codes pass through (E:start.sh:64).

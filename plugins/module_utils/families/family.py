@@ -81,6 +81,8 @@ class Variable:
     key: str | None = None
     #: Whether it is read only where both trading modes run.
     only_both: bool = False
+    #: What the image itself goes by where nobody sets it.
+    default: str = ""
     #: The first release that reads it, where it was not always read.
     since: str = ""
 
@@ -113,6 +115,17 @@ class Lacking:
 
 #: Where a deployed container has its private files.
 PRIVATE = "/run/ibgw"
+
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
+
+#: Seconds for a stop. A clean logout takes up to 45; a kill can leave the session held at IBKR (ibg-controller README.md).
+STOP_TIMEOUT = 90
+
+
+def ample_memory(heap: int) -> int:
+    """A memory limit that leaves room beside a heap, both in MiB."""
+    return max(2 * heap, heap + BESIDE_HEAPS)
 
 
 @dataclass(frozen=True)
@@ -191,6 +204,8 @@ class Family:
     configured_by: tuple[str, str] | None = None
     #: The variable that says where its controller's configuration is; where both modes run, each file has its mode at the end.
     configuration: str | None = None
+    #: Places inside the container that mean something to images near it and nothing to it, each with why, as a clause.
+    unread: Mapping[str, str] = field(default_factory=dict)
     #: Its names for variables of gnzsnz with IBC that no word of the inventory stands for.
     other_names: Mapping[str, str] = field(default_factory=dict)
     #: What its controller's dump of settings calls what a variable sets, where that is no key of IBC's.

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The forms in which images want the values of their variables: each recognises a value and writes one of the inventory's.
 
-Sources are cited as ``B:`` (IbcAlpha/IBC @2fee90c) and ``C:`` (code-hustler-ft3d/ibg-controller @13422e4).
+Sources are cited as ``A:`` (heshiming/ibga @fcd2bf8), ``B:`` (IbcAlpha/IBC @2fee90c) and ``C:`` (code-hustler-ft3d/ibg-controller
+@13422e4).
 
 This module util is private to the collection; it can change at any time.
 """
@@ -118,6 +119,12 @@ CLOSING = Form(
 
 TIME_ZONE = Form(
     "a name of the time zone database, like America/New_York", re.compile(r"[A-Za-z][\w+/-]*"), check=_known_zone
+)
+#: A shell puts the underscores in (A:scripts/manager.sh).
+ZONE_IN_WORDS = replace(
+    TIME_ZONE,
+    pattern=re.compile(r"[A-Za-z][\w +/-]*"),
+    check=lambda value: _known_zone(value.replace(" ", "_")),
 )
 #: As the C library reads TZ: a name, or a rule such as EST5EDT (tzset(3)).
 TZ = Form(

@@ -74,6 +74,7 @@ FAMILY = Family(
         (r"\[TOTP\] (?:TOTP code|Code) entered and submitted\b.*", "twofa_answered"),
     ),
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
+    unread={"/home/ibgateway/ibcontroller": "it is where ibcontroller keeps its own, and this image runs IBC"},
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
     configured_by=("CUSTOM_CONFIG", "yes"),  # G:common.sh:6-38
     configuration="IBC_INI",  # G:run.sh:144-181
@@ -137,7 +138,7 @@ FAMILY = Family(
             HEAP_MB,
             wrong=Wrong("misread", "the image builds an option that Java refuses, and the gateway does not start"),
         ),
-        "PASSWD": SECRET,  # the TWS image's, G:tws-scripts/start_session.sh:13-17
+        "PASSWD": replace(SECRET, default="abc"),  # the TWS image's, G:tws-scripts/start_session.sh:13-17
         "PASSWD_FILE": FILE,
         "IB_GATEWAY_VERSION": PLAIN,
         "IB_GATEWAY_RELEASE_CHANNEL": PLAIN,

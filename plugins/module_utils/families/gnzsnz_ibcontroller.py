@@ -51,8 +51,8 @@ _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 _DECLARATIVE = "ibcontroller has it in its own ibkr_settings.toml only"  # K: declarative settings
 
 
-def _choice(*words: str) -> Variable:
-    return Variable(choice(*words), wrong=_REFUSED)
+def _choice(*words: str, default: str) -> Variable:
+    return Variable(choice(*words), wrong=_REFUSED, default=default)
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
@@ -74,6 +74,10 @@ FAMILY = Family(
     marks=_marks,
     lines=LINES,
     versions=("IBC_TWS_VERSION",),
+    unread={  # K: config.py reads ibcontroller.toml in IBC_APP_DIR, and variables
+        "/home/ibgateway/ibc": "ibcontroller never reads a config.ini; its settings are variables, or ibcontroller.toml",
+        "/opt/ibc": "ibcontroller never reads a config.ini; its settings are variables, or ibcontroller.toml",
+    },
     both_by=GNZSNZ_IBC.both_by,  # KI:run.sh, KI:run_tws.sh
     other_names={"TWOFA_EXIT_INTERVAL": "IBC_MFA_EXIT_INTERVAL", "TWS_SETTINGS_PATH": "IBC_TWS_SETTINGS_PATH"},
     dumped_as=lambda variable: variable.replace("IBC_", "", 1).lower(),  # K:config.py
@@ -99,22 +103,22 @@ FAMILY = Family(
         ),
         "DUAL_MODE": GNZSNZ_IBC.variables["DUAL_MODE"],
         "IBC_INSTANCE": PLAIN,
-        "IBC_PROGRAM": _choice("gateway", "tws"),
+        "IBC_PROGRAM": _choice("gateway", "tws", default="gateway"),
         "IBC_TWS_PATH": FILE,
         "IBC_TWS_VERSION": PLAIN,
-        "IBC_TWS_CHANNEL": PLAIN,
+        "IBC_TWS_CHANNEL": Variable(default="stable"),
         "IBC_TWS_SETTINGS_PATH": FILE,
         "IBC_APP_DIR": FILE,
         "IBC_SETTINGS_FILE": FILE,
         "IBC_READ_ONLY_API": _SWITCH,
-        "IBC_READ_ONLY_LOGIN": _SWITCH,
-        "IBC_ACCEPT_INCOMING_CONNECTIONS": _choice("accept", "reject", "manual"),
-        "IBC_EXISTING_SESSION_ACTION": _choice("primary", "primaryoverride", "secondary", "manual"),
-        "IBC_LOGIN_DIALOG_DISPLAY_TIMEOUT": _SECONDS,
-        "IBC_MFA_TIMEOUT": _SECONDS,
-        "IBC_MFA_TIMEOUT_ACTION": replace(_choice("exit", "restart"), since="0.1.3"),
-        "IBC_RELOGIN_AFTER_MFA_TIMEOUT": _SWITCH,
-        "IBC_MFA_EXIT_INTERVAL": _SECONDS,
+        "IBC_READ_ONLY_LOGIN": replace(_SWITCH, default="false"),
+        "IBC_ACCEPT_INCOMING_CONNECTIONS": _choice("accept", "reject", "manual", default="manual"),
+        "IBC_EXISTING_SESSION_ACTION": _choice("primary", "primaryoverride", "secondary", "manual", default="manual"),
+        "IBC_LOGIN_DIALOG_DISPLAY_TIMEOUT": replace(_SECONDS, default="60"),
+        "IBC_MFA_TIMEOUT": replace(_SECONDS, default="180"),
+        "IBC_MFA_TIMEOUT_ACTION": replace(_choice("exit", "restart", default="exit"), since="0.1.3"),
+        "IBC_RELOGIN_AFTER_MFA_TIMEOUT": replace(_SWITCH, default="false"),
+        "IBC_MFA_EXIT_INTERVAL": replace(_SECONDS, default="60"),
         "IBC_AUTO_RESTART_TIME": _DAILY,
         "IBC_AUTO_LOGOFF_TIME": _DAILY,
         "IBC_COLD_RESTART_TIME": Variable(CLOCK_24H, wrong=_REFUSED),
@@ -124,14 +128,14 @@ FAMILY = Family(
             HEAP_WITH_UNIT,
             wrong=Wrong("misread", "without a unit Java takes it for bytes, and the gateway does not start"),
         ),
-        "IBC_LOG_LEVEL": _choice("debug", "info", "warning", "error"),
-        "IBC_LOG_SINK": _choice("std", "file"),
+        "IBC_LOG_LEVEL": _choice("debug", "info", "warning", "error", default="info"),
+        "IBC_LOG_SINK": _choice("std", "file", default="std"),
         "IBC_LOG_DIR": FILE,
-        "IBC_LOG_MAX_BYTES": Variable(number(0, 10_000_000_000), wrong=_REFUSED),
-        "IBC_LOG_BACKUP_COUNT": Variable(number(0, 10_000), wrong=_REFUSED),
-        "IBC_TRACE_ENABLED": _SWITCH,
-        "IBC_DIAGNOSTIC_SCOPE": _choice("known", "unknown", "all"),
-        "IBC_DIAGNOSTIC_WHEN": _choice("open", "openclose", "never"),
+        "IBC_LOG_MAX_BYTES": Variable(number(0, 10_000_000_000), wrong=_REFUSED, default="10485760"),
+        "IBC_LOG_BACKUP_COUNT": Variable(number(0, 10_000), wrong=_REFUSED, default="5"),
+        "IBC_TRACE_ENABLED": replace(_SWITCH, default="false"),
+        "IBC_DIAGNOSTIC_SCOPE": _choice("known", "unknown", "all", default="known"),
+        "IBC_DIAGNOSTIC_WHEN": _choice("open", "openclose", "never", default="never"),
         **SURROUNDINGS,
         "CUSTOM_CONFIG": Variable(
             EXACT_YES, wrong=Wrong("ignored", "the start script writes a jts.ini where there is none")

@@ -10,6 +10,7 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     FILE,
@@ -74,7 +75,7 @@ FAMILY = Family(
         "VNC_SERVER_PASSWORD": SECRET,
         "TRADING_MODE": KEYS["TradingMode"],
         "READ_ONLY_API": KEYS["ReadOnlyApi"],
-        "TWOFA_TIMEOUT_ACTION": GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"],
+        "TWOFA_TIMEOUT_ACTION": replace(GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"], default="exit"),
         "IB_GATEWAY_VERSION": PLAIN,
         "TWS_MAJOR_VRSN": PLAIN,
         "TWS_PATH": FILE,

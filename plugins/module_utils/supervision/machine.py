@@ -19,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor im
     CREATE,
     Managed,
     Supervisor,
+    deeds,
     named,
     of_compose,
 )
@@ -52,7 +53,11 @@ class Supervision:
             engine_started=self.engine_started,
             killed_by_kernel=[kill.at for kill in (kernel_log.of(container.id, 0) if kernel_log else ())],
             creator=str(compose[0]) if compose and not replaced else None,
-            deeds=[*record.deeds(recorded), *(deed for one in self.watchers or () for deed in one.deeds(container))],
+            deeds=[
+                *record.deeds(recorded),
+                *(deed for one in self.watchers or () for deed in one.deeds(container)),
+                *deeds(supervisors),
+            ],
             candidates=lambda action: named(supervisors, action),
         )
 

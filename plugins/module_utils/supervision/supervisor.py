@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.events import Deed
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
 #: What can be done to a container, as the engine's events show it.
@@ -88,6 +89,8 @@ class Supervisor:
     does: frozenset[str]
     where: str
     terms: str = ""
+    #: When it was started itself, in seconds since the epoch, where it runs.
+    began: float | None = None
 
     def __str__(self) -> str:
         return f"{_WORDS.get(self.kind, self.kind)} {self.name}"
@@ -190,6 +193,17 @@ def _values(words: Sequence[str], *options: str) -> list[str]:
 
 def _given(environment: Mapping[str, str], name: str) -> list[str]:
     return [value for value in environment.get(name, "").split(":") if value]
+
+
+# How long a unit takes to what it starts.
+_BEGINS = 60
+
+
+def deeds(supervisors: Iterable[Supervisor]) -> list[Deed]:
+    """What came of it that they were started themselves."""
+    return [
+        Deed(quote(str(one)), one.began, one.began + _BEGINS, one.does) for one in supervisors if one.began is not None
+    ]
 
 
 def named(supervisors: Iterable[Supervisor], action: str) -> list[str]:

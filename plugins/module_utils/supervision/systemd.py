@@ -50,6 +50,9 @@ QUADLETS = (
 #: Where cron keeps its tables (cron(8) of Debian and of Red Hat).
 CRONTABS = ("/etc/crontab", "/etc/cron.d/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*")
 
+#: Where systemd has a link for each unit that runs, made as it starts (core/unit.c, unit_export_invocation_id).
+INVOCATIONS = "/run/systemd/units"
+
 # No machine has more files of these kinds that matter, and none of them is longer.
 _FILES, _BYTES = 2000, 64 * 1024
 
@@ -87,22 +90,30 @@ def supervisors(
     units: Sequence[str] = UNITS,
     quadlets: Sequence[str] = QUADLETS,
     crontabs: Sequence[str] = CRONTABS,
+    invocations: str = INVOCATIONS,
 ) -> dict[str, list[Supervisor]]:
     """By the id of each container the units, quadlets and lines of cron that start or stop it."""
     found: dict[str, list[Supervisor]] = {one.id: [] for one in managed}
     for unit in _units(units):
         for one in managed:
-            found[one.id] += _of_unit(unit, one)
+            found[one.id] += _of_unit(unit, one, invocations)
     for file in _files(quadlets, "**/*.container"):
         for one in managed:
-            found[one.id] += _of_quadlet(_read(file), one)
+            found[one.id] += _of_quadlet(_read(file), one, invocations)
     for file in islice(_paths(crontabs), _FILES):
         for one in managed:
             found[one.id] += _of_crontab(file, one)
     return found
 
 
-def _of_unit(unit: Unit, managed: Managed) -> Iterator[Supervisor]:
+def _began(service: str, invocations: str) -> float | None:
+    try:
+        return os.lstat(f"{invocations}/invocation:{service}").st_mtime
+    except OSError:
+        return None
+
+
+def _of_unit(unit: Unit, managed: Managed, invocations: str) -> Iterator[Supervisor]:
     environment = dict(pair for value in unit.settings.get("Environment", []) for pair in _ENVIRONMENT.findall(value))
     commands = [value for key, values in unit.settings.items() if _EXEC.fullmatch(key) for value in values]
     directory = unit.last("WorkingDirectory").lstrip("-")
@@ -112,15 +123,15 @@ def _of_unit(unit: Unit, managed: Managed) -> Iterator[Supervisor]:
     if unit.name == managed.labels.get("PODMAN_SYSTEMD_UNIT"):  # podman-generate-systemd(1), and quadlets
         done |= {CREATE, START, STOP, KILL}
     if done:
-        yield Supervisor("systemd", unit.name, frozenset(done), str(unit.path), unit.terms)
+        began = _began(unit.name, invocations)
+        yield Supervisor("systemd", unit.name, frozenset(done), str(unit.path), unit.terms, began)
 
 
-def _of_quadlet(unit: Unit, managed: Managed) -> Iterator[Supervisor]:
+def _of_quadlet(unit: Unit, managed: Managed, invocations: str) -> Iterator[Supervisor]:
     # Without a name of its own its container is called after the unit (podman-systemd.unit(5), ContainerName=).
     if managed.name in unit.settings.get("ContainerName", [f"systemd-{unit.path.stem}"]):
-        yield Supervisor(
-            "quadlet", f"{unit.path.stem}.service", frozenset((CREATE, START, STOP, KILL)), str(unit.path), unit.terms
-        )
+        service, does_all = f"{unit.path.stem}.service", frozenset((CREATE, START, STOP, KILL))
+        yield Supervisor("quadlet", service, does_all, str(unit.path), unit.terms, _began(service, invocations))
 
 
 def _of_crontab(path: Path, managed: Managed) -> Iterator[Supervisor]:

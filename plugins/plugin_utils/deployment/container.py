@@ -8,17 +8,16 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import PRIVATE, Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    PRIVATE,
+    STOP_TIMEOUT,
+    Family,
+    ample_memory,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
 
 #: Ports of the machine where nobody says others: those that clients expect.
 USUAL_PORTS = {"live": 4001, "paper": 4002, "vnc": 5900}
-
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
-BESIDE_HEAPS = 384
-
-#: A clean logout takes up to 45 s; a kill can leave the session held at IBKR (ibg-controller README.md).
-STOP_TIMEOUT = 90
 
 #: The hello of an API client, and whether an answer begins within 5 s; `\011` is the length of the version range. A gateway listens
 #: only once it is logged in. The connection is closed before it becomes a client's.
@@ -40,11 +39,6 @@ def endpoints(gateway: Described) -> tuple[str, ...]:
 def heaps(gateway: Described) -> int:
     """The Java heaps of all its instances, in megabytes."""
     return int(gateway.words["java_heap_mb"]) * len(endpoints(gateway))
-
-
-def ample_memory(heap: int) -> int:
-    """A memory limit that leaves room beside a heap, both in MiB."""
-    return max(2 * heap, heap + BESIDE_HEAPS)
 
 
 def host_ports(gateway: Described) -> dict[str, int]:

@@ -19,7 +19,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary imp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, Finding, Proof
 
 #: Advice that is refused where the inventory itself says otherwise: it is a mistake there, and has a word for who means it.
-REFUSED = ("config.heap_over_limit", "config.port_exposed")
+REFUSED = ("config.heap_over_limit", "config.port_exposed", "config.cold_restart_early")
 
 #: What the image brings, or stands outside the container: that is seen only later.
 SEEN_LATER = ("config.healthcheck_missing", "config.alerting_missing")

@@ -175,8 +175,6 @@ def _warnings(gateway: Described, family: Family) -> Iterator[str]:
     words = gateway.words
     for caveat in family.build.caveats:
         yield f"{gateway}: {caveat}"
-    if not words["daily_restart"]:
-        yield f"daily_restart of {gateway} is empty: every day ends its session, and no restart keeps it"
     if not ipaddress.ip_address(words["bind_address"]).is_loopback:
         yield f"{gateway} is published on {words['bind_address']}: the API has no password, guard that address"
     if words["program"] == "tws":  # extrange README.md:138-140

@@ -11,10 +11,11 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Lacking, Setting, Variable
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED, WORDS, Described
+from ansible_collections.ibgw.ops.plugins.plugin_utils.foreign import Foreign, foreign, word_of
 
 #: Keys of IBC's configuration that the role sets itself, and why.
 OWN_KEYS = {
@@ -25,8 +26,6 @@ OWN_KEYS = {
     "IbDir": "it would keep the gateway from resuming its session",  # IBC config.ini:267
     "OverrideTwsApiPort": "relay and probes know the image's own port",
 }
-
-_USUAL_FIRST = sorted(FAMILIES, key=lambda family: family.name not in DEPLOYED)
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list
     """Raw variables, which pass where nothing else stands for them."""
     warnings = []
     for name in gateway.words["variables"]:
-        word, known = _word_of(family, name), family.variables.get(name)
+        word, known = word_of(family, name), family.variables.get(name)
         if known and (name.endswith("_FILE") or known.kind == "secret"):
             raise _variable_refused(
                 gateway, name, "secrets are given in gateway_secrets and reach the gateway as files"
@@ -170,12 +169,9 @@ def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list
         if known:
             _check_form(gateway, family, name, known)
             continue
-        others = [other for other in _USUAL_FIRST if name in other.variables]
-        if others:
-            raise _variable_refused(gateway, name, _foreign(family, others[0], name))
-        near = get_close_matches(name, family.variables, 1, 0.85)
-        if near:
-            raise _variable_refused(gateway, name, f"{family.name} has no such variable; the nearest is {near[0]}")
+        stranger = foreign(name, family, {})
+        if stranger:
+            raise _variable_refused(gateway, name, _ignored(family, stranger))
         warnings.append(
             f"variables of {gateway} has {name}, which is in no list of {family.name}; images ignore what they do not know"
         )
@@ -189,22 +185,17 @@ def _check_form(gateway: Described, family: Family, name: str, known: Variable) 
         raise _variable_refused(gateway, name, f"{why}; {known.wrong.effect}" if known.wrong else why)
 
 
-def _foreign(family: Family, other: Family, name: str) -> str:
-    word = _word_of(other, name)
-    here = f"; {_instead(word)}" if word and not isinstance(family.words[word], Lacking) else ""
-    return f"it is a variable of {other.name}, which {family.name} ignores{here}"
+def _ignored(family: Family, stranger: Foreign) -> str:
+    if stranger.of is None:
+        return f"{family.name} has no such variable; the nearest is {stranger.here}"
+    word = stranger.word if not isinstance(family.words.get(stranger.word or ""), Lacking) else None
+    here = _instead(word) if word else f"there it is {stranger.here}" if stranger.here else ""
+    return f"it is a variable of {stranger.of.name}, which {family.name} ignores{f'; {here}' if here else ''}"
 
 
 def _instead(word: str) -> str:
     secret = "vnc_password" if word == "rdp_password" else word
     return f"use the word {word}" if word in WORDS else f"give {secret} in gateway_secrets"
-
-
-def _word_of(family: Family, name: str) -> str | None:
-    for word, setting in family.words.items():
-        if isinstance(setting, Setting) and name in (*setting.variables, setting.file):
-            return word
-    return None
 
 
 def _variable_refused(gateway: Described, name: str, why: str) -> Misuse:

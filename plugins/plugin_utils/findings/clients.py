@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE, POLITE_CLIENTS
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import AUDIT_ONLY, NotKnown, Proof, finding
 
 
 @finding(
@@ -53,3 +53,25 @@ def connected(case: Case) -> Proof | None:
     least = "at least " if case.gateway.cut.get("sockets.established") else ""
     count = f"{least}{len(clients)} client{'s' * (len(clients) > 1)}"
     return Proof(f"{count} connected", (case.quote("health", f"established on port {clients[0].port}: {peers}"),))
+
+
+@finding(
+    "clients.retry_unknown",
+    severity=AUDIT_ONLY,
+    remedy="none",
+    title="Whether clients connect again can not be seen",
+    meaning=(
+        "A gateway goes away for a minute each day, for longer in IBKR's reset hours and while a second factor waits, and its first connection"
+        " after a start is often refused. A client has to wait and connect again by itself, with the same client id and without hammering: to"
+        " reconnect in a tight loop is what hangs a gateway. All that shows from outside is who is connected now."
+    ),
+    fix=(
+        "Read the client's code for it: docs/clients.md says what a client has to do, and docs/examples/retrying_client.py does it.",
+        "Try it: restart the gateway at a time when a full login fits, and see whether its clients come back by themselves.",
+    ),
+    audits="Clients connect again by themselves.",
+)
+def retry_unknown(_case: Case) -> NotKnown:
+    return NotKnown(
+        "no probe can see whether a client retries; docs/clients.md has one that does, to run and to compare"
+    )

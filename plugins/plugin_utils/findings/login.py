@@ -8,8 +8,10 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import Trouble, secret_troubles
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
@@ -35,6 +37,9 @@ NO_LOGIN = (
     *CLOSED_PORT,
     *MUTE_API,
 )
+
+#: Words of the inventory for what is typed.
+CREDENTIALS = ("user", "password", "paper_user", "paper_password")
 
 #: Logins that IBKR refused for good.
 REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not_permitted")
@@ -284,12 +289,24 @@ def credentials_rejected(case: Case) -> Proof | None:
     ):  # ibg-controller, handle_post_login_dialogs
         proof = replace(proof, summary="the password has expired", fix=(NEW_PASSWORD, CREATE_ANEW))
         return protecting(case, proof, NEW_PASSWORD)
+    if spoilt := _spoilt_secrets(case):
+        why = f"{proof.summary}; {' and '.join(f'{one.path} {one.why}' for one in spoilt)}"
+        mend = tuple(one.fix for one in spoilt)
+        evidence = (*proof.evidence, *(one.quote(case) for one in spoilt))
+        return protecting(case, replace(proof, summary=why, evidence=evidence, fix=(NOT_AGAIN, *mend)), *mend)
     by_hand = "If the login by hand works, IBKR dropped the gateway's: wait an hour, and release it."
     correct = CORRECT
     if case.of_controller("ibga"):
         correct = CORRECT_TYPED
         proof = replace(proof, fix=(NOT_AGAIN, TRY_BY_HAND, correct))
     return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {correct[0].lower()}{correct[1:]}")
+
+
+def _spoilt_secrets(case: Case) -> list[Trouble]:
+    """What is wrong with the files that user and password came from: it was typed, too."""
+    settings = (case.family.words.get(word) for word in CREDENTIALS) if case.family else ()
+    files = {setting.file for setting in settings if isinstance(setting, Setting)}
+    return [one for one in secret_troubles(case, files) if not one.refused]
 
 
 @finding(

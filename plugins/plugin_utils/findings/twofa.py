@@ -78,26 +78,15 @@ NOT_APPROVED = (
 )
 
 
-def asks_again(case: Case) -> bool | None:
-    """Whether an expired prompt is followed by another; None where the setting is not known."""
-    if case.run.asks_again is not None:
-        return case.run.asks_again
-    again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
-    if case.of_controller("ibg-controller"):
-        action = case.setting("", "TWOFA_TIMEOUT_ACTION").lower()
-        return again == "yes" or action == "restart" if again or action else None
-    return again in ("yes", "true") if again else None
-
-
 def _begun_anew(case: Case) -> bool:
     """The prompt expired, and the controller asks again, or is about to."""
-    again = case.state in ASKING or (case.state in (*COMING_UP, *UNDER_WAY) and asks_again(case) is True)
+    again = case.state in ASKING or (case.state in (*COMING_UP, *UNDER_WAY) and case.asks_again is True)
     return again and case.shows("twofa.timed_out")
 
 
 def _afterwards(case: Case) -> str:
     """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
-    again = asks_again(case)
+    again = case.asks_again
     if again is None:
         decides = "TWOFA_TIMEOUT_ACTION" if case.of_controller("ibg-controller") else "RELOGIN_AFTER_TWOFA_TIMEOUT"
         return f"then it depends on {case.own_name(decides) or 'its settings'}"
@@ -139,7 +128,10 @@ def device_not_chosen(case: Case) -> Proof | None:
 def _code_awaited(case: Case) -> bool:
     """ibga has the key, and waits as if for a push: it types the code within seconds where it knows the window (_run_ibg.sh:613-733)."""
     asked = moment(case.run.since)
-    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not case.variable("IB_PREFER_IBKEY")
+    otherwise = (
+        case.variable("IB_PREFER_IBKEY") or case.variable("AUTH_METHOD") == "passkey"
+    )  # the latter of huieric/ibga-docker
+    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not otherwise
     return bool(typing) and case.state == "twofa_pending" and asked is not None and case.now - asked > TYPED_BY
 
 

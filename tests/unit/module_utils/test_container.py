@@ -164,3 +164,103 @@ def test_the_machines_own_network_knows_no_mapping() -> None:
     one = inspected({}, PortBindings={"4004/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5002"}]}, NetworkMode="host")
     (port,) = container.ports(one, IBC)
     assert (port["container_port"], port["host_port"]) == (4004, None)
+
+
+# How it is defined
+
+IMAGE: dict[str, Any] = {
+    "Created": "2026-05-01T08:00:00.5Z",
+    "Architecture": "arm64",
+    "RepoDigests": ["ghcr.io/gnzsnz/ib-gateway@sha256:0123"],
+    "Config": {"Env": ["PATH=/bin", "TWS_PATH=/x"], "Healthcheck": {"Test": ["CMD-SHELL", "nc -z"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ("ib-gateway", "latest"),
+        ("registry.test:5000/ib-gateway", "latest"),
+        ("ghcr.io/gnzsnz/ib-gateway:latest", "latest"),
+        ("ghcr.io/gnzsnz/ib-gateway:stable", "tag"),
+        ("registry.test:5000/ib-gateway:10.45.1j", "tag"),
+        ("ib-gateway:10.45@sha256:" + "0" * 64, "digest"),
+        ("sha256:" + "0" * 64, "id"),
+        ("0123456789ab", "id"),
+    ],
+)
+def test_how_an_image_is_named_decides_whether_it_stays_what_it_is(image: str, named: str) -> None:
+    assert container.facts(inspected(config={"Image": image}), IBC, None)["image_named_by"] == named
+
+
+def test_of_the_image_its_age_is_told_and_of_one_that_is_gone_nothing() -> None:
+    told = ("image_digest", "image_created", "image_architecture")
+    seen = container.facts(inspected(), IBC, IMAGE)
+    assert [seen[key] for key in told] == ["sha256:0123", "2026-05-01T08:00:00Z", "arm64"]
+    gone = container.facts(inspected(), IBC, None)
+    assert [gone[key] for key in (*told, "environment_given")] == [None] * 4
+
+
+def test_variables_that_the_image_brings_are_not_given() -> None:
+    env = ["PATH=/bin", "TWS_PATH=/mine", "OWN=1", "IB_ACCOUNT=x", "TRADING_MODE=paper"]
+    seen = container.facts(inspected(config={"Env": env}), IBC, IMAGE)
+    assert seen["environment_given"] == [
+        "TRADING_MODE",
+        "TWS_PATH",
+        "IB_ACCOUNT",
+        "OWN",
+    ]  # own, other families', others
+    assert list(seen["environment"])[-1] != "IB_ACCOUNT"
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (None, None),
+        ({"Test": []}, None),
+        ({"Test": ["NONE"]}, None),
+        (
+            {"Test": ["CMD-SHELL", "nc -z"]},
+            {
+                "test": "CMD-SHELL nc -z",
+                "interval": 30,
+                "timeout": 30,
+                "start_period": 0,
+                "retries": 3,
+                "from_image": True,
+            },
+        ),
+        (
+            {
+                "Test": ["CMD", "own", "--password", "hunter2!"],
+                "Interval": 6 * 10**10,
+                "StartPeriod": 9 * 10**10,
+                "Retries": 5,
+            },
+            {
+                "test": "CMD own --password ***",
+                "interval": 60,
+                "timeout": 30,
+                "start_period": 90,
+                "retries": 5,
+                "from_image": False,
+            },
+        ),
+    ],
+)
+def test_the_health_check_in_effect(check: dict[str, Any] | None, told: dict[str, Any] | None) -> None:
+    assert container.facts(inspected(config={"Healthcheck": check}), IBC, IMAGE)["healthcheck"] == told
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"Type": "json-file", "Config": {}}, ("json-file", None, None)),
+        ({"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}, ("json-file", 10_000_000, 3)),
+        ({"Type": "local", "Config": {"max-size": "1.5G"}}, ("local", 1_500_000_000, None)),
+        ({"Type": "json-file", "Config": {"max-size": "-1"}}, ("json-file", None, None)),
+        ({}, (None, None, None)),
+    ],
+)
+def test_how_long_the_log_may_grow(config: dict[str, Any], told: tuple[Any, ...]) -> None:
+    assert tuple(container.facts(inspected(LogConfig=config), IBC, None)["log"].values()) == told

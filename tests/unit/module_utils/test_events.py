@@ -115,6 +115,19 @@ def test_a_start_as_the_engine_came_up_is_its_own(
     assert (told(start, "by", **known), told(start, "who", **known)) == ([by], [who])
 
 
+@pytest.mark.parametrize(
+    ("actions", "by"),
+    [
+        ([("die", 99, 143), ("start", 100)], "engine"),  # what it found ended, as it came up
+        ([("start", 98), ("die", 99, 1), ("start", 100)], "command"),  # its own start was the first
+        ([*STOPPED, ("start", 100)], "command"),
+        ([("create", 99), ("start", 100)], "command"),
+    ],
+)
+def test_only_the_first_start_of_what_nobody_stopped_is_the_engines(actions: list[tuple[Any, ...]], by: str) -> None:
+    assert told(actions, "by", engine_started=97, restart_policy="always", restart_count=0)[-1] == by
+
+
 def test_the_kernels_own_word_names_it_where_the_engine_has_none() -> None:
     assert told([("die", 50, 137)], "by", killed_by_kernel=[49.2]) == ["kernel"]
     assert told([("die", 50, 137)], "by", killed_by_kernel=[20.0]) == [None]
@@ -138,7 +151,10 @@ def deed(since: float, *does: str, ends: bool = False) -> Deed:
             [True] * 5 + [False] * 3,
         ),
         ([("die", 5, 137), ("start", 6)], [deed(3, "start", ends=True)], [True, True]),  # Java was ended first
+        ([("die", 5, 1), ("start", 6)], [deed(3, "start", ends=True)], [True, True]),
         ([("die", 5, 137), ("start", 6)], [deed(3, "start")], [False, True]),
+        ([("start", 6), ("restart", 6)], [deed(3, "restart")], [True, True]),  # of one that did not run
+        ([("oom", 3), *STOPPED], [deed(3, "stop")], [False, True, True, True]),
     ],
 )
 def test_a_deed_of_somebody_names_what_came_of_it(

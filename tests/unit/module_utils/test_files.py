@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,3 +185,56 @@ def test_the_root_of_a_process_that_is_not_the_containers_is_not_opened() -> Non
         assert root is None
     with files.root_of("a" * 64, 2**22 + 1) as root:
         assert root is None
+
+
+def _as_the_container_sees_it(root: Path, paths: list[str]) -> list[str | None]:
+    """What a process whose root directory that is reads at each path."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chroot(root)
+            os.chdir("/")
+            os.write(theirs, json.dumps([_text(path) for path in paths]).encode())
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as told:
+        seen: list[str | None] = json.load(told)
+    os.waitpid(child, 0)
+    return seen
+
+
+def _text(path: str) -> str | None:
+    try:
+        return Path("/", path).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to have another root directory")
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_its_links_a_container_shows_what_it_sees_itself(tmp_path: Path, seed: int) -> None:
+    made = random.Random(seed)
+    (tmp_path / "secret").write_text("the machine's")
+    root = tmp_path / "root"
+    names = ["a", "b", "c", "secret"]
+    places = [(one, *rest) for one in names[:3] for rest in ((), ("a",), ("b", "c"))]
+    for place in places:
+        (root.joinpath(*place)).mkdir(parents=True, exist_ok=True)
+    for directory in (root, *(root.joinpath(*place) for place in places)):
+        for name in names:
+            parts = [made.choice(["..", ".", *names]) for _each in range(made.randint(1, 5))]
+            target = made.choice(["", "/", str(tmp_path) + "/"]) + "/".join(parts)
+            if not (directory / name).exists() and not (directory / name).is_symlink():
+                if made.random() < 0.2:
+                    (directory / name).write_text(f"{directory.relative_to(root)}/{name}")
+                else:
+                    (directory / name).symlink_to(target)
+    paths = ["/".join(made.choice(["..", *names]) for _each in range(made.randint(1, 4))) for _path in range(60)]
+    opened = os.open(root, os.O_PATH)
+    try:
+        seen = [(files.look(opened, path, 100).content or b"").decode() or None for path in paths]
+    finally:
+        os.close(opened)
+    assert seen == _as_the_container_sees_it(root, paths)

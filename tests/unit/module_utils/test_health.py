@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
 
@@ -124,3 +125,58 @@ def test_of_an_image_that_nobody_knows_it_is_told_what_runs_in_it(
 
 def test_of_a_stranger_nothing_is_told() -> None:
     assert health._family(None, INSPECTED, [procfs.Process(1, "nginx: master process", 0, 0)]) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "root", "remap"),
+    [
+        ([], "/var/lib/docker", 0),
+        (["name=seccomp,profile=default", "name=userns"], "/var/lib/docker/231072.231072", 231072),
+        (["name=userns"], "/srv/docker", None),
+        (["name=rootless"], "/home/me/.local/share/docker", None),
+    ],
+)
+def test_what_a_containers_root_is_to_the_machine(options: list[str], root: str, remap: int | None) -> None:
+    assert health._remap({"SecurityOptions": options, "DockerRootDir": root}) == remap
+
+
+IBC = BY_NAME["gnzsnz-ibc"]
+
+
+@pytest.mark.parametrize(
+    ("user", "family", "host_config", "remap", "expected"),
+    [
+        ("1000:1000", IBC, {}, 0, (1000, 1000, False)),
+        ("1234", None, {}, 0, (1234, 0, False)),
+        ("ibgateway", IBC, {}, 0, (1000, 1000, False)),
+        ("somebody", None, {}, 0, None),
+        ("root", IBC, {}, 0, (0, 0, True)),
+        ("0", IBC, {"CapDrop": ["ALL"]}, 0, (0, 0, False)),
+        ("0", IBC, {"CapDrop": ["CAP_DAC_OVERRIDE"]}, 0, (0, 0, False)),
+        ("", IBC, {}, 0, None),  # it starts as root, and goes on as another
+        ("", BY_NAME["extrange"], {}, 0, (0, 0, True)),
+        ("1000:1000", IBC, {}, 231072, (232072, 232072, False)),
+        ("1000:1000", IBC, {"UsernsMode": "host"}, 231072, (1000, 1000, False)),
+        ("1000:1000", IBC, {}, None, None),
+    ],
+)
+def test_whose_rights_a_gateway_will_have(
+    user: str, family: Any, host_config: dict[str, Any], remap: int | None, expected: Any
+) -> None:
+    machine = health.Machine({}, here=True, remap=remap, images={}, kernel_log=None, events=None)
+    seen = health._configured_user({"Config": {"User": user}, "HostConfig": host_config}, family, machine)
+    assert (seen and (seen.uid, seen.gid, seen.overrides)) == expected
+
+
+def test_root_of_a_remapped_container_overrides_only_among_its_own() -> None:
+    machine = health.Machine({}, here=True, remap=231072, images={}, kernel_log=None, events=None)
+    seen = health._configured_user({"Config": {"User": "0"}, "HostConfig": {}}, IBC, machine)
+    assert seen is not None
+    assert [any(uid in ids for ids in seen.namespace) for uid in (0, 231072, 231072 + 65535)] == [False, True, True]
+
+
+def test_a_salt_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(Misuse) as refused:
+        health.probe(None, False, "unix:///nowhere", 1.0, "24h", user_salt="short")
+    assert "16 characters" in str(refused.value)
+    assert "short" not in str(refused.value).replace("too short", "")

@@ -112,6 +112,21 @@ UNRECOGNIZED = "Unrecognized Username or Password"
 WRITE_ACCESS = "API client needs write access action confirmation"
 RESTARTS = {"AutoRestartTime": "11:45 PM"}
 
+#: The image's sample of the setting.
+ASKS_ONCE = {"container": {"environment": {"RELOGIN_AFTER_TWOFA_TIMEOUT": "no"}}}
+
+#: A secret in a file, as the gateway finds it.
+SECRET = {
+    "variable": "TWS_PASSWORD_FILE",
+    "path": "/run/secrets/password",
+    "source": "/srv/password",
+    "kind": "file",
+    "readable_by_gateway": True,
+    "empty": False,
+    "carriage_return": False,
+    "trailing_blank": False,
+}
+
 OF_IBGA = {
     "container": {"environment": {"IB_LOGINTYPE": "Live Trading", "IB_LOGOFF": "11:55 PM", "TRADING_MODE": None}},
     "gateway": {
@@ -167,6 +182,27 @@ PAINS = (
         ("Get the person with the phone", "RELOGIN_AFTER_TWOFA_TIMEOUT=yes"),
         lambda log: log.submitted().connecting().prompt().prompt_expires(),
         after=30_000,
+    ),
+    Pain(
+        1,
+        "a push that is missed on Sunday would leave it dead, seen before Sunday",
+        None,
+        "config.relogin_off",
+        ("RELOGIN_AFTER_TWOFA_TIMEOUT=yes", "the price"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen=ASKS_ONCE,
+    ),
+    Pain(
+        2,
+        "each day begins with a full login, for it does not restart itself",
+        None,
+        "config.auto_restart_unset",
+        ("AUTO_RESTART_TIME", "AUTO_LOGOFF_TIME with a restart policy"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
     ),
     Pain(
         2,
@@ -318,6 +354,16 @@ PAINS = (
     ),
     Pain(
         8,
+        "an authenticator app is chosen, and IBC never types its codes",
+        None,
+        "config.second_factor_device",
+        ("IB Key",),
+        lambda log: log.logged_in(SecondFactorDevice="Mobile Authenticator app"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
+        8,
         "a code of a card or an app is wanted",
         "down",
         "twofa.code_required",
@@ -456,6 +502,20 @@ PAINS = (
         after=900,
         serves=True,
         seen={"declared": {"expect_orders": True}},
+    ),
+    Pain(
+        15,
+        "the same, and nothing says so: new settings are read-only until somebody tells them otherwise",
+        "degraded",
+        "config.read_only_api",
+        ("READ_ONLY_API=no", "'no'"),
+        lambda log: log.submitted(ReadOnlyApi="").connecting().prompt().prompt_closes(5, 9).completes(),
+        after=900,
+        serves=True,
+        seen={
+            "declared": {"expect_orders": True},
+            "container": {"settings": [{"path": "/home/ibgateway/Jts", "mount": None}]},
+        },
     ),
     Pain(
         16,
@@ -676,6 +736,16 @@ PAINS = (
         after=60,
     ),
     Pain(
+        24,
+        "the next login of the same user would throw it out",
+        None,
+        "config.session_action_yields",
+        ("EXISTING_SESSION_DETECTED_ACTION=primary", "a user of its own"),
+        lambda log: log.logged_in(ExistingSessionDetectedAction="primaryoverride"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
         25,
         "status 86 after the second factor: the action setting does not fit the hand-over",
         "down",
@@ -749,8 +819,8 @@ PAINS = (
         28,
         "mode paper does not read the user and password of both",
         "down",
-        "config.credentials_missing",
-        ("TWS_USERID and TWS_PASSWORD", "TWS_PASSWORD_FILE"),
+        "config.foreign_variable",
+        ("Rename TWS_USERID_PAPER to TWS_USERID:", "Rename TWS_PASSWORD_PAPER_FILE to TWS_PASSWORD_FILE"),
         lambda log: log.start(IbLoginId="", IbPassword="").login_window(),
         log=PAPER,
         after=60,
@@ -784,6 +854,53 @@ PAINS = (
             "/home/ibgateway/scripts/common.sh: line 56: /run/secrets/password: No such file or directory"
         ),
         seen={"container": {**RESTARTING, "exit_code": 1}},
+        after=5,
+    ),
+    Pain(
+        29,
+        "the secret is a directory, and the password so is empty",
+        "down",
+        "config.secret_unreadable",
+        ("sudo rmdir /srv/password", "write the secret there"),
+        lambda log: log.start(IbPassword="").login_window(),
+        after=60,
+        seen={"container": {"secrets": [{**SECRET, "kind": "directory"}]}},
+    ),
+    Pain(
+        29,
+        "the password is refused: its file has a carriage return",
+        "down",
+        "login.credentials_rejected",
+        ("Do not restart it", "take the carriage returns out of it", "sed -i"),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        after=60,
+        seen={"container": {"secrets": [{**SECRET, "carriage_return": True}]}},
+    ),
+    Pain(
+        30,
+        "the same, seen from outside: root owns what is mounted",
+        "down",
+        "config.settings_unwritable",
+        ("sudo chown -R 101000:101000 /srv/settings",),
+        lambda log: log.container(),
+        seen={
+            "container": {
+                **RESTARTING,
+                "exit_code": 82,
+                "user": {"uid": 101000, "gid": 101000},
+                "mounts": [{"source": "/srv/settings", "target": "/home/ibgateway/tws_settings", "type": "bind"}],
+                "settings": [
+                    {
+                        "path": "/home/ibgateway/tws_settings",
+                        "mount": "/home/ibgateway/tws_settings",
+                        "kind": "directory",
+                        "owner": {"uid": 0, "gid": 0, "mode": "0755"},
+                        "writable_by_gateway": False,
+                        "blocked_by": [],
+                    }
+                ],
+            }
+        },
         after=5,
     ),
     Pain(
@@ -854,7 +971,7 @@ PAINS = (
         "no cold restart on Sunday: IBC refuses the time",
         "down",
         "config.value_invalid",
-        ("Correct it",),
+        ("Correct ColdRestartTime", "like 21:05, of 24 hours"),
         lambda log: (
             log.start(ColdRestartTime="7:00 AM").block("Invalid ColdRestartTime setting: 7:00 AM").exits(1105).ends(81)
         ),
@@ -1036,6 +1153,22 @@ def test_every_complaint_is_here_or_says_why_not() -> None:
 #: What looks much the same, and is said or mended otherwise.
 NEIGHBOURS = (
     Pain(
+        29,
+        "the carriage return is in the file of another password",
+        "down",
+        "login.credentials_rejected",
+        ("Correct TWS_USERID",),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        after=60,
+        seen={
+            "container": {
+                "environment": {"VNC_SERVER_PASSWORD_FILE": "/run/secrets/password"},
+                "secrets": [{**SECRET, "variable": "VNC_SERVER_PASSWORD_FILE", "carriage_return": True}],
+            }
+        },
+        never=("take the carriage returns",),
+    ),
+    Pain(
         35,
         "the time of the daily restart was not found in a newer gateway's window",
         None,
@@ -1196,7 +1329,8 @@ def test_what_looks_alike_is_told_apart(pain: Pain) -> None:
 def test_a_heap_with_room_is_not_called_full(java: Changes) -> None:
     processes = [*_processes("controller", "relay"), java]
     row = judged(lambda log: log.logged_in(), after=9000, serves=True, seen={"gateway": {"processes": processes}})
-    assert (row.status, row.found) == ("healthy", ())
+    assert row.status == "healthy"
+    assert not any(found.finding.layer == "gateway" for found in row.found)
 
 
 def test_a_display_that_was_missing_at_an_earlier_start_is_no_matter_now() -> None:
@@ -1208,7 +1342,8 @@ def test_a_display_that_was_missing_at_an_earlier_start_is_no_matter_now() -> No
         serves=True,
         seen={"container": {"started_at": at(620)}},
     )
-    assert (row.status, row.found) == ("healthy", ())
+    assert row.status == "healthy"
+    assert not any(found.finding.layer == "gateway" for found in row.found)
 
 
 #: What operators take for a fault and is none: what is written, how the gateway stands, and what is said of it.

@@ -11,9 +11,12 @@ from __future__ import annotations
 # isort: off
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import (  # noqa: F401
     start,
+    unread,
+    login,
     ports,
     screen,
-    login,
+    second_factor,
+    schedule,
     users,
     limits,
     variables,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -46,15 +47,16 @@ def read_secrets(case: Case) -> list[SecretFile]:
     ]
 
 
-def secret_troubles(case: Case) -> list[Trouble]:
-    """What is wrong with the secret files."""
-    return [found for one in read_secrets(case) if (found := _secret_trouble(one, case))]
+def secret_troubles(case: Case, named_by: Collection[str | None] | None = None) -> list[Trouble]:
+    """What is wrong with the secret files, all of them or those that these variables name."""
+    named = [one for one in read_secrets(case) if named_by is None or one.variable in named_by]
+    return [found for one in named if (found := _secret_trouble(one, case))]
 
 
 def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
     # gnzsnz common.sh:45-61, measured: a file that can not be read ends the script, a directory gives an empty password without a word,
     # and only ends of lines are taken off.
-    what, source = f"{secret.variable}={secret.path}", _source(secret)
+    what, source = named_by_variable(secret), _source(secret)
     if secret.kind == "missing":
         mount = f"Mount a file with the secret at {secret.path}; its source has to exist before the container is created. {CREATE_ANEW}"
         return Trouble(what, "is not there", mount)
@@ -68,6 +70,9 @@ def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
         return Trouble(what, f"can not be read by the gateway{_owned(secret.owner)}", give)
     if secret.empty:
         return Trouble(what, "is empty", f"On {{machine}}, write the secret into {source}.", refused=False)
+    # ibcontroller reads its own files in Python; how it takes their ends is not known.
+    if (secret.variable or "").startswith("IBC_"):
+        return None
     if secret.carriage_return:
         without = f"On {{machine}}, take the carriage returns out of it: sudo sed -i 's/\\r$//' {source}"
         return Trouble(what, "has a carriage return, which becomes part of the secret", without, refused=False)
@@ -75,6 +80,11 @@ def _secret_trouble(secret: SecretFile, case: Case) -> Trouble | None:
         without = f"Unless the secret does end in a blank, on {{machine}}: sudo sed -i 's/[[:blank:]]*$//' {source}"
         return Trouble(what, "ends in a blank, which becomes part of the secret", without, refused=False)
     return None
+
+
+def named_by_variable(secret: SecretFile) -> str:
+    """A secret file with its variable; an equals sign between them would read as a secret, and be masked."""
+    return f"{secret.path} ({secret.variable})"
 
 
 def _source(secret: SecretFile) -> str:
@@ -119,6 +129,21 @@ def settings_troubles(case: Case) -> list[Trouble]:
     """What is wrong with the directories in which the gateway keeps its settings."""
     own = case.of_endpoint(case.gateway.container.settings)
     return [found for one in own if (found := _settings_trouble(one, case))]
+
+
+def scratch_troubles(case: Case) -> list[Trouble]:
+    """The directories that belong in memory and do not lie there: sockets of the controller's agent (ibcontroller docker-compose.yml)."""
+    container, family = case.gateway.container, case.family
+    if family is None or case.variable("IBC_PROGRAM") == "tws":
+        return []
+    in_memory = {*container.tmpfs, *(one.target for one in container.mounts if one.type == "tmpfs")}
+    return [
+        Trouble(
+            path, "does not lie in memory", f"Where the container is defined: tmpfs: {path}:mode=1777. {CREATE_ANEW}"
+        )
+        for path in family.build.scratch
+        if path not in in_memory
+    ]
 
 
 def suspected_settings(case: Case) -> list[Trouble]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import (
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     BESIDE_HEAPS,
     STOP_TIMEOUT,
+    Setting,
     ample_memory,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     CREATE_AT_A_GOOD_TIME,

@@ -36,6 +36,9 @@ EVERYWHERE = ("0.0.0.0", "::", "")
 NEW_CONTAINER = "a port mapping changes only with a new container"
 AT_THE_NEXT_LOGIN = "Create the container anew at the next planned login."
 SEE_PORTS = "docker port {name}"
+ONLY_INSIDE = (
+    "If its clients are containers in the same network, nothing is wrong: suppress this finding (diagnose_suppress)."
+)
 
 # Where the API is in any image: who publishes such a port expects clients there.
 _API_PORTS = frozenset(
@@ -202,11 +205,6 @@ def mode_port_mismatch(case: Case) -> Answer:
     )
 
 
-ONLY_INSIDE = (
-    "If its clients are containers in the same network, nothing is wrong: suppress this finding (diagnose_suppress)."
-)
-
-
 @finding(
     "config.port_not_published",
     severity="degraded",
@@ -314,7 +312,7 @@ def port_exposed(case: Case) -> Answer:
         where = ", ".join(map(shown, exposed))
         return Passed(f"published beyond loopback, as the inventory says: {where}", port_quotes(case, exposed))
     everywhere = all(port.host_ip in EVERYWHERE for port in unmeant)
-    wanted = list(dict.fromkeys(mapping(port.host_port, port.container_port) for port in unmeant))
+    wanted = list(dict.fromkeys(mapping(port.host_port, _served_at(case, port)) for port in unmeant))
     return Proof(
         f"published {'on every address' if everywhere else 'beyond loopback'}: "
         + ", ".join(f"{shown(port)} ({port.role})" for port in unmeant),
@@ -325,6 +323,12 @@ def port_exposed(case: Case) -> Answer:
         ),
         change=Change(as_defined(wanted), "bind_address: 127.0.0.1, or expose: true where it is meant"),
     )
+
+
+def _served_at(case: Case, port: Port) -> int | None:
+    """The port of the container at which clients of a published one are served."""
+    relay = _relay(case, port.endpoint or case.endpoint) if port.role == "gateway" else None
+    return relay or port.container_port
 
 
 def _exposed_by_the_network(case: Case, meant: bool) -> Answer:

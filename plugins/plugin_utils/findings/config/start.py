@@ -12,16 +12,20 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Ca
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import (
     Trouble,
     configuration_troubles,
+    named_by_variable,
     read_secrets,
+    scratch_troubles,
     secret_troubles,
     settings_troubles,
     suspected_settings,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.values import Unfit, unfit_values
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CREATE_ANEW,
     DID_NOT_START,
     START_BY_HAND,
     Answer,
+    Change,
     NotApplicable,
     NotKnown,
     Passed,
@@ -30,6 +34,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 MODES = ("paper", "live", "both")
+
+# ibcontroller ends so over any configuration that it can not use (ibcontroller cli.py).
+_BAD_CONFIGURATION = 78
 
 # Families whose start script ends over a secret that is given by value and by file (gnzsnz common.sh:45-61).
 _EXCLUSIVE = ("gnzsnz-ibc", "ibg-controller")
@@ -177,9 +184,7 @@ def secret_unreadable(case: Case) -> Answer:
     seen = read_secrets(case)
     if not seen:
         return _nothing_seen(case, "no secret is given in a file")
-    return Passed(
-        f"{', '.join(f'{one.variable}={one.path}' for one in seen)}: each holds a secret that the gateway can read"
-    )
+    return Passed(f"the gateway can read {' and '.join(map(named_by_variable, seen))}")
 
 
 def _proof(case: Case, troubles: Sequence[Trouble], otherwise: str) -> Proof:
@@ -321,10 +326,11 @@ def _heap_example(case: Case) -> str:
     "config.value_invalid",
     severity="down",
     remedy="ask_person",
-    title="A setting has a value that is refused",
+    title="A setting has a value that the image does not take",
     meaning=(
         "A setting has a value that the controller or the start script does not take. Some end the process (exit code 81, or 3 for the"
-        " second factor action); others are ignored in silence, like a restart time that is not of the form hh:mm AM."
+        " second factor action); others are ignored in silence, like a restart time that is not of the form hh:mm AM; of others something"
+        " else is made than was asked for. What each image takes is in docs/variables.md."
     ),
     fix=(
         "The evidence names the setting. Correct it where the container is defined (times: 11:59 PM, with one blank and no quotes).",
@@ -333,16 +339,58 @@ def _heap_example(case: Case) -> str:
     explains=DID_NOT_START,
     remedy_reason="a restart keeps the wrong value",
     next_command="docker logs --tail 100 {name}",
+    audits="Every setting has a value that the image takes.",
 )
-def value_invalid(case: Case) -> Proof | None:
-    if not _refused_at_start(case, "config.value_invalid"):
-        return _without_effect(case)
-    ignored = case.running or case.run.state in LOGGED_IN
+def value_invalid(case: Case) -> Answer:
+    refused = _refused_at_start(case, "config.value_invalid")
+    unfit = [each for each in unfit_values(case) if not _told_elsewhere(case, each.name)]
+    up = case.running or case.run.state in LOGGED_IN
+    if unfit:
+        return _unfit(case, unfit, up, refused)
+    if refused:
+        return Proof(
+            f"a setting has a value that is {'ignored' if up else 'refused'}",
+            case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
+            severity="degraded" if up else None,
+        )
+    return _without_effect(case) or _fit(case)
+
+
+def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof:
+    ends = not up and (refused or any(each.wrong.manner == "refused" for each in unfit))
+    # Which mode then runs is left to chance, or to whoever logged in last.
+    mode = case.family is not None and case.family.variable("trading_mode") in [each.name for each in unfit]
+    more = f", and {len(unfit) - 1} more" if len(unfit) > 1 else ""
     return Proof(
-        f"a setting has a value that is {'ignored' if ignored else 'refused'}",
-        case.log_quotes() + (case.container_quotes() if _not_up(case) else ()),
-        severity="degraded" if ignored else None,
+        f"{unfit[0]} is not taken: {unfit[0].wrong.effect}{more}",
+        (
+            *(case.quote(each.source, f"{each}: {each.wrong.effect}") for each in unfit),
+            *(case.log_quotes(1) if refused else ()),
+            *(case.container_quotes() if _not_up(case) else ()),
+        ),
+        (
+            *(f"Correct {each.name} where the container is defined; allowed is {each.allowed}." for each in unfit),
+            CREATE_ANEW,
+        ),
+        severity=None if ends or mode else "degraded",
+        change=Change(", ".join(f"{each.name}=<{each.allowed}>" for each in unfit)),
+        in_own_names=True,
     )
+
+
+def _told_elsewhere(case: Case, name: str) -> bool:
+    """A finding of its own says that this variable ended the start."""
+    words = {"trading_mode": trading_mode_invalid, "java_heap_mb": heap_invalid}
+    rules = {case.family.variable(word): rule for word, rule in words.items()} if case.family else {}
+    return name in rules and isinstance(rules[name](case), Proof)
+
+
+def _fit(case: Case) -> Answer:
+    if case.family is None:
+        return NotKnown("the image is of no family that is known here")
+    if case.gateway.container.id is None and not (case.log and case.log.settings):
+        return NotKnown("neither the container's environment nor the controller's settings were seen")
+    return Passed(f"{case.family.name} takes every value that was set")
 
 
 def _without_effect(case: Case) -> Proof | None:
@@ -432,6 +480,8 @@ def file_missing(case: Case) -> Answer:
 )
 def settings_unwritable(case: Case) -> Answer:
     troubles = settings_troubles(case)
+    if _not_up(case) and case.gateway.container.exit_code == _BAD_CONFIGURATION and case.run.problem is None:
+        troubles += scratch_troubles(case)
     # What was stopped or killed, or came as far as a login, did not end for it.
     otherwise = (case.run.problem or "").startswith(("login.", "twofa.", "container."))
     gave_up = _not_up(case) and case.gateway.container.exit_code not in (0, 130, 137, 143) and not otherwise

@@ -38,5 +38,5 @@ def duplicate_user(case: Case) -> Answer:
     mode = case.endpoint or "its mode"
     if not case.same_user:
         return Passed(f"no other gateway of this run logs in as its user in {mode}")
-    words = f"logs in as the same user in {mode} as {', '.join(case.same_user)}"
+    words = f"{', '.join(sorted((f'{case.machine}/{case.name}', *case.same_user)))} log in as the same user in {mode}"
     return Proof(words, (case.quote("health", words),))

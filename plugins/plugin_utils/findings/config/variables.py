@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import KINDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     Answer,
@@ -15,14 +16,18 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     finding,
 )
 
-#: Names of variables that hold a secret by value; a `_FILE` variant holds only a path.
-SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
-
+# Names that say so, of variables that no family knows; a `_FILE` variant holds only a path.
+_SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
 
 #: Its last argument is the password, and IBC masks all but that (IBC pull request 359, extrange start.sh:64-66).
 IN_ITS_LOG = (
     "This image takes no file, and prints the password in its log at every start: pass no log of it on unread (ibgw.ops.bundle masks it).",
     "Use an image that takes a file, like gnzsnz-ibc, and change the password.",
+)
+
+NO_FILE = (
+    "This image takes no file for it: whoever may use Docker on {machine} reads it. Let only those use Docker who may know it.",
+    "Or have ibgw.ops.deploy make the container: it hands the secrets over in a file that only root and the gateway's user read.",
 )
 
 
@@ -39,15 +44,21 @@ IN_ITS_LOG = (
     audits="No secret stands in the container's environment.",
 )
 def secret_in_environment(case: Case) -> Answer:
-    names = [name for name in case.gateway.container.environment if case.variable(name) and SECRET_NAME.search(name)]
+    names = [name for name in case.variables_given if _holds_secret(name)]
     if not names:
         return Passed("no variable of the container holds a secret by value")
+    of_file = [name for name in names if case.family is None or f"{name}_FILE" in case.family.variables]
+    takes_none = IN_ITS_LOG if case.family and case.family.name == "extrange" else NO_FILE
     return Proof(
         f"readable with docker inspect: {', '.join(names)}",
         tuple(case.quote("health", f"{name}=<set>") for name in names),
-        IN_ITS_LOG if case.family and case.family.name == "extrange" else (),
-        change=Change(
-            " ".join(f"{name}_FILE=/run/secrets/{name.lower()}" for name in names),
-            "gateway_secrets",
-        ),
+        () if of_file else takes_none,
+        change=Change(" ".join(f"{name}_FILE=/run/secrets/{name.lower()}" for name in of_file), "gateway_secrets")
+        if of_file
+        else None,
+        in_own_names=True,
     )
+
+
+def _holds_secret(name: str) -> bool:
+    return KINDS.get(name) == "secret" or (name not in KINDS and bool(_SECRET_NAME.search(name)))

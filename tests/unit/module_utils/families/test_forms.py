@@ -33,6 +33,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import For
         (forms.CLOCK_24H, ["21:00", "9:05", "00:00"], ["24:00", "21:60", "09:00 PM", "yes"]),
         (forms.CLOSING, ["22:00", "Friday 22:00", "fri 22:00"], ["22", "Someday 22:00", "Friday 10:00 PM"]),
         (forms.TIME_ZONE, ["America/New_York", "Etc/UTC", "UTC"], ["New York", "America/NewYork", "Berlin", "UTC+2"]),
+        (forms.ZONE_IN_WORDS, ["America/New_York", "America/New York"], ["New York", "Berlin"]),
         (forms.TZ, ["America/New_York", ":Europe/Zurich", "UTC0", "EST5EDT", "<+03>-3"], ["New York", "Nowhere/City"]),
         (forms.HEAP_MB, ["768", "4096"], ["1024m", "4g", "0", "-Xmx1g"]),
         (forms.HEAP_WITH_UNIT, ["1024m", "4G"], ["1024", "1024 m", "4gb", "0m"]),

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision import systemd
-from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor import Managed, Supervisor
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor import Managed, Supervisor, deeds
 
 from tests.unit.module_utils.supervision.managed import gateway
 
@@ -40,6 +42,18 @@ def test_a_unit_that_names_the_container_is_told_with_its_file_and_its_terms(tmp
         "Restart=always",
     )
     assert unit.where == str(tmp_path / "units" / "ib.service")
+
+
+def test_a_unit_that_runs_is_told_with_the_moment_at_which_it_was_started(tmp_path: Path) -> None:
+    written(tmp_path, {"units/ib.service": OWNS})
+    link = tmp_path / "invocation:ib.service"
+    found = partial(systemd.supervisors, [gateway()], [f"{tmp_path}/units"], [], [], str(tmp_path))
+    assert [one.began for one in found()[gateway().id]] == [None]
+    link.symlink_to("0123456789abcdef0123456789abcdef")
+    os.utime(link, (5, 1000), follow_symlinks=False)
+    assert [(one.who, one.since, one.does) for one in deeds(found()[gateway().id])] == [
+        ("systemd unit ib.service", 1000, {"start", "stop", "kill"})
+    ]
 
 
 @pytest.mark.parametrize(

@@ -381,7 +381,7 @@ def test_the_record_is_one_that_the_probe_reads() -> None:
         ({"image": "x/y:latest"}, "the tag latest moves with each release"),
         ({"vnc": True}, "config.vnc_enabled"),
         ({"bind_address": "10.1.1.1", "expose": True}, "no password, guard"),
-        ({"daily_restart": ""}, "no restart keeps it"),
+        ({"trading_mode": "live", "daily_restart": ""}, "config.auto_restart_unset"),
         ({"family": "extrange"}, "prints the password in its log"),
     ],
 )

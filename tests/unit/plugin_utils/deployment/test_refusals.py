@@ -112,7 +112,7 @@ ROWS: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any], Any]] = {
     "orders on a read-only API": (
         {"expect_orders": True},
         None,
-        "every order would be refused",
+        "orders are expected of this gateway (config.read_only_api); set read_only_api: false",
         {"expect_orders": True, "read_only_api": False},
         None,
     ),

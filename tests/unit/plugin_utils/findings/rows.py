@@ -74,6 +74,16 @@ def state(name: str, seconds_ago: float, **run: Any) -> Changes:
     }
 
 
+def live(**settings: str) -> Changes:
+    """A live gateway whose controller tells those settings too."""
+    return {
+        "declared": {"trading_mode": "live"},
+        "run": {"endpoint": "live"},
+        "api": {"endpoint": "live", "account_mode": "live"},
+        "log": {"settings": {"TradingMode": "live", **settings}, "time_zone": "America/New_York"},
+    }
+
+
 #: Nothing is published, so nobody was asked outside.
 UNPUBLISHED = {"gateway": {"ports": []}, "handshake": {"endpoints": []}}
 
@@ -82,6 +92,9 @@ SHUT = {**NO_BACKEND, "outcome": "refused", "reached": "resolve", "problem": "ap
 CLOSES = {**NO_BACKEND}
 SILENT = {**NO_BACKEND, "outcome": "silent_at_hello", "reached": "open", "problem": "api.silent", "attempts": 1}
 NOT_ENTERED = {**NO_BACKEND, "outcome": "error", "reached": "none", "problem": "probe.incomplete", "attempts": 0}
+
+#: What nothing that a probe sees can prove: the audit says so.
+NEVER_PROVEN = ("clients.retry_unknown",)
 
 ROWS: dict[str, tuple[Changes, Changes]] = {
     # probe and host
@@ -198,6 +211,25 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"declared": {"expect_orders": True}, "log": {"settings": {"ReadOnlyApi": "yes"}}},
         {"log": {"settings": {"ReadOnlyApi": "yes"}}},
     ),
+    "config.session_action_yields": (
+        {"log": {"settings": {"ExistingSessionDetectedAction": "primaryoverride"}}},
+        {"log": {"settings": {"ExistingSessionDetectedAction": "primary"}}},
+    ),
+    "config.relogin_off": (
+        live(ReloginAfterSecondFactorAuthenticationTimeout="no"),
+        live(ReloginAfterSecondFactorAuthenticationTimeout="yes"),
+    ),
+    "config.second_factor_device": (
+        live(SecondFactorDevice="Mobile Authenticator App"),
+        live(SecondFactorDevice="IB Key"),
+    ),
+    "config.second_factor_times": (
+        live(SecondFactorAuthenticationTimeout="120"),
+        live(SecondFactorAuthenticationTimeout="180"),
+    ),
+    "config.auto_restart_unset": (live(AutoRestartTime=""), live(AutoRestartTime="10:30 PM")),
+    "config.cold_restart_early": (live(ColdRestartTime="00:59"), live(ColdRestartTime="01:00")),
+    "config.timezone_mismatch": (live(AutoRestartTime="11:00 PM"), live(AutoRestartTime="10:59 PM")),
     "config.nofile_unlimited": (ended("config.nofile_unlimited", 134), ended("gateway.crashed", 134)),
     "config.heap_over_limit": (
         {"container": {"memory": {"limit": 800_000_000}}},
@@ -251,6 +283,21 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     "config.secret_in_environment": (
         {"container": {"environment": {"TWS_PASSWORD": "<set>"}}},
         {"container": {"environment": {"TWS_PASSWORD_FILE": "<set>"}}},
+    ),
+    "config.controller_off": (
+        {"gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}}},
+        {
+            "gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}},
+            "container": {"environment": {"USE_IBG_CONTROLLER": "yes"}},
+        },
+    ),
+    "config.foreign_variable": (
+        {"container": {"environment": {"IBC_TRADING_MODE": "paper"}}},
+        {"container": {"environment": {"NO_PROXY": "<set>"}}},
+    ),
+    "config.foreign_mount": (
+        {"container": {"mounts": [{"source": "/srv/ibc", "target": "/home/ibgateway/ibcontroller", "type": "bind"}]}},
+        {"container": {"mounts": [{"source": "/srv/tws", "target": "/home/ibgateway/tws_settings", "type": "bind"}]}},
     ),
     # relay
     "relay.port_taken": (

@@ -62,7 +62,8 @@ def secret(**changes: Any) -> dict[str, Any]:
 def test_a_secret_that_will_fail_is_told_before_it_does(changes: dict[str, Any], why: str, fix: str) -> None:
     found = proof("config.secret_unreadable", container=secret(**changes))
     assert found.severity == "advice"
-    assert f"TWS_PASSWORD_FILE=/run/secrets/password {why}" in found.summary
+    assert f"/run/secrets/password (TWS_PASSWORD_FILE) {why}" in found.summary
+    assert why in found.evidence[0].quote
     assert fix in found.fix[0]
 
 
@@ -137,6 +138,32 @@ def test_settings_that_can_not_be_written(
 )
 def test_settings_that_can_be_written_or_were_not_seen(container: dict[str, Any], kind: type) -> None:
     assert isinstance(answer("config.settings_unwritable", container=container), kind)
+
+
+RUN = "/home/ibgateway/ibcontroller/run"
+
+
+@pytest.mark.parametrize(
+    ("family", "tmpfs", "exit_code", "kind"),
+    [
+        ("gnzsnz-ibcontroller", {}, 78, Proof),
+        ("gnzsnz-ibcontroller", {RUN: "mode=1777"}, 78, NotKnown),
+        ("gnzsnz-ibcontroller", {}, 77, NotKnown),
+        ("gnzsnz-ibc", {}, 78, NotKnown),
+    ],
+)
+def test_sockets_of_an_agent_belong_in_memory(family: str, tmpfs: dict[str, str], exit_code: int, kind: type) -> None:
+    container = {**FAILED, "exit_code": exit_code, "tmpfs": tmpfs}
+    found = answer("config.settings_unwritable", container=container, gateway={"family": {"name": family}})
+    assert isinstance(found, kind)
+    assert not isinstance(found, Proof) or RUN in found.summary
+
+
+def test_how_a_controller_takes_the_end_of_its_own_files_is_not_guessed() -> None:
+    family = {"family": {"name": "gnzsnz-ibcontroller"}}
+    for variable, kind in (("IBC_PASSWORD_FILE", Passed), ("VNC_SERVER_PASSWORD_FILE", Proof)):
+        container = secret(variable=variable, carriage_return=True)
+        assert isinstance(answer("config.secret_unreadable", container=container, gateway=family), kind)
 
 
 INI = {"path": "/run/ibgw/config.ini", "mount": "/run/ibgw", "kind": "file", "readable_by_gateway": True}

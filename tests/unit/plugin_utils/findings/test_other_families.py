@@ -24,9 +24,10 @@ UNREAD = {
 
 
 def of_family(name: str, **container: Any) -> dict[str, Any]:
+    own = {"USE_IBG_CONTROLLER": "yes"} if name == "ibg-controller" else {}
     return {
         "gateway": {"family": {"name": name, "controller": name}},
-        "container": {"environment": {"TRADING_MODE": None, "JAVA_HEAP_SIZE": None}, **container},
+        "container": {"environment": {"TRADING_MODE": None, "JAVA_HEAP_SIZE": None, **own}, **container},
         "log": UNREAD,
         "runs": [{"endpoint": None, "state": None, "problem": None, "evidence": [], "since": None}],
     }

@@ -172,6 +172,13 @@ def test_every_address_beyond_loopback_is_told(address: str, shown: str) -> None
     assert "bind_address: 127.0.0.1" in (proof.change.inventory or "")
 
 
+def test_what_leads_past_the_relay_is_not_only_put_on_loopback() -> None:
+    proof = answer("config.port_exposed", **of("gnzsnz-ibc", port(4002, "gateway", "paper", "0.0.0.0")))
+    assert isinstance(proof, Proof)
+    assert proof.change is not None
+    assert proof.change.defined == 'ports: ["127.0.0.1:4002:4004"]'
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.53", "::1"])
 def test_loopback_is_not_exposed(address: str) -> None:
     assert isinstance(answer("config.port_exposed", **of("gnzsnz-ibc", port(4004, "relay", "paper", address))), Passed)

@@ -1,0 +1,216 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The strategy of the second factor: which one is asked for, for how long, and what follows when nobody answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, InEffect, Quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.written import (
+    NOT_TOLD,
+    change_of,
+    of_no_live_account,
+    unread,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    Answer,
+    Change,
+    NotApplicable,
+    NotKnown,
+    Passed,
+    Proof,
+    finding,
+)
+
+#: What asking again costs: no advice without it.
+PRICE = "; a choice, for to ask again costs a push every few minutes until somebody approves"
+
+
+@finding(
+    "config.relogin_off",
+    severity="advice",
+    remedy="ask_person",
+    title="A push that nobody approves leaves a dead gateway",
+    meaning=(
+        "When the prompt for the second factor expires, the gateway stays logged out until a person restarts it. With IBC it is"
+        " RELOGIN_AFTER_TWOFA_TIMEOUT=yes that has it ask again; TWOFA_TIMEOUT_ACTION=restart alone does nothing, because without the"
+        " other the exit that it would act on never comes. Both choices have a price. Off: somebody has to notice, so wire up the"
+        " alerting. On: one push every few minutes, the whole night if need be; IBKR counts each that expires as a failed login, and after"
+        " several stops sending them or has the user wait."
+    ),
+    fix=(
+        "Decide. To have it ask again set RELOGIN_AFTER_TWOFA_TIMEOUT=yes where the container is defined; the price is a push every few"
+        " minutes, without limit, until somebody approves, each counted as a failed login. ibgw.ops.recover on a schedule stops it after"
+        " five.",
+        "To leave it off have somebody alerted by a diagnosis on a schedule, and accept this row with that reason.",
+    ),
+    audits="A push that nobody approves is followed by another.",
+)
+def relogin_off(case: Case) -> Answer:
+    aside = _asks_nobody(case)
+    if aside:
+        return aside
+    if case.of_controller("ibga"):
+        return Passed("it asks again by itself whenever a prompt has expired, without limit")
+    again = case.in_effect("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT")
+    action = case.in_effect("", "TWOFA_TIMEOUT_ACTION")
+    evidence = (
+        *(each.shown for each in (again, action) if each),
+        *unread(case, "RELOGIN_AFTER_TWOFA_TIMEOUT"),
+        *unread(case, "TWOFA_TIMEOUT_ACTION"),
+    )
+    if case.asks_again:
+        return Passed("it asks again, with a push every few minutes until somebody approves", evidence)
+    if again is None and case.asks_again is None:
+        return NotKnown(NOT_TOLD)
+    if _ends_over_it(case, action):
+        return _left_to_docker(case, evidence)
+    in_vain = action is not None and action.value == "restart" and case.of_controller("ibc")
+    # IBC LoginManager.java:105-156: code 1111, on which the action acts, is raised only where it logs in again
+    alone = "; TWOFA_TIMEOUT_ACTION=restart alone does nothing" if in_vain else ""
+    return Proof(
+        f"a push that nobody approves leaves it logged out until somebody restarts it{alone}{PRICE}",
+        evidence,
+        change=change_of(case, "relogin_after_second_factor_timeout", True),
+    )
+
+
+def _ends_over_it(case: Case, action: InEffect | None) -> bool:
+    """Whether the container ends when a prompt has expired (ibcontroller: 75, ibg-controller: 3)."""
+    told_to = action is not None and action.value == "exit"
+    return case.of_controller("ibcontroller") or (case.of_controller("ibg-controller") and told_to)
+
+
+def _left_to_docker(case: Case, evidence: tuple[Quote, ...]) -> Answer:
+    policy = case.gateway.container.restart_policy
+    if policy is None:
+        return NotKnown("it ends when a push has expired, and Docker's restart policy was not seen")
+    evidence = (*evidence, case.quote("health", f"restart policy {policy}"))
+    if policy.startswith(("always", "unless-stopped", "on-failure")):
+        return Passed(
+            "it ends when a push has expired, and Docker starts it again, with a new push each time", evidence
+        )
+    return Proof(
+        f"a push that nobody approves ends it, and Docker does not start it again{PRICE}",
+        evidence,
+        change=change_of(case, "relogin_after_second_factor_timeout", True),
+    )
+
+
+@finding(
+    "config.second_factor_device",
+    severity="advice",
+    remedy="ask_person",
+    title="The second factor's device is not one that the controller can use",
+    meaning=(
+        "A user with several second factors is shown a list, and no push is sent before one is chosen. The controller chooses what"
+        " TWOFA_DEVICE names, letter by letter as the list has it. With one second factor there is no list, until somebody adds another."
+        " IBC and ibcontroller wait for a push to be approved; they type no codes."
+    ),
+    fix=(
+        "Set TWOFA_DEVICE to the entry as the list has it, for example: IB Key",
+        "Or leave the gateway's user one second factor only, IB Key (Client Portal, Secure Login System).",
+    ),
+    audits="The second factor that is asked for is one that the controller can use.",
+)
+def second_factor_device(case: Case) -> Answer:
+    aside = _asks_nobody(case)
+    if aside:
+        return aside
+    device = case.in_effect("SecondFactorDevice", "TWOFA_DEVICE")
+    named = device.value if device else ""
+    evidence = ((device.shown,) if device else ()) + unread(case, "TWOFA_DEVICE")
+    change = change_of(case, "second_factor_device", "IB Key")
+    if case.says("twofa.device_not_chosen"):
+        summary = f"the list of second factors was shown, and {named or 'nothing'} could be chosen"
+        return Proof(
+            summary.replace("nothing could", "no device could"), (*evidence, *case.log_quotes()), change=change
+        )
+    if re.search(r"authenticator|card|sms|code|passkey", named, re.IGNORECASE):
+        return Proof(f"{named} wants a typed code or a key, which this controller never gives", evidence, change=change)
+    if named:
+        return Passed(f"it chooses {named}", evidence)
+    asked = case.log is not None and bool(case.log.history.twofa_prompts) and bool(case.log.history.last_full_login_at)
+    if asked:
+        return Passed("no device is named, and the last prompt came without a list to choose from", evidence)
+    return NotKnown("no device is named, which does for a user with one second factor; how many it has can not be seen")
+
+
+#: By controller: the key and the variable of a time of the second factor, its least seconds, and what is lost below.
+_LEAST_SECONDS = {
+    "ibc": (
+        ("SecondFactorAuthenticationTimeout", "", 180, "IBKR still takes an approval that counts as expired here"),
+        (
+            "SecondFactorAuthenticationExitInterval",
+            "TWOFA_EXIT_INTERVAL",
+            60,
+            "a slow login after the approval is ended",
+        ),
+    ),
+    "ibcontroller": (
+        ("", "IBC_MFA_TIMEOUT", 180, "IBKR still takes an approval after it has given up"),
+        ("", "TWOFA_EXIT_INTERVAL", 60, "it asks again before IBKR has forgotten the last attempt"),
+    ),
+    "ibg-controller": (("", "TWOFA_EXIT_INTERVAL", 120, "IBKR still takes an approval after it has given up"),),
+}
+
+
+@finding(
+    "config.second_factor_times",
+    severity="advice",
+    remedy="ask_person",
+    title="The controller does not wait as long as the second factor takes",
+    meaning=(
+        "A push can be approved for about three minutes, and a slow machine takes up to a minute more to complete the login. A controller"
+        " that waits for less ends a login that somebody has approved, and each new one is a new push. With IBC the time after the approval"
+        " is TWOFA_EXIT_INTERVAL (60 unless set), and counts only where it logs in again by itself; with ibg-controller the same name is"
+        " the time for the approval itself."
+    ),
+    fix=("Raise it where the container is defined, or leave it out: the default does.",),
+    audits="The controller waits as long as an approval and the login after it take.",
+)
+def second_factor_times(case: Case) -> Answer:
+    aside = _asks_nobody(case)
+    if aside:
+        return aside
+    if case.of_controller("ibga"):
+        return NotApplicable("its image has no such setting")
+    told = list(_seconds(case))
+    short = [(setting, least, why) for setting, least, why in told if float(setting.value or least) < least]
+    if not told:
+        return NotKnown(NOT_TOLD)
+    if not short:
+        return Passed("nothing is below what an approval takes", tuple(setting.shown for setting, _least, _why in told))
+    setting, least, why = short[0]
+    name = setting.shown.quote.partition("=")[0]
+    return Proof(
+        f"{name} is {setting.value} s: {why}",
+        tuple(setting.shown for setting, _least, _why in short),
+        change=Change(f"{name}={least}"),
+    )
+
+
+def _seconds(case: Case) -> Iterator[tuple[InEffect, int, str]]:
+    """What is set of the times of the second factor, with the least that does."""
+    for controller, rows in _LEAST_SECONDS.items():
+        for key, variable, least, why in rows if case.of_controller(controller) else ():
+            setting = case.in_effect(key, variable)
+            counts = variable != "TWOFA_EXIT_INTERVAL" or controller == "ibg-controller" or case.asks_again
+            if counts and setting and re.fullmatch(r"\d{0,6}(\.\d+)?", setting.value):
+                yield setting, least, why
+
+
+def _asks_nobody(case: Case) -> NotApplicable | NotKnown | None:
+    """Why the second factor of this gateway is no matter of a person's; None where one is asked."""
+    if case.endpoint != "live":
+        return of_no_live_account(case, "a paper login has no second factor")
+    word = case.family.words.get("totp_key") if case.family else None
+    if not isinstance(word, Setting) or not any(map(case.variable, filter(None, (*word.variables, word.file)))):
+        return None
+    factor = case.family.words.get("second_factor") if case.family else None
+    push = (factor.choices or {}).get("push") if isinstance(factor, Setting) else None
+    chosen = case.variable(factor.variables[0]) if isinstance(factor, Setting) and factor.variables else ""
+    return None if push and chosen == push else NotApplicable("the controller types the codes itself")
