@@ -66,17 +66,48 @@ GENERATED_AUDIT = "<!-- Generated from plugins/plugin_utils/findings, audit.sche
 
 #: What is often advised, by the rule that follows the facts instead; the sources are in the comments of the rules' files.
 COMMON_ADVICE = {
+    "config.relogin_off": (
+        "`TWOFA_TIMEOUT_ACTION=restart` asks again after a missed push.",
+        "Nothing asks again without `RELOGIN_AFTER_TWOFA_TIMEOUT=yes`; with it a push comes every few minutes without end, which may throttle"
+        " the user over a night.",
+    ),
+    "config.auto_restart_unset": (
+        "One approval lasts seven days.",
+        "It lasts until the next Sunday, 01:00 New York time, and only with a daily restart: without one the gateway logs off every day.",
+    ),
+    "config.timezone_mismatch": (
+        "A restart at 02:00 AM comes after IBKR's maintenance.",
+        "The time is in the container's own zone, which is UTC unless set: 02:00 is 21:00 or 22:00 in New York, before it.",
+    ),
+    "config.session_action_yields": (
+        "`primaryoverride` takes the session from everybody else.",
+        "Only while it logs in. Once it runs it gives way to the next login of its user, and ends; `primary` keeps the session.",
+    ),
     "config.nofile_unlimited": (
         "A failure that names file descriptors wants a higher limit.",
         "Java 8 makes a table as large as the limit, and dies of one without end: it has to be lower.",
     ),
     "config.restart_policy": (
         "`restart: always` heals a gateway.",
-        "It also repeats a refused login until the account is locked, and a restart kills a push that waits.",
+        "Each start is a login: where the controller ends over a refused one (ibcontroller), it is repeated until the account is locked, and"
+        " what a person had stopped comes back at the next boot.",
     ),
     "config.healthcheck_missing": (
         "An open port proves that the API works.",
         "The relay opens its port without a login behind it: it proves nothing but the relay.",
+    ),
+    "config.read_only_api": (
+        "Enable ActiveX and Socket Clients in the account's management.",
+        "That is a setting of TWS; a gateway has none. A gateway refuses orders while its API is read-only, as a fresh one is.",
+    ),
+    "config.second_factor_device": (
+        "A TOTP key in the environment lets any image log in by itself.",
+        "IBC and ibcontroller wait for a push and type no codes; ibga and ibg-controller do.",
+    ),
+    "clients.retry_unknown": (
+        "A client that lost its gateway is restarted with it.",
+        "The gateway goes away for a minute each day: a client has to wait and connect again by itself. No probe sees whether it does, so"
+        " that this is `not known` until somebody has tried it and accepts it.",
     ),
 }
 

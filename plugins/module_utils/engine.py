@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import sys
 import tarfile
 import time
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 #: The longest time that makes sense for one machine, in seconds.
 LONGEST = 3600.0
+
+_TLS = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, the directory of ca.pem, cert.pem and key.pem, in the environment of the task"
 
 # The SDK wants a version of the API to begin with; before it is known which one the engine speaks, none is used.
 _ANY = "1.24"
@@ -225,8 +228,6 @@ def unavailable(error: Exception, address: str) -> Unavailable:
             "look at the engine's log (journalctl -u docker), the disk and the load of the machine before restarting it"
         )
         return Unavailable("engine.hung", reason, fix)
-    if any(isinstance(one, (ConnectionError, FileNotFoundError, socket.gaierror)) for one in causes):
-        return _not_answering(address, root)
     if isinstance(root, NameError):  # the SDK's way to lack its transport, docker/api/client.py
         reason = (
             f"the Python library paramiko, which takes the Docker SDK to {address}, is missing for {sys.executable}"
@@ -234,6 +235,14 @@ def unavailable(error: Exception, address: str) -> Unavailable:
         return Unavailable(
             "probe.incomplete", reason, "run the probe on the engine's machine, or install paramiko there"
         )
+    if address.startswith("ssh://"):  # what ssh itself says of it goes to its standard error
+        reason = f"nothing came back from a Docker engine through {address} as user {name}: {root}"
+        return Unavailable("probe.incomplete", reason, f"try the way there: docker -H {address} version")
+    if isinstance(root, ssl.SSLError) or type(root).__name__ == "TLSParameterError":
+        reason = f"no TLS between user {name} and the Docker engine at {address}: {root}"
+        return Unavailable("probe.incomplete", reason, _TLS)
+    if any(isinstance(one, (ConnectionError, FileNotFoundError, socket.gaierror)) for one in causes):
+        return _not_answering(address, root)
     reason = f"the Docker engine at {address} could not be asked by user {name}: {type(root).__name__}: {root}"
     fix = "check that docker_host is a Docker engine's and that the probes' libraries are current (ansible-playbook ibgw.ops.enroll)"
     return Unavailable("probe.incomplete", reason, fix)
@@ -285,7 +294,9 @@ def _share_time(api: docker.APIClient, ends: float) -> None:
     request = api.request
 
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        return request(*args, **{**kwargs, "timeout": max((ends - time.monotonic()) / 2, 0.05)})
+        # The engine's own authority counts, not one of the environment (REQUESTS_CA_BUNDLE).
+        given = {"timeout": max((ends - time.monotonic()) / 2, 0.05), "verify": api.verify}
+        return request(*args, **{**kwargs, **given})
 
     api.request = bounded  # type: ignore[method-assign]  # the SDK has no other place for a deadline
 
@@ -296,6 +307,8 @@ def _speak_its_version(api: docker.APIClient) -> None:
     A ping tells it at once. The SDK would ask for `docker version`, which takes Podman seconds: it asks its package manager for all parts.
     """
     ping = api.get(f"{api.base_url}/_ping")
+    if ping.status_code == 400 and b"HTTPS" in ping.content:  # Go's net/http, of a port that speaks TLS only
+        raise ssl.SSLError("it speaks nothing else")
     ping.raise_for_status()
     told = ping.headers.get("Api-Version") or api.version(api_version=False)["ApiVersion"]
     api._version = told  # type: ignore[attr-defined]  # the SDK has no other place for it

@@ -40,7 +40,7 @@ SCHEMA = "ibgw.ops/audit/1"
 #: What a row says.
 RESULTS = ("fail", "not_known", "pass", "not_applicable")
 
-#: What rows are counted by: a failed one that is accepted apart from the others.
+#: What rows are counted by: what is accepted, be it failed or not known, apart from the others.
 COUNTED = ("fail", "accepted", *RESULTS[1:])
 
 #: Severities of what fails, the gravest first.
@@ -155,7 +155,8 @@ def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> di
 
 def _rows(rule: Finding, machine: str, gateway: Gateway, unseen: str | None, run: Run) -> Iterator[dict[str, Any]]:
     """The row of a rule; one for each endpoint where they differ."""
-    covering = next((each for each in run.in_force if each.covers(rule.code, machine, gateway.name)), None)
+    in_force = () if unseen else run.in_force
+    covering = next((each for each in in_force if each.covers(rule.code, machine, gateway.name)), None)
     rows = [
         _row(rule, NotKnown(unseen) if unseen else _answer(rule, case), case, run, covering) for case in gateway.cases
     ]
@@ -174,7 +175,7 @@ def _answer(rule: Finding, case: Case) -> Answer:
 
 
 def _row(rule: Finding, answer: Answer, case: Case, run: Run, covering: Suppression | None) -> dict[str, Any]:
-    """What a rule says of a case; only what fails is accepted by what covers it."""
+    """What a rule says of a case; what fails or is not known is accepted by what covers it."""
     row: dict[str, Any] = {
         "code": rule.code,
         "endpoint": None,
@@ -184,7 +185,7 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run, covering: Suppress
         "evidence": [],
         "change": None,
         "fix": [],
-        "accepted": None,
+        "accepted": excuse(covering),
     }
     if isinstance(answer, Proof):
         found = completed(rule, answer, case)
@@ -195,13 +196,14 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run, covering: Suppress
             evidence=[asdict(each) for each in found.proof.evidence],
             change=_change(answer, case),
             fix=[run.typed(step) for step in found.proof.fix],
-            accepted=excuse(covering),
         )
     elif isinstance(answer, Passed):
-        row.update(result="pass", summary=answer.summary, evidence=[asdict(each) for each in answer.evidence])
-    elif isinstance(answer, (NotApplicable, NotKnown)):
-        result = "not_known" if isinstance(answer, NotKnown) else "not_applicable"
-        row.update(result=result, summary=quote(answer.reason))
+        evidence = [asdict(each) for each in answer.evidence]
+        row.update(result="pass", summary=answer.summary, evidence=evidence, accepted=None)
+    elif isinstance(answer, NotApplicable):
+        row.update(result="not_applicable", summary=quote(answer.reason), accepted=None)
+    elif isinstance(answer, NotKnown):
+        row.update(summary=quote(answer.reason))
     return row
 
 

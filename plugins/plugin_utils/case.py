@@ -59,7 +59,9 @@ _WORDS = {
     for name in (*setting.variables, setting.file)
     if name
 }
-_OTHERS = frozenset(name for family in BY_NAME.values() for name in family.other_names)
+_OTHERS = frozenset(
+    name for family in BY_NAME.values() for name in (*family.other_names, *(family.configured_by or ())[:1])
+)
 _NAMES = re.compile(rf"\b(?:{'|'.join(sorted({*_WORDS, *_OTHERS}, key=len, reverse=True))})\b")
 
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
@@ -374,6 +376,16 @@ class Case:
     def of_endpoint(self, places: Sequence[_Place]) -> tuple[_Place, ...]:
         """Of files or directories those of this endpoint; where both modes run, each has its own, told by its end."""
         return tuple(one for one in places if len(places) == 1 or (one.path or "").endswith(f"_{self.endpoint}"))
+
+    @property
+    def program(self) -> str:
+        """What runs in it: `gateway`, or `tws`, as images of TWS say and their ports show."""
+        # gnzsnz Dockerfile.tws:21-36, extrange start.sh:24; ibcontroller Dockerfile.template
+        told = (self.variable("GATEWAY_OR_TWS"), self.variable("IBC_PROGRAM"))
+        ports = self.family.ports if self.family else {}
+        published = {each.container_port for each in self.gateway.ports}
+        shown = {port.program for number, port in ports.items() if number in published}
+        return "tws" if "tws" in (*told, *shown) else "gateway"
 
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""

@@ -170,7 +170,7 @@ def _passed(gateways: Rows) -> Iterator[str]:
         if well:
             yield f"{_briefly(well, gateways)}: nothing fails"
         return
-    for codes, ids in _by_codes(gateways, "pass").items():
+    for ids, codes in _by_gateways(gateways, "pass").items():
         yield f"{', '.join(ids)} {'passes' if len(ids) == 1 else 'pass'} {counted(len(codes), 'rule')}: {', '.join(codes)}"
 
 
@@ -178,7 +178,7 @@ def _aside(report: Mapping[str, Any]) -> Iterator[str]:
     """What fails no run: what makes no sense, what was accepted, and where; and what nobody has declared."""
     gateways = report["gateways"]
     if len(gateways) <= FEW:
-        for codes, ids in _by_codes(gateways, "not_applicable").items():
+        for ids, codes in _by_gateways(gateways, "not_applicable").items():
             yield f"{', '.join(ids)}: not applicable: {', '.join(codes)}"
     undeclared = [row["id"] for row in gateways if not row["declared"]]
     if undeclared:
@@ -195,7 +195,7 @@ def _not_known(gateways: Rows) -> Iterator[str]:
     places: dict[tuple[str, str], list[str]] = {}
     for gateway in gateways:
         for row in gateway["rows"]:
-            if row["result"] == "not_known" and not gateway["unseen"]:
+            if row["result"] == "not_known" and not row["accepted"] and not gateway["unseen"]:
                 ids = places.setdefault((row["code"], row["summary"]), [])
                 ids += [gateway["id"]] if gateway["id"] not in ids else []
     alike: dict[tuple[str, str], list[str]] = {}
@@ -205,14 +205,16 @@ def _not_known(gateways: Rows) -> Iterator[str]:
         yield f"{where}: not known: {', '.join(codes)}: {reason}"
 
 
-def _by_codes(gateways: Rows, result: str) -> dict[tuple[str, ...], list[str]]:
-    """The rules with that result, each once, and the gateways that have the same of them."""
+def _by_gateways(gateways: Rows, result: str) -> dict[tuple[str, ...], list[str]]:
+    """The rules with that result, by the gateways that have it."""
+    places: dict[str, list[str]] = {}
+    for gateway in sorted(gateways, key=lambda row: str(row["id"])):
+        for code in dict.fromkeys(row["code"] for row in gateway["rows"] if row["result"] == result):
+            places.setdefault(code, []).append(gateway["id"])
     alike: dict[tuple[str, ...], list[str]] = {}
-    for gateway in gateways:
-        codes = tuple(dict.fromkeys(row["code"] for row in gateway["rows"] if row["result"] == result))
-        if codes:
-            alike.setdefault(codes, []).append(gateway["id"])
-    return alike
+    for code, ids in places.items():
+        alike.setdefault(tuple(ids), []).append(code)
+    return dict(sorted(alike.items(), key=lambda each: -len(each[0])))
 
 
 def _where(ids: Iterable[str], gateways: Rows) -> str:

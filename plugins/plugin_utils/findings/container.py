@@ -119,6 +119,12 @@ def _by(event: Event | None) -> str:
     return f" by {event.who}" if event is not None and event.by == "command" and event.who else ""
 
 
+def _steps(event: Event | None, find_out: str, *others: str) -> tuple[str, ...]:
+    """What is to be done about an end: who it was has to be found out only where that is not known."""
+    known = f"It was {event.who}: see there why it did." if event is not None and _by(event) else find_out
+    return (known, *others)
+
+
 def _told(case: Case, event: Event) -> Quote:
     """An event and who did it: a doer only where something proves one."""
     words = f"docker event: {event.action}"
@@ -325,7 +331,7 @@ def stopped(case: Case) -> Proof | None:
     return Proof(
         f"{'being ' if stopping else ''}stopped from outside{_by(event)}{code}{meaning}",
         quotes + (case.log_quotes(1) if told else ()),
-        (WHO_STOPPED_IT, START_LATER, FREE_THE_SESSION) if _logout_failed(case) else (),
+        _steps(event, WHO_STOPPED_IT, START_LATER, *((FREE_THE_SESSION,) if _logout_failed(case) else ())),
         since=case.run.since if stopping else container.finished_at,
     )
 
@@ -461,7 +467,7 @@ def killed(case: Case) -> Proof | None:
         case.container_quotes("the grace of a stop ran out" if stop else "")
         + by
         + (case.log_quotes(1) if told else ()),
-        (WHO_KILLED_IT, TIME_TO_STOP, START_BY_HAND, FREE_THE_SESSION) if reason else (),
+        _steps(end, WHO_KILLED_IT, TIME_TO_STOP, START_BY_HAND if reason else START_IT, FREE_THE_SESSION),
         remedy="ask_person" if reason else None,
         remedy_reason=reason,
         since=container.finished_at,

@@ -118,10 +118,15 @@ def ask(*places: tuple[str, int], **arguments: Any) -> list[dict[str, Any]]:
     return seen
 
 
+def _mute_wait(outcome: str) -> dict[str, float]:
+    return {"mute_wait": 3.0} if outcome == "closed_at_open" else {}
+
+
 @pytest.mark.parametrize("row", OUTCOMES, ids=lambda row: row.mode)
 def test_a_relay_changes_no_outcome(ways: Ways, row: Row) -> None:
     ways.play(row.mode)
-    seen = ask(*ways.to_peer.values(), timeout=_PATIENCE.get(row.outcome, 20.0))
+    # Who closes at once is not waited for; a busy machine may take its time.
+    seen = ask(*ways.to_peer.values(), timeout=_PATIENCE.get(row.outcome, 20.0), **_mute_wait(row.outcome))
     told = [(each["outcome"], each["problem"] or "-", each["reached"], each["attempts"]) for each in seen]
     assert dict(zip(ways.to_peer, told, strict=True)) == dict.fromkeys(ways.to_peer, row[1:])
 

@@ -51,6 +51,22 @@ SET_UP: dict[str, tuple[dict[str, Any], bool]] = {
     "heap-as-set": ({"mem_limit": "512m", "environment": {"JAVA_HEAP_SIZE": "4096"}}, False),
     "runs-tight": ({"mem_limit": "96m", "ulimits": [Ulimit(name="nofile", soft=256, hard=512)]}, True),
     "in-the-machines-network": ({"network_mode": "host"}, False),
+    "other-words": (
+        {"environment": {"IBC_USERID": "fred", "TWOFACTOR_CODE": "JBSWY3DPEHPK3PXP", "AUTO_RESTART_TIME": "23:59"}},
+        False,
+    ),
+    "other-generation": (
+        {
+            "environment": {
+                "IBC_APP_DIR": "/x",
+                "IBC_PROGRAM": "gateway",
+                "IBC_TRADING_MODE": "live",
+                "TWS_USERID": "fred",
+            }
+        },
+        False,
+    ),
+    "controller-off": ({"environment": {"CONTROLLER_HEALTH_SERVER_PORT": "8080"}}, False),
     "well-kept": (
         {
             "restart_policy": {"Name": "unless-stopped"},
@@ -76,9 +92,16 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     "heap-as-set": ({"heap_over_limit", "restart_policy", "stop_timeout_short", "healthcheck_missing"}, set()),
     "runs-tight": ({"heap_over_limit", "nofile_low"}, {"nofile_unlimited", "port_exposed", "vnc_enabled"}),
     "in-the-machines-network": ({"port_exposed"}, {"port_not_published"}),
+    "other-words": (
+        {"foreign_variable", "value_invalid", "secret_in_environment"},
+        {"controller_off", "foreign_mount"},
+    ),
+    "other-generation": ({"foreign_variable", "foreign_mount"}, {"value_invalid", "controller_off"}),
+    "controller-off": ({"controller_off"}, {"foreign_variable", "value_invalid"}),
     "well-kept": (
         {"stop_timeout_short"},  # which the SDK can not set
-        {"restart_policy", "nofile_low", "heap_over_limit", "port_exposed", "healthcheck_missing", "vnc_enabled"},
+        {"foreign_variable", "foreign_mount", "value_invalid", "controller_off"}
+        | {"restart_policy", "nofile_low", "heap_over_limit", "port_exposed", "healthcheck_missing", "vnc_enabled"},
     ),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils import audit
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, evidence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Machine
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -186,6 +186,18 @@ def test_what_is_accepted_stays_visible_and_fails_nothing() -> None:
     assert built["fleet"]["accepted"][0]["gateways"] == ["alpha/ib-gateway"]
 
 
+def test_what_can_not_be_seen_may_be_vouched_for(answer: Any) -> None:
+    answer(lambda _case: NotKnown("no probe sees it"))
+    row = row_of(audited({}, "advice", ACCEPTED))
+    assert (row["result"], row["accepted"]) == ("not_known", {"reason": ACCEPTED.reason, "until": ACCEPTED.until})
+
+
+def test_nobody_vouches_for_what_was_not_looked_at() -> None:
+    built = audited(DARK, "advice", ACCEPTED)
+    assert row_of(built)["accepted"] is None
+    assert built["fleet"]["failing"] == ["alpha/ib-gateway"]
+
+
 @pytest.mark.parametrize(
     ("acceptance", "changes"),
     [
@@ -248,6 +260,13 @@ def test_a_container_that_is_not_there_is_not_seen() -> None:
     (seen,) = audited({"gateway": gone}, "down")["gateways"]
     assert (seen["code"], seen["failing"]) == ("container.missing", True)
     assert seen["unseen"]
+
+
+def test_a_machine_without_any_gateway_is_not_fine() -> None:
+    empty = {"health": {**scene.AVAILABLE, "host": scene.HOST, "gateways": []}}
+    (seen,) = audited_machine(evidence.machine("alpha", {}, {"health": empty}, None, scene.NOW))["gateways"]
+    assert (seen["id"], seen["failing"]) == ("alpha", True)
+    assert seen["unseen"].startswith("no gateway was found on this machine")
 
 
 def test_what_is_wrong_now_stands_beside() -> None:

@@ -63,6 +63,15 @@ def test_where_nothing_fails_little_is_said() -> None:
     ]
 
 
+def test_what_several_gateways_pass_is_named_once() -> None:
+    said = text(gateway("one", *WELL), gateway("two", row(), *WELL[1:]), width=120).splitlines()
+    assert said[1:4] == [
+        "√ alpha/one, alpha/two pass 1 rule: config.heap_over_limit",
+        "√ alpha/one passes 1 rule: config.port_exposed",
+        "- alpha/one, alpha/two: not applicable: config.vnc_enabled",
+    ]
+
+
 def test_of_many_gateways_passes_are_counted_only() -> None:
     said = text(*fleet(4, *WELL))
     assert "√ all 4 gateways: nothing fails" in said
@@ -147,6 +156,13 @@ def test_what_is_accepted_is_told_with_reason_and_end() -> None:
     said = text(gateway("gw", EXCUSED), suppressions=[KNOWN], width=120).splitlines()
     assert "- config.vnc_enabled@alpha is accepted until 2027-03-31 23:59:59 UTC: needed until the move (on alpha/gw)" in said  # fmt: skip
     assert not any("fails" in line for line in said)
+
+
+def test_what_is_accepted_though_it_can_not_be_seen_is_told_as_such() -> None:
+    vouched = row(SCREEN, "not_known", accepted={"reason": KNOWN.reason, "until": KNOWN.until})
+    said = text(gateway("gw", vouched), suppressions=[KNOWN])
+    assert "is accepted until" in said
+    assert "not known" not in said
 
 
 def test_what_accepts_nothing_is_told_too() -> None:

@@ -908,7 +908,7 @@ PAINS = (
         "Permission denied on the settings",
         "down",
         "config.settings_unwritable",
-        ("chown -R 1000:1000",),
+        ("sudo chown -R", "1000:1000", "its parent must exist"),
         lambda log: log.container().raw(
             "mkdir: cannot create directory '/home/ibgateway/tws_settings/x': Permission denied"
         ),

@@ -48,14 +48,8 @@ _API_PORTS = frozenset(
 
 def ports_of(case: Case) -> Mapping[int, Served]:
     """What listens in the container by its family's table, of the program that runs."""
-    ports = case.family.ports if case.family else {}
-    # The images of TWS say so (gnzsnz Dockerfile.tws:21-36, extrange start.sh:24, ibcontroller Dockerfile.template).
-    told = "tws" in (case.variable("GATEWAY_OR_TWS"), case.variable("IBC_PROGRAM"))
-    published = {
-        port.program for number, port in ports.items() if number in {each.container_port for each in case.gateway.ports}
-    }
-    program = "tws" if told or "tws" in published else "gateway"
-    return {number: port for number, port in ports.items() if port.program in (program, None)}
+    ports = case.family.ports.items() if case.family else ()
+    return {number: port for number, port in ports if port.program in (case.program, None)}
 
 
 def mapping(host_port: int | None, container_port: int | None, address: str = "127.0.0.1") -> str:

@@ -41,13 +41,9 @@ def _published(case: Case) -> list[Port]:
     return [port for port in case.gateway.ports if port.role == SCREEN]
 
 
-def _program(case: Case) -> str:
-    return "tws" if any(port.program == "tws" for port in ports_of(case).values()) else "gateway"
-
-
 def _without_password(case: Case) -> str | None:
     """What its screen is where it is given no password, as `Family.bare_screen` has it."""
-    return case.family.bare_screen.get(_program(case)) if case.family else None
+    return case.family.bare_screen.get(case.program) if case.family else None
 
 
 def _passwords(case: Case) -> list[str]:

@@ -435,7 +435,8 @@ def _no_cold_restart(case: Case) -> Proof | None:
     ),
     fix=(
         "See what is mounted where: docker inspect --format '{{json .Mounts}}' {name}",
-        "Mount the file that is missing, or remove CUSTOM_CONFIG so that the image writes its own.",
+        "Mount what is missing where the container is defined.",
+        "Or remove CUSTOM_CONFIG, so that the image writes its own.",
     ),
     explains=(*DID_NOT_START, "config.credentials_missing"),
     remedy_reason="a restart does not bring the file",
@@ -470,7 +471,8 @@ def file_missing(case: Case) -> Answer:
     ),
     fix=(
         "Find the directory: docker inspect --format '{{json .Mounts}}' {name}, and TWS_SETTINGS_PATH in the container's environment.",
-        "On {machine}, give it to the gateway's user: chown -R 1000:1000 <source of the mount>; its parent must exist.",
+        "On {machine}, give it to the gateway's user (1000:1000 in gnzsnz, 2000:2000 in ibga): sudo chown -R <user> <source of the mount>;"
+        " its parent must exist.",
         START_BY_HAND,
     ),
     explains=(*DID_NOT_START, "login.looping"),

@@ -25,6 +25,11 @@ IN_ITS_LOG = (
     "Use an image that takes a file, like gnzsnz-ibc, and change the password.",
 )
 
+TO_A_FILE = (
+    "Put it in a file that only the container's user can read, mount that, and name it with the _FILE variant of the variable.",
+    "Remove the plain variable, and create the container anew at the next planned login.",
+)
+
 NO_FILE = (
     "This image takes no file for it: whoever may use Docker on {machine} reads it. Let only those use Docker who may know it.",
     "Or have ibgw.ops.deploy make the container: it hands the secrets over in a file that only root and the gateway's user read.",
@@ -37,25 +42,27 @@ NO_FILE = (
     remedy="ask_person",
     title="A secret stands in the container's environment",
     meaning="A password or key is given by value. Everybody who may use Docker on the machine reads it with docker inspect.",
-    fix=(
-        "Put it in a file that only the container's user can read, mount that, and name it with the _FILE variant of the variable.",
-        "Remove the plain variable, and create the container anew at the next planned login.",
-    ),
+    fix=TO_A_FILE,
     audits="No secret stands in the container's environment.",
 )
 def secret_in_environment(case: Case) -> Answer:
     names = [name for name in case.variables_given if _holds_secret(name)]
     if not names:
         return Passed("no variable of the container holds a secret by value")
-    of_file = [name for name in names if case.family is None or f"{name}_FILE" in case.family.variables]
-    takes_none = IN_ITS_LOG if case.family and case.family.name == "extrange" else NO_FILE
+    known = case.family.variables if case.family else None
+    of_file = [name for name in names if known is None or f"{name}_FILE" in known]
+    unread = [name for name in names if known is not None and name not in known]
+    changes = [f"{name}_FILE=/run/secrets/{name.lower()}" for name in of_file] + [f"no {name}" for name in unread]
+    without = IN_ITS_LOG if case.family and case.family.name == "extrange" else NO_FILE
     return Proof(
         f"readable with docker inspect: {', '.join(names)}",
         tuple(case.quote("health", f"{name}=<set>") for name in names),
-        () if of_file else takes_none,
-        change=Change(" ".join(f"{name}_FILE=/run/secrets/{name.lower()}" for name in of_file), "gateway_secrets")
-        if of_file
-        else None,
+        (
+            *(f"Remove {name}, which this image does not read." for name in unread),
+            *(TO_A_FILE if of_file else ()),
+            *(without if len(of_file) + len(unread) < len(names) else ()),
+        ),
+        change=Change(" ".join(changes), "gateway_secrets") if changes else None,
         in_own_names=True,
     )
 

@@ -216,6 +216,7 @@ def test_the_password_of_a_desktop_is_no_longer_the_one_that_everybody_knows() -
     assert (env["PUID"], env["PGID"]) == ("1000", "1000")  # it does not start without
     ibcontroller = container(program="tws", family="gnzsnz-ibcontroller")["env"]
     assert ibcontroller["RDP_PASSWORD_FILE"] == "/run/ibgw/vnc_password"
+    assert not any("tmpfs" in said for said in plan(program="tws", family="gnzsnz-ibcontroller")["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ def test_a_stop_names_who_did_it_only_where_something_proves_it(
     assert isinstance(proof, Proof)
     assert summary in proof.summary
     assert "systemd" not in proof.summary
+    assert ("It was ibgw.ops, restart" in proof.fix[0]) == (said is not None and "ibgw.ops" in said)
     quotes = [each for each in proof.evidence if each.quote.startswith("docker event")]
     assert [said in each.quote and each.at == at(600) for each in quotes] == ([True] if said else [])
 

@@ -329,6 +329,7 @@ def test_a_mode_in_other_words_explains_why_none_is_set() -> None:
         (K, {"IBC_PASSWORD": SET}, "IBC_PASSWORD_FILE=/run/secrets/ibc_password"),
         (C, {"CONTROLLER_COMMAND_SERVER_AUTH_TOKEN": SET, **ON}, None),
         (A, {"TOTP_KEY": SET}, None),
+        (G, {"TOTP_KEY": SET}, "no TOTP_KEY"),
         (E, {"PASSWORD": SET}, None),
     ],
 )
