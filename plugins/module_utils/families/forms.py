@@ -11,7 +11,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -75,6 +74,8 @@ def number(lowest: int, highest: int, unit: str = "") -> Form:
 @lru_cache(maxsize=1)
 def time_zones() -> frozenset[str]:
     """The names of the time zone database; none where there is none."""
+    import zoneinfo  # only rules and deployment ask, never a probe
+
     return frozenset(zoneinfo.available_timezones())
 
 

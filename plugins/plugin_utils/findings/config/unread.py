@@ -88,7 +88,7 @@ def controller_off(case: Case) -> Answer:
     meaning=(
         "A variable belongs to another image or to another generation of this one, is misspelt, or is not read with what else is set. No"
         " image says so: it ignores the variable. Where it was to set the user, the password or the trading mode, the gateway does not"
-        " start, or runs in another mode than was asked for."
+        " start, or runs in another mode than was asked for: that is down, all else is advice."
     ),
     fix=(
         "The evidence names each variable, and what this image calls it. Rename it where the container is defined, or remove it.",
