@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     BESIDE_HEAPS,
@@ -12,7 +13,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Setting,
     ample_memory,
 )
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.ports import ports_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     CREATE_AT_A_GOOD_TIME,
@@ -49,6 +52,9 @@ LEAST_STOP, LEAST_START = 60, 60
 
 #: What starts a container at a boot in place of a policy of its own.
 UNITS = ("systemd", "quadlet")
+
+# Where images have the gateway's program (gnzsnz Dockerfile, Dockerfile.tws; extrange, manhinhang and UnusualAlpha Dockerfile).
+_PROGRAM = frozenset(("/home/ibgateway/Jts", "/opt/ibkr", "/root/Jts"))
 
 # A release that stays what it is: with its build, like 10.45.1j, or its day, like stable-20260517.
 _EXACT_TAG = re.compile(r"v?\d+\.\d+\.\d+\w*(-\w+)?|\w+-\d{8}|r?\d{8}")
@@ -375,7 +381,7 @@ def _proves_too_little(case: Case, check: HealthCheckDefined) -> str | None:
         # The gateway opens its own port with the login.
         return (
             None
-            if asked & set(case.own_ports("gateway"))
+            if asked & set(case.own_ports("gateway")) & set(ports_of(case))
             else "its health check proves an open port, which the relay's is without a login"
         )
     return (
@@ -389,7 +395,7 @@ def _start_period(case: Case) -> int:
 
 def _health_change(case: Case) -> Change:
     """The shortest check that tells a login: the gateway opens its own port with it."""
-    port = next(iter(case.own_ports("gateway")), None)
+    port = next((number for number in case.own_ports("gateway") if number in ports_of(case)), None)
     test = f'test: [CMD, bash, -c, "</dev/tcp/127.0.0.1/{port}"], interval: 60s, ' if port else ""
     return Change(f"healthcheck: {{{test}start_period: {_start_period(case)}s}}")
 
@@ -433,7 +439,8 @@ def alerting_missing(case: Case) -> Answer:
     ),
     fix=(
         "Mount a directory of {machine} where the gateway keeps its settings; for gnzsnz name it in TWS_SETTINGS_PATH, and never mount over"
-        " the program directory (/home/ibgateway/Jts): that hides the next release.",
+        " the program directory (/home/ibgateway/Jts): that hides the next release. Make it for the gateway's user first (1000:1000 with"
+        " gnzsnz), or what Docker makes of it belongs to root.",
         CREATE_AT_A_GOOD_TIME,
     ),
     audits="The gateway's settings outlast the container.",
@@ -453,12 +460,28 @@ def settings_not_persistent(case: Case) -> Answer:
         where = " and ".join(f"{path} lies in {source or 'a volume'}" for path, source in lasting.items())
         return Passed(where, (case.quote("health", where),))
     words = f"{' and '.join(lost)}: in no volume"
-    change = Change(f"volumes: {' '.join(f'./settings{_end(path)}:{path}' for path in lost)}")
     return Proof(
         f"the settings in {' and '.join(lost)} are lost with the container",
         (case.quote("health", words),),
-        change=change,
+        change=_made_to_last(case, lost),
+        in_own_names=True,
     )
+
+
+def _made_to_last(case: Case, lost: list[str]) -> Change:
+    """Mounts for the settings that would be lost, and another place for them where a mount would hide the program."""
+    if not {*lost} & _PROGRAM:
+        return Change(f"volumes: {_mounts(lost)}")
+    family, name = case.family or GNZSNZ_IBC, case.own_name("TWS_SETTINGS_PATH") or ""
+    moved = family.build.environment.get(case.program, {}).get(name)
+    if moved is None:
+        return Change(f"volumes: jts:{lost[0]}")  # a volume with a name, which Docker fills with the image's files
+    places = family.settings_directories({**case.gateway.container.environment, name: moved})
+    return Change(f"{name}={moved}, volumes: {_mounts(places)}")
+
+
+def _mounts(places: Iterable[str]) -> str:
+    return " ".join(f"./settings{_end(path)}:{path}" for path in places)
 
 
 def _end(path: str) -> str:
