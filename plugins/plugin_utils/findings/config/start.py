@@ -264,15 +264,18 @@ def credentials_missing(case: Case) -> Answer:
 def _credentials_by_environment(case: Case, steps: tuple[str, ...]) -> Answer:
     """What the environment alone decides: a script or a file of the operator's own may give more."""
     family, environment = case.family, case.gateway.container.environment
-    own_start = any(mark.startswith("its command runs") for mark in case.gateway.family.because)
-    if family is None or not own_start or case.gateway.deployment or family.brings_configuration(environment):
-        return NotKnown("the credentials come from elsewhere than the container's variables")
+    elsewhere = NotKnown("the credentials come from elsewhere than the container's variables")
+    if family is None or family.brings_configuration(environment):
+        return elsewhere
     words = (
         ("paper_user", "paper_password") if case.mode == "both" and case.endpoint == "paper" else ("user", "password")
     )
     lacking = [name for word in words if (name := _not_given(case, family.words[word]))]
     if not lacking:
         return Passed("user name and password are given")
+    own_start = any(mark.startswith("its command runs") for mark in case.gateway.family.because)
+    if not own_start or case.gateway.deployment:
+        return elsewhere
     said = f"{' and '.join(lacking)} not set, nor in a file"
     if case.running and case.state != "login_window":
         return NotKnown(said)

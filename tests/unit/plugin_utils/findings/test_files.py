@@ -258,6 +258,16 @@ def test_credentials_that_no_variable_gives(changes: dict[str, Any], severity: s
     assert isinstance(answer("config.credentials_missing", **{"api": {"outcome": "refused"}, **given}), NotKnown)
 
 
+def test_credentials_that_variables_give_are_given_whatever_starts_the_container() -> None:
+    given = {"IBC_USERID": "***", "IBC_PASSWORD_FILE": "/run/secrets/password"}
+    changes = {"container": {"status": "created", "environment": given}, "log": {"settings": None}}
+    family = {"gateway": {"family": {"name": "gnzsnz-ibcontroller", "because": []}}}
+    unseen = {"run": {"state": "unknown"}, "api": {"outcome": "refused"}}
+    assert isinstance(answer("config.credentials_missing", **changes, **family, **unseen), Passed)
+    del given["IBC_USERID"]  # its own file of settings may hold it
+    assert isinstance(answer("config.credentials_missing", **changes, **family, **unseen), NotKnown)
+
+
 def fleet(*users: tuple[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     """For each machine of a fleet, given its name and what its container is, who else logs in as its user."""
     machines = [replace(machine(container={"id": name, **changes}), name=name) for name, changes in users]
