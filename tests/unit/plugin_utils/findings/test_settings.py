@@ -84,6 +84,16 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
     ("relogin_off", of(IBG, TWOFA_TIMEOUT_ACTION="exit"), Passed, "Docker starts it again"),
     ("relogin_off", of(IBG, TWOFACTOR_CODE_FILE="/run/key"), NotApplicable, "types the codes itself"),
     ("relogin_off", of(IBG, TWOFACTOR_CODE_FILE="/run/key", TWOFA_DEVICE="IB Key"), Proof, "logged out"),
+    (
+        "relogin_off",
+        {
+            **live(TWOFACTOR_CODE="***"),
+            "gateway": {"family": {"name": IBG, "controller": IBG}},
+            "container": {"environment": None},
+        },
+        NotApplicable,
+        "types the codes itself",
+    ),
     ("relogin_off", of(IBGA), Passed, "asks again by itself"),
     ("relogin_off", of(IBGA, TOTP_KEY="<set>"), NotApplicable, "types the codes itself"),
     # the second factor's device and times
