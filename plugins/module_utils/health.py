@@ -295,6 +295,10 @@ def _existing(
     facts = container.facts(inspected, family, seen.images[inspected["Image"]])
     processes = _processes(inspected, seen, not_seen)
     facts.update(_configuration(inspected, family, processes or (), seen))
+    if seen.remap is None and not processes and facts["mounts"]:
+        not_seen.append(
+            "mounts, secrets: the engine maps users; whose rights the gateway has only its processes tell, and none shows"
+        )
     hidden = [mount["source"] for mount in facts["mounts"] if seen.here and _hidden(mount)]
     if hidden:
         others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""

@@ -61,6 +61,8 @@ def test_without_control_groups_nothing_is_proven_and_it_is_said_why(
     assert seen["engine"]["rootless"] is True
     assert (gateway["processes"], gateway["sockets"], gateway["container"]["memory"]["usage"]) == (None, None, None)
     assert any("without control groups" in reason and "cgroup v2" in reason for reason in gateway["not_seen"])
+    assert {one["writable_by_gateway"] for one in gateway["container"]["mounts"]} == {None}
+    assert any(reason.startswith("mounts") and "maps users" in reason for reason in gateway["not_seen"])
 
 
 def test_processes_that_the_machine_hides_are_not_seen_and_it_is_said_how_they_can_be(
