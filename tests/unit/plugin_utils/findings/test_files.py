@@ -94,6 +94,10 @@ def test_a_file_that_the_log_refuses_is_named_where_it_was_seen() -> None:
         (secret(), Passed),
         (secret(kind=None, readable_by_gateway=None, empty=None), NotKnown),  # it could not be looked at
         ({"environment": {"TWS_PASSWORD_FILE": "<empty>"}}, NotApplicable),
+        (
+            {"environment": {"TWS_PASSWORD_FILE": "<empty>", "IBC_SETTINGS_FILE": "/home/ibgateway/settings.toml"}},
+            NotApplicable,
+        ),
         ({**secret(kind="missing"), "environment": {"CUSTOM_CONFIG": "yes"}}, NotKnown),  # then it is not read
         (secret(variable="TWS_PASSWORD_PAPER_FILE", kind="missing"), NotKnown),  # read in mode both only
         (secret(variable=None, kind="missing"), NotKnown),
@@ -202,7 +206,8 @@ def test_in_mode_both_the_mount_of_the_name_alone_holds_neither() -> None:
     path = SETTINGS["path"]
     ends = [{**SETTINGS, "path": f"{path}{end}", "mount": None} for end in ("_live", "_paper")]
     both = machine(
-        container={"settings": ends, "environment": {"TRADING_MODE": "both"}}, declared={"trading_mode": "both"}
+        container={"settings": ends, "environment": {"TRADING_MODE": "both", "TWS_SETTINGS_PATH": path}},
+        declared={"trading_mode": "both"},
     )
     changes = {}
     for one in both.gateways[0].cases:

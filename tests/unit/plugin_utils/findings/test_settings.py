@@ -198,6 +198,8 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
         "is 22:30 in New York",
     ),
     ("timezone_mismatch", of(IBGA, IB_LOGOFF="11:55 PM", IB_TIMEZONE="America/New_York"), Proof, "IB_LOGOFF=10:30 PM"),
+    ("timezone_mismatch", of(IBGA, IB_LOGOFF="11:55 PM", IB_TIMEZONE="America/New York"), Proof, "IB_LOGOFF=10:30 PM"),
+    ("timezone_mismatch", of(IBGA, IB_LOGOFF="10:30 PM", IB_TIMEZONE="America/New York"), Passed, "is 22:30"),
     ("timezone_mismatch", of(IBG, AUTO_RESTART_TIME="10:30 PM", TZ="America/New_York"), Passed, "is 22:30"),
     # whose session it is
     ("session_action_yields", of(IBC), Proof, "manual, the default"),
