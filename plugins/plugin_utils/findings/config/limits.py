@@ -453,12 +453,31 @@ def settings_not_persistent(case: Case) -> Answer:
         where = " and ".join(f"{path} lies in {source or 'a volume'}" for path, source in lasting.items())
         return Passed(where, (case.quote("health", where),))
     words = f"{' and '.join(lost)}: in no volume"
-    change = Change(f"volumes: {' '.join(f'./settings{_end(path)}:{path}' for path in lost)}")
     return Proof(
         f"the settings in {' and '.join(lost)} are lost with the container",
         (case.quote("health", words),),
-        change=change,
+        change=Change(" ".join(_lasting(case, path) for path in lost)),
     )
+
+
+def _lasting(case: Case, path: str) -> str:
+    """What makes a settings directory last: a mount, where it would hide the program one of its own."""
+    usual = _usual_settings(case)
+    if usual is None:
+        return f"volumes: ./settings{_end(path)}:{path}"
+    name, directory = usual
+    end = f"_{case.endpoint}" if case.mode == "both" else ""
+    return f"{name}={directory} volumes: ./settings{end}:{directory}{end}"
+
+
+def _usual_settings(case: Case) -> tuple[str, str] | None:
+    """The variable that names a settings directory apart from the program, and its usual value, where it is not set."""
+    if case.family is None or not case.family.settings_named_by:
+        return None
+    name = case.family.settings_named_by[0]
+    program = "tws" if "tws" in (case.variable("GATEWAY_OR_TWS"), case.variable("IBC_PROGRAM")) else "gateway"
+    usual = case.family.build.environment.get(program, {}).get(name)
+    return (name, usual) if usual and not case.variable(name) else None
 
 
 def _end(path: str) -> str:

@@ -198,12 +198,30 @@ def test_settings_in_memory_do_not_last() -> None:
     assert isinstance(answer("config.settings_not_persistent"), NotKnown)
 
 
+@pytest.mark.parametrize(
+    ("family", "path", "setting"),
+    [
+        (
+            "gnzsnz-ibc",
+            "/home/ibgateway/Jts",
+            "TWS_SETTINGS_PATH=/home/ibgateway/tws_settings volumes: ./settings:/home/ibgateway/tws_settings",
+        ),
+        ("extrange", "/root/Jts", "TWS_SETTINGS_PATH=/root/tws_settings volumes: ./settings:/root/tws_settings"),
+        ("ibga", "/home/ibg_settings", "volumes: ./settings:/home/ibg_settings"),
+    ],
+)
+def test_no_advice_mounts_over_the_program(family: str, path: str, setting: str) -> None:
+    container = {"settings": [{**SETTINGS, "path": path, "mount": None}]}
+    found = proof("config.settings_not_persistent", container=container, gateway={"family": {"name": family}})
+    assert found.change is not None
+    assert found.change.defined == setting
+
+
 def test_in_mode_both_the_mount_of_the_name_alone_holds_neither() -> None:
     path = SETTINGS["path"]
     ends = [{**SETTINGS, "path": f"{path}{end}", "mount": None} for end in ("_live", "_paper")]
-    both = machine(
-        container={"settings": ends, "environment": {"TRADING_MODE": "both"}}, declared={"trading_mode": "both"}
-    )
+    environment = {"TRADING_MODE": "both", "TWS_SETTINGS_PATH": path}
+    both = machine(container={"settings": ends, "environment": environment}, declared={"trading_mode": "both"})
     changes = {}
     for one in both.gateways[0].cases:
         found = findings()["config.settings_not_persistent"].prove(one)
