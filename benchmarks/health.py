@@ -68,19 +68,21 @@ def costs(address: str, names: Sequence[str], times: int) -> Iterator[str]:
     argument = f"{address} {','.join(names)}"
     rounds = [(ask(_PROBE, argument), ask(_SDK, argument), commands(address, names)) for _ in range(times)]
     probe, sdk, cli = zip(*rounds, strict=True)
-    ways: dict[str, Sequence[float]] = {
-        "the probe": [one.asking for one in probe],
-        "inspect and top through the Docker SDK": [one.asking for one in sdk],
-        "the probe, with import and start of Python": [one.starting for one in probe],
-        "`docker inspect` and `docker top`": cli,
-    }
-    shown = {
-        way: f"{statistics.median(seconds) * 1000:.0f} ({min(seconds) * 1000:.0f})" for way, seconds in ways.items()
-    }
-    asking, _sdk, starting, commanded = (statistics.median(seconds) for seconds in ways.values())
-    memory = statistics.median(one.memory for one in probe)
-    cells = (*shown.values(), f"{asking / commanded:.1f}", f"{starting / commanded:.1f}", f"{memory:.1f}")
+    asking, starting = [one.asking for one in probe], [one.starting for one in probe]
+    cells = (
+        _shown(cli),
+        _shown(asking),
+        f"{statistics.median(asking) / statistics.median(cli):.1f} times",
+        _shown(starting),
+        f"{statistics.median(starting) / statistics.median(cli):.1f} times",
+        _shown([one.asking for one in sdk]),
+        f"{statistics.median(one.memory for one in probe):.1f}",
+    )
     yield f"| {len(names)} | {' | '.join(cells)} |"
+
+
+def _shown(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds) * 1000:.0f} ({min(seconds) * 1000:.0f})"
 
 
 @contextmanager
@@ -100,8 +102,8 @@ def gateways(client: docker.DockerClient, number: int) -> Iterator[list[str]]:
 def table(times: int) -> Iterator[str]:
     """How long it takes for one gateway, ten and thirty; the same thirty run all the time."""
     yield from (
-        "| gateways | asking: the probe | asking: inspect and top through the Docker SDK | the probe, with import and start of Python"
-        " | `docker inspect` of all, `docker top` of each | asking : commands | with start : commands | memory, MiB |",
+        "| gateways | `docker inspect` of all, `docker top` of each | the probe, asking | that is | with import and start of Python | that is"
+        " | inspect and top through the Docker SDK, asking | memory of the probe, MiB |",
         "|---|---|---|---|---|---|---|---|",
     )
     client = simulator.engine.client()

@@ -75,6 +75,7 @@ NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCE
 SATURDAYS = "On Saturdays IBKR keeps no session up: if it was one, start it when the maintenance is over."
 #: Of a process that got a SIGKILL, which writes nothing down.
 KILLED = "the gateway's process was killed (137, SIGKILL), mostly because memory ran out"
+KILLED_BY_SOMEBODY = "the gateway's process was killed (137, SIGKILL), not for want of memory; who did it is not known"
 LOOK_FOR_MEMORY = (
     "See on {machine} whether memory ran out (dmesg | grep -i oom): then raise the limit before it starts again."
 )
@@ -356,6 +357,9 @@ def crashed(case: Case) -> Proof | None:
     told = f": {ended.meaning} (exit code {ended.code})" if ended and ended.code and ended.meaning else ""
     proof = _by_log(case, "gateway.crashed", f"the gateway crashed{told}")
     if proof and ended and ended.code == 137:
+        # The kernel counts its own kills in the container that lives on.
+        if case.gateway.container.memory.oom_kills == 0:
+            return replace(proof, summary=KILLED_BY_SOMEBODY)
         return replace(proof, summary=KILLED, fix=(LOOK_FOR_MEMORY, RESTART_IT))
     if proof is None or not case.of_controller("ibg-controller"):
         return proof

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     BESIDE_HEAPS,
@@ -52,6 +53,14 @@ UNITS = ("systemd", "quadlet")
 
 # A release that stays what it is: with its build, like 10.45.1j, or its day, like stable-20260517.
 _EXACT_TAG = re.compile(r"v?\d+\.\d+\.\d+\w*(-\w+)?|\w+-\d{8}|r?\d{8}")
+
+# A named volume gets what the image has there when it is made, and then keeps it (manhinhang docker-compose.yaml, CLAUDE.md).
+_AMONG_ITS_PROGRAM = (
+    "Mount a named volume where the gateway keeps its settings, not a directory of {machine}: this image has its program there, too, and a"
+    " directory would hide it.",
+    "The volume keeps the program as well: with each new release of the image remove it (docker volume rm), and with it the settings.",
+    CREATE_AT_A_GOOD_TIME,
+)
 
 # A health check that asks whether a port is open, or whether a process runs, and no more.
 _PORT_CHECK = re.compile(r"\b(nc|ncat|netcat|socat|telnet|ss|netstat|lsof)\b|/dev/tcp/")
@@ -389,7 +398,9 @@ def _start_period(case: Case) -> int:
 
 def _health_change(case: Case) -> Change:
     """The shortest check that tells a login: the gateway opens its own port with it."""
-    port = next(iter(case.own_ports("gateway")), None)
+    programs = {number: port.program for number, port in case.family.ports.items()} if case.family else {}
+    own = (number for number in case.own_ports("gateway") if programs[number] in (case.program, None))
+    port = next(own, None)
     test = f'test: [CMD, bash, -c, "</dev/tcp/127.0.0.1/{port}"], interval: 60s, ' if port else ""
     return Change(f"healthcheck: {{{test}start_period: {_start_period(case)}s}}")
 
@@ -456,28 +467,28 @@ def settings_not_persistent(case: Case) -> Answer:
     return Proof(
         f"the settings in {' and '.join(lost)} are lost with the container",
         (case.quote("health", words),),
-        change=Change(" ".join(_lasting(case, path) for path in lost)),
+        _AMONG_ITS_PROGRAM if _among_program(case) else (),
+        change=Change(_lasting(case, lost)),
+        in_own_names=True,
     )
 
 
-def _lasting(case: Case, path: str) -> str:
-    """What makes a settings directory last: a mount, where it would hide the program one of its own."""
-    usual = _usual_settings(case)
-    if usual is None:
-        return f"volumes: ./settings{_end(path)}:{path}"
-    name, directory = usual
-    end = f"_{case.endpoint}" if case.mode == "both" else ""
-    return f"{name}={directory} volumes: ./settings{end}:{directory}{end}"
+def _among_program(case: Case) -> bool:
+    """Whether its image keeps the settings among the files of the program, and nowhere else."""
+    return case.family is not None and case.family.settings_named_by[:1] == ("TWS_PATH",)
 
 
-def _usual_settings(case: Case) -> tuple[str, str] | None:
-    """The variable that names a settings directory apart from the program, and its usual value, where it is not set."""
-    if case.family is None or not case.family.settings_named_by:
-        return None
-    name = case.family.settings_named_by[0]
-    program = "tws" if "tws" in (case.variable("GATEWAY_OR_TWS"), case.variable("IBC_PROGRAM")) else "gateway"
-    usual = case.family.build.environment.get(program, {}).get(name)
-    return (name, usual) if usual and not case.variable(name) else None
+def _lasting(case: Case, lost: Sequence[str]) -> str:
+    """What keeps the settings, and hides nothing: a directory mounted over the program would (IBC ibcstart.sh:263-278, exit code 4)."""
+    if _among_program(case):
+        return f"volumes: jts:{lost[0]}"
+    family = case.family
+    own = family.build.environment.get(case.program, {}) if family else {}
+    at_program = ("", case.variable("TWS_PATH"))
+    unset = [name for name in own if family and name in family.settings_named_by and case.variable(name) in at_program]
+    places = [f"{own[unset[0]]}{_end(path)}" for path in lost] if unset else lost
+    moved = f"{unset[0]}={own[unset[0]]}, " if unset else ""
+    return f"{moved}volumes: {' '.join(f'./settings{_end(path)}:{path}' for path in places)}"
 
 
 def _end(path: str) -> str:

@@ -77,6 +77,9 @@ def _set_to_the_other_mode(case: Case, mode: str) -> Proof | None:
     )
 
 
+#: As the two newer controllers read a switch.
+SWITCH = {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}
+
 READ_ONLY = "the API is read-only, and orders are expected of this gateway"
 
 
@@ -130,9 +133,7 @@ def _read_only(case: Case, value: str) -> bool | None:
         return value in ("y", "yes", "true")
     if case.of_controller("ibc"):  # what it does not understand it takes for yes (IBC IbcTws.java:598-607)
         return value not in ("no", "false") if value else None
-    return {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}.get(
-        value
-    )
+    return SWITCH.get(value)
 
 
 def _begins_anew(case: Case) -> bool:

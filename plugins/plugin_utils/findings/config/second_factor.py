@@ -236,10 +236,16 @@ def _asks_nobody(case: Case) -> NotApplicable | NotKnown | None:
     """Why the second factor of this gateway is no matter of a person's; None where one is asked."""
     if case.endpoint != "live":
         return of_no_live_account(case, "a paper login has no second factor")
-    word = case.family.words.get("totp_key") if case.family else None
-    if not isinstance(word, Setting) or not any(map(case.variable, filter(None, (*word.variables, word.file)))):
-        return None
-    factor = case.family.words.get("second_factor") if case.family else None
-    push = (factor.choices or {}).get("push") if isinstance(factor, Setting) else None
-    chosen = case.variable(factor.variables[0]) if isinstance(factor, Setting) and factor.variables else ""
-    return None if push and chosen == push else NotApplicable("the controller types the codes itself")
+    return NotApplicable("the controller types the codes itself") if _types_codes(case) else None
+
+
+def _types_codes(case: Case) -> bool:
+    """The controller has the key of the codes, and is not told to have a push approved instead."""
+    words = case.family.words if case.family else {}
+    key, factor = words.get("totp_key"), words.get("second_factor")
+    named = filter(None, (*key.variables, key.file)) if isinstance(key, Setting) else ()
+    if not any(case.setting("", name) for name in named):
+        return False
+    if not isinstance(factor, Setting) or not factor.variables or not factor.choices:
+        return True
+    return case.setting("", factor.variables[0]) != factor.choices["push"]

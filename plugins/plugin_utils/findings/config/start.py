@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FILE_VARIABLES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import (
     Trouble,
@@ -218,7 +219,7 @@ def _nothing_seen(case: Case, otherwise: str) -> NotKnown | NotApplicable:
     """Why a rule on files has nothing to say of them."""
     if case.family is None:
         return NotKnown("what files this image reads is not known")
-    asked = any(name.endswith("_FILE") and case.variable(name) for name in case.gateway.container.environment)
+    asked = any(name in FILE_VARIABLES and case.variable(name) for name in case.gateway.container.environment)
     return NotKnown("the container's files could not be looked at") if asked else NotApplicable(otherwise)
 
 

@@ -94,6 +94,10 @@ def test_a_file_that_the_log_refuses_is_named_where_it_was_seen() -> None:
         (secret(), Passed),
         (secret(kind=None, readable_by_gateway=None, empty=None), NotKnown),  # it could not be looked at
         ({"environment": {"TWS_PASSWORD_FILE": "<empty>"}}, NotApplicable),
+        (
+            {"environment": {"TWS_PASSWORD_FILE": "<empty>", "IBC_SETTINGS_FILE": "/home/ibgateway/settings.toml"}},
+            NotApplicable,
+        ),
         ({**secret(kind="missing"), "environment": {"CUSTOM_CONFIG": "yes"}}, NotKnown),  # then it is not read
         (secret(variable="TWS_PASSWORD_PAPER_FILE", kind="missing"), NotKnown),  # read in mode both only
         (secret(variable=None, kind="missing"), NotKnown),
@@ -198,30 +202,13 @@ def test_settings_in_memory_do_not_last() -> None:
     assert isinstance(answer("config.settings_not_persistent"), NotKnown)
 
 
-@pytest.mark.parametrize(
-    ("family", "path", "setting"),
-    [
-        (
-            "gnzsnz-ibc",
-            "/home/ibgateway/Jts",
-            "TWS_SETTINGS_PATH=/home/ibgateway/tws_settings volumes: ./settings:/home/ibgateway/tws_settings",
-        ),
-        ("extrange", "/root/Jts", "TWS_SETTINGS_PATH=/root/tws_settings volumes: ./settings:/root/tws_settings"),
-        ("ibga", "/home/ibg_settings", "volumes: ./settings:/home/ibg_settings"),
-    ],
-)
-def test_no_advice_mounts_over_the_program(family: str, path: str, setting: str) -> None:
-    container = {"settings": [{**SETTINGS, "path": path, "mount": None}]}
-    found = proof("config.settings_not_persistent", container=container, gateway={"family": {"name": family}})
-    assert found.change is not None
-    assert found.change.defined == setting
-
-
 def test_in_mode_both_the_mount_of_the_name_alone_holds_neither() -> None:
     path = SETTINGS["path"]
     ends = [{**SETTINGS, "path": f"{path}{end}", "mount": None} for end in ("_live", "_paper")]
-    environment = {"TRADING_MODE": "both", "TWS_SETTINGS_PATH": path}
-    both = machine(container={"settings": ends, "environment": environment}, declared={"trading_mode": "both"})
+    both = machine(
+        container={"settings": ends, "environment": {"TRADING_MODE": "both", "TWS_SETTINGS_PATH": path}},
+        declared={"trading_mode": "both"},
+    )
     changes = {}
     for one in both.gateways[0].cases:
         found = findings()["config.settings_not_persistent"].prove(one)

@@ -84,6 +84,16 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
     ("relogin_off", of(IBG, TWOFA_TIMEOUT_ACTION="exit"), Passed, "Docker starts it again"),
     ("relogin_off", of(IBG, TWOFACTOR_CODE_FILE="/run/key"), NotApplicable, "types the codes itself"),
     ("relogin_off", of(IBG, TWOFACTOR_CODE_FILE="/run/key", TWOFA_DEVICE="IB Key"), Proof, "logged out"),
+    (
+        "relogin_off",
+        {
+            **live(TWOFACTOR_CODE="***"),
+            "gateway": {"family": {"name": IBG, "controller": IBG}},
+            "container": {"environment": None},
+        },
+        NotApplicable,
+        "types the codes itself",
+    ),
     ("relogin_off", of(IBGA), Passed, "asks again by itself"),
     ("relogin_off", of(IBGA, TOTP_KEY="<set>"), NotApplicable, "types the codes itself"),
     # the second factor's device and times
@@ -188,6 +198,8 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
         "is 22:30 in New York",
     ),
     ("timezone_mismatch", of(IBGA, IB_LOGOFF="11:55 PM", IB_TIMEZONE="America/New_York"), Proof, "IB_LOGOFF=10:30 PM"),
+    ("timezone_mismatch", of(IBGA, IB_LOGOFF="11:55 PM", IB_TIMEZONE="America/New York"), Proof, "IB_LOGOFF=10:30 PM"),
+    ("timezone_mismatch", of(IBGA, IB_LOGOFF="10:30 PM", IB_TIMEZONE="America/New York"), Passed, "is 22:30"),
     ("timezone_mismatch", of(IBG, AUTO_RESTART_TIME="10:30 PM", TZ="America/New_York"), Passed, "is 22:30"),
     # whose session it is
     ("session_action_yields", of(IBC), Proof, "manual, the default"),
