@@ -109,6 +109,7 @@ class Machine:
     unlimited: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ungrouped: bool = False
+    podman: bool = False
     user_salt: str | None = None
 
 
@@ -180,6 +181,7 @@ def _machine(
         here=here,
         remap=_remap(told),
         ungrouped=told.get("CgroupDriver") == "none",
+        podman=engine.is_podman(told),
         sockets=sockets,
         unlimited=connections.limited(sockets, inside),
         networks=_networks(client, targets),
@@ -312,7 +314,7 @@ def _existing(
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
         facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
-    known = seen.supervision.known(inspected, kept, seen.kernel_log)
+    known = replace(seen.supervision.known(inspected, kept, seen.kernel_log), stops_are_told=not seen.podman)
     supervisors = seen.supervision.over(managed(inspected))
     return {
         "container": facts,

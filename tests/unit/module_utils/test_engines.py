@@ -40,7 +40,8 @@ def test_podman_tells_state_ports_and_events_as_docker_does(tmp_path: Path) -> N
     assert [(one["container_port"], one["host_port"], one["role"]) for one in ended["ports"]] == [
         (4004, 14004, "relay")
     ]
-    assert [one["action"] for one in ended["events"]] == ["create", "start", "die"]
+    told = [(one["action"], one["exit_code"], one["by"]) for one in ended["events"]]
+    assert told == [("create", None, "command"), ("start", None, "command"), ("die", 137, None)]
 
 
 def test_a_gateway_in_another_containers_network_has_the_ports_that_one_publishes(tmp_path: Path) -> None:
