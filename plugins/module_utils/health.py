@@ -109,6 +109,7 @@ class Machine:
     unlimited: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ungrouped: bool = False
+    podman: bool = False
     user_salt: str | None = None
 
 
@@ -180,6 +181,7 @@ def _machine(
         here=here,
         remap=_remap(told),
         ungrouped=told.get("CgroupDriver") == "none",
+        podman=engine.is_podman(told),
         sockets=sockets,
         unlimited=connections.limited(sockets, inside),
         networks=_networks(client, targets),
@@ -295,6 +297,10 @@ def _existing(
     facts = container.facts(inspected, family, seen.images[inspected["Image"]])
     processes = _processes(inspected, seen, not_seen)
     facts.update(_configuration(inspected, family, processes or (), seen))
+    if seen.remap is None and not processes and facts["mounts"]:
+        not_seen.append(
+            "mounts, secrets: the engine maps users; whose rights the gateway has only its processes tell, and none shows"
+        )
     hidden = [mount["source"] for mount in facts["mounts"] if seen.here and _hidden(mount)]
     if hidden:
         others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""
@@ -308,7 +314,7 @@ def _existing(
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
         facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
-    known = seen.supervision.known(inspected, kept, seen.kernel_log)
+    known = replace(seen.supervision.known(inspected, kept, seen.kernel_log), stops_are_told=not seen.podman)
     supervisors = seen.supervision.over(managed(inspected))
     return {
         "container": facts,

@@ -359,6 +359,7 @@ class GatewayHealth(Probed):
 
 @dataclass(frozen=True)
 class Engine:
+    kind: str | None
     root_dir: str | None
     started_at: str | None
 

@@ -134,7 +134,9 @@ def _told(case: Case, event: Event) -> Quote:
         could = f"; it can have been {', or '.join(event.candidates)}, or a person" if event.candidates else ""
         words += f", by a command; who gave it is not known{could}"
     elif event.exit_code in (*ASKED_TO_END, 137):
-        words += ", by a signal that did not come through Docker; who sent it is not known"
+        podman = case.health.engine.kind == "podman"  # its stop leaves no event of its own
+        unknown = ", by a signal that did not come through Docker; who sent it is not known"
+        words += "; Podman does not tell who ended it" if podman else unknown
     return case.quote("health", words, event.at)
 
 

@@ -180,3 +180,10 @@ def test_who_could_have_given_a_command_is_told_as_that_and_once() -> None:
     assert told(KILLED, "candidates", candidates=candidates) == [[], ["b.service"]]
     assert told(STOPPED, "candidates", candidates=candidates, deeds=[deed(3, "stop")]) == [[], [], []]
     assert told([("die", 5, 1)], "candidates", candidates=candidates) == [[]]
+
+
+def test_an_end_of_its_own_is_known_only_where_the_engine_tells_of_stops() -> None:
+    ended = [("start", 1), ("die", 5, 0)]
+    assert told(ended, "by")[-1] == "container"
+    assert told(ended, "by", stops_are_told=False)[-1] is None
+    assert told([("kill", 4, 9), ("die", 5, 137)], "by", stops_are_told=False)[-1] == "command"

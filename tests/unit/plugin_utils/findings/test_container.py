@@ -179,6 +179,18 @@ def test_a_kill_names_who_did_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "said"), [("podman", "Podman does not tell who ended it"), ("docker", "not come through")]
+)
+def test_podman_which_tells_of_no_stop_is_not_taken_at_its_silence(kind: str, said: str) -> None:
+    died = events({**DIE, "exit_code": 143, "by": None})
+    proof = findings()["container.stopped"].prove(
+        case(container=STOPPED, gateway=died, health={"engine": {"kind": kind}})
+    )
+    assert isinstance(proof, Proof)
+    assert [each.quote for each in proof.evidence if said in each.quote]
+
+
+@pytest.mark.parametrize(
     ("flags", "by", "short"),
     [
         ({"oom_killed": True}, "kernel", True),
