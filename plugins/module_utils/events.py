@@ -96,6 +96,13 @@ def events(seen: Iterable[Mapping[str, Any]], container: str, known: Known = Kno
     return told
 
 
+def bearer(seen: Iterable[Mapping[str, Any]], name: str) -> str | None:
+    """The container, by its id, that somebody renamed and that had this name last before, among all that the engine tells."""
+    renamed = [one["Actor"] for one in seen if one.get("Action") == "rename" and one.get("Actor")]
+    had = [one.get("ID") for one in renamed if (one.get("Attributes") or {}).get("oldName", "").lstrip("/") == name]
+    return had[-1] if had else None
+
+
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:
     told = event["Actor"].get("Attributes") or {}
     exit_code, number = told.get("exitCode", told.get("containerExitCode", "")), told.get("signal", "")

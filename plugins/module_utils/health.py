@@ -103,6 +103,7 @@ class Machine:
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
+    renamed: Mapping[str, str] = field(default_factory=dict)
     supervision: Supervision = Supervision(None, None, None)
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     sockets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -173,6 +174,7 @@ def _machine(
     # The engine compares with its own clock; asked for a moment of its future it would wait for it.
     now = epoch(told.get("SystemTime")) or time.time()
     happened = partial(engine.events, client, now - period, now, events.ACTIONS, engine.is_podman(told))
+    told_events = _ask(happened, "docker events", not_seen)
     log = host.kernel_log() if here else None
     if here and log is None:
         not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
@@ -187,7 +189,8 @@ def _machine(
         networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=log,
-        events=_ask(happened, "docker events", not_seen),
+        events=told_events,
+        renamed=_renamed(client, [one.name for one in targets if not one.exists], told_events or ()),
         supervision=Supervision(
             engine_started=procfs.engine_started() if here else None,
             units=systemd.supervisors([managed(one.inspected) for one in targets if one.inspected]) if here else None,
@@ -203,6 +206,13 @@ def _networks(client: docker.DockerClient, targets: Iterable[engine.Target]) -> 
     others = {one: mode.partition(":")[2] for one, mode in modes.items() if mode.startswith("container:")}
     asked = {one: _ask(partial(client.api.inspect_container, other), other, []) for one, other in others.items()}
     return {one: inspected for one, inspected in asked.items() if inspected}
+
+
+def _renamed(client: docker.DockerClient, missing: Iterable[str], seen: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What containers that had a name which is missing now are called since; one that was removed is called nothing."""
+    had = {name: events.bearer(seen, name) for name in missing}
+    asked = {name: _ask(partial(client.api.inspect_container, one), one, []) for name, one in had.items() if one}
+    return {name: quote(inspected["Name"].lstrip("/")) for name, inspected in asked.items() if inspected}
 
 
 def _image(client: docker.DockerClient, image: str) -> Mapping[str, Any] | None:
@@ -267,6 +277,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         **(target.unavailable.as_result() if target.unavailable else AVAILABLE),
         "exists": target.exists,
         "similar_names": [quote(name) for name in target.similar_names],
+        "renamed_to": seen.renamed.get(target.name),
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "supervisors", "events")),
         "hold": recorded(target.name, "hold", not_seen),
         "lock": kept["lock"],

@@ -208,6 +208,9 @@ health:
           description: When there is none, up to three names of containers that come nearest.
           type: list
           elements: str
+        renamed_to:
+          description: When there is none, the name of the container that had this one until it was renamed; null where no event tells of that.
+          type: str
         container:
           description: State and configuration.
           type: dict
@@ -514,6 +517,7 @@ health:
         fix: null
         exists: false
         similar_names: [ib-gateway]
+        renamed_to: null
         container: null
         family: null
         ports: null

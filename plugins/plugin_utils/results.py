@@ -343,6 +343,7 @@ class GatewayHealth(Probed):
     name: str | None
     exists: bool | None
     similar_names: tuple[str, ...]
+    renamed_to: str | None
     container: Container
     family: Family
     ports: tuple[Port, ...]

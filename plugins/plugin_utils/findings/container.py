@@ -186,7 +186,15 @@ def _each_turn_is_a_login(case: Case) -> bool:
 def missing(case: Case) -> Proof | None:
     if case.gateway.exists is not False:
         return None
-    near = ", ".join(case.gateway.similar_names)
+    near, renamed = ", ".join(case.gateway.similar_names), case.gateway.renamed_to
+    if renamed and case.gateway.rebuild is None:  # which sets the old one aside under another name
+        words = f"no container is named {case.name}: it was renamed to {renamed}"
+        back = f"docker rename {renamed} {case.name}"
+        steps = (
+            f"Give it its name back, which changes nothing else: {back}",
+            "Or name it so in the inventory, under gateways.",
+        )
+        return Proof(words, (case.quote("health", words), *case.lock_quotes()), steps)
     recorded = case.gateway.deployment is not None
     return Proof(
         f"no container is named {case.name}" + (f"; near: {near}" if near else ""),

@@ -44,6 +44,22 @@ def test_a_hold_that_can_not_be_read_is_one_and_says_why() -> None:
     assert "Input/output error" in proof.evidence[0].quote
 
 
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({}, "recreate"),
+        ({"renamed_to": "aside"}, None),  # a second one would log in as its user
+        ({"renamed_to": "aside", "rebuild": REBUILD}, "recreate"),  # which leads, and knows what was set aside
+    ],
+)
+def test_what_was_only_renamed_is_not_made_again(changes: dict[str, Any], remedy: str | None) -> None:
+    gone = {"exists": False, "container": None, "deployment": {"image": "x"}, **changes}
+    proof = findings()["container.missing"].prove(case(gateway=gone))
+    assert isinstance(proof, Proof)
+    assert proof.remedy == remedy
+    assert ("docker rename aside ib-gateway" in proof.fix[0]) == (remedy is None)
+
+
 def killed_for_memory(**container: Any) -> Proof:
     """What is said of a container that the kernel killed."""
     changes = {**EXITED, "exit_code": 137, "oom_killed": True, "memory": {"limit": 512 << 20}, **container}
