@@ -318,7 +318,7 @@ def _events(look: Look) -> Iterator[Part]:
     until = time.time()
     podman = engine.is_podman(look.client.info())
     seen = engine.events(look.client, until - _EVENTS_SECONDS, until, events.ACTIONS, podman)
-    yield Part("events.json", _json(events.events(seen, look.inspected["Id"])))
+    yield Part("events.json", _json(events.events(seen, look.inspected["Id"], events.Known(stops_are_told=not podman))))
 
 
 def _configuration(look: Look) -> Iterator[Part]:

@@ -63,6 +63,8 @@ class Known:
     restart_count: int | None = None
     engine_started: float | None = None
     killed_by_kernel: Sequence[float] = ()
+    #: Whether the engine tells of each stop that it is asked for; Podman (4.3.1) tells only that it died.
+    stops_are_told: bool = True
     creator: str | None = None
     deeds: Sequence[Deed] = ()
     #: Who could have done an action, by the action.
@@ -92,6 +94,13 @@ def events(seen: Iterable[Mapping[str, Any]], container: str, known: Known = Kno
         if told[call.last]["by"] == _COMMAND and who is None:
             told[call.last]["candidates"] = list(known.candidates(call.action))
     return told
+
+
+def bearer(seen: Iterable[Mapping[str, Any]], name: str) -> str | None:
+    """The container, by its id, that somebody renamed and that had this name last before, among all that the engine tells."""
+    renamed = [one["Actor"] for one in seen if one.get("Action") == "rename" and one.get("Actor")]
+    had = [one.get("ID") for one in renamed if (one.get("Attributes") or {}).get("oldName", "").lstrip("/") == name]
+    return had[-1] if had else None
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +152,7 @@ def _ended_by(code: int | None, at: float, known: Known) -> str | None:
     """What ended a container that the engine was not asked to end; a signal from elsewhere has a sender that nobody knows."""
     if code == 137 and any(abs(at - killed) <= _KERNEL_APART for killed in known.killed_by_kernel):
         return _KERNEL
-    return None if code in _BY_SIGNAL else _CONTAINER
+    return None if code in _BY_SIGNAL or not known.stops_are_told else _CONTAINER
 
 
 def _policy_starts(told: Sequence[Mapping[str, Any]], known: Known) -> set[int]:

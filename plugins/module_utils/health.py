@@ -103,12 +103,14 @@ class Machine:
     images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
+    renamed: Mapping[str, str] = field(default_factory=dict)
     supervision: Supervision = Supervision(None, None, None)
     disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     sockets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     unlimited: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ungrouped: bool = False
+    podman: bool = False
     user_salt: str | None = None
 
 
@@ -172,6 +174,7 @@ def _machine(
     # The engine compares with its own clock; asked for a moment of its future it would wait for it.
     now = epoch(told.get("SystemTime")) or time.time()
     happened = partial(engine.events, client, now - period, now, events.ACTIONS, engine.is_podman(told))
+    told_events = _ask(happened, "docker events", not_seen)
     log = host.kernel_log() if here else None
     if here and log is None:
         not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
@@ -180,12 +183,14 @@ def _machine(
         here=here,
         remap=_remap(told),
         ungrouped=told.get("CgroupDriver") == "none",
+        podman=engine.is_podman(told),
         sockets=sockets,
         unlimited=connections.limited(sockets, inside),
         networks=_networks(client, targets),
         images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=log,
-        events=_ask(happened, "docker events", not_seen),
+        events=told_events,
+        renamed=_renamed(client, [one.name for one in targets if not one.exists], told_events or ()),
         supervision=Supervision(
             engine_started=procfs.engine_started() if here else None,
             units=systemd.supervisors([managed(one.inspected) for one in targets if one.inspected]) if here else None,
@@ -201,6 +206,13 @@ def _networks(client: docker.DockerClient, targets: Iterable[engine.Target]) -> 
     others = {one: mode.partition(":")[2] for one, mode in modes.items() if mode.startswith("container:")}
     asked = {one: _ask(partial(client.api.inspect_container, other), other, []) for one, other in others.items()}
     return {one: inspected for one, inspected in asked.items() if inspected}
+
+
+def _renamed(client: docker.DockerClient, missing: Iterable[str], seen: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What containers that had a name which is missing now are called since; one that was removed is called nothing."""
+    had = {name: events.bearer(seen, name) for name in missing}
+    asked = {name: _ask(partial(client.api.inspect_container, one), one, []) for name, one in had.items() if one}
+    return {name: quote(inspected["Name"].lstrip("/")) for name, inspected in asked.items() if inspected}
 
 
 def _image(client: docker.DockerClient, image: str) -> Mapping[str, Any] | None:
@@ -265,6 +277,7 @@ def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
         **(target.unavailable.as_result() if target.unavailable else AVAILABLE),
         "exists": target.exists,
         "similar_names": [quote(name) for name in target.similar_names],
+        "renamed_to": seen.renamed.get(target.name),
         **dict.fromkeys(("container", "family", "ports", "processes", "sockets", "supervisors", "events")),
         "hold": recorded(target.name, "hold", not_seen),
         "lock": kept["lock"],
@@ -295,6 +308,10 @@ def _existing(
     facts = container.facts(inspected, family, seen.images[inspected["Image"]])
     processes = _processes(inspected, seen, not_seen)
     facts.update(_configuration(inspected, family, processes or (), seen))
+    if seen.remap is None and not processes and facts["mounts"]:
+        not_seen.append(
+            "mounts, secrets: the engine maps users; whose rights the gateway has only its processes tell, and none shows"
+        )
     hidden = [mount["source"] for mount in facts["mounts"] if seen.here and _hidden(mount)]
     if hidden:
         others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""
@@ -308,7 +325,7 @@ def _existing(
     if seen.kernel_log and started:
         facts["host_oom_killed"] = seen.kernel_log.killed(inspected["Id"], started)
         facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
-    known = seen.supervision.known(inspected, kept, seen.kernel_log)
+    known = replace(seen.supervision.known(inspected, kept, seen.kernel_log), stops_are_told=not seen.podman)
     supervisors = seen.supervision.over(managed(inspected))
     return {
         "container": facts,

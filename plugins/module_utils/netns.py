@@ -14,6 +14,7 @@ import errno
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NoReturn
@@ -88,16 +89,17 @@ def _made_in(namespaces: Sequence[int], kinds: Sequence[Kind]) -> list[list[sock
             _make(enter, namespaces, kinds, theirs)
         try:
             theirs.close()
-            ours.settimeout(_SECONDS)
-            return [_received(ours, len(kinds)) for _namespace in namespaces]
+            ends = time.monotonic() + _SECONDS
+            return [_received(ours, len(kinds), ends) for _namespace in namespaces]
         finally:
             with suppress(ProcessLookupError, ChildProcessError):  # SIGCHLD can be ignored, from whoever started us
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
 
 
-def _received(ours: socket.socket, count: int) -> list[socket.socket] | Unavailable:
-    """What the child says of one namespace."""
+def _received(ours: socket.socket, count: int, ends: float) -> list[socket.socket] | Unavailable:
+    """What the child says of one namespace, by that time."""
+    ours.settimeout(max(ends - time.monotonic(), 0.001))
     try:
         said, handed_over, _flags, _address = socket.recv_fds(ours, 16, count)
     except OSError as error:

@@ -16,6 +16,11 @@ description:
   - Nothing is executed inside a container, and nothing is changed.
   - Processes and sockets are read only when the control group of a process proves that it is the container's.
     With an engine on another machine they are null, and C(not_seen) says so.
+  - A user of the engine's group sees all of that but what takes root - mounts in directories of others, C(accept_limit), settings and
+    secrets, the kernel's log - or, where C(/proc) is mounted with C(hidepid), no processes. C(not_seen) says what is missing and what shows it.
+  - Docker without root, and Podman behind its Docker-compatible socket, are looked at alike. On cgroup v1 neither gives the containers of a
+    user control groups, so that nothing is proven of their processes.
+  - Podman tells of no stop. What ended a container that it ran is then not known.
 extends_documentation_fragment:
   - ibgw.ops.probe
   - ibgw.ops.probe.looks
@@ -203,6 +208,9 @@ health:
           description: When there is none, up to three names of containers that come nearest.
           type: list
           elements: str
+        renamed_to:
+          description: When there is none, the name of the container that had this one until it was renamed; null where no event tells of that.
+          type: str
         container:
           description: State and configuration.
           type: dict
@@ -309,7 +317,7 @@ health:
                 - In effect while it runs; else as configured, null when that is left to the engine.
               type: dict
             network_mode:
-              description: Its network, such as V(bridge) or V(host).
+              description: Its network, such as V(bridge), V(host), or V(container:ID) for that of another container, as in a pod.
               type: str
             mounts:
               description:
@@ -401,8 +409,9 @@ health:
               elements: str
         ports:
           description:
-            - Published TCP ports. C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start,
-              and in the machine's own network, which knows no mapping).
+            - Published TCP ports, those of the other container where it uses that one's network.
+            - C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start, and in the machine's own network, which
+              knows no mapping).
             - C(role) of what listens inside by the family's table, V(relay), V(gateway), V(vnc) or V(other), and the
               C(endpoint) that it serves, V(paper), V(live) or null.
           type: list
@@ -419,6 +428,7 @@ health:
         sockets:
           description:
             - TCP sockets inside, as they were before any probe of ours connected; null when they can not be seen.
+            - In a network that is shared, with the machine or with another container, only those on the family's ports.
             - C(listening) with C(port), C(address), C(accept_queue) (connections that nobody accepted yet), C(accept_limit)
               (how many may wait; null where the container's network can not be entered, which takes root).
             - C(established) connections to ports that are served, with C(port) and C(peer).
@@ -507,6 +517,7 @@ health:
         fix: null
         exists: false
         similar_names: [ib-gateway]
+        renamed_to: null
         container: null
         family: null
         ports: null

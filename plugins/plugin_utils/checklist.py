@@ -198,11 +198,11 @@ def _not_known(gateways: Rows) -> Iterator[str]:
             if row["result"] == "not_known" and not row["accepted"] and not gateway["unseen"]:
                 ids = places.setdefault((row["code"], row["summary"]), [])
                 ids += [gateway["id"]] if gateway["id"] not in ids else []
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (code, reason), ids in places.items():
-        alike.setdefault((reason, _briefly(ids, gateways)), []).append(code)
-    for (reason, where), codes in alike.items():
-        yield f"{where}: not known: {', '.join(codes)}: {reason}"
+        alike.setdefault((reason, tuple(ids)), []).append(code)
+    for (reason, there), codes in alike.items():
+        yield f"{_briefly(there, gateways)}: not known: {', '.join(codes)}: {reason}"
 
 
 def _by_gateways(gateways: Rows, result: str) -> dict[tuple[str, ...], list[str]]:
@@ -225,7 +225,9 @@ def _where(ids: Iterable[str], gateways: Rows) -> str:
 def _briefly(ids: Sequence[str], gateways: Rows, most: int = LISTED) -> str:
     """The same where these are few names, else their number."""
     named = _named(ids, gateways)
-    return ", ".join(named) if len(named) <= most else f"{len(ids)} of {len(gateways)} gateways"
+    # An endpoint stands behind the name of its gateway, which has no blank.
+    number = len({each.partition(" ")[0] for each in ids})
+    return ", ".join(named) if len(named) <= most else f"{number} of {len(gateways)} gateways"
 
 
 def _named(ids: Iterable[str], gateways: Rows) -> list[str]:

@@ -230,7 +230,16 @@ def _endpoints(whole: Case, answers: Iterable[Endpoint]) -> tuple[str | None, ..
         if mode in ("paper", "live"):
             return (mode,)
     seen = (instances | {answer.endpoint for answer in answers}) & {"paper", "live"}
-    return tuple(seen) if len(seen) == 1 else (None,)
+    if len(seen) == 1:
+        return tuple(seen)
+    return (None if any(answer.account_mode for answer in answers) else _mode_of_image(whole),)
+
+
+def _mode_of_image(whole: Case) -> str | None:
+    """What the image runs where its container was told nothing; what it makes of a mode that it does not know is not known."""
+    family = whole.family if whole.gateway.container.id else None
+    name = family.variable("trading_mode") if family else None
+    return family.mode_unless_set if family and name and not whole.variable(name) else None
 
 
 def _runs(whole: Case, endpoints: tuple[str | None, ...], answers: list[Endpoint]) -> dict[str | None, Instance]:

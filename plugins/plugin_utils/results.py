@@ -343,6 +343,7 @@ class GatewayHealth(Probed):
     name: str | None
     exists: bool | None
     similar_names: tuple[str, ...]
+    renamed_to: str | None
     container: Container
     family: Family
     ports: tuple[Port, ...]
@@ -359,6 +360,7 @@ class GatewayHealth(Probed):
 
 @dataclass(frozen=True)
 class Engine:
+    kind: str | None
     root_dir: str | None
     started_at: str | None
 

@@ -28,10 +28,11 @@ from tests.integration.playbooks import Play
 from tests.integration.proxy import EngineProxy
 
 _ours = pytest.StashKey[bool]()
-#: Modules whose tests share something dear: they stay with one worker, every other test goes to whoever is free.
+#: Modules whose tests share something dear, or would see what another of them has started beside its gateway: they stay with one
+#: worker, every other test goes to whoever is free.
 _SHARED = (
     *("test_demo.py", "test_package.py", "bundle/test_bundle.py", "deploy/test_gateway.py", "faults/test_servers.py"),
-    *("handshake/test_relays.py", "health/test_audited.py"),
+    *("handshake/test_relays.py", "health/test_audited.py", "health/test_who_did_it.py"),
     *(f"simulator/test_{name}.py" for name in ("api", "container", "releases", "restart")),
 )
 #: This one counts who asked a gateway that hangs, and the demo's tests once ask every gateway of the engine: never both at once.

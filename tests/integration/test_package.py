@@ -32,6 +32,7 @@ ALLOWED = (
     "changelogs/config.yaml",
     "docs/*.json",
     "docs/*.md",
+    "docs/examples/*.py",
     "docs/findings/*.md",
     "inventories/example/hosts.yml",
     "inventories/local/hosts.yml",

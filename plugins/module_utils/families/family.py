@@ -294,6 +294,12 @@ class Family:
         setting = self.words.get(word)
         return setting.variables[0] if isinstance(setting, Setting) and setting.variables else None
 
+    @property
+    def mode_unless_set(self) -> str | None:
+        """The trading mode that runs where none is asked for, if the image has one of its own."""
+        name = self.variable("trading_mode")
+        return self.trading_mode({name: self.variables[name].default}) if name else None
+
     def trading_mode(self, environment: Mapping[str, str]) -> str | None:
         """The trading mode that a container's environment asks for, in the inventory's words."""
         if self.both_by and environment.get(self.both_by[0]) == self.both_by[1]:

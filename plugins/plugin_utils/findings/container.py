@@ -134,7 +134,9 @@ def _told(case: Case, event: Event) -> Quote:
         could = f"; it can have been {', or '.join(event.candidates)}, or a person" if event.candidates else ""
         words += f", by a command; who gave it is not known{could}"
     elif event.exit_code in (*ASKED_TO_END, 137):
-        words += ", by a signal that did not come through Docker; who sent it is not known"
+        podman = case.health.engine.kind == "podman"  # its stop leaves no event of its own
+        unknown = ", by a signal that did not come through Docker; who sent it is not known"
+        words += "; Podman does not tell who ended it" if podman else unknown
     return case.quote("health", words, event.at)
 
 
@@ -184,7 +186,15 @@ def _each_turn_is_a_login(case: Case) -> bool:
 def missing(case: Case) -> Proof | None:
     if case.gateway.exists is not False:
         return None
-    near = ", ".join(case.gateway.similar_names)
+    near, renamed = ", ".join(case.gateway.similar_names), case.gateway.renamed_to
+    if renamed and case.gateway.rebuild is None:  # which sets the old one aside under another name
+        words = f"no container is named {case.name}: it was renamed to {renamed}"
+        back = f"docker rename {renamed} {case.name}"
+        steps = (
+            f"Give it its name back, which changes nothing else: {back}",
+            "Or name it so in the inventory, under gateways.",
+        )
+        return Proof(words, (case.quote("health", words), *case.lock_quotes()), steps)
     recorded = case.gateway.deployment is not None
     return Proof(
         f"no container is named {case.name}" + (f"; near: {near}" if near else ""),

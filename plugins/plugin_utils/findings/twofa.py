@@ -29,6 +29,16 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     finding,
 )
 
+ASK_BY_RELOGIN = "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers."
+
+#: Prompts were seen open for a quarter of an hour, and could be approved (IBC userguide.md:525, IBC issue 182).
+LONG_EXPIRED = timedelta(minutes=15)
+VOID = (
+    "Look for the request in IBKR Mobile; after so long it is mostly void.",
+    "If it is, get the person with the phone, then restart it once, and approve: docker restart -t 90 {name}",
+    ASK_BY_RELOGIN,
+)
+
 GET_THE_PERSON = "Get the person with the phone. Then, and only then, {restart_when_ready}"
 ASK_BY_RESTART = "To have it ask again by itself set TWOFA_TIMEOUT_ACTION=restart; the price is a push every few minutes until somebody answers."
 
@@ -231,7 +241,7 @@ def not_sent(case: Case) -> Proof | None:
     ),
     fix=(
         GET_THE_PERSON,
-        "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
+        ASK_BY_RELOGIN,
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a new push helps only when somebody is ready to approve it",
@@ -311,7 +321,8 @@ def pending(case: Case) -> Proof | None:
     asked_today = case.log.history.twofa_prompts_last_day if case.log else None
     if asked_today and asked_today > 1:
         words += f"; pushes in the last 24 hours: {asked_today}"
-    return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
+    void = expires is not None and case.now - expires > LONG_EXPIRED
+    return Proof(words, case.log_quotes(), VOID if void else (), since=case.run.since, deadline=case.run.deadline)
 
 
 @finding(

@@ -40,7 +40,8 @@ def test_podman_tells_state_ports_and_events_as_docker_does(tmp_path: Path) -> N
     assert [(one["container_port"], one["host_port"], one["role"]) for one in ended["ports"]] == [
         (4004, 14004, "relay")
     ]
-    assert [one["action"] for one in ended["events"]] == ["create", "start", "die"]
+    told = [(one["action"], one["exit_code"], one["by"]) for one in ended["events"]]
+    assert told == [("create", None, "command"), ("start", None, "command"), ("die", 137, None)]
 
 
 def test_a_gateway_in_another_containers_network_has_the_ports_that_one_publishes(tmp_path: Path) -> None:
@@ -61,6 +62,8 @@ def test_without_control_groups_nothing_is_proven_and_it_is_said_why(
     assert seen["engine"]["rootless"] is True
     assert (gateway["processes"], gateway["sockets"], gateway["container"]["memory"]["usage"]) == (None, None, None)
     assert any("without control groups" in reason and "cgroup v2" in reason for reason in gateway["not_seen"])
+    assert {one["writable_by_gateway"] for one in gateway["container"]["mounts"]} == {None}
+    assert any(reason.startswith("mounts") and "maps users" in reason for reason in gateway["not_seen"])
 
 
 def test_processes_that_the_machine_hides_are_not_seen_and_it_is_said_how_they_can_be(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.events import Deed, Known, events
+from ansible_collections.ibgw.ops.plugins.module_utils.events import Deed, Known, bearer, events
 
 
 def happened(*actions: tuple[Any, ...]) -> list[dict[str, Any]]:
@@ -27,6 +27,15 @@ def happened(*actions: tuple[Any, ...]) -> list[dict[str, Any]]:
 
 def told(actions: list[tuple[Any, ...]], key: str, **known: Any) -> list[Any]:
     return [one[key] for one in events(happened(*actions), "a", Known(**known))]
+
+
+def test_a_container_that_was_renamed_is_known_by_the_name_that_it_had() -> None:
+    def rename(container: str, old: str) -> dict[str, Any]:
+        return {"Action": "rename", "Actor": {"ID": container, "Attributes": {"oldName": f"/{old}"}}}
+
+    seen = [rename("a", "gw"), rename("b", "gw"), rename("a", "aside"), *happened(("die", 1))]
+    assert (bearer(seen, "gw"), bearer(seen, "aside"), bearer(seen, "other")) == ("b", "a", None)
+    assert bearer([{"Action": "rename", "Actor": {"ID": "c", "Attributes": {}}}], "other") is None
 
 
 STOPPED = [("kill", 4, 15), ("die", 5, 143), ("stop", 5)]
@@ -180,3 +189,10 @@ def test_who_could_have_given_a_command_is_told_as_that_and_once() -> None:
     assert told(KILLED, "candidates", candidates=candidates) == [[], ["b.service"]]
     assert told(STOPPED, "candidates", candidates=candidates, deeds=[deed(3, "stop")]) == [[], [], []]
     assert told([("die", 5, 1)], "candidates", candidates=candidates) == [[]]
+
+
+def test_an_end_of_its_own_is_known_only_where_the_engine_tells_of_stops() -> None:
+    ended = [("start", 1), ("die", 5, 0)]
+    assert told(ended, "by")[-1] == "container"
+    assert told(ended, "by", stops_are_told=False)[-1] is None
+    assert told([("kill", 4, 9), ("die", 5, 137)], "by", stops_are_told=False)[-1] == "command"

@@ -137,6 +137,11 @@ def test_an_endpoint_of_a_gateway_is_named() -> None:
     assert "alpha/gw (live) fails config.port_exposed" in said
 
 
+def test_a_gateway_is_counted_once_whose_endpoints_both_fail() -> None:
+    ways = [row(endpoint=endpoint, summary=f"seen at {endpoint}") for endpoint in ("paper", "live")]
+    assert "4 of 5 gateways fail config.port_exposed" in text(*fleet(4, *ways), gateway("well"))
+
+
 # What is not known, accepted, not seen, wrong now
 
 
@@ -150,6 +155,13 @@ def test_what_is_not_known_is_told_with_its_reason_once() -> None:
 def test_beside_what_fails_no_long_list_of_gateways_is_given() -> None:
     said = text(*fleet(9, row(HEAP, "not_known", summary="no log")), gateway("well"))
     assert "? 9 of 10 gateways: not known: config.heap_over_limit: no log" in said
+
+
+def test_what_is_not_known_of_as_many_others_is_told_apart() -> None:
+    dim = [row(code, "not_known", summary="no log") for code in (OPEN, HEAP)]
+    said = text(*fleet(7, dim[0]), *fleet(7, dim[1], host="beta"), gateway("well", host="gamma"), width=120)
+    assert "? alpha/*: not known: config.port_exposed: no log" in said
+    assert "? beta/*: not known: config.heap_over_limit: no log" in said
 
 
 def test_what_is_accepted_is_told_with_reason_and_end() -> None:

@@ -144,11 +144,6 @@ def restarted(log: Log) -> Log:
     return log.logged_in(**RESTARTS).wait(40_000).shuts_down().resumes()
 
 
-def started_at_the_end(log: Log, *lines: str) -> Log:
-    """The start script prints these and gives up."""
-    return log.container().raw(*lines)
-
-
 def command(log: Log, java: str) -> Log:
     """Java is called, as the start script shows it, and ends at once."""
     log.container().script().raw("Starting Gateway with this command:")
@@ -302,7 +297,7 @@ PAINS = (
         "up for hours and refused: the last line is that of the prompt",
         "waiting",
         "twofa.pending",
-        ("Approve the login",),
+        ("RELOGIN_AFTER_TWOFA_TIMEOUT=yes", "approve", "docker restart"),
         lambda log: log.submitted().connecting().prompt(),
         after=20_000,
     ),
@@ -1152,6 +1147,16 @@ def test_every_complaint_is_here_or_says_why_not() -> None:
 
 #: What looks much the same, and is said or mended otherwise.
 NEIGHBOURS = (
+    Pain(
+        6,
+        "a prompt that is open for ten minutes may still be approved",
+        "waiting",
+        "twofa.pending",
+        ("Approve the login", "Do not restart"),
+        lambda log: log.submitted().connecting().prompt(),
+        after=600,
+        never=("docker restart",),
+    ),
     Pain(
         29,
         "the carriage return is in the file of another password",

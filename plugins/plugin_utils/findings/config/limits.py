@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     BESIDE_HEAPS,
@@ -13,7 +13,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Setting,
     ample_memory,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.ports import ports_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -53,11 +52,16 @@ LEAST_STOP, LEAST_START = 60, 60
 #: What starts a container at a boot in place of a policy of its own.
 UNITS = ("systemd", "quadlet")
 
-# Where images have the gateway's program (gnzsnz Dockerfile, Dockerfile.tws; extrange, manhinhang and UnusualAlpha Dockerfile).
-_PROGRAM = frozenset(("/home/ibgateway/Jts", "/opt/ibkr", "/root/Jts"))
-
 # A release that stays what it is: with its build, like 10.45.1j, or its day, like stable-20260517.
 _EXACT_TAG = re.compile(r"v?\d+\.\d+\.\d+\w*(-\w+)?|\w+-\d{8}|r?\d{8}")
+
+# A named volume gets what the image has there when it is made, and then keeps it (manhinhang docker-compose.yaml, CLAUDE.md).
+_AMONG_ITS_PROGRAM = (
+    "Mount a named volume where the gateway keeps its settings, not a directory of {machine}: this image has its program there, too, and a"
+    " directory would hide it.",
+    "The volume keeps the program as well: with each new release of the image remove it (docker volume rm), and with it the settings.",
+    CREATE_AT_A_GOOD_TIME,
+)
 
 # A health check that asks whether a port is open, or whether a process runs, and no more.
 _PORT_CHECK = re.compile(r"\b(nc|ncat|netcat|socat|telnet|ss|netstat|lsof)\b|/dev/tcp/")
@@ -395,7 +399,9 @@ def _start_period(case: Case) -> int:
 
 def _health_change(case: Case) -> Change:
     """The shortest check that tells a login: the gateway opens its own port with it."""
-    port = next((number for number in case.own_ports("gateway") if number in ports_of(case)), None)
+    programs = {number: port.program for number, port in case.family.ports.items()} if case.family else {}
+    own = (number for number in case.own_ports("gateway") if programs[number] in (case.program, None))
+    port = next(own, None)
     test = f'test: [CMD, bash, -c, "</dev/tcp/127.0.0.1/{port}"], interval: 60s, ' if port else ""
     return Change(f"healthcheck: {{{test}start_period: {_start_period(case)}s}}")
 
@@ -463,25 +469,28 @@ def settings_not_persistent(case: Case) -> Answer:
     return Proof(
         f"the settings in {' and '.join(lost)} are lost with the container",
         (case.quote("health", words),),
-        change=_made_to_last(case, lost),
+        _AMONG_ITS_PROGRAM if _among_program(case) else (),
+        change=Change(_lasting(case, lost)),
         in_own_names=True,
     )
 
 
-def _made_to_last(case: Case, lost: list[str]) -> Change:
-    """Mounts for the settings that would be lost, and another place for them where a mount would hide the program."""
-    if not {*lost} & _PROGRAM:
-        return Change(f"volumes: {_mounts(lost)}")
-    family, name = case.family or GNZSNZ_IBC, case.own_name("TWS_SETTINGS_PATH") or ""
-    moved = family.build.environment.get(case.program, {}).get(name)
-    if moved is None:
-        return Change(f"volumes: jts:{lost[0]}")  # a volume with a name, which Docker fills with the image's files
-    places = family.settings_directories({**case.gateway.container.environment, name: moved})
-    return Change(f"{name}={moved}, volumes: {_mounts(places)}")
+def _among_program(case: Case) -> bool:
+    """Whether its image keeps the settings among the files of the program, and nowhere else."""
+    return case.family is not None and case.family.settings_named_by[:1] == ("TWS_PATH",)
 
 
-def _mounts(places: Iterable[str]) -> str:
-    return " ".join(f"./settings{_end(path)}:{path}" for path in places)
+def _lasting(case: Case, lost: Sequence[str]) -> str:
+    """What keeps the settings, and hides nothing: a directory mounted over the program would (IBC ibcstart.sh:263-278, exit code 4)."""
+    if _among_program(case):
+        return f"volumes: jts:{lost[0]}"
+    family = case.family
+    own = family.build.environment.get(case.program, {}) if family else {}
+    at_program = ("", case.variable("TWS_PATH"))
+    unset = [name for name in own if family and name in family.settings_named_by and case.variable(name) in at_program]
+    places = [f"{own[unset[0]]}{_end(path)}" for path in lost] if unset else lost
+    moved = f"{unset[0]}={own[unset[0]]}, " if unset else ""
+    return f"{moved}volumes: {' '.join(f'./settings{_end(path)}:{path}' for path in places)}"
 
 
 def _end(path: str) -> str:

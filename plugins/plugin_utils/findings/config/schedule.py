@@ -290,7 +290,8 @@ def _zone(case: Case) -> InEffect | None:
     if not case.gateway.container.id:
         return None
     if value := case.variable(name):
-        return InEffect(value, case.quote("health", f"{name}={value}"))
+        # ibga's has blanks, and its shell puts the underscores in (ibga manager.sh).
+        return InEffect(value.replace(" ", "_"), case.quote("health", f"{name}={value}"))
     if any(mount.target in ("/etc/localtime", "/etc/timezone") for mount in case.gateway.container.mounts):
         return None
     return InEffect("Etc/UTC", case.quote("health", f"{name} is not set, which is UTC"))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FILE_VARIABLES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import (
     Trouble,
@@ -218,7 +219,7 @@ def _nothing_seen(case: Case, otherwise: str) -> NotKnown | NotApplicable:
     """Why a rule on files has nothing to say of them."""
     if case.family is None:
         return NotKnown("what files this image reads is not known")
-    asked = any(name.endswith("_FILE") and case.variable(name) for name in case.gateway.container.environment)
+    asked = any(name in FILE_VARIABLES and case.variable(name) for name in case.gateway.container.environment)
     return NotKnown("the container's files could not be looked at") if asked else NotApplicable(otherwise)
 
 
@@ -263,15 +264,18 @@ def credentials_missing(case: Case) -> Answer:
 def _credentials_by_environment(case: Case, steps: tuple[str, ...]) -> Answer:
     """What the environment alone decides: a script or a file of the operator's own may give more."""
     family, environment = case.family, case.gateway.container.environment
-    own_start = any(mark.startswith("its command runs") for mark in case.gateway.family.because)
-    if family is None or not own_start or case.gateway.deployment or family.brings_configuration(environment):
-        return NotKnown("the credentials come from elsewhere than the container's variables")
+    elsewhere = NotKnown("the credentials come from elsewhere than the container's variables")
+    if family is None or family.brings_configuration(environment):
+        return elsewhere
     words = (
         ("paper_user", "paper_password") if case.mode == "both" and case.endpoint == "paper" else ("user", "password")
     )
     lacking = [name for word in words if (name := _not_given(case, family.words[word]))]
     if not lacking:
         return Passed("user name and password are given")
+    own_start = any(mark.startswith("its command runs") for mark in case.gateway.family.because)
+    if not own_start or case.gateway.deployment:
+        return elsewhere
     said = f"{' and '.join(lacking)} not set, nor in a file"
     if case.running and case.state != "login_window":
         return NotKnown(said)

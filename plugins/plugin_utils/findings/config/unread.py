@@ -175,8 +175,7 @@ def _mode(case: Case, family: Family) -> str | None:
     told = case.setting("TradingMode", "TRADING_MODE").lower()
     if told in MODES:
         return told
-    own = family.variable("trading_mode")
-    return case.trading_mode_asked or (family.trading_mode({own: family.variables[own].default}) if own else None)
+    return case.trading_mode_asked or family.mode_unless_set
 
 
 def _no_login(case: Case, family: Family, strangers: Iterable[Foreign]) -> tuple[str, tuple[str, ...]] | None:

@@ -44,6 +44,22 @@ def test_a_hold_that_can_not_be_read_is_one_and_says_why() -> None:
     assert "Input/output error" in proof.evidence[0].quote
 
 
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({}, "recreate"),
+        ({"renamed_to": "aside"}, None),  # a second one would log in as its user
+        ({"renamed_to": "aside", "rebuild": REBUILD}, "recreate"),  # which leads, and knows what was set aside
+    ],
+)
+def test_what_was_only_renamed_is_not_made_again(changes: dict[str, Any], remedy: str | None) -> None:
+    gone = {"exists": False, "container": None, "deployment": {"image": "x"}, **changes}
+    proof = findings()["container.missing"].prove(case(gateway=gone))
+    assert isinstance(proof, Proof)
+    assert proof.remedy == remedy
+    assert ("docker rename aside ib-gateway" in proof.fix[0]) == (remedy is None)
+
+
 def killed_for_memory(**container: Any) -> Proof:
     """What is said of a container that the kernel killed."""
     changes = {**EXITED, "exit_code": 137, "oom_killed": True, "memory": {"limit": 512 << 20}, **container}
@@ -176,6 +192,18 @@ def test_a_kill_names_who_did_it() -> None:
     unknown = findings()["container.killed"].prove(case(container=killed, gateway=events({**DIE, "by": None})))
     assert isinstance(unknown, Proof)
     assert [each.quote for each in unknown.evidence if "who sent it is not known" in each.quote]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("podman", "Podman does not tell who ended it"), ("docker", "not come through")]
+)
+def test_podman_which_tells_of_no_stop_is_not_taken_at_its_silence(kind: str, said: str) -> None:
+    died = events({**DIE, "exit_code": 143, "by": None})
+    proof = findings()["container.stopped"].prove(
+        case(container=STOPPED, gateway=died, health={"engine": {"kind": kind}})
+    )
+    assert isinstance(proof, Proof)
+    assert [each.quote for each in proof.evidence if said in each.quote]
 
 
 @pytest.mark.parametrize(

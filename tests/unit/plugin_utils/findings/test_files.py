@@ -94,6 +94,10 @@ def test_a_file_that_the_log_refuses_is_named_where_it_was_seen() -> None:
         (secret(), Passed),
         (secret(kind=None, readable_by_gateway=None, empty=None), NotKnown),  # it could not be looked at
         ({"environment": {"TWS_PASSWORD_FILE": "<empty>"}}, NotApplicable),
+        (
+            {"environment": {"TWS_PASSWORD_FILE": "<empty>", "IBC_SETTINGS_FILE": "/home/ibgateway/settings.toml"}},
+            NotApplicable,
+        ),
         ({**secret(kind="missing"), "environment": {"CUSTOM_CONFIG": "yes"}}, NotKnown),  # then it is not read
         (secret(variable="TWS_PASSWORD_PAPER_FILE", kind="missing"), NotKnown),  # read in mode both only
         (secret(variable=None, kind="missing"), NotKnown),
@@ -202,7 +206,8 @@ def test_in_mode_both_the_mount_of_the_name_alone_holds_neither() -> None:
     path = SETTINGS["path"]
     ends = [{**SETTINGS, "path": f"{path}{end}", "mount": None} for end in ("_live", "_paper")]
     both = machine(
-        container={"settings": ends, "environment": {"TRADING_MODE": "both"}}, declared={"trading_mode": "both"}
+        container={"settings": ends, "environment": {"TRADING_MODE": "both", "TWS_SETTINGS_PATH": path}},
+        declared={"trading_mode": "both"},
     )
     changes = {}
     for one in both.gateways[0].cases:
@@ -251,6 +256,16 @@ def test_credentials_that_no_variable_gives(changes: dict[str, Any], severity: s
     assert "TWS_USERID and TWS_PASSWORD not set" in found.summary
     given["gateway"] = {"family": STARTS_ITSELF, "deployment": {"image": "x"}}
     assert isinstance(answer("config.credentials_missing", **{"api": {"outcome": "refused"}, **given}), NotKnown)
+
+
+def test_credentials_that_variables_give_are_given_whatever_starts_the_container() -> None:
+    given = {"IBC_USERID": "***", "IBC_PASSWORD_FILE": "/run/secrets/password"}
+    changes = {"container": {"status": "created", "environment": given}, "log": {"settings": None}}
+    family = {"gateway": {"family": {"name": "gnzsnz-ibcontroller", "because": []}}}
+    unseen = {"run": {"state": "unknown"}, "api": {"outcome": "refused"}}
+    assert isinstance(answer("config.credentials_missing", **changes, **family, **unseen), Passed)
+    del given["IBC_USERID"]  # its own file of settings may hold it
+    assert isinstance(answer("config.credentials_missing", **changes, **family, **unseen), NotKnown)
 
 
 def fleet(*users: tuple[str, dict[str, Any]]) -> list[tuple[str, ...]]:

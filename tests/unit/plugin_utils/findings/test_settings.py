@@ -63,7 +63,7 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
     ("relogin_off", of(IBC), Proof, "costs a push every few minutes"),
     ("relogin_off", of(IBC, TWOFA_TIMEOUT_ACTION="restart"), Proof, "restart alone does nothing"),
     ("relogin_off", of(IBC, RELOGIN_AFTER_TWOFA_TIMEOUT="yes"), Passed, "a push every few minutes"),
-    ("relogin_off", of(EXTRANGE), Proof, "IBC_ReloginAfterSecondFactorAuthenticationTimeout=yes"),
+    ("relogin_off", of(EXTRANGE, None), Proof, "IBC_ReloginAfterSecondFactorAuthenticationTimeout=yes"),
     ("relogin_off", of("manhinhang"), NotKnown, "does not tell"),
     ("relogin_off", of(IBCONTROLLER), Passed, "Docker starts it again, with a new push each time"),
     (
@@ -198,6 +198,8 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
         "is 22:30 in New York",
     ),
     ("timezone_mismatch", of(IBGA, IB_LOGOFF="11:55 PM", IB_TIMEZONE="America/New_York"), Proof, "IB_LOGOFF=10:30 PM"),
+    ("timezone_mismatch", of(IBGA, IB_LOGOFF="11:55 PM", IB_TIMEZONE="America/New York"), Proof, "IB_LOGOFF=10:30 PM"),
+    ("timezone_mismatch", of(IBGA, IB_LOGOFF="10:30 PM", IB_TIMEZONE="America/New York"), Passed, "is 22:30"),
     ("timezone_mismatch", of(IBG, AUTO_RESTART_TIME="10:30 PM", TZ="America/New_York"), Passed, "is 22:30"),
     # whose session it is
     ("session_action_yields", of(IBC), Proof, "manual, the default"),
@@ -221,6 +223,10 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
     # the kind of the account
     ("account_mode_mismatch", of(IBC), Passed, "is a live account"),
     ("account_mode_mismatch", of(IBC, None), NotKnown, "paper or live"),
+    ("account_mode_mismatch", of(EXTRANGE, None), NotKnown, "of no account"),
+    ("account_mode_mismatch", merged(of(EXTRANGE, None), {"api": {"account_mode": "paper"}}), NotKnown, "or live"),
+    ("relogin_off", of(EXTRANGE, None, IBC_TradingMode="Live"), NotKnown, "is not known"),
+    ("relogin_off", of(IBG, None), NotApplicable, "no second factor"),
     ("account_mode_mismatch", merged(of(IBC), {"api": {"account_mode": None}}), NotKnown, "has told of no account"),
 ]
 

@@ -285,6 +285,48 @@ def test_the_check_that_is_proposed_would_pass(family: str) -> None:
     assert isinstance(answer("config.healthcheck_missing", **check(test.replace(", ", " "), family)), Passed)
 
 
+def test_the_check_that_is_proposed_for_tws_asks_where_tws_listens() -> None:
+    tws = of("extrange", healthcheck=None, environment={"GATEWAY_OR_TWS": "tws"})
+    assert "127.0.0.1/7497" in change(answer("config.healthcheck_missing", **tws))
+
+
+@pytest.mark.parametrize(
+    ("family", "environment", "path", "expected"),
+    [
+        (
+            "gnzsnz-ibc",
+            {"TWS_PATH": "/home/ibgateway/Jts"},
+            "/home/ibgateway/Jts",
+            "TWS_SETTINGS_PATH=/home/ibgateway/tws_settings, volumes: ./settings:/home/ibgateway/tws_settings",
+        ),
+        ("gnzsnz-ibc", {"TWS_SETTINGS_PATH": "/srv/own"}, "/srv/own", "volumes: ./settings:/srv/own"),
+        (
+            "gnzsnz-ibcontroller",
+            {},
+            "/home/ibgateway/Jts",
+            "IBC_TWS_SETTINGS_PATH=/home/ibgateway/tws_settings, volumes: ./settings:/home/ibgateway/tws_settings",
+        ),
+        (
+            "extrange",
+            {},
+            "/root/Jts",
+            "TWS_SETTINGS_PATH=/root/tws_settings, volumes: ./settings:/root/tws_settings",
+        ),
+        ("manhinhang", {"TWS_PATH": "/root/Jts"}, "/root/Jts", "volumes: jts:/root/Jts"),
+        ("ibga", {}, "/home/ibg_settings", "volumes: ./settings:/home/ibg_settings"),
+        (None, {}, "/data", "volumes: ./settings:/data"),
+    ],
+)
+def test_what_keeps_the_settings_does_not_hide_the_program(
+    family: str | None, environment: dict[str, str], path: str, expected: str
+) -> None:
+    lost = of(family, environment=environment, settings=[{"path": path, "mount": None, "kind": "directory"}])
+    found = answer("config.settings_not_persistent", **lost)
+    assert change(found) == expected
+    assert isinstance(found, Proof)
+    assert any("named volume" in step for step in found.fix) == (family == "manhinhang")
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
