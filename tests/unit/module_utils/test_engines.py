@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs
+from ansible_collections.ibgw.ops.plugins.module_utils import health, machine, procfs
 from ansible_collections.ibgw.ops.tests.unit.module_utils import recorded
 
 PODMAN, ROOTLESS = "podman-4.3.1", "docker-20.10-rootless"
@@ -55,7 +55,7 @@ def test_a_gateway_in_another_containers_network_has_the_ports_that_one_publishe
 def test_without_control_groups_nothing_is_proven_and_it_is_said_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "_same_machine", lambda *_: True)
+    monkeypatch.setattr(machine, "_same_machine", lambda *_: True)
     monkeypatch.setattr(procfs, "container_pids", lambda ids: {one: [] for one in ids})
     seen = look(ROOTLESS, tmp_path, "ib-gateway")
     (gateway,) = seen["gateways"]
@@ -69,7 +69,7 @@ def test_without_control_groups_nothing_is_proven_and_it_is_said_why(
 def test_processes_that_the_machine_hides_are_not_seen_and_it_is_said_how_they_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "_same_machine", lambda *_: True)
+    monkeypatch.setattr(machine, "_same_machine", lambda *_: True)
     monkeypatch.setattr(procfs, "container_pids", lambda ids: {one: [] for one in ids})
     monkeypatch.setattr(procfs, "shows_others", lambda: False)
     (gateway,) = look(PODMAN, tmp_path, "ib-gateway")["gateways"]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils import gateway, health, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils import machine as machines
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
@@ -63,7 +64,7 @@ def test_a_hold_that_can_not_be_understood_is_still_a_hold(
         (tmp_path / "ib-gateway" / "hold.json").write_text(text)
 
     not_seen: list[str] = []
-    seen = health.recorded("ib-gateway", "hold", not_seen)
+    seen = gateway.recorded("ib-gateway", "hold", not_seen)
 
     assert not not_seen
     if hold == "unreadable":
@@ -78,7 +79,7 @@ def test_what_stands_in_the_place_of_a_hold_is_one(tmp_path: Path, monkeypatch: 
     hold = tmp_path / "ib-gateway" / "hold.json"
     hold.parent.mkdir()
     hold.mkdir() if kind == "directory" else hold.symlink_to(hold)
-    assert list(health.recorded("ib-gateway", "hold", []) or ()) == ["unreadable"]
+    assert list(gateway.recorded("ib-gateway", "hold", []) or ()) == ["unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_hold_that_can_not_be_looked_for_is_one_unless_we_may_not_look(
     monkeypatch.setattr(record, "RECORDS", tmp_path)
     monkeypatch.setattr(record, "load", refused)
     not_seen: list[str] = []
-    hold = health.recorded("ib-gateway", "hold", not_seen)
+    hold = gateway.recorded("ib-gateway", "hold", not_seen)
     assert (hold is not None, bool(not_seen)) == (counts, code == errno.EACCES)
     assert ("hold" in record.read("ib-gateway")["corrupt"]) == (code != errno.ENOENT)  # for those that act
 
@@ -119,12 +120,12 @@ JAVA = "/usr/bin/java -cp a.jar ibcalpha.ibc.IbcGateway /x/config.ini"
 def test_of_an_image_that_nobody_knows_it_is_told_what_runs_in_it(
     inspected: dict[str, Any], command_line: str, controller: str | None, said: str
 ) -> None:
-    told = health._family(None, inspected, [procfs.Process(1, command_line, 0, 0)])
+    told = gateway._family(None, inspected, [procfs.Process(1, command_line, 0, 0)])
     assert told == {"name": None, "controller": controller, "generation": None, "confidence": None, "because": [said]}
 
 
 def test_of_a_stranger_nothing_is_told() -> None:
-    assert health._family(None, INSPECTED, [procfs.Process(1, "nginx: master process", 0, 0)]) is None
+    assert gateway._family(None, INSPECTED, [procfs.Process(1, "nginx: master process", 0, 0)]) is None
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_of_a_stranger_nothing_is_told() -> None:
     ],
 )
 def test_what_a_containers_root_is_to_the_machine(options: list[str], root: str, remap: int | None) -> None:
-    assert health._remap({"SecurityOptions": options, "DockerRootDir": root}) == remap
+    assert machines._remap({"SecurityOptions": options, "DockerRootDir": root}) == remap
 
 
 IBC = BY_NAME["gnzsnz-ibc"]
@@ -163,14 +164,14 @@ IBC = BY_NAME["gnzsnz-ibc"]
 def test_whose_rights_a_gateway_will_have(
     user: str, family: Any, host_config: dict[str, Any], remap: int | None, expected: Any
 ) -> None:
-    machine = health.Machine({}, here=True, remap=remap, images={}, kernel_log=None, events=None)
-    seen = health._configured_user({"Config": {"User": user}, "HostConfig": host_config}, family, machine)
+    machine = machines.Machine({}, here=True, remap=remap, images={}, kernel_log=None, events=None)
+    seen = gateway._configured_user({"Config": {"User": user}, "HostConfig": host_config}, family, machine)
     assert (seen and (seen.uid, seen.gid, seen.overrides)) == expected
 
 
 def test_root_of_a_remapped_container_overrides_only_among_its_own() -> None:
-    machine = health.Machine({}, here=True, remap=231072, images={}, kernel_log=None, events=None)
-    seen = health._configured_user({"Config": {"User": "0"}, "HostConfig": {}}, IBC, machine)
+    machine = machines.Machine({}, here=True, remap=231072, images={}, kernel_log=None, events=None)
+    seen = gateway._configured_user({"Config": {"User": "0"}, "HostConfig": {}}, IBC, machine)
     assert seen is not None
     assert [any(uid in ids for ids in seen.namespace) for uid in (0, 231072, 231072 + 65535)] == [False, True, True]
 

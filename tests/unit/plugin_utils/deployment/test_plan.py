@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health
+from ansible_collections.ibgw.ops.plugins.module_utils import gateway
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
@@ -372,8 +372,8 @@ def test_whether_a_restart_keeps_the_session_is_known(entry: dict[str, Any], pos
 
 def test_the_record_is_one_that_the_probe_reads() -> None:
     record = plan()["record"]
-    assert len(json.dumps(record)) < health._RECORD_BYTES
-    assert health._redacted(record) == record
+    assert len(json.dumps(record)) < gateway._RECORD_BYTES
+    assert gateway._redacted(record) == record
 
 
 @pytest.mark.parametrize(
