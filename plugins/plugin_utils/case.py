@@ -383,11 +383,17 @@ class Case:
     def program(self) -> str:
         """What runs in it: `gateway`, or `tws`, as images of TWS say and their ports show."""
         # gnzsnz Dockerfile.tws:21-36, extrange start.sh:24; ibcontroller Dockerfile.template
-        told = (self.variable("GATEWAY_OR_TWS"), self.variable("IBC_PROGRAM"))
+        told = (self.variable("GATEWAY_OR_TWS") or self._usual_program, self.variable("IBC_PROGRAM"))
         ports = self.family.ports if self.family else {}
         published = {each.container_port for each in self.gateway.ports}
         shown = {port.program for number, port in ports.items() if number in published}
         return "tws" if "tws" in (*told, *shown) else "gateway"
+
+    @property
+    def _usual_program(self) -> str:
+        """What an image runs that can run either, where nobody says."""
+        name = self.family.variable("program") if self.family and self.gateway.container.id else None
+        return self.family.variables[name].default if self.family and name else ""
 
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""

@@ -14,6 +14,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     ample_memory,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.ports import ports_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     CREATE_AT_A_GOOD_TIME,
@@ -384,7 +385,7 @@ def _proves_too_little(case: Case, check: HealthCheckDefined) -> str | None:
         # The gateway opens its own port with the login.
         return (
             None
-            if asked & set(case.own_ports("gateway"))
+            if asked & set(case.own_ports("gateway")) & set(ports_of(case))
             else "its health check proves an open port, which the relay's is without a login"
         )
     return (
@@ -444,7 +445,8 @@ def alerting_missing(case: Case) -> Answer:
     ),
     fix=(
         "Mount a directory of {machine} where the gateway keeps its settings; for gnzsnz name it in TWS_SETTINGS_PATH, and never mount over"
-        " the program directory (/home/ibgateway/Jts): that hides the next release.",
+        " the program directory (/home/ibgateway/Jts): that hides the next release. Make it for the gateway's user first (1000:1000 with"
+        " gnzsnz), or what Docker makes of it belongs to root.",
         CREATE_AT_A_GOOD_TIME,
     ),
     audits="The gateway's settings outlast the container.",

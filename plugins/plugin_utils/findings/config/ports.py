@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port as Served
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
@@ -61,6 +61,14 @@ def as_defined(mappings: Iterable[str]) -> str:
     """Published ports as a container's definition has them."""
     quoted = [f'"{each}"' for each in dict.fromkeys(mappings)]
     return f"ports: [{', '.join(quoted)}]"
+
+
+def instead(case: Case, ports: Collection[Port], right: Iterable[str]) -> str:
+    """All that is published, with what is right in the place of some of the ports, as a container's definition has it."""
+    kept = [port for port in case.gateway.ports if port not in ports]
+    return as_defined(
+        [*right, *(mapping(port.host_port, port.container_port, port.host_ip or "0.0.0.0") for port in kept)]
+    )
 
 
 def shown(port: Port) -> str:
@@ -142,7 +150,7 @@ def port_bypasses_relay(case: Case) -> Answer:
         if right
         else (),
         severity=None if case.running else "advice",
-        change=Change(as_defined([right])) if right else None,
+        change=Change(instead(case, [port], [right])) if right else None,
     )
 
 
@@ -195,7 +203,7 @@ def mode_port_mismatch(case: Case) -> Answer:
         if right
         else (),
         severity="advice" if not case.alive else "down" if case.api.outcome and not case.api.inside else None,
-        change=Change(as_defined([right])) if right else None,
+        change=Change(instead(case, published, [right])) if right else None,
     )
 
 
@@ -251,7 +259,7 @@ def port_not_published(case: Case) -> Answer:
         if right
         else (),
         severity=None if ready else "advice",
-        change=Change(as_defined([right])) if right else None,
+        change=Change(instead(case, foreign, [right])) if right else None,
     )
 
 
@@ -317,7 +325,7 @@ def port_exposed(case: Case) -> Answer:
             f"Publish on loopback, {', '.join(wanted)}, and reach it through SSH or a private Docker network.",
             AT_THE_NEXT_LOGIN,
         ),
-        change=Change(as_defined(wanted), "bind_address: 127.0.0.1, or expose: true where it is meant"),
+        change=Change(instead(case, unmeant, wanted), "bind_address: 127.0.0.1, or expose: true where it is meant"),
     )
 
 
@@ -343,7 +351,7 @@ def _exposed_by_the_network(case: Case, meant: bool) -> Answer:
     words = [f"{each.address}:{each.port} ({roles[each.port or 0]})" for each in found] or [
         f"*:{relay} (relay), once it runs"
     ]
-    right = [mapping(USUAL.get(case.endpoint or ""), relay)] if relay else []
+    right = _usual(case)
     return Proof(
         f"open on every address of the machine, in whose own network it is: {', '.join(words)}",
         tuple(case.quote("health", each) for each in ("network mode host", *words)),
@@ -351,5 +359,15 @@ def _exposed_by_the_network(case: Case, meant: bool) -> Answer:
             f"Take it out of the machine's network (network_mode: host), and publish {', '.join(right) or 'its relay'} instead.",
             AT_THE_NEXT_LOGIN,
         ),
-        change=Change(f"network_mode: bridge, {as_defined(right)}"),
+        change=Change(out_of_the_machines_network(case)),
     )
+
+
+def _usual(case: Case) -> list[str]:
+    relay = _relay(case, case.endpoint)
+    return [mapping(USUAL.get(case.endpoint or ""), relay)] if relay else []
+
+
+def out_of_the_machines_network(case: Case) -> str:
+    """A network of its own, with only its API published, as a container's definition has it."""
+    return f"network_mode: bridge, {as_defined(_usual(case))}"

@@ -10,12 +10,13 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.ports imp
     AT_THE_NEXT_LOGIN,
     SCREEN,
     SEE_PORTS,
-    as_defined,
-    mapping,
+    instead,
+    out_of_the_machines_network,
     port_quotes,
     ports_of,
     shown,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.variables import in_a_file
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     Answer,
@@ -55,11 +56,9 @@ def _passwords(case: Case) -> list[str]:
 
 def _not_published(case: Case) -> str:
     """The ports that stay published when the screen is not."""
-    return as_defined(
-        mapping(port.host_port, port.container_port, port.host_ip or "127.0.0.1")
-        for port in case.gateway.ports
-        if port.role != SCREEN
-    )
+    if case.gateway.container.network_mode == "host":
+        return out_of_the_machines_network(case)
+    return instead(case, _published(case), ())
 
 
 @finding(
@@ -108,12 +107,14 @@ def vnc_unprotected(case: Case) -> Answer:
         steps.append(
             f"Else set {secret}{', a file that only the container can read' if in_file else ''}, to a password of your own."
         )
-    value = "/run/secrets/screen" if in_file else "a password of its own"
+    written = f"{secret}: a password of its own"
+    if in_file:
+        written = in_a_file(given) if given else f"{secret}=/run/secrets/{variables[0].lower()}"
     return Proof(
         f"who reaches the screen at {where} needs no secret: {why}",
         (*port_quotes(case, published), case.quote("health", why)),
         (*steps, AT_THE_NEXT_LOGIN),
-        change=Change(f"{secret}: {value}" if secret else _not_published(case), "vnc: false"),
+        change=Change(written if secret else _not_published(case), "vnc: false"),
     )
 
 

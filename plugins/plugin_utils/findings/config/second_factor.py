@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
@@ -204,7 +204,7 @@ def second_factor_times(case: Case) -> Answer:
     return Proof(
         f"{name} is {setting.value} s: {each.lost}",
         tuple(setting.shown for _each, setting in short),
-        change=_raised(case, each),
+        change=_raised(case, [each for each, _setting in short]),
     )
 
 
@@ -224,12 +224,18 @@ def _variable(case: Case, each: _Time) -> str:
     return f"{prefix}{each.key}" if prefix and each.key else each.variable
 
 
-def _raised(case: Case, each: _Time) -> Change:
+def _raised(case: Case, times: Sequence[_Time]) -> Change:
+    words = ", ".join(f"{each.key}: '{each.least}'" for each in times if each.key)
+    return Change(
+        ", ".join(_as_written(case, each) for each in times), f"controller_settings: {{{words}}}" if words else None
+    )
+
+
+def _as_written(case: Case, each: _Time) -> str:
     variable = case.own_name(_variable(case, each)) or ""
-    word = f"controller_settings: {{{each.key}: '{each.least}'}}" if each.key else None
     if not variable or not (case.family or GNZSNZ_IBC).reads(variable, case.gateway.container.environment):
-        return Change(f"{each.key}={each.least} in its controller's configuration file", word)
-    return Change(f"{variable}={each.least}", word)
+        return f"{each.key}={each.least} in its controller's configuration file"
+    return f"{variable}={each.least}"
 
 
 def _asks_nobody(case: Case) -> NotApplicable | NotKnown | None:

@@ -364,6 +364,7 @@ def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof
     ends = not up and (refused or any(each.wrong.manner == "refused" for each in unfit))
     # Which mode then runs is left to chance, or to whoever logged in last.
     mode = case.family is not None and case.family.variable("trading_mode") in [each.name for each in unfit]
+    as_meant = case.declared is not None and case.served and case.declared.trading_mode == case.api.account_mode
     more = f", and {len(unfit) - 1} more" if len(unfit) > 1 else ""
     return Proof(
         f"{unfit[0]} is not taken: {unfit[0].wrong.effect}{more}",
@@ -376,8 +377,8 @@ def _unfit(case: Case, unfit: Sequence[Unfit], up: bool, refused: bool) -> Proof
             *(f"Correct {each.name} where the container is defined; allowed is {each.allowed}." for each in unfit),
             CREATE_ANEW,
         ),
-        severity=None if ends or mode else "degraded",
-        change=Change(", ".join(f"{each.name}=<{each.allowed}>" for each in unfit)),
+        severity=None if ends or (mode and not as_meant) else "degraded",
+        change=Change(", ".join(f"{each.name}={each.meant or f'<{each.allowed}>'}" for each in unfit)),
         in_own_names=True,
     )
 

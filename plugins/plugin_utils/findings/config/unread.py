@@ -119,11 +119,11 @@ def foreign_variable(case: Case) -> Answer:
         tuple(case.quote("health", str(each)) for each in strangers[:_NAMED]),
         (
             *first,
-            *(_step(each, family) for each in strangers[:_NAMED]),
+            *(_step(each, case, family) for each in strangers[:_NAMED]),
             CREATE_ANEW if grave else CREATE_AT_A_GOOD_TIME,
         ),
         severity="down" if grave else None,
-        change=Change(", ".join(_change(each) for each in strangers[:_NAMED])),
+        change=Change(", ".join(_change(each, case, family) for each in strangers[:_NAMED])),
         in_own_names=True,
     )
 
@@ -133,21 +133,35 @@ def _names(strangers: Iterable[Foreign]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def _step(stranger: Foreign, family: Family) -> str:
+def _step(stranger: Foreign, case: Case, family: Family) -> str:
     if stranger.here is None:
         return f"Remove {stranger.name}: it {stranger.why}."
     form = family.variables[stranger.here].form
     as_wanted = "" if form is TEXT else f" (allowed is {form.allowed})"
+    if _is_set(stranger, case, family):
+        as_wanted += f", or remove it where {stranger.here}, which is set too, has the right value"
     return f"Rename {stranger.name} to {stranger.here}{as_wanted}: it {stranger.why}."
 
 
-def _change(stranger: Foreign) -> str:
-    return f"{stranger.here} in the place of {stranger.name}" if stranger.here else f"no {stranger.name}"
+def _is_set(stranger: Foreign, case: Case, family: Family) -> bool:
+    """What stands for another image's variable here has a value of its own, which counts."""
+    return stranger.of is not family and bool(case.variable(stranger.here or ""))
+
+
+def _change(stranger: Foreign, case: Case, family: Family) -> str:
+    if stranger.here is None or _is_set(stranger, case, family):
+        return f"no {stranger.name}"
+    mode = stranger.of.trading_mode({stranger.name: case.variable(stranger.name)}) if stranger.of else None
+    choices = getattr(family.words.get(stranger.word or ""), "choices", None) or {}
+    value = choices.get(mode, "") if stranger.word == "trading_mode" and mode else ""
+    return f"{stranger.here}{f'={value}' if value else ''} in the place of {stranger.name}"
 
 
 def _wrong_mode(case: Case, family: Family, strangers: Iterable[Foreign]) -> tuple[str, tuple[str, ...]] | None:
     """A mode was asked for in words that are not read here, and another one runs."""
     runs = _mode(case, family)
+    if case.declared is not None and case.declared.trading_mode == runs:
+        return None
     for each in strangers:
         asked = each.of.trading_mode({each.name: case.variable(each.name)}) if each.of else None
         if each.word == "trading_mode" and asked in ("paper", "live") and runs in ("paper", "live") and asked != runs:

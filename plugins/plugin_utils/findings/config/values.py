@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Wrong
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import CLOCK_24H, Form
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
@@ -22,6 +23,8 @@ class Unfit:
     allowed: str
     wrong: Wrong
     source: str
+    #: The value in the image's form, where it is an inventory's.
+    meant: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
@@ -41,7 +44,7 @@ def _of_settings(case: Case, dumped: dict[str, str]) -> Iterator[Unfit]:
             own = case.family.variables.items() if case.family else ()
             # The variable that set it; else it stands in a file of the operator's own.
             name = next((name for name, other in own if other.key == key and case.variable(name) == value), key)
-            yield Unfit(name, value, known.form.allowed, known.wrong, "log")
+            yield Unfit(name, value, known.form.allowed, known.wrong, "log", _meant(known.form, value))
 
 
 def _of_variables(case: Case, dumped: dict[str, str]) -> Iterator[Unfit]:
@@ -54,4 +57,12 @@ def _of_variables(case: Case, dumped: dict[str, str]) -> Iterator[Unfit]:
         if known is None or known.wrong is None or known.kind != "plain" or known.key in dumped:
             continue
         if family.reads(name, case.gateway.container.environment) and not known.form.takes(value):
-            yield Unfit(name, value, known.form.allowed, known.wrong, "health")
+            yield Unfit(name, value, known.form.allowed, known.wrong, "health", _meant(known.form, value))
+
+
+def _meant(form: Form, value: str) -> str:
+    """A time of day is told from its hour in any form."""
+    try:
+        return form.write(value) if CLOCK_24H.takes(value) else ""
+    except ValueError:
+        return ""

@@ -57,7 +57,7 @@ def secret_in_environment(case: Case) -> Answer:
     known = case.family.variables if case.family else None
     of_file = [name for name in names if known is not None and f"{name}_FILE" in known]
     unread = [name for name in names if known is not None and name not in known]
-    changes = [f"{name}_FILE=/run/secrets/{name.lower()}" for name in of_file] + [f"no {name}" for name in unread]
+    changes = [in_a_file(name) for name in of_file] + [f"no {name}" for name in unread]
     without = OF_AN_UNKNOWN_IMAGE
     if case.family:
         without = IN_ITS_LOG if case.family.name == "extrange" else NO_FILE
@@ -69,9 +69,14 @@ def secret_in_environment(case: Case) -> Answer:
             *(TO_A_FILE if of_file else ()),
             *(without if len(of_file) + len(unread) < len(names) else ()),
         ),
-        change=Change(" ".join(changes), "gateway_secrets") if changes else None,
+        change=Change(", ".join(changes), "gateway_secrets") if changes else None,
         in_own_names=True,
     )
+
+
+def in_a_file(name: str) -> str:
+    """A secret given by file, as a definition has it: most images refuse one that is given both ways."""
+    return f"{name}_FILE=/run/secrets/{name.lower()} in the place of {name}"
 
 
 def _holds_secret(name: str) -> bool:

@@ -229,12 +229,13 @@ def test_the_paper_user_counts_with_both_modes(mode: str) -> None:
     ],
 )
 def test_the_wrong_mode_is_overlooked_by_nobody(family: str, environment: dict[str, str], summary: str) -> None:
-    proof = proven("config.foreign_variable", of(family, environment))
+    seen = of(family, environment, declared={"trading_mode": None})
+    proof = proven("config.foreign_variable", seen)
     assert proof is not None
     assert summary in proof.summary
     assert proof.severity == "down"
     assert proof.fix[0] == "Stop the programs that use this gateway, now."
-    leading = judge(of(family, environment)).leading
+    leading = judge(seen).leading
     assert leading is not None
     assert leading.finding.code == "config.foreign_variable"
 
@@ -325,8 +326,8 @@ def test_a_mode_in_other_words_explains_why_none_is_set() -> None:
 @pytest.mark.parametrize(
     ("family", "environment", "change"),
     [
-        (G, {"TWS_PASSWORD": SET}, "TWS_PASSWORD_FILE=/run/secrets/tws_password"),
-        (K, {"IBC_PASSWORD": SET}, "IBC_PASSWORD_FILE=/run/secrets/ibc_password"),
+        (G, {"TWS_PASSWORD": SET}, "TWS_PASSWORD_FILE=/run/secrets/tws_password in the place of TWS_PASSWORD"),
+        (K, {"IBC_PASSWORD": SET}, "IBC_PASSWORD_FILE=/run/secrets/ibc_password in the place of IBC_PASSWORD"),
         (C, {"CONTROLLER_COMMAND_SERVER_AUTH_TOKEN": SET, **ON}, None),
         (A, {"TOTP_KEY": SET}, None),
         (G, {"TOTP_KEY": SET}, "no TOTP_KEY"),

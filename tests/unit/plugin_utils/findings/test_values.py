@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import NotKnown, Passed, Proof, findings
 
-from tests.unit.plugin_utils.findings.scene import case
+from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
 from tests.unit.plugin_utils.findings.test_unread import ON, A, C, E, G, K, M, U, of, proven, said
 
 RULE = "config.value_invalid"
@@ -75,7 +75,7 @@ STOPPED: dict[str, Any] = {"status": "exited", "exit_code": 3}
         (G, {"TWOFA_TIMEOUT_ACTION": "none"}, {}, "degraded"),  # it runs; the next start will tell
         (G, {"AUTO_RESTART_TIME": "23:59"}, {}, "degraded"),
         (G, {"AUTO_RESTART_TIME": "23:59"}, {"status": "exited", "exit_code": 143}, "degraded"),
-        (A, {"IB_LOGINTYPE": "paper"}, {}, None),  # down: nobody knows in which mode it logs in
+        (A, {"IB_LOGINTYPE": "paper"}, {}, "degraded"),  # the account that it serves is of the mode that is meant
     ],
 )
 def test_what_it_costs_decides_how_grave_it_is(
@@ -85,6 +85,13 @@ def test_what_it_costs_decides_how_grave_it_is(
     proof = proven(RULE, of(family, environment, container=container, **ended))
     assert proof is not None
     assert proof.severity == severity
+
+
+def test_it_is_grave_where_nobody_knows_in_which_mode_it_logs_in() -> None:
+    for unknown in ({"declared": {"trading_mode": None}}, {"api": NO_BACKEND}):
+        proof = proven(RULE, of(A, {"IB_LOGINTYPE": "paper"}, **unknown))
+        assert proof is not None
+        assert proof.severity is None
 
 
 def test_what_ibc_says_that_it_goes_by_counts_before_the_environment() -> None:

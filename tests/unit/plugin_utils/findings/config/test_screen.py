@@ -77,7 +77,7 @@ def test_a_screen_that_is_published_asks_for_a_secret(changes: Changes, expected
 @pytest.mark.parametrize(
     ("changes", "change", "says"),
     [
-        (screen("gnzsnz-ibc", 3389), "PASSWD_FILE: /run/secrets/screen", "PASSWD is not set"),
+        (screen("gnzsnz-ibc", 3389), "PASSWD_FILE=/run/secrets/passwd", "PASSWD is not set"),
         (screen("ibga", 5800), "IBGA_VNC_PASSWORD: a password of its own", "IBGA_VNC_PASSWORD is not set"),
         (screen("extrange", 6080), 'ports: ["127.0.0.1:4002:4004"]', "never asks"),
     ],
