@@ -295,7 +295,9 @@ class Case:
             value = _value(told[dumped])
             return InEffect(value, self.quote("log", f"{dumped}={value}"))
         container = self.gateway.container
-        if own and container.id and (self.family is None or self.family.reads(own, container.environment)):
+        # Of an image that nobody knows, what is not set tells nothing.
+        read = self.family.reads(own, container.environment) if self.family else bool(self.variable(own))
+        if own and container.id and read:
             value = self.variable(own)
             return InEffect(value, self.quote("health", f"{own}={value}" if value else f"{own} is not set"))
         if told and self.of_controller("ibc"):

@@ -306,10 +306,12 @@ def port_exposed(case: Case) -> Answer:
     exposed = [port for port in published if not is_loopback(port.host_ip)]
     unmeant = [port for port in exposed if port.role == SCREEN or not meant]
     if not exposed:
-        where = ", ".join(map(shown, published))
-        return Passed(
-            f"published on loopback: {where}" if where else "nothing is published", port_quotes(case, published)
-        )
+        where = ", ".join(map(shown, published or case.gateway.ports))
+        if case.family is None and any(not is_loopback(port.host_ip) for port in case.gateway.ports):
+            return NotKnown(f"{where}: published beyond loopback, and what listens there in this image is not known")
+        if not published:
+            return Passed("neither API nor screen is published")
+        return Passed(f"published on loopback: {where}", port_quotes(case, published))
     if not unmeant:
         where = ", ".join(map(shown, exposed))
         return Passed(f"published beyond loopback, as the inventory says: {where}", port_quotes(case, exposed))

@@ -35,6 +35,11 @@ NO_FILE = (
     "Or have ibgw.ops.deploy make the container: it hands the secrets over in a file that only root and the gateway's user read.",
 )
 
+OF_AN_UNKNOWN_IMAGE = (
+    "Where the image takes it in a file, give it so, readable by the container's user only; its documentation says by which variable.",
+    "Until then let only those use Docker on {machine} who may know it.",
+)
+
 
 @finding(
     "config.secret_in_environment",
@@ -50,10 +55,12 @@ def secret_in_environment(case: Case) -> Answer:
     if not names:
         return Passed("no variable of the container holds a secret by value")
     known = case.family.variables if case.family else None
-    of_file = [name for name in names if known is None or f"{name}_FILE" in known]
+    of_file = [name for name in names if known is not None and f"{name}_FILE" in known]
     unread = [name for name in names if known is not None and name not in known]
     changes = [in_a_file(name) for name in of_file] + [f"no {name}" for name in unread]
-    without = IN_ITS_LOG if case.family and case.family.name == "extrange" else NO_FILE
+    without = OF_AN_UNKNOWN_IMAGE
+    if case.family:
+        without = IN_ITS_LOG if case.family.name == "extrange" else NO_FILE
     return Proof(
         f"readable with docker inspect: {', '.join(names)}",
         tuple(case.quote("health", f"{name}=<set>") for name in names),

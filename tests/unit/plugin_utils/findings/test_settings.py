@@ -24,11 +24,11 @@ IBC, IBCONTROLLER, IBG, IBGA, EXTRANGE = "gnzsnz-ibc", "gnzsnz-ibcontroller", "i
 CONTROLLERS = {IBC: "ibc", EXTRANGE: "ibc", "manhinhang": "ibc", IBCONTROLLER: "ibcontroller"}
 
 
-def of(family: str, endpoint: str | None = "live", **environment: str) -> dict[str, Any]:
+def of(family: str | None, endpoint: str | None = "live", **environment: str) -> dict[str, Any]:
     """A gateway of that family with that environment, of whose log nothing could be read."""
     bare = dict.fromkeys(("TRADING_MODE", "JAVA_HEAP_SIZE", "EXISTING_SESSION_DETECTED_ACTION", "TWS_USERID"))
     return {
-        "gateway": {"family": {"name": family, "controller": CONTROLLERS.get(family, family)}},
+        "gateway": {"family": {"name": family, "controller": CONTROLLERS.get(family or "", family)}},
         "container": {"environment": {**bare, **environment}},
         "logscan": {"gateways": []},
         "declared": {"trading_mode": endpoint},
@@ -215,6 +215,7 @@ ANSWERS: list[tuple[str, dict[str, Any], type, str]] = [
         "does not read it; here it is IBC_EXISTING_SESSION_ACTION",
     ),
     ("session_action_yields", of(IBG), Passed, "primary, the default"),
+    ("session_action_yields", {**of(None), "log": {"family": None, "settings": None}}, NotKnown, "does not tell"),
     ("session_action_yields", of(IBGA), Passed, "always takes"),
     ("session_action_yields", of("manhinhang"), Passed, "always takes"),
     ("session_action_yields", of(EXTRANGE), Proof, "IBC_ExistingSessionDetectedAction=primary"),

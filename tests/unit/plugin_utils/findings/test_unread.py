@@ -343,6 +343,16 @@ def test_a_secret_belongs_in_a_file_where_the_image_takes_one(
     assert any("This image takes no file" in step for step in proof.fix) is (change is None)
 
 
+def test_how_an_image_that_nobody_knows_takes_a_file_is_not_made_up() -> None:
+    unknown = {"gateway": {"family": {"name": None}}, "log": {"family": None}}
+    proof = findings()["config.secret_in_environment"].prove(
+        case(**unknown, container={"environment": {"MY_PASSWORD": SET}, "environment_given": ["MY_PASSWORD"]})
+    )
+    assert isinstance(proof, Proof)
+    assert proof.change is None
+    assert "its documentation says" in proof.fix[0]
+
+
 @pytest.mark.parametrize("name", ["TWS_PASSWORD_FILE", "IBC_DismissPasswordExpiryWarning", "TWS_USERID", "TZ"])
 def test_what_is_no_secret_may_stand_there(name: str) -> None:
     family = E if name.startswith("IBC_") else G

@@ -37,7 +37,7 @@ def port(
     }
 
 
-def of(family: str, *ports: Changes, **gateway: Any) -> Changes:
+def of(family: str | None, *ports: Changes, **gateway: Any) -> Changes:
     return {"gateway": {"family": {"name": family}, "ports": list(ports), **gateway}}
 
 
@@ -210,6 +210,9 @@ def test_what_the_inventory_says_of_one_gateway_goes_before_its_machine() -> Non
 
 def test_a_port_that_is_no_matter_of_ours_may_be_open() -> None:
     assert isinstance(answer("config.port_exposed", **of("gnzsnz-ibc", port(9100, "other", host_ip="0.0.0.0"))), Passed)
+    # Of an image that nobody knows it is not known whose matter it is.
+    unknown = {**of(None, port(9100, "other", host_ip="0.0.0.0")), "log": {"family": None}}
+    assert isinstance(answer("config.port_exposed", **unknown), NotKnown)
 
 
 HOST = {"container": {"network_mode": "host"}}
