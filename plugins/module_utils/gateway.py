@@ -127,14 +127,16 @@ def _existing(
         facts["kernel_kills"] = _kernel_kills(seen.kernel_log, inspected["Id"])
     known = replace(seen.supervision.known(inspected, kept, seen.kernel_log), stops_are_told=not seen.podman)
     supervisors = seen.supervision.over(managed(inspected))
+    secrets = container.secrets(inspected, family)
+    told = None if seen.events is None else events.events(seen.events, inspected["Id"], known)
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
         "ports": container.ports(network, family),
         "processes": None if processes is None else _told(processes, family),
         "sockets": _sockets(inspected, processes, seen, not_seen),
-        "supervisors": None if supervisors is None else [one.told() for one in supervisors],
-        "events": None if seen.events is None else events.events(seen.events, inspected["Id"], known),
+        "supervisors": None if supervisors is None else [one.told(secrets) for one in supervisors],
+        "events": told and [{**one, "who": one["who"] and quote(one["who"], secrets)} for one in told],
     }
 
 

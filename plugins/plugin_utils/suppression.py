@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
 
 KEYS = ("code", "reason", "until")
-FORM = "{code: <code> or <code>@<host>, reason: ..., until: <date or time, optional>}"
+FORM = "{code: <code> or <code>@<host>, reason: ..., until: <date or time; audit_accept needs one>}"
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 

@@ -95,14 +95,14 @@ class Supervisor:
     def __str__(self) -> str:
         return f"{_WORDS.get(self.kind, self.kind)} {self.name}"
 
-    def told(self) -> dict[str, Any]:
-        """It, as a result has it."""
+    def told(self, known: Iterable[str] = ()) -> dict[str, Any]:
+        """It, as a result has it; `known` are secrets of the container."""
         return {
             "kind": self.kind,
-            "name": quote(self.name),
+            "name": quote(self.name, known),
             "does": sorted(self.does),
-            "where": quote(self.where) or None,
-            "terms": quote(self.terms) or None,
+            "where": quote(self.where, known) or None,
+            "terms": quote(self.terms, known) or None,
         }
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor import does, of_compose
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.supervisor import Managed, does, of_compose
 
 from tests.unit.module_utils.supervision.managed import gateway
 
@@ -63,3 +63,10 @@ def test_a_compose_project_is_told_with_its_service_and_its_files() -> None:
     assert str(project) == "docker compose, project trading, service gateway"
     assert project.told()["where"] == "/srv/trading/compose.yml, /srv/trading/override.yml"
     assert of_compose(gateway({})) == []
+
+
+def test_no_secret_of_the_container_is_told_with_it() -> None:
+    (project,) = of_compose(
+        Managed("gw", "1", {"com.docker.compose.project": "Hunter2Secret", "com.docker.compose.service": "gw"})
+    )
+    assert project.told(["Hunter2Secret"])["name"] == "project ***, service gw"
