@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A client that stays with its gateway: it waits for it, connects again, and never hammers.

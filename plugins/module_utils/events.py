@@ -223,7 +223,8 @@ def _calls(told: Sequence[Mapping[str, Any]]) -> list[_Call]:
             joined, action = 1, max(action, lately[-1], key=_ENDS.index)
         elif action == "restart":  # told after what it consists of, which of a container that did not run is a start
             joined = 2 if lately == ["stop", "start"] else int(lately[-1:] == ["start"])
-        parts = [calls.pop() for _ in range(joined)][::-1]
+        parts = calls[len(calls) - joined :]
+        del calls[len(calls) - joined :]
         calls.append(_Call(action, (*(event for call in parts for event in call.events), at)))
     return calls
 
