@@ -19,6 +19,7 @@ from tests.integration.proxy import EngineProxy
 
 SCHEMA = json.loads((CHECKOUT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
 SECRET = "config.secret_in_environment"
+IN_A_FILE = "VNC_SERVER_PASSWORD_FILE=/run/secrets/vnc_server_password in the place of VNC_SERVER_PASSWORD"
 
 
 def state(container: Container) -> Any:
@@ -61,13 +62,13 @@ def test_what_would_hurt_is_told_and_may_be_accepted(
     failed = rows[f"here/{made.name}"][SECRET]
     assert (failed["result"], failed["change"]) == (
         "fail",
-        {"where": "container", "setting": "VNC_SERVER_PASSWORD_FILE=/run/secrets/vnc_server_password"},
+        {"where": "container", "setting": IN_A_FILE},
     )
     assert "screen-only" not in run.output + json.dumps(run.report)
 
     # The terminal
     assert f"here/{made.name}, remote/{made.name} fail {SECRET} (advice)" in run.output
-    assert "  Set   VNC_SERVER_PASSWORD_FILE=/run/secrets/vnc_server_password  (where the container is" in run.output
+    assert f"  Set   {IN_A_FILE}" in run.output
     assert "here/ibgw-gone could not be audited" in run.output
     assert "4 gateways on 2 machines by " in run.output
     assert "gateways reach audit_fail_on=advice: " in run.output
