@@ -136,8 +136,14 @@ def _existing(
         "processes": None if processes is None else _told(processes, family),
         "sockets": _sockets(inspected, processes, seen, not_seen),
         "supervisors": None if supervisors is None else [one.told(secrets) for one in supervisors],
-        "events": told and [{**one, "who": one["who"] and quote(one["who"], secrets)} for one in told],
+        "events": told and [_masked(one, secrets) for one in told],
     }
+
+
+def _masked(event: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    """An event whose doers, known or possible, have no secret in their names: a label or a unit can quote one."""
+    candidates = [quote(one, secrets) for one in event["candidates"]]
+    return {**event, "who": event["who"] and quote(event["who"], secrets), "candidates": candidates}
 
 
 #: How many of the newest kills are told.

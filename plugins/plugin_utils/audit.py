@@ -158,7 +158,7 @@ def _rows(rule: Finding, machine: str, gateway: Gateway, unseen: str | None, run
     in_force = () if unseen else run.in_force
     covering = next((each for each in in_force if each.covers(rule.code, machine, gateway.name)), None)
     rows = [
-        _row(rule, NotKnown(unseen) if unseen else _answer(rule, case), case, run, covering) for case in gateway.cases
+        _row(rule, NotKnown(unseen) if unseen else answer_of(rule, case), case, run, covering) for case in gateway.cases
     ]
     if all(row == rows[0] for row in rows):
         yield rows[0]
@@ -166,8 +166,8 @@ def _rows(rule: Finding, machine: str, gateway: Gateway, unseen: str | None, run
         yield from ({**row, "endpoint": case.endpoint} for row, case in zip(rows, gateway.cases, strict=True))
 
 
-def _answer(rule: Finding, case: Case) -> Answer:
-    """What a rule says. One that breaks is a defect of ours, and costs no other row."""
+def answer_of(rule: Finding, case: Case) -> Answer:
+    """What a rule of the audit says. One that breaks is a defect of ours, and costs no other its say."""
     try:
         return rule.prove(case)
     except Exception as error:

@@ -12,7 +12,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import configuration, con
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
-from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import checklist
+from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import answer_of, checklist
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import endpoints
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
@@ -41,9 +41,9 @@ def check(gateway: Described, family: Family, plan: Mapping[str, Any]) -> list[s
 def _found(cases: Sequence[Case]) -> Iterator[tuple[Finding, Proof]]:
     for rule in checklist():
         for case in cases if rule.layer == "config" and rule.code not in SEEN_LATER else ():
-            answer = rule.prove(case)
-            if isinstance(answer, Proof):
-                yield rule, answer
+            said = answer_of(rule, case)
+            if isinstance(said, Proof):
+                yield rule, said
 
 
 def _cases(gateway: Described, family: Family, plan: Mapping[str, Any]) -> tuple[Case, ...]:
@@ -80,7 +80,7 @@ def _inspected(made: Mapping[str, Any]) -> dict[str, Any]:
     """The container, planned as `community.docker.docker_container` takes it, as the engine tells of one that runs."""
     limits = (one.split(":") for one in made["ulimits"])
     policy, _colon, retries = made["restart_policy"].partition(":")
-    check_ = made["healthcheck"]
+    healthcheck = made["healthcheck"]
     return {
         "Id": made["name"],
         "Image": made["image"],
@@ -90,7 +90,7 @@ def _inspected(made: Mapping[str, Any]) -> dict[str, Any]:
             "Env": [f"{name}={value}" for name, value in made["env"].items()],
             "Labels": made["labels"],
             "StopTimeout": made["stop_timeout"],
-            "Healthcheck": {"Test": check_["test"]} if check_ else None,
+            "Healthcheck": {"Test": healthcheck["test"]} if healthcheck else None,
         },
         "HostConfig": {
             "PortBindings": _bindings(made["published_ports"]),

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import gateway, health, procfs, record
 from ansible_collections.ibgw.ops.plugins.module_utils import machine as machines
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision
 
 
 @pytest.mark.parametrize(
@@ -181,3 +183,29 @@ def test_a_salt_that_could_be_guessed_is_refused() -> None:
         health.probe(None, False, "unix:///nowhere", 1.0, "24h", user_salt="short")
     assert "16 characters" in str(refused.value)
     assert "short" not in str(refused.value).replace("too short", "")
+
+
+def test_a_secret_in_a_name_of_who_did_it_stays_on_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
+    one, labels = "a" * 64, {"com.docker.compose.project": "Hunter2pw", "com.docker.compose.service": "gw"}
+    inspected = {
+        "Id": one,
+        "Name": "/gw",
+        "Image": "sha256:" + "c" * 64,
+        "State": {"Status": "exited", "ExitCode": 143},
+        "Config": {"Image": "x", "Env": ["TWS_PASSWORD=Hunter2pw"], "Labels": labels},
+        "HostConfig": {},
+    }
+    events = [
+        {"time": at, "Action": action, "Actor": {"ID": one, "Attributes": {"signal": "15"}}}
+        for at, action in ((1, "create"), (2, "start"), (900, "kill"), (901, "die"), (902, "stop"))
+    ]
+    supervision = Supervision(None, {}, [])
+    machine = machines.Machine(
+        {}, here=True, remap=0, images={inspected["Image"]: {}}, kernel_log=None, events=events, supervision=supervision
+    )
+    seen = gateway.gateway(Target("gw", True, True, (), inspected, Recognition(IBC, "high", ())), machine)
+    assert [event["who"] is not None for event in seen["events"]] == [True, True, False, False, False]
+    assert seen["events"][-1]["candidates"]
+    assert seen["supervisors"]
+    assert "Hunter2pw" not in str(seen)

@@ -1106,6 +1106,13 @@ def test_facts_are_plain_data():
 # No evidence is too odd
 
 
+def test_what_only_the_audit_tells_of_is_no_finding_of_a_diagnosis():
+    loose = {"container": {"image": "example.test/ib-gateway:latest"}}
+    assert isinstance(findings()["config.image_unpinned"].prove(case(**loose)), registry.Proof)
+    told = verdict.judge(case(**loose)).found
+    assert [found.finding.code for found in told if found.severity == registry.AUDIT_ONLY] == []
+
+
 def test_a_rule_that_breaks_is_noted_and_costs_no_verdict(monkeypatch):
     def broken(_case):
         raise KeyError("x")

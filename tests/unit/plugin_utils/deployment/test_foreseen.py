@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
 
 from tests.unit.plugin_utils.deployment.machine import plan
 
@@ -49,3 +51,12 @@ def test_what_will_hurt_one_day_is_said_when_it_is_asked_for(words: dict[str, An
 def test_to_ask_again_is_a_choice_that_silences_the_advice() -> None:
     asks_again = {"trading_mode": "live", "relogin_after_second_factor_timeout": True}
     assert "config.relogin_off" not in advised(**asks_again)
+
+
+def test_a_rule_that_breaks_keeps_no_gateway_from_being_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_case: object) -> None:
+        raise ZeroDivisionError
+
+    code = "config.image_unpinned"
+    monkeypatch.setitem(findings(), code, replace(findings()[code], prove=broken))
+    assert "config.vnc_enabled" in advised(image="some/image:latest", vnc=True)
