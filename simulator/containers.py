@@ -173,11 +173,10 @@ class Simulation:
 
     def start_machine(self, name: str, public_key: str, ssh_port: int | None) -> Container:
         """A machine whose user `observer` logs in with that key, over SSH on 127.0.0.1, and may not use the engine's socket."""
-        _build_machine_image(self.engine)
         engine_socket = _local_socket(self.engine)
         container = self.create(
             name,
-            image=MACHINE_IMAGE,
+            image=build_machine_image(self.engine),
             ports={_SSH_PORT: ("127.0.0.1", ssh_port)},
             volumes=[f"{engine_socket}:/run/docker.sock"] if engine_socket else [],
         )
@@ -288,10 +287,11 @@ def build_image(engine: DockerClient, release: str = NEWEST.number, gateway: str
     return tag
 
 
-def _build_machine_image(engine: DockerClient) -> None:
+def build_machine_image(engine: DockerClient) -> str:
     """The machine's image: apart from the others, so that none of them waits for its packages."""
     with _alone(_MACHINE_BUILDS):
         _build_unless_current(engine, _build_context(), "machine", MACHINE_IMAGE)
+    return MACHINE_IMAGE
 
 
 @contextlib.contextmanager
