@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import VARIABLES
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, utc
 
@@ -34,6 +35,13 @@ _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|code|user|login")
 # An exit code or a signal; labels of the container can stand in their place.
 _CODE = re.compile(r"[0-9]{1,3}")
 
+# Key and default of what a health check may leave out (docker run --help, HEALTHCHECK), seconds.
+_HEALTHCHECK = {"interval": ("Interval", 30.0), "timeout": ("Timeout", 30.0), "start_period": ("StartPeriod", 0.0)}
+
+# Docker reads the size of a log as decimal (moby daemon/logger/jsonfilelog, units.FromHumanSize).
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)b?", re.IGNORECASE)
+_SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
 # Docker's default grace; the engine names none when the container sets none.
 _DEFAULT_STOP_TIMEOUT = 10
 
@@ -48,8 +56,8 @@ _DEFAULT_EXIT_MEANINGS = {
 }
 
 
-def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str | None) -> dict[str, Any]:
-    """The container's state and configuration; what only its machine knows is null."""
+def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The container's state and configuration; what only its machine knows is null. `image` is None where the engine has it no more."""
     state, config, host = inspected["State"], inspected["Config"], inspected["HostConfig"]
     known = secrets(inspected, family)
     ended = state["Status"] in ("exited", "dead", "restarting")
@@ -58,7 +66,10 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
         "id": inspected["Id"],
         "image": quote(config.get("Image") or "", limit=_TEXT),
         "image_id": inspected["Image"],
-        "image_digest": image_digest,
+        "image_digest": _digest(image or {}),
+        "image_named_by": named_by(config.get("Image") or ""),
+        "image_created": utc((image or {}).get("Created")),
+        "image_architecture": quote((image or {}).get("Architecture") or "") or None,
         "labels": labels(config.get("Labels") or {}, known),
         "created": utc(inspected.get("Created")),
         "status": state["Status"],
@@ -73,12 +84,19 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image_digest: str
         "restart_policy": restart_policy(host.get("RestartPolicy") or {}),
         "stop_timeout": config.get("StopTimeout") or _DEFAULT_STOP_TIMEOUT,
         "health": _health(state.get("Health") or {}, known),
+        "healthcheck": _healthcheck(config.get("Healthcheck") or {}, image, known),
+        "log": _log(host.get("LogConfig") or {}),
         "pid": state.get("Pid") or None,
         "memory": {"limit": host.get("Memory") or None, "usage": None},
         "nofile": _nofile(host.get("Ulimits") or ()),
         "network_mode": quote(host.get("NetworkMode") or "") or None,
-        "mounts": [_mount(one) for one in inspected.get("Mounts") or ()],
+        "mounts": [mount(one) for one in inspected.get("Mounts") or ()],
+        "tmpfs": {quote(path): quote(options) for path, options in sorted((host.get("Tmpfs") or {}).items())},
+        "settings": None,
+        "secrets": None,
+        "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
+        "environment_given": _given(inspected, family, image),
     }
 
 
@@ -172,12 +190,27 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
-    """The variables, those that the family knows first."""
+    """The variables, those that the family knows first, then those of other families."""
     kinds = family.variables if family else {}
     given = traits(inspected["Config"]).environment
-    ordered = sorted(given.items(), key=lambda pair: (pair[0] not in kinds, pair[0]))
+    ordered = [(name, given[name]) for name in _by_relevance(given, family)]
     # A mode or a path stays as it is even when somebody's password is the same word: rules read it.
     return _told(ordered, lambda name: kinds.get(name) == "plain")
+
+
+def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[str, Any] | None) -> list[str] | None:
+    """Names of the variables that are not the image's own; one that was given the same value again can not be told from those."""
+    if image is None:
+        return None
+    baked = traits(image.get("Config") or {}).environment.items()
+    given = dict(traits(inspected["Config"]).environment.items() - baked)
+    return [quote(name, limit=_VALUE) for name in _by_relevance(given, family)]
+
+
+def _by_relevance(names: Iterable[str], family: Family | None) -> list[str]:
+    """The names of variables: first those that the family knows, then those that mean something to another, then the rest."""
+    known = family.variables if family else {}
+    return sorted(names, key=lambda name: (name not in known, name not in VARIABLES, name))
 
 
 def labels(given: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
@@ -211,17 +244,60 @@ def _health(health: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def _healthcheck(
+    check: Mapping[str, Any], image: Mapping[str, Any] | None, known: Iterable[str]
+) -> dict[str, Any] | None:
+    """The health check in effect; None without one, as also `NONE` says that switches off the image's."""
+    test = check.get("Test") or []
+    if not test or test[0] == "NONE":
+        return None
+    of_image = ((image or {}).get("Config") or {}).get("Healthcheck") or {}
+    seconds = {name: (check.get(key) or 0) / 1e9 or default for name, (key, default) in _HEALTHCHECK.items()}
+    return {
+        "test": quote(" ".join(test), known, _TEXT),
+        **seconds,
+        "retries": check.get("Retries") or 3,
+        "from_image": None if image is None else test == of_image.get("Test"),
+    }
+
+
+def _log(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the container's log goes, and how long it may grow; None where that is without bound, or by the driver's own limit."""
+    options = config.get("Config") or {}
+    size, files = _SIZE.fullmatch(options.get("max-size") or ""), options.get("max-file") or ""
+    return {
+        "driver": quote(config.get("Type") or "") or None,
+        "max_size": int(float(size[1]) * _SIZES[size[2].lower()]) if size else None,
+        "max_file": int(files) if files.isdecimal() else None,
+    }
+
+
+def named_by(image: str) -> str:
+    """How an image is named: by a `digest` or an `id`, which stay what they are, by a `tag`, or as `latest`, said or not."""
+    if "@" in image:
+        return "digest"
+    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", image):
+        return "id"
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "latest" if tag in ("", "latest") else "tag"
+
+
+def _digest(image: Mapping[str, Any]) -> str | None:
+    """The digest under which an image was pulled, if it was."""
+    return next((name.partition("@")[2] for name in image.get("RepoDigests") or ()), None)
+
+
 def _nofile(ulimits: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
     found = next((one for one in ulimits if one.get("Name") in ("nofile", "RLIMIT_NOFILE")), None)
     return None if found is None else {"soft": found["Soft"], "hard": found["Hard"]}
 
 
-def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+def mount(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A mount; what only its machine knows is null."""
     return {
-        "source": quote(mount.get("Source") or "") or None,
-        "target": quote(mount.get("Destination") or ""),
-        "type": mount.get("Type"),
-        "read_only": not mount.get("RW", True),
-        "source_exists": None,
-        "writable_by_gateway": None,
+        "source": quote(one.get("Source") or "") or None,
+        "target": quote(one.get("Destination") or ""),
+        "type": one.get("Type"),
+        "read_only": not one.get("RW", True),
+        **dict.fromkeys(("source_exists", "kind", "owner", "writable_by_gateway", "disk")),
     }

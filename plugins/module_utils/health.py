@@ -15,10 +15,21 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, host, netns, procfs, record, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    configuration,
+    container,
+    engine,
+    files,
+    host,
+    netns,
+    procfs,
+    record,
+    sockdiag,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, no_gateway, process_role
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
@@ -41,6 +52,12 @@ NOTHING: Mapping[str, Any] = {"engine": None, "host": None, "gateways": [], "not
 #: Of the bytes that a gateway may take, those that are left to what is told of its machine.
 MACHINE_BYTES = 1024
 
+#: Fewer characters of a salt could be guessed.
+SALT_LENGTH = 16
+
+# How many ids a remapped container has, subuid(5): the usual number.
+_IDS = 65536
+
 # No role records more about a gateway.
 _RECORD_BYTES = 4096
 
@@ -50,8 +67,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # What can grow without bound, and is therefore cut to keep a gateway within the limit: in each, what tells least stands last.
 _CUTTABLE = (
     ("container", "environment"),
+    ("container", "environment_given"),
     ("container", "labels"),
     ("container", "mounts"),
+    ("container", "tmpfs"),
+    ("container", "secrets"),
     ("ports",),
     ("processes",),
     ("sockets", "listening"),
@@ -68,31 +88,40 @@ class Machine:
     """What the machine itself adds to the engine's word.
 
     `pids` has an entry for each container whose processes are proven to run here; `here` says that the engine's paths are
-    this machine's too.
+    this machine's too. `remap` is the machine's id of a container's root where the engine remaps users, None where that is not known.
     """
 
     pids: Mapping[str, Sequence[int]]
     here: bool
-    remapped: bool
-    digests: Mapping[str, str | None]
+    remap: int | None
+    images: Mapping[str, Mapping[str, Any] | None]
     kernel_log: host.KernelLog | None
     events: Sequence[Mapping[str, Any]] | None
+    disks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    user_salt: str | None = None
 
 
 def probe(
-    names: Sequence[str] | None, find: bool, docker_host: str | None, timeout: float, events_since: str
+    names: Sequence[str] | None,
+    find: bool,
+    docker_host: str | None,
+    timeout: float,
+    events_since: str,
+    user_salt: str | None = None,
 ) -> dict[str, Any]:
     """The machine's gateways: those called `names`, and with `find`, or without names, every container recognised as one."""
     engine.check_names(names or ())
     period = _period(events_since)
+    if user_salt is not None and len(user_salt) < SALT_LENGTH:
+        raise Misuse(f"user_salt is too short to keep user names secret; it must have {SALT_LENGTH} characters or more")
     client = engine.connect(docker_host, timeout)
     targets = engine.gateway_containers(client, names or (), find or not names)
     not_seen: list[str] = []
     told = _ask(client.info, "docker info", not_seen) or {}
-    seen = _machine(client, targets, told, period, not_seen)
+    seen = replace(_machine(client, targets, told, period, not_seen), user_salt=user_salt)
     machine = {
         "engine": _engine(client, told, not_seen),
-        "host": host.machine(_paths(told, targets)) if seen.here else None,
+        "host": host.machine(seen.disks) if seen.here else None,
         "not_seen": not_seen,
     }
     return {
@@ -136,19 +165,30 @@ def _machine(
     return Machine(
         pids=pids,
         here=here,
-        remapped=any(one.startswith(("name=rootless", "name=userns")) for one in told.get("SecurityOptions") or ()),
-        digests={
-            image: _digest(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}
-        },
+        remap=_remap(told),
+        images={image: _image(client, image) for image in {one.inspected["Image"] for one in targets if one.inspected}},
         kernel_log=host.kernel_log() if here else None,
         events=_ask(lambda: list(client.events(decode=True, **wanted)), "docker events", not_seen),
+        disks=host.disks(_paths(told, targets)) if here else {},
     )
 
 
-def _digest(client: docker.DockerClient, image: str) -> str | None:
-    """The digest under which an image was pulled, if it was."""
-    pulled = (_ask(lambda: client.images.get(image).attrs, image, []) or {}).get("RepoDigests") or ()
-    return next((name.partition("@")[2] for name in pulled), None)
+def _image(client: docker.DockerClient, image: str) -> Mapping[str, Any] | None:
+    """What the engine says of an image; None where it has it no more."""
+    attributes: Mapping[str, Any] | None = _ask(lambda: client.images.get(image).attrs, image, [])
+    return attributes
+
+
+def _remap(told: Mapping[str, Any]) -> int | None:
+    """The machine's id of a container's root: 0, or where users are remapped what the engine's root directory is called by."""
+    options = told.get("SecurityOptions") or ()
+    if any(one.startswith("name=rootless") for one in options):
+        return None
+    if not any(one.startswith("name=userns") for one in options):
+        return 0
+    # moby daemon/daemon_unix.go, setupDaemonRoot: <root>/<uid>.<gid> of the remapped root
+    found = re.search(r"/(\d+)\.\d+/?$", told.get("DockerRootDir") or "")
+    return int(found[1]) if found else None
 
 
 def _ask(question: Any, said: str, not_seen: list[str]) -> Any:
@@ -185,7 +225,7 @@ def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[st
     """Where room matters: the engine's root, and what gateways have mounted to write to."""
     mounts = [one for target in targets if target.inspected for one in target.inspected.get("Mounts") or ()]
     sources = (one.get("Source") for one in mounts if one.get("RW") and one.get("Type") in ("bind", "volume"))
-    return [path for path in (told.get("DockerRootDir"), *sources) if path and os.path.isdir(path)]
+    return [path for path in (told.get("DockerRootDir"), *sources) if path]
 
 
 def _gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
@@ -218,11 +258,9 @@ def _existing(
     inspected: Mapping[str, Any], recognition: Recognition | None, seen: Machine, not_seen: list[str]
 ) -> dict[str, Any]:
     family = recognition.family if recognition else None
-    facts = container.facts(inspected, family, seen.digests[inspected["Image"]])
+    facts = container.facts(inspected, family, seen.images[inspected["Image"]])
     processes = _processes(inspected, seen, not_seen)
-    user = _user(inspected, family, processes or (), seen)
-    for mount, one in zip(facts["mounts"], inspected.get("Mounts") or ()):
-        mount.update(_source(one, user) if seen.here else {})
+    facts.update(_configuration(inspected, family, processes or (), seen))
     if processes:
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
@@ -254,29 +292,57 @@ def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str])
     return procfs.processes(sorted(seen.pids[inspected["Id"]], key=lambda one: one != pid))
 
 
-def _user(
-    inspected: Mapping[str, Any], family: Family | None, processes: Iterable[procfs.Process], seen: Machine
-) -> procfs.Credentials | None:
-    """Whose rights the gateway has on mounted files: its process tells, else the container's configured user."""
+def _configuration(
+    inspected: Mapping[str, Any], family: Family | None, processes: Sequence[procfs.Process], seen: Machine
+) -> dict[str, Any]:
+    """What the container is given in files, as its gateway sees it."""
+    gateway = _gateway_process(processes, family)
+    given = traits(inspected["Config"]).environment
+    with ExitStack() as opened:
+        root = opened.enter_context(files.root_of(inspected["Id"], processes[0].pid)) if processes else None
+        where = configuration.Surroundings(
+            [one for one in inspected.get("Mounts") or () if one.get("Destination")],
+            # A start script may have read more; where two processes of one name run, each has its own.
+            {**(procfs.environment(gateway) if gateway else {}), **given},
+            procfs.credentials(gateway) if gateway else _configured_user(inspected, family, seen),
+            root,
+            seen.here,
+            seen.disks,
+        )
+        return {
+            "mounts": configuration.mounts(where, family),
+            "settings": configuration.settings(where, family) if family else None,
+            "secrets": configuration.secrets(where),
+            **({"users": configuration.users(where, family, seen.user_salt)} if family and seen.user_salt else {}),
+        }
+
+
+def _gateway_process(processes: Iterable[procfs.Process], family: Family | None) -> int | None:
+    """The process whose rights the gateway has on files: its own, or its controller's."""
     roles = {family.process_role(one.command_line): one.pid for one in processes} if family else {}
-    if "gateway" in roles or "controller" in roles:
-        return procfs.credentials(roles.get("gateway", roles.get("controller", 0)))
+    return roles.get("gateway", roles.get("controller"))
+
+
+def _configured_user(inspected: Mapping[str, Any], family: Family | None, seen: Machine) -> procfs.Credentials | None:
+    """Whose rights the gateway will have, by the container's configuration."""
+    host_config = inspected["HostConfig"]
+    first = 0 if host_config.get("UsernsMode") == "host" else seen.remap
     name, _colon, group = (inspected["Config"].get("User") or "").partition(":")
-    if seen.remapped:
+    if name == "root" or name.isdecimal():
+        uid, gid = int(name) if name.isdecimal() else 0, int(group) if group.isdecimal() else 0
+    elif family:
+        uid, gid = family.user
+    else:
         return None
-    if name.isdecimal():
-        return procfs.Credentials(int(name), frozenset([int(group)] if group.isdecimal() else [0]))
-    return procfs.Credentials(family.user[0], frozenset([family.user[1]])) if family else None
+    if first is None:
+        return None
+    dropped = {one.upper().replace("CAP_", "") for one in host_config.get("CapDrop") or ()}
+    overrides = uid == 0 and not dropped & {"ALL", "DAC_OVERRIDE"}
+    return procfs.Credentials(first + uid, frozenset([first + gid]), overrides, _ids_from(first))
 
 
-def _source(mount: Mapping[str, Any], user: procfs.Credentials | None) -> dict[str, Any]:
-    source = mount.get("Source")
-    if not source or mount.get("Type") not in ("bind", "volume"):
-        return {}
-    return {
-        "source_exists": host.exists(source),
-        "writable_by_gateway": (host.writable(source, user) if user else None) if mount.get("RW") else False,
-    }
+def _ids_from(first: int) -> tuple[range, ...]:
+    return (range(first, first + _IDS),) if first else procfs.EVERYBODY
 
 
 def _family(

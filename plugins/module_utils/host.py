@@ -10,9 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,16 +54,19 @@ class KernelLog:
         return False if self.since <= since else None
 
 
-def machine(paths: Iterable[str]) -> dict[str, Any]:
-    """The machine's state; of `paths`, those that lie on file systems of their own are shown as disks."""
-    booted = procfs.boot_time()
+def machine(disks: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """The machine's state, with those of its `disks` that matter, the fullest first."""
+    booted, system = procfs.boot_time(), os.uname()
     return {
         "now": iso(time.time()),
         **clock(),
         "boot_time": iso(booted) if booted else None,
+        "kernel": printable(system.release),
+        "architecture": printable(system.machine),
+        "cpus": os.cpu_count(),
         "memory": memory(),
         "load": [round(average, 2) for average in os.getloadavg()],
-        "disks": disks(paths),
+        "disks": sorted(disks.values(), key=lambda disk: (disk["free"], disk["free_inodes"] or 0)),
     }
 
 
@@ -95,8 +97,8 @@ def memory(proc: Path = procfs.PROC) -> dict[str, int | None]:
     return {key: int(sizes[name]) * 1024 if name in sizes else None for key, name in wanted}
 
 
-def disks(paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Room on the file systems of `paths`, each once under the first path that lies on it, the fullest first."""
+def disks(paths: Iterable[str]) -> dict[int, dict[str, Any]]:
+    """Room on the file systems of `paths` by their device, each under the first path that lies on it."""
     found: dict[int, dict[str, Any]] = {}
     for path in paths:
         try:
@@ -113,7 +115,7 @@ def disks(paths: Iterable[str]) -> list[dict[str, Any]]:
                 "free_inodes": room.f_favail if room.f_files else None,
             },
         )
-    return sorted(found.values(), key=lambda disk: (disk["free"], disk["free_inodes"] or 0))
+    return found
 
 
 def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:
@@ -138,35 +140,6 @@ def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:
         if int(priority) < 8 and text.startswith("oom-kill:") and "global_oom" in text
     )
     return KernelLog(since, tuple(kills))
-
-
-def writable(path: str, user: procfs.Credentials) -> bool | None:
-    """Whether `user` may write to `path`, by its owner and mode; None when it can not be looked at."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    if user.uid == 0:
-        return True
-    if user.uid == found.st_uid:
-        allowed = found.st_mode >> 6
-    elif found.st_gid in user.groups:
-        allowed = found.st_mode >> 3
-    else:
-        allowed = found.st_mode
-    wanted = 0o3 if stat.S_ISDIR(found.st_mode) else 0o2
-    return allowed & wanted == wanted
-
-
-def exists(path: str) -> bool | None:
-    """Whether there is something at `path`; None when it can not be looked at."""
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return None
-    return True
 
 
 def _kernel_records(log: int) -> Iterator[str]:

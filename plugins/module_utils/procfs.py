@@ -25,6 +25,9 @@ _CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 _MAX_HEAP = re.compile(r"(?:^|\s)-Xmx(\d+)([kKmMgGtT]?)(?=\s|$)")
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
+# linux/capability.h: to pass by the permission to read, write and search
+_DAC_OVERRIDE = 1 << 1
+
 # States in /proc/net/tcp, include/net/tcp_states.h
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = "01", "08", "0A"
 
@@ -56,12 +59,21 @@ class Socket:
     queued: int
 
 
+#: Every user id that there can be.
+EVERYBODY = (range(2**32),)
+
+
 @dataclass(frozen=True)
 class Credentials:
-    """Who a process is to the machine's file systems."""
+    """Who a process is to the machine's file systems; ids are the machine's.
+
+    One that `overrides` (CAP_DAC_OVERRIDE) reads and writes whatever belongs to a user of its own `namespace`.
+    """
 
     uid: int
     groups: frozenset[int]
+    overrides: bool = False
+    namespace: tuple[range, ...] = EVERYBODY
 
 
 def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[int]]:
@@ -128,9 +140,17 @@ def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
     try:
         # The fourth number is the one that file systems check, proc(5).
         uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
-        return Credentials(uid, frozenset((gid, *map(int, fields["Groups"].split()))))
+        overrides = bool(int(fields["CapEff"], 16) & _DAC_OVERRIDE)
+        groups = frozenset((gid, *map(int, fields["Groups"].split())))
+        return Credentials(uid, groups, overrides, _namespace(pid, proc))
     except (KeyError, IndexError, ValueError):
         return None
+
+
+def _namespace(pid: int, proc: Path) -> tuple[range, ...]:
+    """The machine's user ids that are anybody in the user namespace of `pid`; of each line the second and third number tell them."""
+    lines = (line.split() for line in _text(proc / str(pid) / "uid_map").splitlines())
+    return tuple(range(int(first), int(first) + int(count)) for _inside, first, count in lines) or EVERYBODY
 
 
 def _control_groups(pid: int, proc: Path) -> Iterator[tuple[str, str, str]]:

@@ -40,6 +40,12 @@ options:
       - A number and one of V(s), V(m), V(h), V(d). Docker keeps only the newest few hundred events.
     type: str
     default: 24h
+  user_salt:
+    description:
+      - A secret text of 16 characters or more, made for one run and forgotten after it, with which the users that gateways log in as are hashed.
+      - Given the same on all machines, two gateways with the same user show the same hash, and nobody who does not have it learns whose it is.
+      - Without it no user is hashed.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -135,6 +141,15 @@ health:
         boot_time:
           description: When it started.
           type: str
+        kernel:
+          description: Release of its kernel.
+          type: str
+        architecture:
+          description: Its architecture as C(uname) calls it, such as V(x86_64) or V(aarch64).
+          type: str
+        cpus:
+          description: Number of its processors.
+          type: int
         memory:
           description: C(total) and C(available) memory in bytes; what caches would give back is available.
           type: dict
@@ -201,6 +216,17 @@ health:
             image_digest:
               description: Digest under which the image was pulled; null for one that was built here or is gone.
               type: str
+            image_named_by:
+              description:
+                - How RV(health.gateways[].container.image) names it. V(digest) and V(id) stay what they are; a V(tag) can be moved to another
+                  image; V(latest) is that tag, or none.
+              type: str
+            image_created:
+              description: When the image was built; null when it is gone.
+              type: str
+            image_architecture:
+              description: For which architecture it was built, as Go calls it, such as V(amd64) or V(arm64); null when it is gone.
+              type: str
             labels:
               description:
                 - Labels by name. Values of C(org.opencontainers.image.) and C(com.docker.compose.) are told, of any other only
@@ -247,6 +273,17 @@ health:
             health:
               description: C(status), C(failing_streak) and C(last_output) of its health check; null without one.
               type: dict
+            healthcheck:
+              description:
+                - The health check in effect; null without one, or where the image's is switched off.
+                - C(test) is its command, C(interval), C(timeout) and C(start_period) are seconds, C(retries) failures in a row.
+                - C(from_image) is whether the command is the image's own; null when the image is gone.
+              type: dict
+            log:
+              description:
+                - Where its log goes, C(driver), and how long it may grow, C(max_size) bytes in each of C(max_file) files.
+                - Where they are null nobody has set them. C(json-file) then has one file that grows without bound, C(local) keeps 5 of 20 MB.
+              type: dict
             pid:
               description: Its first process, as the engine's machine counts; null when it does not run.
               type: int
@@ -263,16 +300,53 @@ health:
               type: str
             mounts:
               description:
-                - C(source), C(target), C(type) and C(read_only) of each mount.
-                - C(source_exists) and C(writable_by_gateway), the latter by owner and mode for the user that the gateway runs as;
-                  null when it can not be looked at.
+                - C(source), C(target), C(type) and C(read_only) of each mount, those of settings and secrets first.
+                - C(source_exists), and what the source is, C(kind), V(file), V(directory), V(socket), V(other) or V(missing).
+                - C(owner) with C(uid) and C(gid), as the machine counts, and C(mode), such as V(0750).
+                - C(writable_by_gateway), by owner, mode and capabilities for the user that the gateway runs as, by its configuration while it does
+                  not run; an access list that may decide otherwise makes it null.
+                - C(disk) is the C(path) of the file system in RV(health.host.disks) on which it lies; null for what is not written to.
+                - All but the first four are null when they can not be looked at.
               type: list
               elements: dict
+            tmpfs:
+              description: Directories in memory, each with its options.
+              type: dict
+            settings:
+              description:
+                - The directories in which the gateway keeps its settings, one for each trading mode that it runs; null when the family is not known.
+                - C(path) in the container and C(mount), the target of the mount in which that lies, null where it is in none and lost with the container.
+                - C(kind) and C(owner) as of C(mounts). C(writable_by_gateway), for one that is missing whether it could be made.
+                - C(blocked_by) names files in it that the gateway has to write and can not, or in whose place something else stands.
+              type: list
+              elements: dict
+            secrets:
+              description:
+                - Files with secrets. C(variable) names the file, null for one that is mounted below C(/run/secrets) and that none names;
+                  C(path) in the container, and C(source), what is mounted there, or above it.
+                - C(kind) and C(owner) as of C(mounts). C(readable_by_gateway), of a file, and C(world_readable).
+                - Of what is in it only whether it is C(empty), has a C(carriage_return), or ends in a C(trailing_blank); ends of lines at its end
+                  do not count.
+                - Null is what can not be looked at. While the container runs it takes root to see them as the gateway does; else, and without root,
+                  only mounted ones are seen.
+              type: list
+              elements: dict
+            users:
+              description:
+                - Hashes of the user names that it logs in with, of C(live) and C(paper), by O(user_salt), in lower case.
+                - Of a mode that it does not run, without O(user_salt), and where the name can not be read, null. The same for both where the
+                  mode is not known.
+              type: dict
             environment:
               description:
                 - Variables by name. The value is told where the family knows the variable as harmless; of secrets, user names and
                   unknown variables only V(<set>) or V(<empty>).
+                - Those that the family knows come first, then those that mean something to another family.
               type: dict
+            environment_given:
+              description: Names of those variables that are not the image's own, or have another value there; null when the image is gone.
+              type: list
+              elements: str
         family:
           description:
             - Which image family it is; null when nothing of that is known.
@@ -367,6 +441,9 @@ health:
       clock_synchronized: true
       clock_offset: 0.000012
       boot_time: "2026-01-12T03:10:44Z"
+      kernel: 6.1.0-28-amd64
+      architecture: x86_64
+      cpus: 4
       memory: {total: 8323026944, available: 5117120512}
       load: [0.31, 0.2, 0.18]
       disks:
@@ -407,6 +484,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "docker_host": {"type": "str"},
     "timeout": {"type": "float", "default": 10},
     "events_since": {"type": "str", "default": "24h"},
+    "user_salt": {"type": "str", "no_log": True},
 }
 
 

@@ -295,6 +295,11 @@ class Case:
         return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")
 
     @property
+    def runs_tws(self) -> bool:
+        """The container runs TWS instead of IB Gateway (images of both set it themselves)."""
+        return "tws" in (self.variable("GATEWAY_OR_TWS"), self.variable("IBC_PROGRAM"))
+
+    @property
     def trading_mode_asked(self) -> str:
         """The trading mode that the container's environment asks for; empty where it asks for none."""
         if self.family is None:

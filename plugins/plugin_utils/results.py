@@ -58,6 +58,8 @@ def _fits(hint: Any, value: object) -> bool:
         return number and math.isfinite(value)  # type: ignore[arg-type]  # the line above proved a number
     if is_dataclass(hint) or typing.get_origin(hint) is dict:
         return isinstance(value, Mapping)
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, (list, tuple))
     return isinstance(value, typing.get_origin(hint) or hint)
 
 
@@ -82,6 +84,8 @@ class Disk:
 class Host:
     now: str | None
     clock_synchronized: bool | None
+    architecture: str | None
+    cpus: int | None
     memory: Memory
     disks: tuple[Disk, ...]
 
@@ -115,17 +119,79 @@ class ContainerMemory:
 
 
 @dataclass(frozen=True)
+class ContainerLog:
+    driver: str | None
+    max_size: int | None
+    max_file: int | None
+
+
+@dataclass(frozen=True)
+class HealthCheckDefined:
+    test: str | None
+    interval: float | None
+    timeout: float | None
+    start_period: float | None
+    retries: int | None
+    from_image: bool | None
+
+
+@dataclass(frozen=True)
+class Owner:
+    uid: int | None
+    gid: int | None
+    mode: str | None
+
+
+@dataclass(frozen=True)
 class Mount:
     source: str | None
     target: str | None
+    type: str | None
     read_only: bool | None
+    source_exists: bool | None
+    kind: str | None
+    owner: Owner | None
     writable_by_gateway: bool | None
+    disk: str | None
+
+
+@dataclass(frozen=True)
+class SettingsDirectory:
+    path: str | None
+    mount: str | None
+    kind: str | None
+    owner: Owner | None
+    writable_by_gateway: bool | None
+    blocked_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    variable: str | None
+    path: str | None
+    source: str | None
+    kind: str | None
+    owner: Owner | None
+    readable_by_gateway: bool | None
+    world_readable: bool | None
+    empty: bool | None
+    carriage_return: bool | None
+    trailing_blank: bool | None
+
+
+@dataclass(frozen=True)
+class Users:
+    live: str | None
+    paper: str | None
 
 
 @dataclass(frozen=True)
 class Container:
     id: str | None
     image: str | None
+    image_named_by: str | None
+    image_created: str | None
+    image_architecture: str | None
     status: str | None
     started_at: str | None
     finished_at: str | None
@@ -137,10 +203,17 @@ class Container:
     restart_count: int | None
     restart_policy: str | None
     health: HealthCheck
+    healthcheck: HealthCheckDefined | None
+    log: ContainerLog
     memory: ContainerMemory
     network_mode: str | None
     mounts: tuple[Mount, ...]
+    tmpfs: dict[str, str]
+    settings: tuple[SettingsDirectory, ...]
+    secrets: tuple[SecretFile, ...]
+    users: Users
     environment: dict[str, str]
+    environment_given: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,9 @@ NO_KNOWN_IMAGE = "the container is of no image that is known"
 #: Consequences whose remedy goes before that of their cause: a loop, and a stop whose grace ran out.
 FORBID_A_START = ("container.crash_loop", "login.looping", "container.killed")
 
+#: gnzsnz issues 63, 333.
+TWO_CONTAINERS = "Unless paper needs the market data of live, give each a container of its own: then the end of one shows, and a restart ends one."
+
 #: Sources of evidence that there are of a saved log.
 OF_A_LOG = ("log", "launcher")
 
@@ -195,8 +198,10 @@ def _for_both_halves(leading: Found, judgements: Sequence[Judgement]) -> Found:
         return leading
     proof = leading.proof
     beside = f"{healthy} runs in the same container and is healthy: what stops or restarts the container ends it, too."
-    reason = f"{proof.remedy_reason}; it also ends {healthy}, which is healthy" if ends_it else proof.remedy_reason
-    return replace(leading, proof=replace(proof, fix=(*proof.fix, beside), remedy_reason=reason))
+    if not ends_it:
+        return replace(leading, proof=replace(proof, fix=(*proof.fix, beside)))
+    reason = f"{proof.remedy_reason}; it also ends {healthy}, which is healthy"
+    return replace(leading, proof=replace(proof, fix=(*proof.fix, beside, TWO_CONTAINERS), remedy_reason=reason))
 
 
 def _of_the_other(found: Found) -> str:

@@ -142,4 +142,5 @@ FAMILY = Family(
     ),
     relay=Relay("exec socat -d -d TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"),  # E:start.sh:52
     settings='"${TWS_SETTINGS_PATH:-$HOME/Jts}"',
+    settings_named_by=("TWS_SETTINGS_PATH", "/root/Jts"),
 )

@@ -165,6 +165,10 @@ class Family:
     relay: Relay | None = None
     #: Its settings directory inside the container, as its shell finds it, where a saved session is kept that can be stale.
     settings: str | None = None
+    #: The same for who sees the container from outside: the variables that name it, the first that is set, then where it is without.
+    settings_named_by: tuple[str, ...] = ()
+    #: Whether it logs in as the paper user in mode paper too, where one is given; else that is for mode both only.
+    paper_user_alone: bool = False
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
@@ -173,6 +177,23 @@ class Family:
     def generation(self, environment: Mapping[str, str]) -> str | None:
         """The version of the gateway by the container's own word."""
         return next((environment[name] for name in self.versions if environment.get(name)), None)
+
+    def settings_directories(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """Where it keeps its settings inside the container; where both modes run, each has its own."""
+        for place in self.settings_named_by:
+            if place.startswith("/"):
+                return (place,)
+            if environment.get(place):
+                return self._of_each_mode(environment[place], environment)
+        return ()
+
+    def configurations(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """Its controller's configuration inside the container; where both modes run, each has its own, live first."""
+        return self._of_each_mode(environment.get(self.configuration or "", ""), environment)
+
+    def _of_each_mode(self, path: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+        both = self.trading_mode(environment) == "both"
+        return tuple(path.rstrip("/") + end for end in (("_live", "_paper") if both else ("",))) if path else ()
 
     @property
     def configured(self) -> bool:

@@ -237,4 +237,5 @@ FAMILY = Family(
         loop=re.compile(r"/run_socat\.sh\b"),  # G:run_socat.sh:9-14
     ),
     settings='"${TWS_SETTINGS_PATH:-$TWS_PATH}"',  # G:run.sh:72-91
+    settings_named_by=("TWS_SETTINGS_PATH", "TWS_PATH"),
 )

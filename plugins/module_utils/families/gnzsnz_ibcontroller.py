@@ -184,4 +184,6 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    # Without the variable each instance has a directory of its own below (K: tws_settings_path).
+    settings_named_by=("IBC_TWS_SETTINGS_PATH", "/home/ibgateway/Jts"),
 )

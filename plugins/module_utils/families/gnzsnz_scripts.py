@@ -36,5 +36,6 @@ LINES = (
     # What IBC's script says it was told (G:run.sh:72-91, G:run_tws.sh).
     (r"--ibc-path = /home/ibgateway/ibc", ""),
     (r"--tws-path = /opt/ibkr", ""),
+    (r"\.> ssh-agent is NOT running\. Not starting a tunnel", "tunnel_missing"),  # G:common.sh:219-223
     (r"Forking :::\d+ onto \S+ > .*", "relay_started"),  # G:run_socat.sh:9
 )

@@ -150,4 +150,6 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    settings_named_by=GNZSNZ_IBC.settings_named_by,
+    paper_user_alone=True,  # C: TWS_USERID_PAPER
 )

@@ -136,4 +136,5 @@ FAMILY = Family(
     relay=Relay(
         "exec sudo socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,shut-down"
     ),  # A:_run_socat.sh
+    settings_named_by=("IBG_SETTINGS_DIR", "/home/ibg_settings"),  # A:docs/references/config-args.md
 )

@@ -147,4 +147,5 @@ FAMILY = Family(
     ),
     relay=Relay("exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,keepalive"),  # M:start.sh
     settings='"$TWS_PATH"',
+    settings_named_by=("TWS_PATH", "/root/Jts"),
 )

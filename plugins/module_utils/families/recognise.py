@@ -55,6 +55,17 @@ _PROCESSES_OF_IBC = (
 
 BY_NAME: Mapping[str, Family] = {family.name: family for family in FAMILIES}
 
+#: Variables that mean something to any family.
+VARIABLES = frozenset(name for family in FAMILIES for name in family.variables)
+
+#: Variables that name a file with what another variable would hold, a secret or a user name.
+FILE_VARIABLES = frozenset(
+    f"{name}_FILE"
+    for family in FAMILIES
+    for name, kind in family.variables.items()
+    if kind != "plain" and f"{name}_FILE" in family.variables
+)
+
 
 @dataclass(frozen=True)
 class Recognition:

@@ -128,4 +128,5 @@ FAMILY = Family(
         "exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"
     ),  # U:scripts/fork_ports_delayed.sh
     settings='"$TWS_PATH"',
+    settings_named_by=("TWS_PATH", "/root/Jts"),
 )

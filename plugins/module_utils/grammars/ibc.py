@@ -193,6 +193,7 @@ _SCRIPT_LINES = (  # whole lines of ibcstart.sh
     (r"--mode = (?P<mode>live|paper)", "mode_named"),
     (r"Java VM Options=.*-Xmx(?P<v>\S+).*", "heap_set"),
     (r"Starting (?:Gateway|TWS) with this command:", "jvm_started"),  # per JVM since 3.15.0
+    (r"\"[^\"]*/1\.8\.0_\d+/bin/java\" .*--add-opens.*", "install_broken"),  # IBC 3.21.0 (gnzsnz issue 241)
     (r"\"[^\"]*/java\" .*\.ini_(?P<mode>live|paper)\" *", "jvm_started"),  # the command itself (G:run.sh:148,181)
     (r"autorestart file found at (?:.*_(?P<mode>live|paper)/)?.*", "autorestart_found"),
     (r"IBC returned exit status (?P<v>\d{1,3})", "jvm_ended"),  # since 3.8.6

@@ -30,6 +30,11 @@ ANYBODYS = (
     ),
     (r"No X11 DISPLAY variable was set, .*", "display_missing"),
     (r"(?:\(EE\) |Fatal server error: )*Server is already active for display \d+", "display_missing"),  # a stale lock
+    (  # a stale socket, or the display of another container (IBC issue 160)
+        r"(?:\(EE\) |Fatal server error: )*Cannot establish any listening sockets - Make sure an X server isn't already running.*",
+        "display_missing",
+    ),
+    (r"\*+ x11vnc was unable to open the X DISPLAY: .*", "screen_missing"),  # gnzsnz issue 349
     (r"Error: Could not create the Java Virtual Machine\.", "install_broken"),
     (r"Could not reserve enough space for (?:\w+ )*object heap", "heap_invalid"),
 )

@@ -537,7 +537,9 @@ def _jvm_ended(run: Run, event: Event) -> None:
     run.windows, run.left, run.unanswered = {}, {}, None
     if run.problem in ("gateway.hung", "ibkr.disconnected"):
         run.recover()
-    if early and run.code == 1:  # Java itself refused: its words go to /dev/null since IBC 3.22.0
+    if (
+        early and run.code == 1 and run.problem is None
+    ):  # Java itself refused: its words go to /dev/null since IBC 3.22.0
         run.fail("config.heap_invalid" if run.heap_malformed else "gateway.install_broken", run.heap_malformed or event)
     elif run.code and run.heap_exhausted:
         run.fail("gateway.heap_exhausted", run.heap_exhausted)

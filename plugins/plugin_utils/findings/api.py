@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, SERVED, Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import soft_restart_possible
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import MUTE_API, Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.relay import API_IS_OFF, tws_without_api
 
 LOGIN_FIRST = "Find out where the login is: docker logs --tail 50 {name}. The port opens after the login, not before."
 
@@ -76,9 +79,10 @@ def not_listening(case: Case) -> Proof | None:
         closed = "the API's port closed, and the controller starts the gateway anew"
         return Proof(closed if serves_again else "logged in, but nothing listens on the API's port", case.log_quotes())
     moved = case.api.outcome == "port_changed"
-    return _met(
+    proof = _met(
         case, "api.not_listening", "the API has moved to another port" if moved else "nothing listens on the API's port"
     )
+    return replace(proof, fix=(API_IS_OFF,), remedy="ask_person") if proof and tws_without_api(case) else proof
 
 
 @finding(
@@ -254,7 +258,10 @@ def start_incomplete(case: Case) -> Proof | None:
     remedy="none",
     title="The first connection failed, a second one worked",
     meaning="One attempt failed and a fresh connection succeeded. Right after a login that is usual. Clients should try again, too.",
-    fix=("Nothing to do; if it happens every time, let clients retry with a pause.",),
+    fix=(
+        "Nothing to do; if it happens every time, let clients retry with a pause, and where settings are applied after the login connect only"
+        " when the log has said Configuration tasks completed.",
+    ),
 )
 def first_attempt_failed(case: Case) -> Proof | None:
     if not case.served or (case.api.attempts or 0) < 2:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE, POLITE_CLIENTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
 
 
@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     ),
     fix=(
         "Find the client that reconnects all the time (a health check once a minute is enough to do it) and slow it down.",
-        "Let clients use one fixed client id, and disconnect in order.",
+        POLITE_CLIENTS,
     ),
     remedy_reason="the gateway still works; the clients are the cause",
     next_command="docker exec {name} cat /proc/net/tcp",

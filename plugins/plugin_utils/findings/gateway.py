@@ -35,7 +35,31 @@ USUAL_START = 120
 PILE = 10
 
 STOP_CLIENTS = "Stop the clients that keep reconnecting: each leaves one more connection behind."
+POLITE_CLIENTS = (
+    "Let each client use one fixed client id and disconnect in order; a health check that opens a session every minute is enough to"
+    " fill the queue."
+)
 
+#: gnzsnz issues 414, 423, 425, 427: broken releases were pushed again under the same tag.
+ANOTHER_BUILD = (
+    "Else pull the image again, or use the build before, pinned by digest: tags were rebuilt after broken releases."
+)
+#: gnzsnz issue 378, commits 6509881, fd9e0c3.
+NATIVE_ON_ARM = (
+    "On an arm64 machine, use a build with the native installer (10.48.1b, stable 10.45.1h, or newer), or one of 10.37."
+)
+#: gnzsnz issue 241.
+FITTING_JAVA = (
+    "IBC 3.21.0 does not start gateways that run on Java 8: use an image with IBC 3.21.1 or newer, or with 3.20.0."
+)
+#: gnzsnz issue 349, commit 008265b.
+SCREEN_WAITS = (
+    "Use a newer image (10.43.1a, stable 10.37.1p, or newer), whose VNC server waits for the display, and create the container anew at"
+    " the next planned login."
+)
+
+#: gnzsnz issue 110; tws-docker-compose.yml.
+SET_USER = "Set PUID and PGID to the user who owns the settings (1000), and mount a volume on /config, where the container is defined."
 #: What a gateway process that did not come up shows.
 NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCESS_ENDED, *CLOSED_PORT)
 
@@ -82,7 +106,7 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     ),
     fix=(
         "See whether a volume hides it: docker inspect --format '{{json .Mounts}}' {name}. Keep settings in TWS_SETTINGS_PATH instead.",
-        "Else use another build of the image, pinned by digest: tags were rebuilt after broken releases.",
+        ANOTHER_BUILD,
         CREATE_ANEW,
     ),
     explains=NOT_UP,
@@ -92,7 +116,7 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
 def install_broken(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.install_broken", "the program, its Java or its version directory is missing")
     if proof is None or not case.of_controller("ibga"):
-        return proof
+        return proof and _of_a_known_build(case, proof)
     return replace(
         proof,
         summary="the program could not be downloaded or installed",
@@ -103,6 +127,19 @@ def install_broken(case: Case) -> Proof | None:
         ),
         remedy_reason="what hinders the installation has to be mended first",
     )
+
+
+def _of_a_known_build(case: Case, proof: Proof) -> Proof:
+    """`proof` with what is known of builds that fail like this."""
+    if case.run.last_exit and case.run.last_exit.code == 1107:
+        return replace(
+            proof, summary="the gateway's program could not be started", fix=(NATIVE_ON_ARM, ANOTHER_BUILD, CREATE_ANEW)
+        )
+    if any("--add-opens" in quoted.quote for quoted in proof.evidence):
+        return replace(
+            proof, summary="Java 8 is started with options of Java 17", fix=(FITTING_JAVA, ANOTHER_BUILD, CREATE_ANEW)
+        )
+    return proof
 
 
 @finding(
@@ -116,14 +153,15 @@ def install_broken(case: Case) -> Proof | None:
     ),
     fix=(
         RESTART_IT,
-        "If it comes back: do not persist /tmp, and make /tmp/.X11-unix writable; with host networking give each container its own display.",
+        "If it comes back: do not persist /tmp, where lock (/tmp/.X1-lock) and socket (/tmp/.X11-unix/X1) stay behind, and make"
+        " /tmp/.X11-unix writable; with host networking give each container its own display.",
     ),
     explains=(*NOT_UP, "gateway.crashed"),
     remedy_reason="a new start makes a new display",
     next_command="docker logs --tail 50 {name}",
 )
 def display_missing(case: Case) -> Proof | None:
-    proof = _by_log(case, "gateway.display_missing", "the gateway has no display to draw on")
+    proof = _by_log(case, "gateway.display_missing", "the gateway has no display to draw on") or _screen_missing(case)
     unwritable = [each for each in (case.log.events if case.log else ()) if each.event == "display_unwritable"]
     if proof is None or not unwritable:
         return proof
@@ -140,6 +178,23 @@ def display_missing(case: Case) -> Proof | None:
     )
 
 
+def _screen_missing(case: Case) -> Proof | None:
+    """Only the VNC server found no display: the gateway, which started later, may draw on it."""
+    started = moment(case.gateway.container.started_at)
+    for event in case.log.events if case.log and case.alive else ():
+        at = moment(event.at)
+        if event.event == "screen_missing" and (started is None or at is None or at >= started):
+            return Proof(
+                "the screen (VNC) can not be used: its server found no display when it started",
+                (case.quote("log", event.quote or "", event.at),),
+                (SCREEN_WAITS,),
+                severity="advice",
+                remedy="ask_person",
+                remedy_reason="the gateway itself needs no VNC",
+            )
+    return None
+
+
 @finding(
     "gateway.build_retired",
     severity="down",
@@ -149,6 +204,7 @@ def display_missing(case: Case) -> Proof | None:
     fix=(
         "Use a current image, pinned by digest, with the same settings volume, and create the container anew.",
         "Do not log in again with the old one: each try counts as a login attempt.",
+        "Then update on a schedule, before IBKR makes you: it retires builds regularly.",
     ),
     explains=(*NOT_UP, "login.credentials_rejected", "login.looping"),
     remedy_reason="the same build is refused again",
@@ -224,8 +280,10 @@ def _heap_size(case: Case) -> tuple[Quote, ...]:
         " login is made. Controller and gateway do not fit each other, or the machine is far too slow."
     ),
     fix=(
-        "Use an image whose controller and gateway belong together (a newer release of the same image).",
-        "Look at the window (VNC): another language or a message in front also keeps it from being recognised.",
+        "Did a window open? docker logs --tail 300 {name} 2>&1 | grep 'event=Opened'",
+        "If so, use an image whose controller and gateway belong together (a newer release of the same image), and look at the window"
+        " (VNC; LogStructureWhen=open has IBC write down what it shows): another language or a message in front also hides it.",
+        "If none did, Java or the display is too slow: give the container more CPU.",
         "Until then stop the loop: docker stop -t 90 {name}",
     ),
     explains=(*NOT_UP, "login.looping", "gateway.crashed"),
@@ -316,6 +374,7 @@ def silences_inside(case: Case) -> int:
         STOP_CLIENTS,
         RESTART_IT,
         "With the command server on and a daily restart configured, that is a soft one, which keeps the session.",
+        POLITE_CLIENTS,
     ),
     explains=("api.unreachable", "clients.half_closed", "relay.no_backend", "api.not_listening", *MUTE_API),
     remedy_reason="only a new process frees its API",
@@ -342,7 +401,11 @@ def hung(case: Case) -> Proof | None:
     proof = Proof(
         f"accepts connections and serves none: {summary}",
         tuple(case.quote("health", words) for words in seen) + case.api_quotes(),
-        (STOP_CLIENTS, "Have ibgw.ops.recover restart it softly, which keeps the session." if soft else RESTART_IT),
+        (
+            STOP_CLIENTS,
+            "Have ibgw.ops.recover restart it softly, which keeps the session." if soft else RESTART_IT,
+            POLITE_CLIENTS,
+        ),
         remedy="soft_restart" if soft else None,
         remedy_reason="a soft restart keeps the session" if soft else None,
     )
@@ -433,10 +496,24 @@ def not_running(case: Case) -> Proof | None:
             f"the {case.endpoint} gateway has ended, and the container runs on with the other",
             (case.quote("health", seen), *case.api_quotes()),
         )
+    if "gateway" not in roles and case.state == "script_starting" and (unset := _user_unset(case)):
+        return Proof(
+            "the scripts run, and do not start TWS: its user is not set",
+            (case.quote("health", f"not set: {', '.join(unset)}"), *case.log_quotes(1)),
+            (SET_USER, CREATE_ANEW),
+            remedy="ask_person",
+            remedy_reason="a restart does not set them",
+        )
     if roles & {"gateway", "controller"} or case.gateway.family.name is None:  # whose processes nobody could name
         return None
     seen = f"processes: {', '.join(sorted(filter(None, roles)))}; no gateway, no controller"
     return Proof("the container runs without a gateway process", (case.quote("health", seen), *case.log_quotes(1)))
+
+
+def _user_unset(case: Case) -> list[str]:
+    """Without these the TWS image does not start its program (gnzsnz issue 110)."""
+    of_tws = case.family is not None and "tws" in case.family.build.desktop and case.runs_tws
+    return [name for name in ("PUID", "PGID") if of_tws and not case.variable(name)]
 
 
 def _one_of_two_ended(case: Case) -> bool:

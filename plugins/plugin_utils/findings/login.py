@@ -82,6 +82,17 @@ CHANGE_ACCOUNT = (
 )
 END_OF_LOCK = "Ask IBKR, or log in to the Client Portal as this user once, to see when and how the lock ends."
 
+DO_NOT_ROTATE = "Do not change the password."
+ONCE_A_WEEK = (
+    "If it happens every week: plan the full login for a waking hour on Sunday (TWS_COLD_RESTART, with IBC from 3.21 on; or stop and"
+    " start)."
+)
+REPEAT_THE_PUSH = "So that a push that is missed then is sent again, set RELOGIN_AFTER_TWOFA_TIMEOUT=yes."
+FULL_LOGIN_EACH_DAY = (
+    "If it happens after every other daily restart: set AUTO_LOGOFF_TIME, with a restart policy that starts it again, instead of"
+    " AUTO_RESTART_TIME. Each day then begins with a full login."
+)
+
 #: What a log says when the same user is logged in somewhere else.
 OTHER_SESSION = (
     "session_found",
@@ -100,10 +111,28 @@ FREE_THE_SLOT = (
     "Log in once with IBKR Mobile as this user: that takes the slot and frees it (the web Client Portal does not)."
 )
 
+TIME_TO_LOG_OUT = (
+    "So that no stop ends in a kill, which strands the session, give it time: stop_grace_period: 90s in compose."
+)
+
 WHO_TOOK_IT = "Find out who logged in: IBKR Mobile, TWS, the Client Portal, another gateway with the same user."
 SLOT = "A session left behind by a kill frees itself after a while; logging in with IBKR Mobile as that user frees it at once."
 KEEP_IT = (
     "Give the gateway a user of its own, and EXISTING_SESSION_DETECTED_ACTION=primary if it should keep its session."
+)
+
+IN_MAINTENANCE = "Is IBKR in maintenance? Look at its system status page."
+#: ibga issue 34.
+SINCE_SUNDAY = (
+    "If it goes on since Sunday 01:00 in New York, the saved session has ended: restart it once, with the phone at hand, and use a newer"
+    " image (r20260803), which notices that."
+)
+
+ANSWER_IT = "Look at the window (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback), read it, and answer it."
+#: What comes after a typed code, every day (IBC issue 314).
+RESUME = "Resume login"
+NOT_WITH_IB_KEY = (
+    "It comes with users whose second factor is a typed code: with IB Key as the second factor it does not."
 )
 
 #: After another login was seen, one's own would throw that one out again (facts: IBC re-login, ExistingSessionDetectedAction).
@@ -275,9 +304,11 @@ def credentials_rejected(case: Case) -> Proof | None:
         " new start types the credentials; for a live account that asks for the second factor."
     ),
     fix=(
-        "Do not change the password.",
+        DO_NOT_ROTATE,
         RESTART_IT,
-        "If it happens every week: plan the full login for a waking hour on Sunday (TWS_COLD_RESTART, or stop and start).",
+        ONCE_A_WEEK,
+        REPEAT_THE_PUSH,
+        FULL_LOGIN_EACH_DAY,
     ),
     explains=("ibkr.disconnected", "gateway.restarting_by_schedule", *NO_LOGIN),
     remedy_reason="the credentials are fine; one new start types them",
@@ -287,11 +318,12 @@ def saved_session_refused(case: Case) -> Proof | None:
     if not case.says("login.saved_session_refused"):
         return None
     proof = _proof(case, "IBKR refused the saved session (nothing was typed: the password is fine)")
+    proof = replace(proof, fix=(DO_NOT_ROTATE, RESTART_IT, *_so_that_it_does_not_come_back(case)))
     if case.of_controller("ibga") and within_start(case, case.run.since):
         return replace(
             proof,
             fix=(
-                "Do not change the password.",
+                DO_NOT_ROTATE,
                 "It types the credentials by itself; for a live account approve the login.",
             ),
             remedy="wait",
@@ -310,6 +342,13 @@ def saved_session_refused(case: Case) -> Proof | None:
         remedy_reason="a restart would throw out the other session of this user",
         since=proof.since,
     )
+
+
+def _so_that_it_does_not_come_back(case: Case) -> tuple[str, ...]:
+    weekly = () if case.endpoint == "paper" else (ONCE_A_WEEK, REPEAT_THE_PUSH)  # paper has no second factor
+    # It comes with re-logins of paper users above all; the answer of IBC's maintainer (gnzsnz issue 252, IBC issue 309).
+    nightly = case.of_controller("ibc") and (case.endpoint != "live" or case.run.attempt_kind == "relogin")
+    return (*weekly, FULL_LOGIN_EACH_DAY) if nightly else weekly
 
 
 def _other_login_seen(case: Case) -> bool:
@@ -505,7 +544,7 @@ def _what_drops_it(case: Case, dropped: bool) -> tuple[str, ...]:
         " Nightly and on weekends IBKR resets its servers; otherwise look at DNS, routes and firewalls of the machine."
     ),
     fix=(
-        "Is IBKR in maintenance? Look at its system status page.",
+        IN_MAINTENANCE,
         "Does the container resolve names? docker exec {name} getent hosts www.interactivebrokers.com",
         "Leave the gateway running: it connects when it can.",
     ),
@@ -524,6 +563,8 @@ def server_unreachable(case: Case) -> Proof | None:
         return replace(
             proof, summary=wrong, fix=(RIGHT_SERVER,), remedy="ask_person", remedy_reason="it does not go by itself"
         )
+    if case.of_controller("ibga"):
+        proof = replace(proof, fix=(IN_MAINTENANCE, SINCE_SUNDAY))
     return proof if case.alive else replace(proof, remedy_reason="a start before IBKR can be reached ends the same way")
 
 
@@ -540,6 +581,7 @@ def server_unreachable(case: Case) -> Proof | None:
         "Wait up to an hour; the gateway keeps trying.",
         FREE_THE_SLOT,
         "Then restart once: docker restart -t 90 {name}",
+        TIME_TO_LOG_OUT,
     ),
     explains=NO_LOGIN,
     remedy_reason="a restart would strand one more session",
@@ -581,8 +623,9 @@ def auth_silent(case: Case) -> Proof | None:
         " to accept. Until somebody answers it, the login does not go on, or API clients are refused or ignored."
     ),
     fix=(
-        "Look at the window (VNC: set VNC_SERVER_PASSWORD, publish 5900 on loopback), read it, and answer it.",
-        "IBKR's messages can also be read in the Client Portal; answer them there, then restart at the next planned login.",
+        ANSWER_IT,
+        "IBKR's messages can also be read in the Client Portal (Message Center): do there what they ask for, then restart at the next"
+        " planned login.",
     ),
     explains=("login.in_progress", "config.read_only_api", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API),
     remedy_reason="somebody has to read the window",
@@ -604,7 +647,8 @@ def dialog_blocking(case: Case) -> Proof | None:
         )
     if not case.shows("login.dialog_blocking"):
         return None
-    return Proof(f"a window is open: {words}", case.log_quotes(), since=case.run.since)
+    proof = Proof(f"a window is open: {words}", case.log_quotes(), since=case.run.since)
+    return replace(proof, fix=(ANSWER_IT, NOT_WITH_IB_KEY)) if title == RESUME else proof
 
 
 @finding(

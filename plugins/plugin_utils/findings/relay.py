@@ -4,13 +4,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import SERVED, Case, moment
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import CLOSED_PORT, MUTE_API, Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, SERVED, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    CLOSED_PORT,
+    CREATE_ANEW,
+    MUTE_API,
+    Proof,
+    finding,
+)
 
 START_RELAY = "Have ibgw.ops.recover start the relay again: that costs no login."
 NO_RESTART = "Do not restart the container for this: it costs a full login."
+
+API_IS_OFF = (
+    "In TWS the API is off at first: tick Enable ActiveX and Socket Clients once (screen: Configure, API, Settings), and keep the settings"
+    " directory on a volume."
+)
 
 #: A relay that can not bind tries again every 5 s (gnzsnz run_socat.sh:9-14); older failures are over.
 RECENT = timedelta(minutes=2)
@@ -32,6 +44,7 @@ RELAY_LOOP = "/home/ibgateway/scripts/run_socat.sh"
         "Find who holds the port: ss -ltnp on {machine}, and docker top {name}",
         "A second relay: docker exec {name} pkill -x socat ends both; the loop starts one again within 5 s.",
         "With host networking, give one of the two gateways other ports.",
+        "If it comes back after restarts of the gateway, use a newer image: older scripts started a second relay at each.",
     ),
     explains=(
         "relay.down",
@@ -74,6 +87,8 @@ def port_taken(case: Case) -> Proof | None:
     next_command="docker top {name}",
 )
 def down(case: Case) -> Proof | None:
+    if case.running and not case.served and (tunnel := _tunnel_missing(case)):
+        return tunnel
     gateway = case.listeners("gateway")
     # With SSH_TUNNEL=yes the tunnel takes the relay's place (G:common.sh:182, run.sh).
     meant = case.published("gateway") or case.variable("SSH_TUNNEL") == "yes"
@@ -104,6 +119,24 @@ def down(case: Case) -> Proof | None:
             NO_RESTART,
         ),
         remedy=None if looped else "ask_person",
+    )
+
+
+def _tunnel_missing(case: Case) -> Proof | None:
+    """With SSH_TUNNEL=yes there is no relay, and no tunnel either without a passphrase for its agent (G:common.sh:182, 219-223)."""
+    missing = [event for event in (case.log.events if case.log else ()) if event.event == "tunnel_missing"]
+    up = case.state in LOGGED_IN or case.listeners("gateway")
+    if not missing or not up or case.variable("SSH_TUNNEL") != "yes":
+        return None
+    return Proof(
+        "neither relay nor tunnel was started: SSH_TUNNEL=yes, and no ssh-agent",
+        (case.quote("log", missing[-1].quote or "", missing[-1].at), case.quote("health", "SSH_TUNNEL=yes")),
+        (
+            "Set SSH_PASSPHRASE or SSH_PASSPHRASE_FILE, without which the image starts no ssh-agent; or SSH_TUNNEL=both for relay and tunnel.",
+            CREATE_ANEW,
+        ),
+        remedy="ask_person",
+        remedy_reason="a restart has the same settings",
     )
 
 
@@ -142,4 +175,10 @@ def _passes_nothing_on(case: Case) -> Proof:
 def no_backend(case: Case) -> Proof | None:
     if case.api_problem != "relay.no_backend" or case.serving:
         return None
-    return Proof("connections are accepted and closed at once: no gateway listens behind the relay", case.api_quotes())
+    proof = Proof("connections are accepted and closed at once: no gateway listens behind the relay", case.api_quotes())
+    return replace(proof, fix=(API_IS_OFF,), remedy="ask_person") if tws_without_api(case) else proof
+
+
+def tws_without_api(case: Case) -> bool:
+    """TWS is logged in, and its API closed: unlike the gateway's, that is off until somebody ticks it (extrange README:138-140)."""
+    return case.runs_tws and case.state in LOGGED_IN

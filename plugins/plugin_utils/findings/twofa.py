@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import (
     ASKING,
     UNANSWERED_LIMIT,
@@ -47,6 +49,19 @@ MATCHING_DEVICE = (
 RIGHT_KEY = (
     "Compare TOTP_KEY with the key of the authenticator app, and the machine's clock with a time server; with a passkey look at the"
     " window (noVNC)."
+)
+
+#: By when ibga has typed a code, if it can.
+TYPED_BY = timedelta(minutes=1)
+FINDS_THE_FORM = (  # ibga commits b76f01b, cc51cd9, pull request 33
+    "Use a newer image: newer gateways show the push first, and ibga asks for another device since 2026-06 only."
+)
+
+#: gnzsnz pull request 440, IBC issue 363, gnzsnz issue 437.
+PASSKEY = (
+    "Use an image with IBC 3.24.0 or newer and the libraries of its browser (gnzsnz from September 2026 on); on arm64 the browser's own"
+    " library is missing in the gateway and has to be added.",
+    "Or give the gateway's user IB Key as its second factor.",
 )
 
 MAKE_IT_SEND = "Wait an hour. Log in once with IBKR Mobile as this user, and approve it."
@@ -121,6 +136,13 @@ def device_not_chosen(case: Case) -> Proof | None:
     )
 
 
+def _code_awaited(case: Case) -> bool:
+    """ibga has the key, and waits as if for a push: it types the code within seconds where it knows the window (_run_ibg.sh:613-733)."""
+    asked = moment(case.run.since)
+    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not case.variable("IB_PREFER_IBKEY")
+    return bool(typing) and case.state == "twofa_pending" and asked is not None and case.now - asked > TYPED_BY
+
+
 def _choosing(case: Case) -> tuple[str, ...]:
     """How a device comes to be chosen where the controller has its own way."""
     if case.of_controller("ibg-controller"):
@@ -147,8 +169,8 @@ def _by_hand(case: Case) -> tuple[str, ...]:
         " refused again and again, key or clock is wrong."
     ),
     fix=(
-        "Type the code into the window (VNC) now; or use an image that types codes; or give the gateway's user IB Key as its second"
-        " factor.",
+        "Type the code into the window (VNC) now; or use an image that types codes (ibga, ibg-controller); or give the gateway's user"
+        " IB Key as its second factor.",
         "With several second factors, name IB Key in TWOFA_DEVICE.",
     ),
     explains=("twofa.pending", *NOT_APPROVED),
@@ -156,8 +178,22 @@ def _by_hand(case: Case) -> tuple[str, ...]:
     next_command="docker logs --tail 50 {name}",
 )
 def code_required(case: Case) -> Proof | None:
+    if _code_awaited(case):
+        return Proof(
+            "TOTP_KEY is set, and the controller does not find where to type the code",
+            case.log_quotes(),
+            ("Type the code into the window (noVNC) now.", FINDS_THE_FORM, CREATE_ANEW),
+            since=case.run.since,
+        )
     if not case.shows("twofa.code_required"):
         return None
+    if any("Failed to create browser" in quoted.quote for quoted in case.log_quotes()):
+        return Proof(
+            "a passkey is wanted, and the gateway can not open its window",
+            case.log_quotes(),
+            PASSKEY,
+            since=case.run.since,
+        )
     if case.of_controller("ibg-controller"):
         summary = (
             "a second factor is wanted that the controller can not give (a passkey, or a field that it does not find)"
@@ -234,6 +270,7 @@ def timed_out(case: Case) -> Proof | None:
     fix=(
         RESTART_IT,
         RAISE_THE_INTERVAL,
+        "If neither helps, use a newer image: controller and gateway have to know each other's windows.",
     ),
     explains=NOT_APPROVED,
     remedy_reason="one new login with somebody ready to approve it",
@@ -264,6 +301,7 @@ def login_incomplete(case: Case) -> Proof | None:
         "{approve_it}",
         "No push? Open IBKR Mobile by hand: the request is often shown there.",
         "Do not restart the container while the prompt is open.",
+        "To be asked less often, have it restart itself daily (AUTO_RESTART_TIME): each start of the container is a full login.",
     ),
     explains=(*NOT_APPROVED, "login.auth_silent"),
     remedy_reason="only a person can approve; a restart would kill this push and send another",

@@ -87,12 +87,12 @@ def test_handshake_returns_what_it_documents() -> None:
 
 
 def test_health_returns_what_it_documents() -> None:
-    nowhere = health.Machine({}, here=False, remapped=False, digests={}, kernel_log=None, events=None)
+    nowhere = health.Machine({}, here=False, remap=0, images={}, kernel_log=None, events=None)
     gateway = health._gateway(Target("gone", declared=True, exists=False), nowhere)
     gateway["container"] = container.facts(
         {"Id": "1", "Image": "2", "State": {"Status": "created"}, "Config": {}, "HostConfig": {}}, None, None
     )
-    result = {**AVAILABLE, **health.NOTHING, "host": host.machine([]), "gateways": [gateway]}
+    result = {**AVAILABLE, **health.NOTHING, "host": host.machine({}), "gateways": [gateway]}
     assert list(differing(documented(ibgw_health), result)) == []
 
 

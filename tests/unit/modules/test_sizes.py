@@ -80,7 +80,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> health.Machine:
     events = [
         {"time": at, "Action": "kill", "Actor": {"ID": ONE, "Attributes": {"signal": "15"}}} for at in range(1000)
     ]
-    return health.Machine({ONE: [42]}, True, False, {"sha256:" + "c" * 64: "d" * 71}, None, events)
+    return health.Machine({ONE: [42]}, True, 0, {"sha256:" + "c" * 64: {}}, None, events)
 
 
 @pytest.mark.parametrize("letter", LETTERS)

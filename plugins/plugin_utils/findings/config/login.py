@@ -10,6 +10,14 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     finding,
 )
 
+#: What the gateway asks when a client that wants to write comes while the API is read-only (gnzsnz issues 267, 288, 447).
+WRITE_ACCESS = "API client needs write access action confirmation"
+LET_IT_WRITE = (
+    "Answer the window once (VNC). With the settings directory on a volume (TWS_SETTINGS_PATH) it does not come again.",
+    "Let clients connect only when the log has said Configuration tasks completed: before that the API is still read-only.",
+    "On arm64, 10.45.1j asks at each first start: use 10.44.1g, or a newer build.",
+)
+
 
 @finding(
     "config.account_mode_mismatch",
@@ -81,6 +89,10 @@ def read_only_api(case: Case) -> Proof | None:
     if case.declared is None or case.declared.expect_orders is not True:
         return None
     setting = case.setting("ReadOnlyApi", "READ_ONLY_API")
+    if WRITE_ACCESS in case.run.open_windows and case.serving:
+        return Proof(
+            "orders wait for a click: a window asks whether a client may write", case.log_quotes(), LET_IT_WRITE
+        )
     refused = next((note for note in case.api.notices if note.code == 321 and "Read-Only" in (note.text or "")), None)
     if setting.lower() not in ("yes", "true") and refused is None:
         return None

@@ -19,6 +19,13 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 SECRET_NAME = re.compile(r"(PASSW(OR)?D|PASSPHRASE|TOTP|TWOFACTOR_CODE|SECRET)(?!.*_FILE$)", re.IGNORECASE)
 
 
+#: Its last argument is the password, and IBC masks all but that (IBC pull request 359, extrange start.sh:64-66).
+IN_ITS_LOG = (
+    "This image takes no file, and prints the password in its log at every start: pass no log of it on unread (ibgw.ops.bundle masks it).",
+    "Use an image that takes a file, like gnzsnz-ibc, and change the password.",
+)
+
+
 @finding(
     "config.secret_in_environment",
     severity="advice",
@@ -38,6 +45,7 @@ def secret_in_environment(case: Case) -> Answer:
     return Proof(
         f"readable with docker inspect: {', '.join(names)}",
         tuple(case.quote("health", f"{name}=<set>") for name in names),
+        IN_ITS_LOG if case.family and case.family.name == "extrange" else (),
         change=Change(
             " ".join(f"{name}_FILE=/run/secrets/{name.lower()}" for name in names),
             "gateway_secrets",
