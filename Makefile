@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible does not start under a locale that is not installed, such as one that came along over SSH, nor under C.
 export LC_ALL := C.UTF-8
 
-.PHONY: env tools demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark benchmark-logs benchmark-handshake clean
+.PHONY: env tools demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark benchmark-logs benchmark-handshake benchmark-health clean
 
 # The collection is linked into its own environment, so every Ansible command there finds it from any directory.
 env:
@@ -27,9 +27,9 @@ test: lint test-unit sanity test-integration
 test-unit: tools
 	$(BIN)/pytest -n 2 -q tests/unit
 
-# With one row of the fault matrix for each remedy.
+# With one row of the fault matrix for each remedy. Mostly it waits, for logins and for silence: hence more at once than there are processors.
 test-integration: tools
-	$(BIN)/pytest -n 4 -q -m 'not servers and not long' tests/integration
+	$(BIN)/pytest -n 5 -q -m 'not servers and not long' tests/integration
 
 # The whole matrix, which writes its result to docs/faults.md (half an hour), and whatever else takes minutes.
 test-faults: tools
@@ -56,16 +56,20 @@ sanity: tools
 docs: tools
 	$(BIN)/python -m scripts.docs
 
-# A new example of a report, of some gateways of the demo fleet: one of each kind, and one suppressed.
+# New examples of reports, of some gateways of the demo fleet: a diagnosis with one of each kind, and one suppressed; an audit of one.
 EXAMPLE := .cache/example
 SHOWN := [paper-ok, live-2fa, live-monday, live-hung, paper-stopped, ib-gateway]
 SUPPRESSED := {code: container.stopped@demo/paper-stopped, reason: moves to another machine, until: 2099-12-31}
+AUDITED := demo/paper-bypass
+ACCEPTED := {code: config.healthcheck_missing, reason: a diagnosis runs every five minutes, until: 2099-12-31}
 docs-example: tools
 	rm -rf $(EXAMPLE)
 	$(BIN)/python -m simulator up
 	$(ANSIBLE_PLAYBOOK) playbooks/diagnose.yml -i inventories/demo \
 	    -e '{diagnose_report_dir: $(EXAMPLE), diagnose_only: $(SHOWN), diagnose_suppress: [$(SUPPRESSED)]}' || [ $$? = 2 ]
-	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json
+	$(ANSIBLE_PLAYBOOK) playbooks/audit.yml -i inventories/demo \
+	    -e '{audit_report_dir: $(EXAMPLE), audit_only: [$(AUDITED)], audit_accept: [$(ACCEPTED)]}' || [ $$? = 2 ]
+	$(BIN)/python -m scripts.docs $(EXAMPLE)/report.json $(EXAMPLE)/audit.json
 
 # What people do today when a gateway does not serve, beside recover: logins, pushes, clients cut (half an hour).
 benchmark: tools
@@ -80,6 +84,10 @@ benchmark-logs: tools
 # What asking an API costs, beside ib_async (two minutes).
 benchmark-handshake: tools
 	$(BIN)/python -m benchmarks.handshake
+
+# What looking at gateways costs, beside docker inspect and docker top (two minutes).
+benchmark-health: tools
+	$(BIN)/python -m benchmarks.health
 
 # What runs is found again by what stands in .cache.
 clean:

@@ -9,19 +9,17 @@ module's defaults. On a machine that does other things, too, the fastest of many
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe
 
+from benchmarks.asking import Asker, ask
 from tests.unit.module_utils.outcomes import OUTCOMES
 from tests.unit.module_utils.peer import Peer, free_port, unaccepted_port, unanswered_port
 
@@ -32,68 +30,27 @@ _TIMEOUT = 5.0  # the module's default
 _LATE = ("late_fin", "late_hello_fin")
 
 
-@dataclass(frozen=True)
-class Asker:
-    """A program that asks an endpoint: what it imports, and what it does with `port`."""
-
-    name: str
-    imports: str
-    asks: str
-
-
 _PROBE = Asker(
     "the probe",
     "from ansible_collections.ibgw.ops.plugins.module_utils.handshake import probe",
-    "(seen,) = probe(port=port)['endpoints']",
+    "(seen,) = probe(port=int(argument))['endpoints']",
 )
 _IB_ASYNC = Asker(
     "`ib_async.connectAsync`",
     "import asyncio, logging, ib_async; logging.disable()",
-    "asyncio.run(ib_async.IB().connectAsync('127.0.0.1', port, clientId=7))",
+    "asyncio.run(ib_async.IB().connectAsync('127.0.0.1', int(argument), clientId=7))",
 )
 _SOCKET = Asker(
     "a bare socket, the same exchange",
     "import socket",
     r"""
-with socket.create_connection(("127.0.0.1", port)) as connection:
+with socket.create_connection(("127.0.0.1", int(argument))) as connection:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.sendall(b"API\0\0\0\0\x09v100..178")
     connection.recv(4096)
     connection.sendall(b"\0\0\0\x0d71\0" b"2\0900007\0\0")
     connection.recv(4096)""",
 )
-
-_PROGRAM = """
-import json, os, sys, time
-
-def peak():
-    return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
-
-port, began, bare, started = int(sys.argv[1]), float(sys.argv[2]), peak(), time.monotonic()
-{imports}
-loaded = time.monotonic()
-{asks}
-asked = time.monotonic()
-print(json.dumps([asked - loaded, asked - started, asked - began, peak() - bare]), flush=True)
-os._exit(0)
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds of the asking alone, with the import, with the start of Python; MiB on top of the interpreter."""
-
-    asking: float
-    importing: float
-    starting: float
-    memory: float
-
-
-def ask(asker: Asker, port: int) -> Cost:
-    """One asking, in a process of its own."""
-    program = _PROGRAM.format(imports=asker.imports, asks=asker.asks)
-    command = [sys.executable, "-c", program, str(port), str(time.monotonic())]
-    return Cost(*json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
 
 
 def healthy(times: int) -> Iterator[str]:
@@ -103,7 +60,7 @@ def healthy(times: int) -> Iterator[str]:
         "|---|---|---|---|",
     )
     with Peer("healthy") as peer:
-        costs = [[ask(asker, peer.port) for asker in (_PROBE, _IB_ASYNC, _SOCKET)] for _ in range(times)]
+        costs = [[ask(asker, str(peer.port)) for asker in (_PROBE, _IB_ASYNC, _SOCKET)] for _ in range(times)]
     medians = []
     for asker, each in zip((_PROBE, _IB_ASYNC, _SOCKET), zip(*costs, strict=True), strict=True):
         parts = [[cost.asking for cost in each], [cost.importing for cost in each], [cost.starting for cost in each]]
@@ -170,9 +127,9 @@ def memory() -> Iterator[str]:
     yield from ("| memory on top of the interpreter | MiB |", "|---|---|")
     for mode in ("healthy", "silent", "flood", "long_frame", "zeros"):
         with Peer(mode) as peer:
-            yield f"| the probe, {mode.replace('_', ' ')} | {ask(_PROBE, peer.port).memory:.1f} |"
+            yield f"| the probe, {mode.replace('_', ' ')} | {ask(_PROBE, str(peer.port)).memory:.1f} |"
     with Peer("healthy") as peer:
-        yield f"| {_IB_ASYNC.name}, healthy | {ask(_IB_ASYNC, peer.port).memory:.1f} |"
+        yield f"| {_IB_ASYNC.name}, healthy | {ask(_IB_ASYNC, str(peer.port)).memory:.1f} |"
 
 
 _HEAD = """# What asking an API costs

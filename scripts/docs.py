@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the pages that are generated from what they describe: `make docs`; `make docs-example` also takes a new example of a report."""
+"""Write the pages that are generated from what they describe: `make docs`; `make docs-example` also takes new examples of reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
+from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import FAILING, checklist
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
     AUDIT_ONLY,
@@ -21,6 +25,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     findings,
     named,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.foreign import word_of
 
 from scripts import role_readme
 
@@ -32,11 +37,14 @@ EXAMPLE = DOCS / "report.example.json"
 BUNDLE_SCHEMA = DOCS / "bundle.schema.json"
 RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
 RECOVERY_EXAMPLE = DOCS / "recovery.example.json"
+AUDIT_SCHEMA = DOCS / "audit.schema.json"
+AUDIT_EXAMPLE = DOCS / "audit.example.json"
 
 GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 GENERATED_FROM_SCHEMA = (
     "<!-- Generated from report.schema.json and report.example.json by `make docs`: change it there. -->"
 )
+GENERATED_FROM_FAMILIES = "<!-- Generated from plugins/module_utils/families by `make docs`: change it there. -->"
 GENERATED_FROM_BUNDLE_SCHEMA = "<!-- Generated from bundle.schema.json by `make docs`: change it there. -->"
 
 #: What is in a bundle, beside its manifest.
@@ -54,6 +62,55 @@ BUNDLE_FILES = """\
 
 A name that can not be part of a path, and one that tells an account, is changed in the path; the manifest has it as it is, masked."""
 
+GENERATED_AUDIT = "<!-- Generated from plugins/plugin_utils/findings, audit.schema.json and audit.example.json by `make docs`: change it there. -->"
+
+#: What is often advised, by the rule that follows the facts instead; the sources are in the comments of the rules' files.
+COMMON_ADVICE = {
+    "config.relogin_off": (
+        "`TWOFA_TIMEOUT_ACTION=restart` asks again after a missed push.",
+        "Nothing asks again without `RELOGIN_AFTER_TWOFA_TIMEOUT=yes`; with it a push comes every few minutes without end, which may throttle"
+        " the user over a night.",
+    ),
+    "config.auto_restart_unset": (
+        "One approval lasts seven days.",
+        "It lasts until the next Sunday, 01:00 New York time, and only with a daily restart: without one the gateway logs off every day.",
+    ),
+    "config.timezone_mismatch": (
+        "A restart at 02:00 AM comes after IBKR's maintenance.",
+        "The time is in the container's own zone, which is UTC unless set: 02:00 is 21:00 or 22:00 in New York, before it.",
+    ),
+    "config.session_action_yields": (
+        "`primaryoverride` takes the session from everybody else.",
+        "Only while it logs in. Once it runs it gives way to the next login of its user, and ends; `primary` keeps the session.",
+    ),
+    "config.nofile_unlimited": (
+        "A failure that names file descriptors wants a higher limit.",
+        "Java 8 makes a table as large as the limit, and dies of one without end: it has to be lower.",
+    ),
+    "config.restart_policy": (
+        "`restart: always` heals a gateway.",
+        "Each start is a login: where the controller ends over a refused one (ibcontroller), it is repeated until the account is locked, and"
+        " what a person had stopped comes back at the next boot.",
+    ),
+    "config.healthcheck_missing": (
+        "An open port proves that the API works.",
+        "The relay opens its port without a login behind it: it proves nothing but the relay.",
+    ),
+    "config.read_only_api": (
+        "Enable ActiveX and Socket Clients in the account's management.",
+        "That is a setting of TWS; a gateway has none. A gateway refuses orders while its API is read-only, as a fresh one is.",
+    ),
+    "config.second_factor_device": (
+        "A TOTP key in the environment lets any image log in by itself.",
+        "IBC and ibcontroller wait for a push and type no codes; ibga and ibg-controller do.",
+    ),
+    "clients.retry_unknown": (
+        "A client that lost its gateway is restarted with it.",
+        "The gateway goes away for a minute each day: a client has to wait and connect again by itself. No probe sees whether it does, so"
+        " that this is `not known` until somebody has tried it and accepts it.",
+    ),
+}
+
 #: The finding whose row stands for all in the page on the report.
 SHOWN = "twofa.pending"
 
@@ -64,7 +121,9 @@ def pages() -> dict[str, str]:
         "docs/report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
         "docs/recovery.md": _recovery(_read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
         "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
+        "docs/audit.md": _audit(_read(AUDIT_SCHEMA), _read(AUDIT_EXAMPLE)),
         "docs/findings/README.md": _index(),
+        "docs/variables.md": _variables(),
         **{f"docs/findings/{code}.md": _page(finding) for code, finding in findings().items()},
         **{f"roles/{role.name}/README.md": role_readme.readme(role) for role in sorted(ROLES.iterdir())},
     }
@@ -102,6 +161,44 @@ def _bundle(schema: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _variables() -> str:
+    """The page on the environment of every image: one table for each family, by the schema that everything goes by."""
+    parts = [
+        GENERATED_FROM_FAMILIES,
+        "# Variables",
+        "What each image reads of its container's environment. Everything goes by these tables: what is told of a container and what is only"
+        " said to be set, what `deploy` refuses, and the findings [config.value_invalid](findings/config.value_invalid.md) and"
+        " [config.foreign_variable](findings/config.foreign_variable.md). A variable that is not in the table of an image is ignored by it,"
+        " and the image does not say so.",
+        "- **takes**: the form of a value; `secret` and `user` are never told, wherever they stand.\n"
+        "- **default**: what the image itself goes by; the samples of many projects set more.\n"
+        "- **otherwise**: what becomes of another value, where that is known: `refused` ends something, `ignored` is as if it were not set,"
+        " `misread` is taken for something else.\n"
+        "- **word**: the [word of the inventory](../roles/gateway/README.md) that sets it; `gateway_secrets` for secrets.",
+        *(f"## {family.name}\n\n{_family(family)}" for family in FAMILIES),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _family(family: Family) -> str:
+    rows = "\n".join(_variable(name, family) for name in family.variables)
+    return f"| variable | takes | default | otherwise | word |\n|---|---|---|---|---|\n{rows}"
+
+
+def _variable(name: str, family: Family) -> str:
+    known, word = family.variables[name], word_of(family, name)
+    limits = (
+        known.kind if known.kind != "plain" else "",
+        "with both trading modes only" if known.only_both else "",
+        f"not with {'='.join(family.configured_by)}" if known.key and family.configured_by else "",
+        f"since {known.since}" if known.since else "",
+    )
+    takes = "; ".join((known.form.allowed, *filter(None, limits))).replace("|", "\\|")
+    otherwise = f"{known.wrong.manner}: {known.wrong.effect}" if known.wrong else ""
+    told = f"`{word}`" if word in WORDS else "`gateway_secrets`" if word else ""
+    return f"| `{name}` | {takes} | {f'`{known.default}`' if known.default else ''} | {otherwise} | {told} |"
+
+
 def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
     """The page on the report of a recovery: an example, then the sections of its schema."""
     parts = [
@@ -111,6 +208,50 @@ def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         "Validators and generators find the schema in [recovery.schema.json](recovery.schema.json). An example is"
         " [recovery.example.json](recovery.example.json); its one row:",
         f"```json\n{json.dumps(example['gateways'][0], indent=2, ensure_ascii=False)}\n```",
+        *_sections(schema),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _audit(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    """The page on the audit: its rules, where they go against common advice, what fails a run, then the sections of its schema."""
+    rules = "\n".join(
+        f"| {_links([rule.code], 'findings/')} | {rule.audits} | {rule.severity} |" for rule in checklist()
+    )
+    advice = "\n".join(
+        f"| {said} | {so} | {_links([code], 'findings/')} |" for code, (said, so) in COMMON_ADVICE.items()
+    )
+    levels = "\n".join(
+        f"| `{level}` | {', '.join(severities) or 'nothing, also where nothing could be looked at'} |"
+        for level, severities in FAILING.items()
+    )
+    shown = next(row for gateway in example["gateways"] for row in gateway["rows"] if row["result"] == "fail")
+    parts = [
+        GENERATED_AUDIT,
+        "# The audit",
+        "What `ibgw.ops.audit` demands of every gateway: what makes it fail one day, also where it works now. It looks as a diagnosis does and"
+        " changes nothing. How to run it, and every variable: [roles/audit](../roles/audit/README.md).",
+        "Each rule answers of each gateway `pass`, `fail`, `not applicable` (it makes no sense there) or `not known` (what it has to see was"
+        " not seen), with evidence. One that fails names the setting to change: the inventory's word for a gateway that this collection has"
+        " deployed, else what to write where the container is defined, in the names of its image.",
+        "## The checklist",
+        "The severity is what a failed rule is worth, unless the evidence makes it another: `advice` and `audit` change no gateway's status,"
+        " and of `audit` only the audit tells.",
+        f"| rule | demands | severity |\n|---|---|---|\n{rules}",
+        "## Where common advice is wrong",
+        f"The rules follow what images and IBKR do, not what is often said of them.\n\n| often read | what is so | rule |\n|---|---|---|\n{advice}",
+        "## What fails a run",
+        "A run ends with status 2 when a row fails at such a severity and nobody has accepted it, or when a gateway could not be looked at;"
+        " else with 0. What makes no sense (a level or a rule that there is not, an acceptance without end) also ends with 2: one sentence"
+        " before anything is probed, and no report. What is not known fails no run.",
+        f"| `audit_fail_on` | severities that fail it |\n|---|---|\n{levels}",
+        "## What is accepted",
+        "`audit_accept` lists what operators know and live with, each with `reason` and `until`. It stays in terminal and report, marked, and"
+        " fails no run until its time is over. `diagnose_suppress` has no effect on an audit.",
+        "## audit.json",
+        f"{schema['description']} Validators and generators find the schema in [audit.schema.json](audit.schema.json). An example is"
+        " [audit.example.json](audit.example.json); one row of it:",
+        f"```json\n{json.dumps(shown, indent=2, ensure_ascii=False)}\n```",
         *_sections(schema),
     ]
     return "\n\n".join(parts) + "\n"
@@ -223,8 +364,8 @@ def _index() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _links(codes: Iterable[str]) -> str:
-    return ", ".join(f"[{code}]({code}.md)" for code in codes)
+def _links(codes: Iterable[str], folder: str = "") -> str:
+    return ", ".join(f"[{code}]({folder}{code}.md)" for code in codes)
 
 
 def _named(text: str) -> str:
@@ -242,9 +383,10 @@ def write() -> None:
 
 
 def take_example(report: Path) -> None:
-    """Make a report the example, without the name of the machine that it was made on."""
+    """Make a report the example of its kind, without the name of the machine that it was made on."""
     example = {**_read(report), "controller": "controller"}
-    EXAMPLE.write_text(json.dumps(example, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path = {"audit.json": AUDIT_EXAMPLE}.get(report.name, EXAMPLE)
+    path.write_text(json.dumps(example, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

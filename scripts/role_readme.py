@@ -124,7 +124,7 @@ def _taken(family: Family, word: str) -> str:
     setting = family.words[word]
     if isinstance(setting, Lacking):
         return "–"
-    name = (setting.key if family.configured else None) or setting.file or next(iter(setting.variables), None)
+    name = family.key(word) or setting.file or next(iter(setting.variables), None)
     choices = list(setting.choices or ())
     all_of_them = word in WORDS and set(choices) == set(WORDS[word].choices)
     parts = [f"`{name}`" if name else "", "" if all_of_them else ", ".join(choices)]

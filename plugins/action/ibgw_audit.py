@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The last step of an audit: ask every rule of the checklist, print the rows, write the report."""
+"""The last step of an audit: ask every rule of the checklist, print what fails, write the report, publish the results."""
 
 from __future__ import annotations
 
@@ -44,4 +44,5 @@ class ActionModule(ControllerAction):
             "report_path": path,
             "failing": built["fleet"]["failing"],
             "verdict": audit.sentence(built),
+            "ansible_stats": {"data": {"ibgw": audit.artifact(built)}, "per_host": False, "aggregate": True},
         }

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
@@ -32,7 +32,7 @@ SETTINGS = (
     "audit_fail_on",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
-MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared")
+MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared", *evidence.OF_MACHINE)
 
 
 class ActionModule(ControllerAction):
@@ -43,6 +43,7 @@ class ActionModule(ControllerAction):
         "group": {"type": "str"},
         "health": {"type": "str"},
         "only": {"type": "str", "default": "diagnose_only"},
+        "machines_only": {"type": "bool", "default": False},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,12 +57,16 @@ def preflight(
     group: str | None,
     health: str | None,
     only: str = "diagnose_only",
+    machines_only: bool = False,
 ) -> dict[str, Any]:
     """Check everything, then plan.
 
-    `health` names the variable with what the machines turned out to have, `only` the one with the selection.
+    `health` names the variable with what the machines turned out to have, `only` the one with the selection; `machines_only` refuses
+    what may be judged instead of machines.
     """
     inventory.check_settings(settings)
+    if machines_only:
+        _check_machines_only(settings)
     _check_directories(settings)
     suppressions = suppression.read("diagnose_suppress", settings.get("diagnose_suppress"))
     accepted = suppression.accepted("audit_accept", settings.get("audit_accept"))
@@ -102,6 +107,15 @@ def preflight(
         **given,
         **_warned([] if health else warnings),
     }
+
+
+def _check_machines_only(settings: Mapping[str, Any]) -> None:
+    """Check that nothing is to be judged instead of machines."""
+    for name in ("diagnose_log_path", "diagnose_bundle"):
+        if settings.get(name):
+            raise Misuse(
+                f"{name} is {shown(settings[name])}, but only machines are asked here; what was saved is for ibgw.ops.diagnose"
+            )
 
 
 def _check_directories(settings: Mapping[str, Any]) -> None:

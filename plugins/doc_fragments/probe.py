@@ -57,7 +57,9 @@ options:
   docker_host:
     description:
       - Address of the Docker engine, for example V(unix:///var/run/docker.sock) or V(tcp://127.0.0.1:2375).
-      - The default is C(DOCKER_HOST) of the environment, then the local socket.
+      - The default is C(DOCKER_HOST) of the environment, then the local socket, Docker's before Podman's.
+      - An engine that wants TLS takes C(DOCKER_TLS_VERIFY) and C(DOCKER_CERT_PATH) in the environment of the task; V(ssh://user@host)
+        takes the Python library C(paramiko) beside the program C(ssh).
     type: str
   timeout:
     description: Seconds that the whole machine may take.

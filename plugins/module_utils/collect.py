@@ -24,7 +24,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container, engine
+from ansible_collections.ibgw.ops.plugins.module_utils import container, engine, events
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import LONGEST_LINE, lines
@@ -315,13 +315,10 @@ def _not_told(value: Any, masked: Counter[str]) -> Any:
 
 
 def _events(look: Look) -> Iterator[Part]:
-    seen = look.client.events(
-        decode=True,
-        since=int(time.time()) - _EVENTS_SECONDS,
-        until=int(time.time()),
-        filters={"type": "container", "event": list(container.ACTIONS), "container": look.inspected["Id"]},
-    )
-    yield Part("events.json", _json(container.events(seen, look.inspected["Id"])))
+    until = time.time()
+    podman = engine.is_podman(look.client.info())
+    seen = engine.events(look.client, until - _EVENTS_SECONDS, until, events.ACTIONS, podman)
+    yield Part("events.json", _json(events.events(seen, look.inspected["Id"], events.Known(stops_are_told=not podman))))
 
 
 def _configuration(look: Look) -> Iterator[Part]:

@@ -67,7 +67,7 @@ class Surroundings:
         if not self.here or not mount.get("Source") or mount.get("Type") not in ("bind", "volume"):
             return files.UNSEEN
         below = PurePosixPath(path).relative_to(mount["Destination"])
-        return files.on_machine(mount["Source"], str(below), limit)
+        return files.on_machine(mount["Source"], "/".join(below.parts), limit)
 
     def mount_at(self, path: str) -> Mapping[str, Any] | None:
         """The mount in which a path of the container lies: the deepest."""
@@ -146,6 +146,23 @@ def _read_only(mount: Mapping[str, Any] | None) -> bool:
     return mount is not None and not mount.get("RW", True)
 
 
+def controllers_own(where: Surroundings, family: Family) -> list[dict[str, Any]]:
+    """The files with the controller's whole configuration, each with the mount in which it lies."""
+    told = []
+    for path in family.configurations(where.environment):
+        entry, mount = where.look(path), where.mount_at(path)
+        told.append(
+            {
+                "path": quote(path),
+                "mount": quote(mount["Destination"]) if mount else None,
+                "kind": entry.kind,
+                "owner": entry.owner,
+                "readable_by_gateway": entry.allows(where.user, files.READ) if entry.kind == "file" else None,
+            }
+        )
+    return told
+
+
 def secrets(where: Surroundings) -> list[dict[str, Any]]:
     """The files that hold secrets: those that a variable names, then what else is mounted as one."""
     named = {name: where.environment[name] for name in _file_variables(where.environment)}
@@ -183,27 +200,40 @@ def users(where: Surroundings, family: Family, key: str) -> dict[str, str | None
 def _hash(name: bytes, key: str) -> str:
     """IBKR does not mind how a user name is written."""
     told = name.decode("utf-8", errors="replace").strip().lower()
-    return hmac.new(key.encode(), told.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+    return hmac.new(_bytes(key), told.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
 
 def _user(where: Surroundings, family: Family, endpoint: str, asked: str | None) -> bytes | None:
     """The user of an endpoint: as the controller's configuration has it, else as the environment has it."""
-    files_of_modes = family.configurations(where.environment)
-    for path in files_of_modes[-1:] if endpoint == "paper" else files_of_modes[:1]:
-        logins = _LOGIN.findall(where.look(path, _CONFIGURATION_BYTES).content or b"")
-        if logins and logins[-1]:
-            return bytes(logins[-1])
-    of_paper = endpoint == "paper" and (asked == "both" or (asked == "paper" and family.paper_user_alone))
-    words = ("paper_user", "user") if of_paper and asked != "both" else ("paper_user",) if of_paper else ("user",)
-    return next(filter(None, (_given(where, family.words[word]) for word in words)), None)
+    of_modes = family.configurations(where.environment)
+    own = of_modes[-1:] if endpoint == "paper" else of_modes[:1]
+    configured = (_configured_user(where, path) for path in own)
+    given = (_given(where, family.words[word]) for word in _user_words(family, endpoint, asked))
+    return next(filter(None, (*configured, *given)), None)
+
+
+def _configured_user(where: Surroundings, path: str) -> bytes | None:
+    logins: list[bytes] = _LOGIN.findall(where.look(path, _CONFIGURATION_BYTES).content or b"")
+    return logins[-1] if logins else None
+
+
+def _user_words(family: Family, endpoint: str, asked: str | None) -> tuple[str, ...]:
+    """In which words of the inventory the user of an endpoint is, the first that is given."""
+    if endpoint == "paper" and asked == "both":
+        return ("paper_user",)
+    return ("paper_user", "user") if asked == "paper" and family.paper_user_alone else ("user",)
 
 
 def _given(where: Surroundings, setting: object) -> bytes | None:
     """The value of a setting, from its variable or from the file that is named instead."""
     if not isinstance(setting, Setting):
         return None
-    value = next((where.environment[name] for name in setting.variables if where.environment.get(name)), None)
+    value = next((where.environment[name] for name in setting.variables if where.environment.get(name)), "")
     path = where.environment.get(setting.file or "")
-    if value is None and path:
-        return (where.look(path, _SECRET_BYTES).content or b"").strip() or None
-    return value.encode() if value else None
+    if path and not value:
+        return (where.look(path, _SECRET_BYTES).content or b"").strip()
+    return _bytes(value)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", errors="replace")

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One container as the engine tells it, in the words of the result: state, configuration, ports, events.
+"""One container as the engine tells it, in the words of the result: state, configuration, ports.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -13,15 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import VARIABLES
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import KINDS
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, SET, quote
-from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso, utc
-
-#: Engine events that start, stop or change a container.
-ACTIONS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "update")
-
-# The longest that a restart policy waits, in seconds, with some for the start (moby restartmanager.go: backoff up to a minute).
-_POLICY_WAITS = 65
+from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import utc
 
 # Longest value of a variable or label, and longest text of an error or a health check, in characters.
 _VALUE, _TEXT = 120, 200
@@ -31,9 +25,6 @@ _TELLING_LABELS = ("com.docker.compose.", "org.opencontainers.image.")
 
 # Variables that no family knows, by a name that says that they are secret.
 _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|code|user|login")
-
-# An exit code or a signal; labels of the container can stand in their place.
-_CODE = re.compile(r"[0-9]{1,3}")
 
 # Key and default of what a health check may leave out (docker run --help, HEALTHCHECK), seconds.
 _HEALTHCHECK = {"interval": ("Interval", 30.0), "timeout": ("Timeout", 30.0), "start_period": ("StartPeriod", 0.0)}
@@ -87,27 +78,34 @@ def facts(inspected: Mapping[str, Any], family: Family | None, image: Mapping[st
         "healthcheck": _healthcheck(config.get("Healthcheck") or {}, image, known),
         "log": _log(host.get("LogConfig") or {}),
         "pid": state.get("Pid") or None,
-        "memory": {"limit": host.get("Memory") or None, "usage": None},
+        "memory": {"limit": host.get("Memory") or None, "usage": None, "oom_kills": None},
+        "kernel_kills": None,
         "nofile": _nofile(host.get("Ulimits") or ()),
         "network_mode": quote(host.get("NetworkMode") or "") or None,
         "mounts": [mount(one) for one in inspected.get("Mounts") or ()],
         "tmpfs": {quote(path): quote(options) for path, options in sorted((host.get("Tmpfs") or {}).items())},
         "settings": None,
+        "configuration": None,
         "secrets": None,
+        "user": None,
         "users": {"live": None, "paper": None},
         "environment": environment(inspected, family),
         "environment_given": _given(inspected, family, image),
+        "sample_secrets": _samples(inspected, family),
     }
 
 
 def secrets(inspected: Mapping[str, Any], family: Family | None) -> frozenset[str]:
     """Values of variables that must not stand in anything else that the container says."""
-    kinds = family.variables if family else {}
     return frozenset(
-        value
-        for name, value in traits(inspected["Config"]).environment.items()
-        if kinds.get(name, "secret" if _SECRET_NAME.search(name) else "plain") != "plain"
+        value for name, value in traits(inspected["Config"]).environment.items() if _kind(name, family) != "plain"
     )
+
+
+def _kind(name: str, family: Family | None) -> str:
+    """A variable's kind to its own family, else to any, else by its name."""
+    known = family.variables.get(name) if family else None
+    return known.kind if known else KINDS.get(name, "secret" if _SECRET_NAME.search(name) else "plain")
 
 
 def exit_meaning(code: int, family: Family | None) -> str:
@@ -143,59 +141,12 @@ def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str,
     ]
 
 
-def events(seen: Iterable[Mapping[str, Any]], container: str) -> list[dict[str, Any]]:
-    """What happened to one container among all that the engine tells, newest last, and who did it: `by`.
-
-    `command` asked the engine for it, `kernel` killed for want of memory, `container` ended by itself, `policy` of the container started it
-    again. The engine names nobody; it is told by what came before, and None where that is not known (moby daemon/monitor.go, kill.go).
-    """
-    told: list[dict[str, Any]] = []
-    over: str | None = None  # who is ending, or has ended, the run of the container
-    died = None
-    for one in seen:
-        if one.get("Actor", {}).get("ID") != container:
-            continue
-        action = one.get("Action")
-        by: str | None = "command"
-        if action == "oom":
-            over = by = "kernel"
-        elif action == "kill":
-            over = "command"
-        elif action == "die":
-            over = by = over or "container"
-            died = one["time"]
-        elif action == "start":
-            by = _starter(told, over, died, one["time"])
-            over = died = None
-        told.append({**_event(one), "by": by})
-    return told
-
-
-def _starter(before: list[dict[str, Any]], over: str | None, died: float | None, at: float) -> str | None:
-    """Who started a container: its policy waits a minute at most, and does so only where nobody has stopped it."""
-    if died is None:
-        return "command" if before else None
-    return "policy" if over != "command" and at - died <= _POLICY_WAITS else "command"
-
-
-def _event(event: Mapping[str, Any]) -> dict[str, Any]:
-    told = event["Actor"].get("Attributes") or {}
-    exit_code, number = told.get("exitCode", told.get("containerExitCode", "")), told.get("signal", "")
-    return {
-        "at": iso(event["time"]),
-        "action": quote(event.get("Action") or ""),
-        "exit_code": int(exit_code) if _CODE.fullmatch(exit_code) else None,
-        "signal": int(number) if _CODE.fullmatch(number) else None,
-    }
-
-
 def environment(inspected: Mapping[str, Any], family: Family | None) -> dict[str, str]:
     """The variables, those that the family knows first, then those of other families."""
-    kinds = family.variables if family else {}
     given = traits(inspected["Config"]).environment
     ordered = [(name, given[name]) for name in _by_relevance(given, family)]
     # A mode or a path stays as it is even when somebody's password is the same word: rules read it.
-    return _told(ordered, lambda name: kinds.get(name) == "plain")
+    return _told(ordered, lambda name: name in KINDS and _kind(name, family) == "plain")
 
 
 def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[str, Any] | None) -> list[str] | None:
@@ -207,10 +158,16 @@ def _given(inspected: Mapping[str, Any], family: Family | None, image: Mapping[s
     return [quote(name, limit=_VALUE) for name in _by_relevance(given, family)]
 
 
+def _samples(inspected: Mapping[str, Any], family: Family | None) -> list[str]:
+    """Names of the secrets whose value everybody can read in the documentation of the image."""
+    given = traits(inspected["Config"]).environment
+    return [name for name, value in (family.samples if family else {}).items() if given.get(name) == value]
+
+
 def _by_relevance(names: Iterable[str], family: Family | None) -> list[str]:
     """The names of variables: first those that the family knows, then those that mean something to another, then the rest."""
     known = family.variables if family else {}
-    return sorted(names, key=lambda name: (name not in known, name not in VARIABLES, name))
+    return sorted(names, key=lambda name: (name not in known, name not in KINDS, name))
 
 
 def labels(given: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
@@ -238,7 +195,7 @@ def restart_policy(policy: Mapping[str, Any]) -> str:
 def _health(health: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     last = (health.get("Log") or [{}])[-1]
     return {
-        "status": health.get("Status"),
+        "status": health.get("Status") or None,  # Podman tells of none in an empty word
         "failing_streak": health.get("FailingStreak"),
         "last_output": quote(last.get("Output") or "", known, _TEXT) or None,
     }

@@ -10,10 +10,12 @@ from __future__ import annotations
 import difflib
 import getpass
 import io
+import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import sys
 import tarfile
 import time
@@ -25,7 +27,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, recognise
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable, missing_library
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
+    AS_ROOT,
+    Misuse,
+    Unavailable,
+    missing_library,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
 if TYPE_CHECKING:
@@ -33,6 +40,11 @@ if TYPE_CHECKING:
 
 #: The longest time that makes sense for one machine, in seconds.
 LONGEST = 3600.0
+
+_TLS = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, the directory of ca.pem, cert.pem and key.pem, in the environment of the task"
+
+# The SDK wants a version of the API to begin with; before it is known which one the engine speaks, none is used.
+_ANY = "1.24"
 
 # One hung container holds one worker; the others go on.
 _WORKERS = 8
@@ -111,10 +123,11 @@ def connect(docker_host: str | None, timeout: float) -> docker.DockerClient:
     try:
         settings = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
         # The SDK's stubs want whole seconds; it hands the timeout to requests, which takes a fraction.
-        client = docker.DockerClient(version="auto", timeout=timeout / 2, use_ssh_client=True, **settings)  # type: ignore[arg-type]
+        client = docker.DockerClient(version=_ANY, timeout=timeout / 2, use_ssh_client=True, **settings)  # type: ignore[arg-type]
+        _share_time(client.api, ends)
+        _speak_its_version(client.api)
     except Exception as error:
         raise unavailable(error, address) from error
-    _share_time(client.api, ends)
     return client
 
 
@@ -154,6 +167,30 @@ def each(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_
         return list(pool.map(function, items))
 
 
+def is_podman(told: Mapping[str, Any]) -> bool:
+    """Whether what `docker info` tells is Podman's, behind its Docker-compatible socket (pkg/api/handlers/compat/info.go)."""
+    return "BuildahVersion" in told
+
+
+def events(
+    client: docker.DockerClient, since: float, until: float, actions: Sequence[str], podman: bool
+) -> list[Mapping[str, Any]]:
+    """What the engine remembers of its containers from one moment to another of its own clock, oldest first.
+
+    Docker ends at `until`. Podman, where its events are in a file, may then end before it begins (libpod/events/logfile.go, Read); it ends
+    by itself where it is not asked to go on. It filters by its own word for `die` and tells that as Docker does.
+    """
+    query = {
+        "since": f"{since:.3f}",
+        "filters": json.dumps({"type": ["container"], "event": [*actions, *(["died"] if podman else [])]}),
+        **({"stream": "false"} if podman else {"until": f"{until:.3f}"}),
+    }
+    answer = client.api.get(f"{client.api.base_url}/v{client.api.api_version}/events", params=query)
+    answer.raise_for_status()
+    told = [json.loads(line) for line in answer.iter_lines() if line]
+    return sorted(told, key=lambda event: event.get("timeNano") or 0)
+
+
 def file_in(client: docker.DockerClient, container: str, path: str, limit: int) -> bytes | None:
     """A file in the container, from its beginning; None where the engine can not get at one: there is none, or its mount is broken."""
     from docker.errors import APIError
@@ -181,18 +218,16 @@ def unavailable(error: Exception, address: str) -> Unavailable:
     if isinstance(error, Unavailable):
         return error
     causes = tuple(_causes(error))
-    root, user = causes[-1], _user()
+    root, name = causes[-1], user()
     if any(isinstance(one, PermissionError) for one in causes):
-        fix = f"let the probe run as root (become), or add {user} to the group that owns the socket"
-        return Unavailable("engine.denied", f"user {user} may not use the Docker engine at {address}: {root}", fix)
+        fix = f"{AS_ROOT}, or add {name} to the group that owns the socket"
+        return Unavailable("engine.denied", f"user {name} may not use the Docker engine at {address}: {root}", fix)
     if any(isinstance(one, (TimeoutError, socket.timeout)) or "Timeout" in type(one).__name__ for one in causes):
-        reason = f"the Docker engine at {address} did not answer user {user} in time"
+        reason = f"the Docker engine at {address} did not answer user {name} in time"
         fix = (
             "look at the engine's log (journalctl -u docker), the disk and the load of the machine before restarting it"
         )
         return Unavailable("engine.hung", reason, fix)
-    if any(isinstance(one, (ConnectionError, FileNotFoundError, socket.gaierror)) for one in causes):
-        return _not_answering(address, root)
     if isinstance(root, NameError):  # the SDK's way to lack its transport, docker/api/client.py
         reason = (
             f"the Python library paramiko, which takes the Docker SDK to {address}, is missing for {sys.executable}"
@@ -200,7 +235,15 @@ def unavailable(error: Exception, address: str) -> Unavailable:
         return Unavailable(
             "probe.incomplete", reason, "run the probe on the engine's machine, or install paramiko there"
         )
-    reason = f"the Docker engine at {address} could not be asked by user {user}: {type(root).__name__}: {root}"
+    if address.startswith("ssh://"):  # what ssh itself says of it goes to its standard error
+        reason = f"nothing came back from a Docker engine through {address} as user {name}: {root}"
+        return Unavailable("probe.incomplete", reason, f"try the way there: docker -H {address} version")
+    if isinstance(root, ssl.SSLError) or type(root).__name__ == "TLSParameterError":
+        reason = f"no TLS between user {name} and the Docker engine at {address}: {root}"
+        return Unavailable("probe.incomplete", reason, _TLS)
+    if any(isinstance(one, (ConnectionError, FileNotFoundError, socket.gaierror)) for one in causes):
+        return _not_answering(address, root)
+    reason = f"the Docker engine at {address} could not be asked by user {name}: {type(root).__name__}: {root}"
     fix = "check that docker_host is a Docker engine's and that the probes' libraries are current (ansible-playbook ibgw.ops.enroll)"
     return Unavailable("probe.incomplete", reason, fix)
 
@@ -210,7 +253,7 @@ def _not_answering(address: str, cause: BaseException) -> Unavailable:
     if local and not any(shutil.which(program, path=_program_path()) for program in ("dockerd", "podman")):
         reason = f"there is no Docker engine: no program dockerd or podman, and nothing answers at {address} ({cause})"
         return Unavailable("engine.missing", reason, "install one, or set docker_host to where the engine is")
-    reason = f"no Docker engine answers user {_user()} at {address}: {cause}"
+    reason = f"no Docker engine answers user {user()} at {address}: {cause}"
     return Unavailable(
         "engine.down", reason, "systemctl start docker  (every container with a restart policy starts with it)"
     )
@@ -227,7 +270,8 @@ def _program_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin:/sbin:/snap/bin"))
 
 
-def _user() -> str:
+def user() -> str:
+    """Who asks."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a uid without a passwd entry
@@ -250,9 +294,24 @@ def _share_time(api: docker.APIClient, ends: float) -> None:
     request = api.request
 
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        return request(*args, **{**kwargs, "timeout": max((ends - time.monotonic()) / 2, 0.05)})
+        # The engine's own authority counts, not one of the environment (REQUESTS_CA_BUNDLE).
+        given = {"timeout": max((ends - time.monotonic()) / 2, 0.05), "verify": api.verify}
+        return request(*args, **{**kwargs, **given})
 
     api.request = bounded  # type: ignore[method-assign]  # the SDK has no other place for a deadline
+
+
+def _speak_its_version(api: docker.APIClient) -> None:
+    """Let `api` speak the newest version of the API that the engine does.
+
+    A ping tells it at once. The SDK would ask for `docker version`, which takes Podman seconds: it asks its package manager for all parts.
+    """
+    ping = api.get(f"{api.base_url}/_ping")
+    if ping.status_code == 400 and b"HTTPS" in ping.content:  # Go's net/http, of a port that speaks TLS only
+        raise ssl.SSLError("it speaks nothing else")
+    ping.raise_for_status()
+    told = ping.headers.get("Api-Version") or api.version(api_version=False)["ApiVersion"]
+    api._version = told  # type: ignore[attr-defined]  # the SDK has no other place for it
 
 
 def _containers(client: docker.DockerClient) -> dict[str, Mapping[str, Any]]:

@@ -74,7 +74,7 @@ def _grants(status: os.stat_result, user: procfs.Credentials, wanted: int) -> bo
         return True
     if user.uid == status.st_uid:
         allowed = status.st_mode >> 6
-    elif status.st_gid in user.groups:
+    elif status.st_gid in (user.gid, *user.groups):
         allowed = status.st_mode >> 3
     else:
         allowed = status.st_mode
@@ -130,12 +130,16 @@ def _walk(opened: list[int], path: str, limit: int, links: int) -> Entry:
     passed: list[os.stat_result] = []
     acl = _has_acl(opened[0])
     while names:
-        name = names.pop()
+        name, here = names.pop(), os.fstat(opened[-1])
+        if not stat.S_ISDIR(here.st_mode):
+            return MISSING
+        passed.append(here)
+        if name == ".":
+            continue
         if name == "..":
             if len(opened) > 1:
                 os.close(opened.pop())
             continue
-        passed.append(os.fstat(opened[-1]))
         opened.append(os.open(name, _LOOK, dir_fd=opened[-1]))
         if stat.S_ISLNK(os.fstat(opened[-1]).st_mode):
             os.close(opened.pop())
@@ -154,7 +158,7 @@ def _walk(opened: list[int], path: str, limit: int, links: int) -> Entry:
 
 def _names(path: str) -> list[str]:
     """The names of a path, the first last."""
-    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
+    return [name for name in reversed(path.split("/")) if name]
 
 
 def _entry(found: int, passed: tuple[os.stat_result, ...], acl: bool, limit: int) -> Entry:

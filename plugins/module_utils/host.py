@@ -23,6 +23,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 _TIME_ERROR = 5  # the clock is not synchronised, adjtimex(2)
 # priority,sequence,microseconds since boot,flags;message (Documentation/ABI/testing/dev-kmsg)
 _RECORD = re.compile(r"^(\d+),(\d+),(\d+),[^;]*;(.*)", re.MULTILINE)
+# mm/oom_kill.c, mm/memcontrol.c (mem_cgroup_print_oom_context): whose group ran out, if it was one, and the victim; the group that
+# stands before both is that of the process that asked for memory.
+_KILL = re.compile(
+    r"oom-kill:.*?(?:,oom_memcg=(?P<limited>[^,]*)|,global_oom),task_memcg=(?P<group>[^,]*),task=(?P<process>.*),pid=\d+.*"
+)
 _NANOSECONDS = 0x2000  # the offset counts nanoseconds, else microseconds: STA_NANO of the status
 
 
@@ -41,15 +46,36 @@ class Timex(ctypes.Structure):
 
 
 @dataclass(frozen=True)
+class Kill:
+    """One process that the kernel killed for want of memory: whose control group it was of, and whose limit was used up.
+
+    Without a group whose limit it was, it was the memory of the whole machine.
+    """
+
+    at: float
+    process: str
+    group: str
+    limited: str
+
+    def short_of(self, container: str) -> str:
+        """What was used up: the limit of the `container` itself, that of a group `around` it, or the `machine`."""
+        return ("container" if container in self.limited else "around") if self.limited else "machine"
+
+
+@dataclass(frozen=True)
 class KernelLog:
-    """The kernel's kills because the whole machine ran out of memory, and since when the log still reaches back."""
+    """The kernel's kills for want of memory, and since when the log still reaches back."""
 
     since: float
-    kills: tuple[tuple[float, str], ...]
+    kills: tuple[Kill, ...]
+
+    def of(self, container: str, since: float) -> list[Kill]:
+        """Those of the container's processes after `since`."""
+        return [kill for kill in self.kills if container in kill.group and kill.at >= since]
 
     def killed(self, container: str, since: float) -> bool | None:
-        """Whether a process of the container was among them after `since`; None when the log does not reach back so far."""
-        if any(container in text for at, text in self.kills if at >= since):
+        """Whether the machine outside the container was short of memory for one of them; None when the log does not reach back so far."""
+        if any(kill.short_of(container) != "container" for kill in self.of(container, since)):
             return True
         return False if self.since <= since else None
 
@@ -133,12 +159,9 @@ def kernel_log(device: str = "/dev/kmsg") -> KernelLog | None:
         return None
     _priority, first, first_at, _text = records[0]
     since = 0.0 if first == "0" else booted + int(first_at) / 1e6
-    kills = (
-        (booted + int(at) / 1e6, text)
-        for priority, _number, at, text in records
-        # Programs may write to this log too; below 8 it is the kernel itself.
-        if int(priority) < 8 and text.startswith("oom-kill:") and "global_oom" in text
-    )
+    # Programs may write to this log too; below 8 it is the kernel itself.
+    said = ((booted + int(at) / 1e6, _KILL.fullmatch(text)) for priority, _n, at, text in records if int(priority) < 8)
+    kills = (Kill(at, found["process"], found["group"], found["limited"] or "") for at, found in said if found)
     return KernelLog(since, tuple(kills))
 
 

@@ -14,12 +14,13 @@ import errno
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NoReturn
 
 from ansible_collections.ibgw.ops.plugins.module_utils import procfs
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable, missing_library
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AS_ROOT, Unavailable, missing_library
 
 #: Family, type and protocol of a socket.
 Kind = tuple[int, int, int]
@@ -31,9 +32,7 @@ _SECONDS = 2.0
 
 _MADE = b"made"
 
-_RIGHT = (
-    "it takes root with CAP_SYS_ADMIN and CAP_SYS_PTRACE on the engine's machine: let the probe run as root (become)"
-)
+_RIGHT = f"it takes root with CAP_SYS_ADMIN and CAP_SYS_PTRACE on the engine's machine: {AS_ROOT}"
 
 
 def sockets(container: str, pid: int, kinds: Sequence[Kind]) -> list[socket.socket]:
@@ -41,6 +40,30 @@ def sockets(container: str, pid: int, kinds: Sequence[Kind]) -> list[socket.sock
 
     Raises `Unavailable`. To be called while there is no other thread: a fork copies the locks that threads hold, not the threads.
     """
+    (made,) = sockets_in_each([(container, pid)], kinds)
+    if isinstance(made, Unavailable):
+        raise made
+    return made
+
+
+def sockets_in_each(
+    containers: Sequence[tuple[str, int]], kinds: Sequence[Kind]
+) -> list[list[socket.socket] | Unavailable]:
+    """For each container and its process what `sockets` gives, or why it can not; one child makes them all."""
+    with ExitStack() as stack:
+        places: list[int | Unavailable] = []
+        for container, pid in containers:
+            try:
+                places.append(stack.enter_context(_namespace(container, pid)))
+            except Unavailable as problem:
+                places.append(problem)
+        made = iter(_made_in([one for one in places if isinstance(one, int)], kinds))
+        return [next(made) if isinstance(one, int) else one for one in places]
+
+
+@contextmanager
+def _namespace(container: str, pid: int) -> Iterator[int]:
+    """The network of a process that is proven to be the container's."""
     try:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
     except OSError as error:
@@ -49,46 +72,59 @@ def sockets(container: str, pid: int, kinds: Sequence[Kind]) -> list[socket.sock
         # Only now: had the pid gone to another process before the namespace was opened, that one would fail this proof.
         if not procfs.in_container(pid, container):
             raise _unproven(pid)
-        return _made_in(namespace, kinds)
-    except OSError as error:
-        raise _refused(error) from None
+        yield namespace
     finally:
         os.close(namespace)
 
 
-def _made_in(namespace: int, kinds: Sequence[Kind]) -> list[socket.socket]:
-    """The sockets that a child made in `namespace`; whatever became of it, it is gone when this returns."""
+def _made_in(namespaces: Sequence[int], kinds: Sequence[Kind]) -> list[list[socket.socket] | Unavailable]:
+    """The sockets that a child made in each of `namespaces`; whatever became of it, it is gone when this returns."""
+    if not namespaces:
+        return []
     enter = _entering()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         child = os.fork()
         if child == 0:
-            _make(enter, namespace, kinds, theirs)
+            _make(enter, namespaces, kinds, theirs)
         try:
             theirs.close()
-            ours.settimeout(_SECONDS)
-            said, handed_over, _flags, _address = socket.recv_fds(ours, 16, len(kinds))
+            ends = time.monotonic() + _SECONDS
+            return [_received(ours, len(kinds), ends) for _namespace in namespaces]
         finally:
             with suppress(ProcessLookupError, ChildProcessError):  # SIGCHLD can be ignored, from whoever started us
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
+
+
+def _received(ours: socket.socket, count: int, ends: float) -> list[socket.socket] | Unavailable:
+    """What the child says of one namespace, by that time."""
+    ours.settimeout(max(ends - time.monotonic(), 0.001))
+    try:
+        said, handed_over, _flags, _address = socket.recv_fds(ours, 16, count)
+    except OSError as error:
+        return _refused(error)
     made = [socket.socket(fileno=one) for one in handed_over]
-    if said == _MADE and len(made) == len(kinds):
+    if said == _MADE and len(made) == count:
         return made
     for one in made:
         one.close()
     number = int(said) if said.isdigit() else errno.EIO
-    raise OSError(number, os.strerror(number))
+    return _refused(OSError(number, os.strerror(number)))
 
 
-def _make(enter: Callable[[int], None], namespace: int, kinds: Sequence[Kind], parent: socket.socket) -> NoReturn:
+def _make(
+    enter: Callable[[int], None], namespaces: Sequence[int], kinds: Sequence[Kind], parent: socket.socket
+) -> NoReturn:
     """The child. No exception and none of the parent's exit handlers and unwritten output may get beyond it."""
     try:
-        enter(namespace)
-        made = [socket.socket(*kind) for kind in kinds]
-        socket.send_fds(parent, [_MADE], [one.fileno() for one in made])
-    except OSError as error:
-        parent.send(str(error.errno).encode())
+        for namespace in namespaces:
+            try:
+                enter(namespace)
+                made = [socket.socket(*kind) for kind in kinds]
+                socket.send_fds(parent, [_MADE], [one.fileno() for one in made])
+            except OSError as error:
+                parent.send(str(error.errno).encode())
     finally:
         os._exit(0)
 

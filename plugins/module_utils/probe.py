@@ -22,6 +22,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 #: Where the `probe` role puts the probes' own interpreter; an argument of every module can name another.
 PROBE_PYTHON = "/opt/ibgw/probe/bin/python3"
 
+#: What gives a probe the rights that it lacks.
+AS_ROOT = "let the probe run as root (become)"
+
 #: Most bytes of JSON that one gateway may take in a result; AWX stores every one.
 RESULT_BYTES = 8 * 1024
 

@@ -14,14 +14,15 @@ import ipaddress
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
-_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+# Podman's monitor of a container stands beside it, in a group that bears its id too (libpod/oci_conmon_linux.go).
+_CONTAINER_ID = re.compile(r"(?<!conmon-)[0-9a-f]{64}")
 _MAX_HEAP = re.compile(r"(?:^|\s)-Xmx(\d+)([kKmMgGtT]?)(?=\s|$)")
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -30,6 +31,10 @@ _DAC_OVERRIDE = 1 << 1
 
 # States in /proc/net/tcp, include/net/tcp_states.h
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = "01", "08", "0A"
+
+
+#: Threads that collect garbage, as Java 17 calls them; "VM Thread" is the serial collector, and coordinates the others. Java 8 names none.
+_COLLECTORS = re.compile(r"GC Thread#\d+|G1 .*|VM Thread")
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ class Credentials:
     """
 
     uid: int
-    groups: frozenset[int]
+    gid: int
+    groups: frozenset[int] = frozenset()
     overrides: bool = False
     namespace: tuple[range, ...] = EVERYBODY
 
@@ -81,7 +87,7 @@ def container_pids(ids: Collection[str], proc: Path = PROC) -> dict[str, list[in
     pids: dict[str, list[int]] = {one: [] for one in ids}
     for entry in os.scandir(proc) if ids else ():
         if entry.name.isdigit():
-            for owner in set(_CONTAINER_ID.findall(_text(proc / entry.name / "cgroup"))) & pids.keys():
+            for owner in set(_CONTAINER_ID.findall(_text(f"{entry.path}/cgroup"))) & pids.keys():
                 pids[owner].append(int(entry.name))
     return {owner: sorted(found) for owner, found in pids.items()}
 
@@ -91,16 +97,36 @@ def in_container(pid: int, container: str, proc: Path = PROC) -> bool:
     return container in _CONTAINER_ID.findall(_text(proc / str(pid) / "cgroup"))
 
 
+def shows_others(proc: Path = PROC) -> bool:
+    """Whether processes of other users show; the machine may hide them from all but root (hidepid, proc(5))."""
+    return (proc / "1").exists()
+
+
 def processes(pids: Collection[int], proc: Path = PROC) -> list[Process]:
     """What these processes are, without those that ended meanwhile."""
     booted = boot_time(proc)
     return [process for pid in pids for process in _process(pid, booted, proc)]
 
 
+def gc_share(pid: int, proc: Path = PROC) -> float | None:
+    """Which part of its processor time a Java machine has spent on collecting garbage; None where its threads have no names."""
+    stats = [_stat(entry) for entry in (proc / str(pid) / "task").glob("*")]
+    collecting = [_processor_time(fields) for name, fields in stats if _COLLECTORS.fullmatch(name)]
+    whole = _processor_time(_stat(proc / str(pid))[1])  # with that of threads that have ended
+    return round(min(sum(collecting) / whole, 1.0), 3) if collecting and whole else None
+
+
 def boot_time(proc: Path = PROC) -> float:
     """When the machine started, in seconds since the epoch."""
     found = re.search(r"^btime (\d+)", _text(proc / "stat"), re.MULTILINE)
     return float(found[1]) if found else 0.0
+
+
+def engine_started(pid_file: Path = Path("/run/docker.pid"), proc: Path = PROC) -> float | None:
+    """When the Docker engine came up, in seconds since the epoch; None where it does not write its pid there, as with Podman."""
+    pid = _text(pid_file).strip()
+    found = processes([int(pid)], proc) if pid.isdecimal() else []
+    return found[0].started_at if found and "dockerd" in found[0].command_line else None
 
 
 def sockets(pid: int, proc: Path = PROC) -> list[Socket]:
@@ -129,6 +155,17 @@ def memory_usage(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | 
     return int(used) - int(given_back[1]) if used and given_back else None
 
 
+def memory_kills(pid: int, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """How many processes of the container of `pid` the kernel has killed for want of memory since it was started."""
+    paths = {hierarchy: path for _number, hierarchy, path in _control_groups(pid, proc)}
+    counts = (
+        f"memory/{paths['memory']}/memory.oom_control" if "memory" in paths else f"{paths.get('', '')}/memory.events"
+    )
+    # The older hierarchy has the count since Linux 4.13.
+    found = re.search(r"^oom_kill (\d+)", _text(cgroups / counts), re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 def environment(pid: int, proc: Path = PROC) -> dict[str, str]:
     """The variables with which `pid` was started; none when we may not see them."""
     return dict(entry.partition("=")[::2] for entry in _text(proc / str(pid) / "environ").split("\0"))
@@ -141,8 +178,8 @@ def credentials(pid: int, proc: Path = PROC) -> Credentials | None:
         # The fourth number is the one that file systems check, proc(5).
         uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
         overrides = bool(int(fields["CapEff"], 16) & _DAC_OVERRIDE)
-        groups = frozenset((gid, *map(int, fields["Groups"].split())))
-        return Credentials(uid, groups, overrides, _namespace(pid, proc))
+        groups = frozenset(map(int, fields["Groups"].split()))
+        return Credentials(uid, gid, groups, overrides, _namespace(pid, proc))
     except (KeyError, IndexError, ValueError):
         return None
 
@@ -162,10 +199,21 @@ def _control_groups(pid: int, proc: Path) -> Iterator[tuple[str, str, str]]:
             yield number, hierarchy, path.lstrip("/")
 
 
+def _stat(directory: Path) -> tuple[str, list[str]]:
+    """The name of a process or thread, and the fields that follow it."""
+    # The name in brackets may itself hold brackets and blanks: the fields begin after the last one, proc(5).
+    name, _bracket, fields = _text(directory / "stat").rpartition(")")
+    return name.partition("(")[2], fields.split()
+
+
+def _processor_time(fields: Sequence[str]) -> int:
+    """In user and in kernel mode, in ticks of the clock, proc(5)."""
+    return int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
+
+
 def _process(pid: int, booted: float, proc: Path) -> Iterator[Process]:
     command_line = _text(proc / str(pid) / "cmdline").replace("\0", " ").strip()
-    # The name in brackets may itself hold brackets and blanks: the fields begin after the last one, proc(5).
-    fields = _text(proc / str(pid) / "stat").rpartition(")")[2].split()
+    fields = _stat(proc / str(pid))[1]
     if command_line and len(fields) > 21:
         started = booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
         yield Process(pid, command_line, started, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
@@ -196,9 +244,10 @@ def _endpoint(text: str) -> tuple[str, int]:
     return ip_text(raw), int(port, 16)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path | str) -> str:
     """A file of /proc, empty when its process has ended or we may not see it."""
     try:
-        return path.read_bytes().decode("utf-8", errors="replace")
+        with open(path, "rb", buffering=0) as file:
+            return file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME, check_names
+from ansible_collections.ibgw.ops.plugins.module_utils.events import Deed
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
@@ -165,6 +166,27 @@ def read(name: str) -> dict[str, Any]:
         except (OSError, ValueError, RecursionError) as error:
             corrupt[part] = quote(f"{path} can not be used: {error}", limit=_TEXT)
     return {**found, "corrupt": corrupt}
+
+
+# How long after it was recorded what a run does to the container may begin: it closes the gateway's session first.
+_ACT_SECONDS = 900
+
+
+def deeds(recorded: Mapping[str, Any]) -> list[Deed]:
+    """What our own runs did to the container, by the logins that they counted and the hold that they left; each is recorded before it is done."""
+    found = []
+    for login in recorded["logins"] or ():
+        since, remedy = epoch(login["at"]) or 0.0, login["remedy"]
+        only_starts = remedy == "start"
+        does = frozenset(("start",) if only_starts else ("create", "start", "stop", "restart", "kill"))
+        who = f"ibgw.ops, {remedy}" + (f" for {login['cause']}" if login["cause"] not in (remedy, "none") else "")
+        found.append(Deed(who, since, since + _ACT_SECONDS, does, ends=not only_starts))
+    hold = recorded["hold"]
+    if hold and hold["by"] == "ibgw.ops.recover" and epoch(hold["at"]):  # a hold by hand stops nothing
+        since = epoch(hold["at"]) or 0.0
+        who = f"ibgw.ops.recover, to protect the account ({hold['code']})"
+        found.append(Deed(who, since, since + _ACT_SECONDS, frozenset(("stop", "kill")), ends=True))
+    return found
 
 
 def load(path: Path, most: int) -> Any:

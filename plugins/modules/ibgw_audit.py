@@ -6,11 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ibgw_audit
-short_description: "The last step of an audit: ask every rule of the checklist, print the rows, write the report"
+short_description: "The last step of an audit: ask every rule of the checklist, print what fails, write the report, publish the results"
 version_added: 0.1.0
 description:
   - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan) and C(diagnose_handshake), and says of each
     gateway what of the production checklist it keeps, fails, or can not be told of.
+  - Publishes counts and the codes that fail as artifacts under the key C(ibgw), keyed by C(machine/name), each below C(audit); an AWX job
+    keeps them.
   - Runs on the controller, connects to nothing, once for all hosts of the play, and never fails because of what was found.
 options:
   plan:
@@ -19,7 +21,8 @@ options:
     required: true
   report_dir:
     description:
-      - Directory on the controller for C(audit.json), made when missing. A relative one is relative to the current directory.
+      - Directory on the controller for C(audit.json) (schema in C(docs/audit.schema.json)), made when missing. A relative one is relative
+        to the current directory.
       - Where it can not be written, a warning says so.
     type: str
     default: reports
@@ -88,5 +91,5 @@ verdict:
   description: Why the run is to fail or not, in one sentence.
   returned: success
   type: str
-  sample: "1 of 3 gateways reach audit_fail_on=advice: alpha/ib-gateway"
+  sample: "1 of 3 gateways reach audit_fail_on=advice: alpha/ib-gateway (2 failed)"
 """

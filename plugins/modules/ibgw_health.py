@@ -16,6 +16,11 @@ description:
   - Nothing is executed inside a container, and nothing is changed.
   - Processes and sockets are read only when the control group of a process proves that it is the container's.
     With an engine on another machine they are null, and C(not_seen) says so.
+  - A user of the engine's group sees all of that but what takes root - mounts in directories of others, C(accept_limit), settings and
+    secrets, the kernel's log - or, where C(/proc) is mounted with C(hidepid), no processes. C(not_seen) says what is missing and what shows it.
+  - Docker without root, and Podman behind its Docker-compatible socket, are looked at alike. On cgroup v1 neither gives the containers of a
+    user control groups, so that nothing is proven of their processes.
+  - Podman tells of no stop. What ended a container that it ran is then not known.
 extends_documentation_fragment:
   - ibgw.ops.probe
   - ibgw.ops.probe.looks
@@ -125,6 +130,9 @@ health:
         kind:
           description: V(docker), or V(podman) behind its Docker-compatible socket.
           type: str
+        started_at:
+          description: When it came up; null where it is on another machine, and where it writes no pid to C(/run/docker.pid).
+          type: str
     host:
       description: The machine; null when the engine is on another one.
       type: dict
@@ -200,6 +208,9 @@ health:
           description: When there is none, up to three names of containers that come nearest.
           type: list
           elements: str
+        renamed_to:
+          description: When there is none, the name of the container that had this one until it was renamed; null where no event tells of that.
+          type: str
         container:
           description: State and configuration.
           type: dict
@@ -288,15 +299,25 @@ health:
               description: Its first process, as the engine's machine counts; null when it does not run.
               type: int
             memory:
-              description: C(limit) in bytes, null without one, and C(usage), null when it does not run or can not be seen.
+              description:
+                - C(limit) in bytes, null without one, and C(usage), null when it does not run or can not be seen.
+                - C(oom_kills) counts the processes in it that the kernel has killed for want of memory since it was started; null as C(usage),
+                  and before Linux 4.13.
               type: dict
+            kernel_kills:
+              description:
+                - "The newest three of its processes that the kernel killed for want of memory, in earlier runs too: C(at), C(process), and
+                  C(short_of), what was used up: the limit of the V(container), that of a group V(around) it, or the V(machine)."
+                - Null when the kernel's log may not be read.
+              type: list
+              elements: dict
             nofile:
               description:
                 - How many files it may open, C(soft) and C(hard), V(-1) for unlimited.
                 - In effect while it runs; else as configured, null when that is left to the engine.
               type: dict
             network_mode:
-              description: Its network, such as V(bridge) or V(host).
+              description: Its network, such as V(bridge), V(host), or V(container:ID) for that of another container, as in a pod.
               type: str
             mounts:
               description:
@@ -320,6 +341,13 @@ health:
                 - C(blocked_by) names files in it that the gateway has to write and can not, or in whose place something else stands.
               type: list
               elements: dict
+            configuration:
+              description:
+                - The files with the whole configuration of its controller, one for each trading mode that it runs, where the family has one; null when
+                  the family is not known.
+                - C(path), C(mount), C(kind) and C(owner) as of C(settings), and C(readable_by_gateway), of a file.
+              type: list
+              elements: dict
             secrets:
               description:
                 - Files with secrets. C(variable) names the file, null for one that is mounted below C(/run/secrets) and that none names;
@@ -331,6 +359,11 @@ health:
                   only mounted ones are seen.
               type: list
               elements: dict
+            user:
+              description:
+                - C(uid) and C(gid) of the user as whom the gateway reads and writes files, as the machine counts, by its configuration while it does not
+                  run. Null where that is not known.
+              type: dict
             users:
               description:
                 - Hashes of the user names that it logs in with, of C(live) and C(paper), by O(user_salt), in lower case.
@@ -339,12 +372,16 @@ health:
               type: dict
             environment:
               description:
-                - Variables by name. The value is told where the family knows the variable as harmless; of secrets, user names and
-                  unknown variables only V(<set>) or V(<empty>).
+                - Variables by name. The value is told where the family knows the variable as harmless, or else every family that knows
+                  it; of secrets, user names and unknown variables only V(<set>) or V(<empty>).
                 - Those that the family knows come first, then those that mean something to another family.
               type: dict
             environment_given:
               description: Names of those variables that are not the image's own, or have another value there; null when the image is gone.
+              type: list
+              elements: str
+            sample_secrets:
+              description: Names of those variables whose secret is one that stands in the documentation of the image, for everybody to read.
               type: list
               elements: str
         family:
@@ -372,8 +409,9 @@ health:
               elements: str
         ports:
           description:
-            - Published TCP ports. C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start,
-              and in the machine's own network, which knows no mapping).
+            - Published TCP ports, those of the other container where it uses that one's network.
+            - C(container_port), C(host_ip), C(host_port) (null when one is drawn at the next start, and in the machine's own network, which
+              knows no mapping).
             - C(role) of what listens inside by the family's table, V(relay), V(gateway), V(vnc) or V(other), and the
               C(endpoint) that it serves, V(paper), V(live) or null.
           type: list
@@ -381,6 +419,8 @@ health:
         processes:
           description:
             - "Its processes: C(pid) as the machine counts, C(role), C(started_at), C(rss), and C(max_heap) of a Java machine."
+            - C(gc_share) is the part of its processor time that a Java machine has spent on collecting garbage, from 0 to 1; null of
+              other processes, and of Java 8.
             - Roles are V(gateway), V(controller), V(relay), V(display), V(vnc) and V(other).
             - Empty when it does not run, null when they can not be seen.
           type: list
@@ -388,17 +428,34 @@ health:
         sockets:
           description:
             - TCP sockets inside, as they were before any probe of ours connected; null when they can not be seen.
+            - In a network that is shared, with the machine or with another container, only those on the family's ports.
             - C(listening) with C(port), C(address), C(accept_queue) (connections that nobody accepted yet), C(accept_limit)
               (how many may wait; null where the container's network can not be entered, which takes root).
             - C(established) connections to ports that are served, with C(port) and C(peer).
             - C(close_wait) counts by port the connections that the peer closed and the gateway did not. Where connections pile up, here or
               in an C(accept_queue), it is looked twice, half a second apart, and the smaller number is told.
           type: dict
+        supervisors:
+          description:
+            - What is on the machine beside its restart policy that starts, stops, restarts or replaces it. Null when not all of that
+              could be looked at.
+            - "C(kind): V(compose) by its labels, V(systemd) units, V(quadlet) files of Podman and lines of V(cron) by their commands,
+              V(autoheal) and V(watchtower) and what was made of them by their image, command or label."
+            - "C(name); C(does), what of V(create), V(start), V(stop), V(restart), V(kill) it does, empty for one that leaves it alone; C(where)
+              it is defined (file or image); C(terms), such as V(Restart=always), or null."
+          type: list
+          elements: dict
         events:
           description:
             - "Starts, stops and kills that the engine remembers, newest last: C(at), C(action), C(exit_code), C(signal)."
-            - "C(by) says who did it, by what came before: C(command) asked the engine, C(policy) of the container, the C(container) ended
-              by itself, C(kernel) killed it for want of memory; null where that is not known. The list is null when the engine does not tell."
+            - "C(by) says what kind of cause it has: C(command) asked the engine, C(policy) of the container started it again, C(engine) started it as
+              it came up, the C(container) ended by itself, C(kernel) killed it for want of memory; null where that is not known, as with a
+              signal that did not come through the engine."
+            - "C(who) names it: a run of this collection by what it recorded, the compose project that created it, a unit by the moment at which
+              systemd started it, a container such as autoheal by what it wrote, the restart policy; null where nothing proves one. Of a
+              command whose giver is not known the last event has as C(candidates) what is on the machine and could have given it; a person
+              could have, always."
+            - The list is null when the engine does not tell.
           type: list
           elements: dict
         hold:
@@ -436,6 +493,7 @@ health:
       live_restore: false
       rootless: false
       kind: docker
+      started_at: "2026-01-12T03:10:58Z"
     host:
       now: "2026-01-31T12:00:00Z"
       clock_synchronized: true
@@ -459,11 +517,13 @@ health:
         fix: null
         exists: false
         similar_names: [ib-gateway]
+        renamed_to: null
         container: null
         family: null
         ports: null
         processes: null
         sockets: null
+        supervisors: null
         events: null
         hold: null
         lock: null

@@ -381,6 +381,9 @@ logscan:
               description: When the newest of them with typed credentials was completed, or null.
               type: str
               sample: null
+            controller_restarts_last_hour:
+              description: Those of them within the last hour.
+              type: int
             controller_restarts:
               description: Restarts of the gateway by its own controller; the engine does not count them.
               type: int

@@ -28,6 +28,11 @@ options:
       - Name of the variable that selects gateways, each as C(name) or C(machine/name).
     type: str
     default: diagnose_only
+  machines_only:
+    description:
+      - Fail when C(diagnose_log_path) or C(diagnose_bundle) is set, instead of planning to judge what was saved.
+    type: bool
+    default: false
 attributes:
   action:
     support: full

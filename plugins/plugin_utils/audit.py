@@ -5,18 +5,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
     STATUSES,
     Answer,
-    Change,
     Finding,
     NotApplicable,
     NotKnown,
@@ -24,39 +24,36 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     findings,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.report import Run, named_in_fleet, typed
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
+    ARTIFACT_BYTES,
+    Run,
+    excuse,
+    look_again,
+    named_in_fleet,
+    reaching,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import completed, judge, urgency
 
 SCHEMA = "ibgw.ops/audit/1"
 
-#: What a row says, in the order in which one reads it.
+#: What a row says.
 RESULTS = ("fail", "not_known", "pass", "not_applicable")
 
+#: What rows are counted by: what is accepted, be it failed or not known, apart from the others.
+COUNTED = ("fail", "accepted", *RESULTS[1:])
+
 #: Severities of what fails, the gravest first.
-SEVERITIES = (*STATUSES[:4], "advice", AUDIT_ONLY)
+SEVERITIES = (*STATUSES[:5], "advice", AUDIT_ONLY, "note")
 
 #: The severities of failed rows that fail a run at each level; a gateway that could not be looked at does so at all but the first.
 FAILING = {
     "never": (),
     "down": ("down",),
-    "degraded": SEVERITIES[:4],
-    "advice": SEVERITIES[:5],
+    "degraded": SEVERITIES[:5],
+    "advice": SEVERITIES[:6],
     "any": SEVERITIES,
 }
-
-
-@dataclass(frozen=True)
-class Audited:
-    """One gateway and what it was asked: `unseen` says why it could not be looked at, None where it could."""
-
-    gateway: Gateway
-    machine: str
-    case: Case
-    status: str
-    code: str | None
-    unseen: str | None
-    rows: tuple[dict[str, Any], ...]
 
 
 def checklist() -> list[Finding]:
@@ -64,53 +61,131 @@ def checklist() -> list[Finding]:
     return [rule for rule in findings().values() if rule.audits]
 
 
-def audited(machine: Machine, accepted: Sequence[Suppression], run: Run) -> list[Audited]:
-    """Every gateway of a machine; `accepted` are those in force."""
-    return [_audited(machine.name, gateway, accepted, run) for gateway in machine.gateways]
+def audited(machine: Machine, run: Run, defect: str | None = None) -> list[dict[str, Any]]:
+    """What every gateway of a machine was asked and answered; `defect` says what our own code failed on there."""
+    return [_gateway(machine.name, gateway, run, defect) for gateway in machine.gateways]
 
 
-def _audited(machine: str, gateway: Gateway, accepted: Sequence[Suppression], run: Run) -> Audited:
+def build(gateways: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
+    """The report of an audit; `run.fail_on` is a level of `FAILING`, `run.suppressions` is what operators have accepted."""
+    rows = sorted(gateways, key=_urgency)
+    return {
+        **run.heads(SCHEMA),
+        "fleet": {
+            "machines": run.machines,
+            "total": len(rows),
+            "by_result": _counted(row for gateway in rows for row in gateway["rows"]),
+            "failing": [row["id"] for row in rows if row["failing"]],
+            "accepted": [run.told(each, _affected(each, rows)) for each in run.suppressions],
+        },
+        "rules": [_rule(rule, rows, run) for rule in checklist()],
+        "gateways": rows,
+    }
+
+
+def sentence(report: Mapping[str, Any]) -> str:
+    """Why the run fails or not, in one sentence."""
+    failing = [f"{row['id']} ({_why(row)})" for row in report["gateways"] if row["failing"]]
+    return reaching("audit_fail_on", report, failing)
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """What puts a gateway among the failing."""
+    return "not seen" if row["unseen"] else f"{row['by_result']['fail']} failed"
+
+
+def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run publishes to a scheduler: counts, and what fails."""
+    return {row["id"]: {"audit": _published(row)} for row in report["gateways"]}
+
+
+def failed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of the rows that fail and nobody has accepted, the gravest first."""
+    return sorted(
+        (row for row in rows if row["result"] == "fail" and not row["accepted"]),
+        key=lambda row: SEVERITIES.index(row["severity"]),
+    )
+
+
+def _codes(row: Mapping[str, Any]) -> list[str]:
+    """What fails on a gateway, the gravest first."""
+    return list(dict.fromkeys(each["code"] for each in failed(row["rows"])))
+
+
+def _published(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The result on one gateway, with as many of the codes that fail as there is room for."""
+    codes = _codes(row)
+    said = {key: row[key] for key in ("failing", "worst", "by_result")} | {"fail": codes}
+    while codes and size({row["id"]: {"audit": said}}) > ARTIFACT_BYTES:
+        codes.pop()
+    return said
+
+
+def _urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Rank of a gateway, the most urgent first: what fails the run, then by the gravest that fails there, and how much does."""
+    worst = SEVERITIES.index(row["worst"]) if row["worst"] else len(SEVERITIES)
+    return (not row["failing"], worst, -row["by_result"]["fail"], row["id"])
+
+
+def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> dict[str, Any]:
     worst = min(map(judge, gateway.cases), key=urgency)
     seen = worst.case.gateway.container.id is not None
-    unseen = None if seen else worst.summary
-    rows = [
-        {**row, "accepted": _acceptance(row, machine, gateway.name, accepted)}
-        for rule in checklist()
-        for row in _rows(rule, gateway.cases, unseen, run)
-    ]
+    unseen = defect or (None if seen else worst.summary)
+    rows = [row for rule in checklist() for row in _rows(rule, machine, gateway, unseen, run)]
+    severities = [row["severity"] for row in failed(rows)]
     code = worst.leading.finding.code if worst.leading else None
-    return Audited(gateway, machine, worst.case, worst.status, code, unseen, tuple(rows))
+    return {
+        "name": gateway.name,
+        "host": machine,
+        "id": named_in_fleet(machine, gateway.name),
+        "declared": gateway.declared,
+        "family": worst.case.gateway.family.name,
+        "trading_mode": worst.case.mode,
+        "status": worst.status,
+        "code": code,
+        "next_command": None if worst.status == "healthy" else run.typed(look_again(machine, gateway.name, code)),
+        "checked_at": stamp(worst.case.now),
+        "unseen": unseen,
+        "failing": run.fail_on != "never" and (unseen is not None or bool({*severities} & {*FAILING[run.fail_on]})),
+        "worst": severities[0] if severities else None,
+        "by_result": _counted(rows),
+        "rows": rows,
+    }
 
 
-def _rows(rule: Finding, cases: Sequence[Case], unseen: str | None, run: Run) -> Iterator[dict[str, Any]]:
+def _rows(rule: Finding, machine: str, gateway: Gateway, unseen: str | None, run: Run) -> Iterator[dict[str, Any]]:
     """The row of a rule; one for each endpoint where they differ."""
-    rows = [_row(rule, NotKnown(unseen) if unseen else _answer(rule, case), case, run) for case in cases]
+    in_force = () if unseen else run.in_force
+    covering = next((each for each in in_force if each.covers(rule.code, machine, gateway.name)), None)
+    rows = [
+        _row(rule, NotKnown(unseen) if unseen else answer_of(rule, case), case, run, covering) for case in gateway.cases
+    ]
     if all(row == rows[0] for row in rows):
-        yield {**rows[0], "endpoint": None}
+        yield rows[0]
     else:
-        yield from ({**row, "endpoint": case.endpoint} for row, case in zip(rows, cases, strict=True))
+        yield from ({**row, "endpoint": case.endpoint} for row, case in zip(rows, gateway.cases, strict=True))
 
 
-def _answer(rule: Finding, case: Case) -> Answer:
-    """What a rule says. One that breaks is a defect of ours, and costs no other row."""
+def answer_of(rule: Finding, case: Case) -> Answer:
+    """What a rule of the audit says. One that breaks is a defect of ours, and costs no other its say."""
     try:
         return rule.prove(case)
     except Exception as error:
         return NotKnown(f"the rule failed on {type(error).__name__}: {error}: a defect of the collection")
 
 
-def _row(rule: Finding, answer: Answer, case: Case, run: Run) -> dict[str, Any]:
+def _row(rule: Finding, answer: Answer, case: Case, run: Run, covering: Suppression | None) -> dict[str, Any]:
+    """What a rule says of a case; what fails or is not known is accepted by what covers it."""
     row: dict[str, Any] = {
         "code": rule.code,
-        "layer": rule.layer,
-        "demand": rule.audits,
+        "endpoint": None,
         "result": "not_known",
         "severity": rule.severity,
         "summary": "the rule gave no answer: a defect of the collection",
         "evidence": [],
         "change": None,
         "fix": [],
-        "docs": f"docs/findings/{rule.code}.md",
+        "accepted": excuse(covering),
     }
     if isinstance(answer, Proof):
         found = completed(rule, answer, case)
@@ -119,106 +194,54 @@ def _row(rule: Finding, answer: Answer, case: Case, run: Run) -> dict[str, Any]:
             severity=found.severity,
             summary=found.proof.summary,
             evidence=[asdict(each) for each in found.proof.evidence],
-            change=_change(answer.change, case),
-            fix=[typed(step, run.inventories) for step in found.proof.fix],
+            change=_change(answer, case),
+            fix=[run.typed(step) for step in found.proof.fix],
         )
     elif isinstance(answer, Passed):
-        row.update(result="pass", summary=answer.summary, evidence=[asdict(each) for each in answer.evidence])
-    elif isinstance(answer, (NotApplicable, NotKnown)):
-        row.update(
-            result="not_known" if isinstance(answer, NotKnown) else "not_applicable", summary=quote(answer.reason)
-        )
+        evidence = [asdict(each) for each in answer.evidence]
+        row.update(result="pass", summary=answer.summary, evidence=evidence, accepted=None)
+    elif isinstance(answer, NotApplicable):
+        row.update(result="not_applicable", summary=quote(answer.reason), accepted=None)
+    elif isinstance(answer, NotKnown):
+        row.update(summary=quote(answer.reason))
     return row
 
 
-def _change(change: Change | None, case: Case) -> str | None:
-    """The setting to change, where this gateway is defined: in our inventory, or elsewhere."""
+def _change(proof: Proof, case: Case) -> dict[str, str] | None:
+    """The setting to change, where this gateway is defined: in our inventory, or elsewhere; None where its image has none."""
+    change = proof.change
     if change is None:
         return None
     if case.gateway.deployment is not None and change.inventory:
-        return f"{change.inventory} (inventory)"
-    return case.in_own_names(change.defined) or change.defined
+        return {"where": "inventory", "setting": change.inventory}
+    defined = change.defined if proof.in_own_names else case.in_own_names(change.defined)
+    return {"where": "container", "setting": defined} if defined else None
 
 
-def _acceptance(
-    row: Mapping[str, Any], machine: str, name: str, accepted: Sequence[Suppression]
-) -> dict[str, Any] | None:
-    """Who accepted it, and until when; only what fails can be accepted."""
-    if row["result"] != "fail":
-        return None
-    covering = next((each for each in accepted if each.covers(row["code"], machine, name)), None)
-    return None if covering is None else {"reason": covering.reason, "until": covering.until}
-
-
-def build(gateways: Sequence[Audited], run: Run) -> dict[str, Any]:
-    """The report of an audit; `run.fail_on` is a level of `FAILING`, `run.suppressions` all that was accepted."""
-    rows = sorted((_gateway(each, run) for each in gateways), key=lambda row: (not row["failing"], row["id"]))
+def _rule(rule: Finding, gateways: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
+    """A rule, and what it says of the fleet."""
     return {
-        "schema": SCHEMA,
-        "generated_at": run.generated_at,
-        "controller": run.controller,
-        "collection_version": run.version,
-        "error": run.error,
-        "fail_on": run.fail_on,
-        "fleet": {
-            "machines": run.machines,
-            "total": len(rows),
-            "by_result": _counted(row for gateway in rows for row in gateway["rows"]),
-            "failing": [row["id"] for row in rows if row["failing"]],
-            "accepted": [_accepted(each, rows, run.generated_at) for each in run.suppressions],
-        },
-        "gateways": rows,
+        "code": rule.code,
+        "layer": rule.layer,
+        "severity": rule.severity,
+        "demand": rule.audits,
+        "by_result": _counted(row for gateway in gateways for row in gateway["rows"] if row["code"] == rule.code),
+        **run.page(rule.code),
     }
 
 
-def _gateway(each: Audited, run: Run) -> dict[str, Any]:
-    failing = [
-        row["code"]
-        for row in each.rows
-        if row["result"] == "fail" and row["severity"] in FAILING[run.fail_on] and not row["accepted"]
-    ]
-    return {
-        "name": each.gateway.name,
-        "host": each.machine,
-        "id": named_in_fleet(each.machine, each.gateway.name),
-        "declared": each.gateway.declared,
-        "family": each.case.gateway.family.name,
-        "trading_mode": each.case.mode,
-        "status": each.status,
-        "code": each.code,
-        "unseen": each.unseen,
-        "failing": bool(failing) or (each.unseen is not None and run.fail_on != "never"),
-        "by_result": _counted(each.rows),
-        "rows": list(each.rows),
-    }
-
-
-def _counted(rows: Any) -> dict[str, int]:
+def _counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     counts = Counter("accepted" if row["accepted"] else row["result"] for row in rows)
-    return {result: counts[result] for result in ("fail", "accepted", *RESULTS[1:])}
+    return {result: counts[result] for result in COUNTED}
 
 
-def _accepted(acceptance: Suppression, gateways: Sequence[Mapping[str, Any]], now: str) -> dict[str, Any]:
-    """What was accepted, and where it had effect."""
-    return {
-        **acceptance.as_dict(),
-        "expired": acceptance.expired(now),
-        "gateways": [
-            gateway["id"]
-            for gateway in gateways
-            if any(
-                row["accepted"] and acceptance.covers(row["code"], gateway["host"], gateway["name"])
-                for row in gateway["rows"]
-            )
-            and not acceptance.expired(now)
-        ],
-    }
-
-
-def sentence(report: Mapping[str, Any]) -> str:
-    """Why the run fails or not, in one sentence."""
-    failing, level = report["fleet"]["failing"], report["fail_on"]
-    if not failing:
-        return f"no gateway reaches audit_fail_on={level}"
-    named = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if len(failing) > 5 else "")
-    return f"{len(failing)} of {report['fleet']['total']} gateways reach audit_fail_on={level}: {named}"
+def _affected(acceptance: Suppression, gateways: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The gateways where it accepts a row."""
+    return [
+        gateway["id"]
+        for gateway in gateways
+        if any(
+            row["accepted"] and acceptance.covers(row["code"], gateway["host"], gateway["name"])
+            for row in gateway["rows"]
+        )
+    ]

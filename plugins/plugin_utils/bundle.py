@@ -23,6 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils import archive, suppressi
 from ansible_collections.ibgw.ops.plugins.plugin_utils.archive import File, Refused
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import OF_MACHINE
 from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import GATEWAY_KEYS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 
@@ -97,6 +98,7 @@ def _variables(variables: Mapping[str, Any]) -> dict[str, Any]:
     results = {f"diagnose_{probe}": registered(variables, probe) for probe in PROBES}
     return {
         "gateways": [{key: entry[key] for key in GATEWAY_KEYS if key in entry} for entry in gateways],
+        **{name: plain(variables[name]) for name in OF_MACHINE if name in variables},
         **{name: result for name, result in results.items() if result},
     }
 

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TypeVar
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Setting
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
@@ -15,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import EMPTY, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
+    ConfigurationFile,
     Endpoint,
     GatewayHealth,
     GatewayLog,
@@ -24,6 +26,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     Listener,
     LogScan,
     Port,
+    SettingsDirectory,
     read,
 )
 
@@ -56,11 +59,16 @@ _WORDS = {
     for name in (*setting.variables, setting.file)
     if name
 }
-_OTHERS = frozenset(name for family in BY_NAME.values() for name in family.other_names)
+_OTHERS = frozenset(
+    name for family in BY_NAME.values() for name in (*family.other_names, *(family.configured_by or ())[:1])
+)
 _NAMES = re.compile(rf"\b(?:{'|'.join(sorted({*_WORDS, *_OTHERS}, key=len, reverse=True))})\b")
 
 #: Outcomes of a handshake in which the API served us: an order id and the accounts arrived.
 SERVED = ("ready", "ready_ibkr_away", "account_ok", "account_silent")
+
+
+_Place = TypeVar("_Place", SettingsDirectory, ConfigurationFile)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,14 @@ class Quote:
     quote: str
     at: str | None = None
     line: int | None = None
+
+
+@dataclass(frozen=True)
+class InEffect:
+    """The value of a setting in effect, empty where it is not set, and what shows it."""
+
+    value: str
+    shown: Quote
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,7 @@ class Declared:
     family: str | None
     ports: dict[str, int]
     expect_orders: bool | None
+    expose: bool | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +120,8 @@ class Case:
     Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
     else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
     there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
-    answered within the container. `clock_offset` is by how many seconds the machine's clock is off at least.
+    answered within the container. `alerting` is what tells a person, by the inventory. `clock_offset` is by how many seconds the
+    machine's clock is off at least. `same_user` names the other gateways of the run that log in as the same user to the same endpoint.
     """
 
     machine: str
@@ -114,6 +132,7 @@ class Case:
     mode: str | None = None
     saved_log: bool = False
     declared: Declared | None = None
+    alerting: str = ""
     tasks: Mapping[str, Task] = field(default_factory=dict)
     health: Health = read(Health, None)
     logscan: LogScan = read(LogScan, None)
@@ -125,6 +144,7 @@ class Case:
     api: Endpoint = read(Endpoint, None)
     relay_inside: Endpoint = read(Endpoint, None)
     inside: Endpoint = read(Endpoint, None)
+    same_user: tuple[str, ...] = ()
 
     # Is it alive?
 
@@ -228,6 +248,15 @@ class Case:
         """The controller, or the gateway, ended itself over `code`."""
         return self.run.state == "ended" and self.run.problem == code and self.says(code)
 
+    def told(self, event: str, since: str | None) -> Quote | None:
+        """The newest line of that event that the process which lives has written, not before `since`."""
+        begun = moment(since)
+        for each in reversed(self.log.events if self.log and self.alive else ()):
+            at = moment(each.at)
+            if each.event == event and (begun is None or at is None or at >= begun):
+                return self.quote("log", each.quote or "", each.at)
+        return None
+
     def counted(self, number: int) -> str:
         """How often something stands in the log: at least so often where its beginning was not read."""
         return f"at least {number}" if self.log and self.log.window.truncated else str(number)
@@ -250,18 +279,45 @@ class Case:
         return (*quotes[-1:], Quote("launcher", quote(answer.quote or ""), answer.at), *quotes[:-1])
 
     def setting(self, controller_key: str, variable: str) -> str:
-        """A setting in effect: what the controller's own dump says, else the container's variable; empty when neither is set.
+        """The value of `in_effect`; empty where that is not known."""
+        effective = self.in_effect(controller_key, variable)
+        return effective.value if effective else ""
+
+    def in_effect(self, controller_key: str, variable: str) -> InEffect | None:
+        """A setting in effect: what the controller's own dump says, else the container's variable; None where neither can tell.
 
         Both are named as gnzsnz with IBC has them.
         """
         own = self.own_name(variable) or ""
         told = self.log.settings if self.log is not None else {}
         dumped = self.family.dumped_as(own) if self.family and self.family.dumped_as else controller_key
-        return _value(told[dumped]) if dumped in told else self.variable(own)
+        if dumped and dumped in told:
+            value = _value(told[dumped])
+            return InEffect(value, self.quote("log", f"{dumped}={value}"))
+        container = self.gateway.container
+        # Of an image that nobody knows, what is not set tells nothing.
+        read = self.family.reads(own, container.environment) if self.family else bool(self.variable(own))
+        if own and container.id and read:
+            value = self.variable(own)
+            return InEffect(value, self.quote("health", f"{own}={value}" if value else f"{own} is not set"))
+        if told and self.of_controller("ibc"):
+            return InEffect("", self.quote("log", f"{dumped or own} is not among its settings"))
+        return None
+
+    @property
+    def asks_again(self) -> bool | None:
+        """Whether an expired prompt for the second factor is followed by another; None where the setting is not known."""
+        if self.run.asks_again is not None:
+            return self.run.asks_again
+        again = self.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
+        if self.of_controller("ibg-controller") or self.of_controller("ibcontroller"):
+            action = self.setting("", "TWOFA_TIMEOUT_ACTION").lower()
+            return again in ("yes", "true") or action == "restart" if again or action else None
+        return again in ("yes", "true") if again else None
 
     def of_controller(self, name: str) -> bool:
-        """Whether that controller runs the gateway: by its log, else by the image, which may hold several."""
-        told = self.log.controller.name if self.log else None
+        """Whether that controller runs the gateway: by its log, else by the container, whose image may hold several."""
+        told = (self.log.controller.name if self.log else None) or self.gateway.family.controller
         return (told or (self.family.controller if self.family else "")).lower() == name
 
     def own_name(self, variable: str) -> str | None:
@@ -290,6 +346,13 @@ class Case:
         return _value(self.gateway.container.environment.get(name))
 
     @property
+    def variables_given(self) -> tuple[str, ...]:
+        """The variables that were set for the container, and not to nothing; all that it has where its image is gone."""
+        container = self.gateway.container
+        given = container.environment if container.environment_given is None else container.environment_given
+        return tuple(name for name in given if self.variable(name))
+
+    @property
     def family(self) -> Family | None:
         """What is known of its image family."""
         return BY_NAME.get(self.gateway.family.name or (self.log.family if self.log else None) or "")
@@ -305,6 +368,32 @@ class Case:
         if self.family is None:
             return self.variable("TRADING_MODE")
         return self.family.trading_mode(self.gateway.container.environment) or ""
+
+    @property
+    def user(self) -> str | None:
+        """The hash of the user that logs in to this endpoint."""
+        users = self.gateway.container.users
+        return users.paper if self.endpoint == "paper" else users.live
+
+    def of_endpoint(self, places: Sequence[_Place]) -> tuple[_Place, ...]:
+        """Of files or directories those of this endpoint; where both modes run, each has its own, told by its end."""
+        return tuple(one for one in places if len(places) == 1 or (one.path or "").endswith(f"_{self.endpoint}"))
+
+    @property
+    def program(self) -> str:
+        """What runs in it: `gateway`, or `tws`, as images of TWS say and their ports show."""
+        # gnzsnz Dockerfile.tws:21-36, extrange start.sh:24; ibcontroller Dockerfile.template
+        told = (self.variable("GATEWAY_OR_TWS") or self._usual_program, self.variable("IBC_PROGRAM"))
+        ports = self.family.ports if self.family else {}
+        published = {each.container_port for each in self.gateway.ports}
+        shown = {port.program for number, port in ports.items() if number in published}
+        return "tws" if "tws" in (*told, *shown) else "gateway"
+
+    @property
+    def _usual_program(self) -> str:
+        """What an image runs that can run either, where nobody says."""
+        name = self.family.variable("program") if self.family and self.gateway.container.id else None
+        return self.family.variables[name].default if self.family and name else ""
 
     def own_ports(self, role: str) -> tuple[int, ...]:
         """Where its family listens for this endpoint inside the container: the gateway itself, or its relay."""

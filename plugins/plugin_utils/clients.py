@@ -84,8 +84,8 @@ def orders_readable(gateway: Mapping[str, Any]) -> bool:
     setting = family.words["read_only_api"] if family else None
     if family is None or not isinstance(setting, Setting):
         return False
-    by_file = family.configured and environment.get("CUSTOM_CONFIG") == "yes"
-    return not by_file and any(environment.get(name) == setting.form(False) for name in setting.variables)
+    takes_orders = family.written("read_only_api", False)
+    return any(family.reads(name, environment) and environment.get(name) == takes_orders for name in setting.variables)
 
 
 def orders_unread(gateway: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> str:

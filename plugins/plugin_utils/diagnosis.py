@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, evidence, inventory, report, verdict
@@ -18,10 +18,16 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found, Proof, Verdict, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import GatewayHealth, LogScan, read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, SavedLog
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
+
+#: What is said of a machine that our own code failed on.
+DEFECT = "the evidence of this machine could not be judged: a defect of the collection"
 
 #: What a task that brought no result says of itself.
 HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_stdout", "rc")
+
+Row = TypeVar("Row")
 
 
 def report_on(
@@ -33,23 +39,10 @@ def report_on(
     collection: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The report on everything that was asked; `collection` is what it says of itself."""
-    suppressions = [Suppression(**each) for each in plan["suppress"]]
-    in_force = [each for each in suppressions if not each.expired(stamp(now))]
-    verdicts, defects = judged(task_vars, plan, in_force, now)
+    run = _run(plan, plan["suppress"], now, fail_on, inventories, collection)
+    verdicts, defects = judged(task_vars, plan, run.in_force, now)
     log = _saved_log(Path(plan["log"]).name, task_vars) if plan["log"] else None
-    run = report.Run(
-        machines=len(plan["machines"]) or 1,
-        generated_at=stamp(now),
-        controller=platform.node(),
-        fail_on=fail_on,
-        version=collection.get("version"),
-        documentation=collection.get("documentation"),
-        error="; ".join(defects) or None,
-        inventories=inventories,
-        suppressions=suppressions,
-        log=log,
-    )
-    return report.build(verdicts, run)
+    return report.build(verdicts, replace(run, error="; ".join(defects) or None, log=log))
 
 
 def audit_on(
@@ -61,36 +54,40 @@ def audit_on(
     collection: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The audit of everything that was asked; `collection` is what it says of itself."""
-    accepted = [Suppression(**each) for each in plan["accept"]]
-    in_force = [each for each in accepted if not each.expired(stamp(now))]
-    gateways: list[audit.Audited] = []
-    run = report.Run(
-        machines=len(plan["machines"]),
+    run = _run(plan, plan["accept"], now, fail_on, inventories, collection)
+
+    def unasked(machine: str, names: Sequence[str], reason: str) -> list[dict[str, Any]]:
+        nothing = evidence.machine(machine, {"gateways": [{"name": name} for name in names]}, {}, None, now)
+        return audit.audited(nothing, run, f"{DEFECT} ({quote(reason)})")
+
+    rows, defects = _of_machines(task_vars, plan, now, lambda seen: audit.audited(seen, run), unasked)
+    return audit.build(rows, replace(run, error="; ".join(defects) or None))
+
+
+def _run(
+    plan: Mapping[str, Any],
+    suppressions: Sequence[Mapping[str, Any]],
+    now: datetime,
+    fail_on: str,
+    inventories: Sequence[str],
+    collection: Mapping[str, Any],
+) -> Run:
+    """What the report is to say of the run itself, but for what is found out on the way."""
+    return Run(
+        machines=len(plan["machines"]) or 1,
         generated_at=stamp(now),
         controller=platform.node(),
         fail_on=fail_on,
         version=collection.get("version"),
         documentation=collection.get("documentation"),
         inventories=inventories,
-        suppressions=accepted,
+        suppressions=[Suppression(**each) for each in suppressions],
     )
-    defects: list[str] = []
-    for machine, ask in plan["machines"].items():
-        only = ask["names"] if plan["only"] else None
-        variables = variables_of(task_vars["hostvars"], machine)
-        try:
-            seen = seen_on(machine, variables, only, now, moment(plan.get("at")))
-            gateways += audit.audited(seen, in_force, run)
-        except Exception as error:  # one machine's odd evidence must not cost the others their rows
-            defects.append(f"{machine} could not be audited: {printable(f'{type(error).__name__}: {error}')}")
-            unseen = evidence.machine(machine, {"gateways": [{"name": name} for name in ask["names"]]}, {}, None, now)
-            gateways += audit.audited(unseen, in_force, run)
-    return audit.build(gateways, replace(run, error="; ".join(defects) or None))
 
 
-def _saved_log(name: str, task_vars: Mapping[str, Any]) -> report.SavedLog:
+def _saved_log(name: str, task_vars: Mapping[str, Any]) -> SavedLog:
     windows = [log.window for log in read(LogScan, registered(task_vars, "logscan").get("logscan")).gateways]
-    return report.SavedLog(
+    return SavedLog(
         name,
         last_at=max((each.last_at for each in windows if each.last_at), default=None),
         lines=max((each.lines or 0 for each in windows), default=0),
@@ -102,22 +99,55 @@ def judged(
     task_vars: Mapping[str, Any], plan: Mapping[str, Any], suppressions: Sequence[Suppression], now: datetime
 ) -> tuple[list[Verdict], list[str]]:
     """The verdicts on everything that was asked, and what our own code failed on."""
-    verdicts: list[Verdict] = []
-    defects: list[str] = []
     if plan["log"]:
         seen = registered(task_vars, "logscan").get("logscan") or {}
-        return verdict.verdicts_of_log(Path(plan["log"]).name, seen, now, suppressions), defects
-    asked_at = moment(plan.get("at"))
+        return verdict.verdicts_of_log(Path(plan["log"]).name, seen, now, suppressions), []
+    return _of_machines(
+        task_vars,
+        plan,
+        now,
+        lambda seen: verdict.verdicts_of_machine(seen, suppressions),
+        lambda machine, names, reason: _unjudged(machine, names, reason, now),
+    )
+
+
+def _of_machines(
+    task_vars: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    now: datetime,
+    ask: Callable[[evidence.Machine], list[Row]],
+    instead: Callable[[str, Sequence[str], str], list[Row]],
+) -> tuple[list[Row], list[str]]:
+    """What `ask` says of each machine, and what our own code failed on; there `instead` says it of the names that were asked for."""
+    rows: list[Row] = []
+    defects: list[str] = []
+    seen, failed = seen_on_all(task_vars, plan, now)
+    for machine, asked in plan["machines"].items():
+        try:
+            if machine in failed:
+                raise failed[machine]
+            rows += ask(seen[machine])
+        except Exception as error:  # one machine's odd evidence must not cost the others theirs
+            reason = f"{type(error).__name__}: {error}"
+            defects.append(f"{machine} could not be judged: {printable(reason)}")
+            rows += instead(machine, asked["names"], reason)
+    return rows, defects
+
+
+def seen_on_all(
+    task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime
+) -> tuple[dict[str, evidence.Machine], dict[str, Exception]]:
+    """The evidence of every machine that was asked, and what our own code raised over that of others."""
+    seen: list[evidence.Machine] = []
+    failed: dict[str, Exception] = {}
     for machine, ask in plan["machines"].items():
         only = ask["names"] if plan["only"] else None
         try:
-            evident = seen_on(machine, variables_of(task_vars["hostvars"], machine), only, now, asked_at)
-            verdicts += verdict.verdicts_of_machine(evident, suppressions)
-        except Exception as error:  # one machine's odd evidence must not cost the others their verdicts
-            reason = f"{type(error).__name__}: {error}"
-            defects.append(f"{machine} could not be judged: {printable(reason)}")
-            verdicts += _unjudged(machine, ask["names"], reason, now)
-    return verdicts, defects
+            variables = variables_of(task_vars["hostvars"], machine)
+            seen.append(seen_on(machine, variables, only, now, moment(plan.get("at"))))
+        except Exception as error:
+            failed[machine] = error
+    return {each.name: each for each in evidence.across(seen)}, failed
 
 
 def _unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) -> list[Verdict]:
@@ -125,7 +155,7 @@ def _unjudged(machine: str, names: Sequence[str], reason: str, now: datetime) ->
     found = Found(
         findings()["probe.incomplete"],
         Proof(
-            summary="the evidence of this machine could not be judged: a defect of the collection",
+            summary=DEFECT,
             evidence=(Quote("ansible", quote(reason)),),
             fix=("report this with the quoted error and the collection's version",),
         ),
@@ -165,7 +195,8 @@ def seen_on(
         health["gateways"] = [
             each for each in there if each["name"] in declared or (each.get("container") or {}).get("id") not in kept
         ]
-    return evidence.machine(machine, {"gateways": gateways}, results, only, now, asked_at)
+    of_machine = {name: plain(variables[name]) for name in evidence.OF_MACHINE if name in variables}
+    return evidence.machine(machine, {"gateways": gateways, **of_machine}, results, only, now, asked_at)
 
 
 def _kept_by_rebuilds(gateways: Iterable[Mapping[str, Any]]) -> set[str | None]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     LogScan,
     read,
 )
+
+#: What the inventory says of all gateways of a machine, beside their list.
+OF_MACHINE = ("gateway_expose", "audit_alerting")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def machine(
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
     """
-    blank = _blank(name, results, now, asked_at)
+    blank = replace(_blank(name, results, now, asked_at), alerting=_text(variables.get("audit_alerting")))
     declared = _declared(variables)
     seen = {gateway.name: gateway for gateway in blank.health.gateways if gateway.name}
     names = list(dict.fromkeys([*declared, *seen]))
@@ -89,6 +92,31 @@ def machine(
     if not names and only is None:
         rows = [Gateway(name, True, (blank,))]
     return Machine(name, blank.now, tuple(rows))
+
+
+def across(machines: Sequence[Machine]) -> list[Machine]:
+    """The same evidence, each case now with what only all machines together show: who else logs in as its user."""
+    users: dict[tuple[str, str | None], dict[str, str | None]] = {}
+    for machine in machines:
+        for gateway in machine.gateways:
+            for case in gateway.cases:
+                # One that only stands by, stopped and undeclared, takes no session.
+                if case.user and (gateway.declared or not case.ended):
+                    named = users.setdefault((case.user, case.endpoint), {})
+                    named[f"{machine.name}/{gateway.name}"] = case.gateway.container.id
+    return [
+        replace(machine, gateways=tuple(_among(gateway, users) for gateway in machine.gateways)) for machine in machines
+    ]
+
+
+def _among(gateway: Gateway, users: Mapping[tuple[str, str | None], Mapping[str, str | None]]) -> Gateway:
+    """The gateway with who shares its users; one container is one gateway, under whatever name its machine is asked."""
+    cases = []
+    for case in gateway.cases:
+        named = users.get((case.user or "", case.endpoint), {})
+        same = sorted(name for name, container in named.items() if container != case.gateway.container.id)
+        cases.append(replace(case, same_user=tuple(same)))
+    return replace(gateway, cases=tuple(cases))
 
 
 def _blank(name: str, results: Mapping[str, Any], now: datetime, asked_at: datetime | None) -> Case:
@@ -154,8 +182,16 @@ def _task(registered: object) -> Task:
 
 def _declared(variables: Mapping[str, Any]) -> dict[str, Declared]:
     entries = variables.get("gateways")
-    read_entries = (read(Declared, entry) for entry in (entries if isinstance(entries, (list, tuple)) else ()))
+    default = {"expose": variables.get("gateway_expose")}
+    read_entries = (
+        read(Declared, {**default, **entry} if isinstance(entry, Mapping) else None)
+        for entry in (entries if isinstance(entries, (list, tuple)) else ())
+    )
     return {entry.name: entry for entry in read_entries if entry.name}
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _selected(only: Collection[str] | None, machine_name: str, gateway: str) -> bool:
@@ -194,7 +230,16 @@ def _endpoints(whole: Case, answers: Iterable[Endpoint]) -> tuple[str | None, ..
         if mode in ("paper", "live"):
             return (mode,)
     seen = (instances | {answer.endpoint for answer in answers}) & {"paper", "live"}
-    return tuple(seen) if len(seen) == 1 else (None,)
+    if len(seen) == 1:
+        return tuple(seen)
+    return (None if any(answer.account_mode for answer in answers) else _mode_of_image(whole),)
+
+
+def _mode_of_image(whole: Case) -> str | None:
+    """What the image runs where its container was told nothing; what it makes of a mode that it does not know is not known."""
+    family = whole.family if whole.gateway.container.id else None
+    name = family.variable("trading_mode") if family else None
+    return family.mode_unless_set if family and name and not whole.variable(name) else None
 
 
 def _runs(whole: Case, endpoints: tuple[str | None, ...], answers: list[Endpoint]) -> dict[str | None, Instance]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Case, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NEW_YORK, SESSIONS_END
 
 
 def facts_of(case: Case) -> dict[str, object]:
@@ -17,6 +18,8 @@ def facts_of(case: Case) -> dict[str, object]:
     return {
         "image": container.image,
         "started_at": container.started_at,
+        "started_by": _started_by(case),
+        **_restarted_inside(case),
         "exit_code": container.exit_code if case.ended else None,
         "restart_count": container.restart_count,
         "controller": " ".join(filter(None, (log.controller.name, log.controller.version))) or None if log else None,
@@ -30,6 +33,29 @@ def facts_of(case: Case) -> dict[str, object]:
         "accounts": list(case.api.accounts),
         "positions": case.api.account.positions,
         "open_orders": case.api.account.open_orders,
+    }
+
+
+def _started_by(case: Case) -> str | None:
+    """Who started the container last, where that is proven and Docker still tells of it."""
+    starts = [event for event in case.gateway.events if event.action == "start"]
+    return starts[-1].who if starts else None
+
+
+#: Who starts Java again inside a container, by the kind of its run: only the gateway's own daily restart keeps the session.
+RESTARTED_BY = {"saved_session": "its own daily restart", "full_login": "its controller"}
+
+
+def _restarted_inside(case: Case) -> dict[str, object]:
+    """When and by whom the gateway was started again in the container since that was started, which no count of Docker's shows."""
+    container = moment(case.gateway.container.started_at)
+    begun = [moment(process.started_at) for process in case.gateway.processes if process.role == "gateway"]
+    newest = max((at for at in begun if at), default=moment(case.run.run_started_at) if case.running else None)
+    usual = timedelta(seconds=case.family.start_seconds if case.family else 300)
+    again = newest is not None and container is not None and newest - container > usual
+    return {
+        "restarted_inside_at": stamp(newest) if again and newest else None,
+        "restarted_inside_by": RESTARTED_BY.get(case.run.run_kind or "") if again else None,
     }
 
 
@@ -53,10 +79,10 @@ def next_forced_login(case: Case) -> datetime | None:
     if last_full_login is None:
         return None
     try:
-        local = last_full_login.astimezone(ZoneInfo("America/New_York"))
+        local = last_full_login.astimezone(ZoneInfo(NEW_YORK))
     except ZoneInfoNotFoundError:  # a controller without time zone data
         return None
-    sunday = (local + timedelta(days=(6 - local.weekday()) % 7)).replace(hour=1, minute=0, second=0, microsecond=0)
+    sunday = datetime.combine(local.date() + timedelta(days=(6 - local.weekday()) % 7), SESSIONS_END, local.tzinfo)
     return sunday if sunday > local else sunday + timedelta(days=7)
 
 

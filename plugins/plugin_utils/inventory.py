@@ -26,7 +26,7 @@ TRADING_MODES = ("paper", "live", "both")
 STATES = ("present", "absent")
 
 #: What diagnosis uses of an entry; the other words describe a gateway that is deployed.
-GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders")
+GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders", "expose")
 PORT_NAMES = ("paper", "live", "vnc")
 
 
@@ -50,6 +50,7 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     except TypeError:
         given = shown(variables["diagnose_undeclared"])
         raise Misuse(f"diagnose_undeclared of the machine {machine} is {given}; allowed are true and false") from None
+    _check_alerting(machine, variables.get("audit_alerting"))
     gateways = variables.get("gateways")
     if gateways is None:
         return []
@@ -63,6 +64,13 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     if twice:
         raise Misuse(f"the machine {machine} declares the gateway {quote(twice)} twice; names are unique on a machine")
     return warnings
+
+
+def _check_alerting(machine: str, told: Any) -> None:
+    if told is not None and not isinstance(told, str):
+        raise Misuse(
+            f"audit_alerting of the machine {machine} is {shown(told)}; it must be a text that names what tells a person, or 'none'"
+        )
 
 
 def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:

@@ -4,23 +4,28 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
-    DIAGNOSE,
     RECOVER,
     STATUSES,
     URGENCY,
     Found,
     Verdict,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
+    ARTIFACT_BYTES,
+    Run,
+    excuse,
+    look_again,
+    named_in_fleet,
+    reaching,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -37,63 +42,16 @@ FAILING = {
 #: What the next log is made with: with Docker's time stamps, which have a zone.
 NEWER_LOG = "docker logs -t <container> > new.log 2>&1"
 
-#: Gateways named in the sentence that fails a run.
-NAMED = 5
-
-# A command of Ansible up to where its inventories stand.
-_ANSIBLE = re.compile(r"\bansible(-playbook ibgw\.ops\.\w+| \S+(?= -))")
-
-#: Most bytes of JSON for one gateway in the artifact: AWX keeps it with every job, and that of a hundred stays under 64 KiB.
-ARTIFACT_BYTES = 640
-
-
-@dataclass(frozen=True)
-class SavedLog:
-    """The saved log that was judged: when its last line was written, where that is known, the number of its lines, and whether it is
-    packed and ends in a damage.
-    """
-
-    name: str
-    last_at: str | None
-    lines: int
-    damaged: bool = False
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a report says of the run itself.
-
-    `machines` counts those that were asked, `error` says what went wrong with the run; `inventories` are those that it was given,
-    so that the commands to type next find the same machines; `suppressions` are all, also those that are over; `documentation` is
-    where the collection's docs are on the web; `log` is the saved log that was judged instead of machines.
-    """
-
-    machines: int
-    generated_at: str
-    controller: str
-    fail_on: str
-    version: str | None = None
-    documentation: str | None = None
-    error: str | None = None
-    inventories: Sequence[str] = ()
-    suppressions: Sequence[Suppression] = ()
-    log: SavedLog | None = None
-
 
 def build(verdicts: Sequence[Verdict], run: Run) -> dict[str, Any]:
     """The report of a run."""
     rows = sorted((_row(verdict, run) for verdict in verdicts), key=urgency)
     return {
-        "schema": SCHEMA,
-        "generated_at": run.generated_at,
-        "controller": run.controller,
-        "collection_version": run.version,
-        "error": run.error,
-        "fail_on": run.fail_on,
+        **run.heads(SCHEMA),
         "saved_log": asdict(run.log) if run.log else None,
         "fleet": {
             **_fleet(rows, run),
-            "suppressed": [_suppression(each, verdicts, run.generated_at) for each in run.suppressions],
+            "suppressed": [run.told(each, _affected(each, verdicts)) for each in run.suppressions],
         },
         "gateways": rows,
     }
@@ -117,17 +75,10 @@ def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def sentence(report: Mapping[str, Any]) -> str:
     """Why the run fails or not, in one sentence."""
-    level, failed = report["fail_on"], report["fleet"]["failing"]
-    named = [f"{row['id']} ({row['code'] or row['status']})" for row in report["gateways"] if row["id"] in failed]
-    rest = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    failed = report["fleet"]["failing"]
     suppressed = sum(1 for row in report["gateways"] if row["suppressed"])
-    apart = f" ({suppressed} suppressed)" if suppressed else ""
-    if not failed:
-        return f"no gateway reaches diagnose_fail_on={level}{apart}"
-    return (
-        f"{len(failed)} of {len(report['gateways'])} gateways reach diagnose_fail_on={level}{apart}: "
-        f"{', '.join(named[:NAMED])}{rest}"
-    )
+    named = [f"{row['id']} ({row['code'] or row['status']})" for row in report["gateways"] if row["id"] in failed]
+    return reaching("diagnose_fail_on", report, named, f" ({suppressed} suppressed)" if suppressed else "")
 
 
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,47 +106,26 @@ def _fleet(rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
     }
 
 
-def _suppression(suppression: Suppression, verdicts: Sequence[Verdict], now: str) -> dict[str, Any]:
-    """A suppression, and where it had effect; one that is over had none."""
-    return {
-        **suppression.as_dict(),
-        "expired": suppression.expired(now),
-        "gateways": [
-            _id(verdict) for verdict in verdicts if not suppression.expired(now) and _has_effect(suppression, verdict)
-        ],
-    }
-
-
-def _has_effect(suppression: Suppression, verdict: Verdict) -> bool:
-    """Whether it suppresses a finding there, be it as one of several."""
-    suppressed = [found.finding.code for found in verdict.found if found.suppressed]
-    return any(suppression.covers(code, verdict.host, verdict.name) for code in suppressed)
-
-
-def named_in_fleet(machine: str, gateway: str) -> str:
-    """How a row is named in the fleet: a machine without gateways by its own name."""
-    return machine if gateway == machine else f"{machine}/{gateway}"
-
-
-def _id(verdict: Verdict) -> str:
-    return named_in_fleet(verdict.host, verdict.name)
-
-
-def _suppressed(found: Found | None) -> dict[str, Any] | None:
-    """Why a finding is suppressed, and until when."""
-    if found is None or found.suppressed is None:
-        return None
-    return {"reason": found.suppressed.reason, "until": found.suppressed.until}
+def _affected(suppression: Suppression, verdicts: Sequence[Verdict]) -> list[str]:
+    """The gateways where it suppresses a finding, be it as one of several."""
+    return [
+        named_in_fleet(verdict.host, verdict.name)
+        for verdict in verdicts
+        if any(
+            suppression.covers(found.finding.code, verdict.host, verdict.name)
+            for found in verdict.found
+            if found.suppressed
+        )
+    ]
 
 
 def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
     leading = verdict.leading
-    page = f"findings/{leading.finding.code}.md" if leading else None
     following = None if verdict.status == "healthy" else _next(verdict)
     return {
         "name": verdict.name,
         "host": verdict.host,
-        "id": _id(verdict),
+        "id": named_in_fleet(verdict.host, verdict.name),
         "declared": verdict.declared,
         "family": verdict.family,
         "trading_mode": verdict.trading_mode,
@@ -209,21 +139,20 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "layer": leading.finding.layer if leading else None,
         "title": leading.finding.title if leading else None,
         "summary": verdict.summary,
-        "fix": [typed(step, run.inventories) for step in leading.proof.fix] if leading else [],
-        "next_command": typed(following, run.inventories) if following else None,
+        "fix": [run.typed(step) for step in leading.proof.fix] if leading else [],
+        "next_command": run.typed(following) if following else None,
         "remedy": leading.remedy if leading else "none",
         "remedy_reason": leading.proof.remedy_reason if leading else None,
-        "suppressed": _suppressed(leading),
-        "docs": f"docs/{page}" if page else None,
-        "docs_url": f"{run.documentation}/{page}" if run.documentation and page else None,
+        "suppressed": excuse(leading.suppressed) if leading else None,
+        **run.page(leading.finding.code if leading else None),
         "deadline": leading.proof.deadline if leading else None,
         "checked_at": verdict.checked_at,
-        "findings": [_finding(found, run.inventories) for found in verdict.found],
+        "findings": [_finding(found, run) for found in verdict.found],
         "facts": dict(verdict.facts),
     }
 
 
-def _finding(found: Found, inventories: Sequence[str]) -> dict[str, Any]:
+def _finding(found: Found, run: Run) -> dict[str, Any]:
     return {
         "code": found.finding.code,
         "layer": found.finding.layer,
@@ -232,17 +161,11 @@ def _finding(found: Found, inventories: Sequence[str]) -> dict[str, Any]:
         "endpoint": found.endpoint,
         "summary": found.proof.summary,
         "evidence": [asdict(quoted) for quoted in found.proof.evidence],
-        "fix": [typed(step, inventories) for step in found.proof.fix],
+        "fix": [run.typed(step) for step in found.proof.fix],
         "remedy": found.remedy,
         "consequence_of": found.consequence_of,
-        "suppressed": _suppressed(found),
+        "suppressed": excuse(found.suppressed),
     }
-
-
-def typed(text: str, inventories: Sequence[str]) -> str:
-    """`text` with its commands as one types them, so that Ansible finds the same machines."""
-    given = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)
-    return _ANSIBLE.sub(lambda command: command[0] + given, text)
 
 
 def _next(verdict: Verdict) -> str | None:
@@ -254,9 +177,7 @@ def _next(verdict: Verdict) -> str | None:
         return RECOVER.format(machine=machine, name=name)
     if verdict.leading and verdict.leading.proof.next_command:
         return verdict.leading.proof.next_command
-    if name == machine or (verdict.leading and verdict.leading.finding.layer in ("host", "engine")):
-        return f"ansible-playbook ibgw.ops.diagnose -l {machine}"
-    return DIAGNOSE.format(machine=machine, name=name)
+    return look_again(machine, name, verdict.leading.finding.code if verdict.leading else None)
 
 
 def _next_to_a_log(verdict: Verdict) -> str | None:

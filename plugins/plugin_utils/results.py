@@ -60,6 +60,8 @@ def _fits(hint: Any, value: object) -> bool:
         return isinstance(value, Mapping)
     if typing.get_origin(hint) is tuple:
         return isinstance(value, (list, tuple))
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, (list, tuple))
     return isinstance(value, typing.get_origin(hint) or hint)
 
 
@@ -83,6 +85,7 @@ class Disk:
 @dataclass(frozen=True)
 class Host:
     now: str | None
+    boot_time: str | None
     clock_synchronized: bool | None
     architecture: str | None
     cpus: int | None
@@ -116,6 +119,20 @@ class HealthCheck:
 class ContainerMemory:
     limit: int | None
     usage: int | None
+    oom_kills: int | None
+
+
+@dataclass(frozen=True)
+class KernelKill:
+    at: str | None
+    process: str | None
+    short_of: str | None
+
+
+@dataclass(frozen=True)
+class OpenFiles:
+    soft: int | None
+    hard: int | None
 
 
 @dataclass(frozen=True)
@@ -166,6 +183,14 @@ class SettingsDirectory:
 
 
 @dataclass(frozen=True)
+class ConfigurationFile:
+    path: str | None
+    mount: str | None
+    kind: str | None
+    readable_by_gateway: bool | None
+
+
+@dataclass(frozen=True)
 class SecretFile:
     variable: str | None
     path: str | None
@@ -180,6 +205,12 @@ class SecretFile:
 
 
 @dataclass(frozen=True)
+class User:
+    uid: int | None
+    gid: int | None
+
+
+@dataclass(frozen=True)
 class Users:
     live: str | None
     paper: str | None
@@ -189,6 +220,7 @@ class Users:
 class Container:
     id: str | None
     image: str | None
+    image_digest: str | None
     image_named_by: str | None
     image_created: str | None
     image_architecture: str | None
@@ -200,26 +232,33 @@ class Container:
     error: str | None
     oom_killed: bool | None
     host_oom_killed: bool | None
+    kernel_kills: tuple[KernelKill, ...]
     restart_count: int | None
     restart_policy: str | None
+    stop_timeout: int | None
     health: HealthCheck
     healthcheck: HealthCheckDefined | None
     log: ContainerLog
     memory: ContainerMemory
+    nofile: OpenFiles | None
     network_mode: str | None
     mounts: tuple[Mount, ...]
     tmpfs: dict[str, str]
     settings: tuple[SettingsDirectory, ...]
+    configuration: tuple[ConfigurationFile, ...]
     secrets: tuple[SecretFile, ...]
+    user: User | None
     users: Users
     environment: dict[str, str]
     environment_given: tuple[str, ...] | None
+    sample_secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Family:
     name: str | None
     controller: str | None
+    generation: str | None
     because: tuple[str, ...]
 
 
@@ -238,11 +277,13 @@ class Process:
     started_at: str | None
     rss: int | None
     max_heap: int | None
+    gc_share: float | None
 
 
 @dataclass(frozen=True)
 class Listener:
     port: int | None
+    address: str | None
     accept_queue: int | None
     accept_limit: int | None
 
@@ -266,6 +307,17 @@ class Event:
     action: str | None
     exit_code: int | None
     by: str | None
+    who: str | None
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    kind: str | None
+    name: str | None
+    does: tuple[str, ...]
+    where: str | None
+    terms: str | None
 
 
 @dataclass(frozen=True)
@@ -291,11 +343,13 @@ class GatewayHealth(Probed):
     name: str | None
     exists: bool | None
     similar_names: tuple[str, ...]
+    renamed_to: str | None
     container: Container
     family: Family
     ports: tuple[Port, ...]
     processes: tuple[Process, ...]
     sockets: Sockets
+    supervisors: tuple[Supervisor, ...] | None
     events: tuple[Event, ...]
     hold: object
     lock: Lock
@@ -305,7 +359,15 @@ class GatewayHealth(Probed):
 
 
 @dataclass(frozen=True)
+class Engine:
+    kind: str | None
+    root_dir: str | None
+    started_at: str | None
+
+
+@dataclass(frozen=True)
 class Health(Probed):
+    engine: Engine
     host: Host
     gateways: tuple[GatewayHealth, ...]
 
@@ -322,6 +384,7 @@ class Controller:
 @dataclass(frozen=True)
 class Exit:
     code: int | None
+    meaning: str | None
 
 
 @dataclass(frozen=True)
@@ -369,6 +432,7 @@ class History:
     twofa_prompts: int | None
     twofa_prompts_last_day: int | None
     unanswered_prompts: int | None
+    controller_restarts_last_hour: int | None
     last_login_at: str | None
     last_full_login_at: str | None
     by_exit_code: dict[str, int]
@@ -403,6 +467,7 @@ class GatewayLog(Probed):
     family: str | None
     controller: Controller
     gateway_version: str | None
+    time_zone: str | None
     settings: dict[str, str]
     window: Window
     instances: tuple[Instance, ...]

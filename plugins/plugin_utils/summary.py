@@ -62,7 +62,7 @@ _COMMAND = re.compile(
     r"(.+:) ((?:ansible-playbook|df|docker|free|journalctl|ss|ssh|systemctl|timedatectl) [^,()]+)(?<!\.)"
 )
 
-_OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
+OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
 _ASCII = str.maketrans(
     {
@@ -106,7 +106,7 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
     for block in blocks:
         drawn += [Line(""), *block.lines]
     if len(blocks) >= INDEXED:
-        drawn += [Line(""), *_index(blocks, width)]
+        drawn += [Line(""), *index(blocks, width)]
     drawn += [Line(""), *wrapped(_fleet(report), width, colour=_fleet_colour(report))]
     if not drawn[1].text:
         del drawn[0]
@@ -114,17 +114,18 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Gateways of which the same is to be said, and that."""
+class Block:
+    """Gateways of which the same is to be said, and that; all but the lines stand in the index, too."""
 
     status: str
+    where: str
     code: str
-    safe: str
-    ids: list[str]
+    follows: str
+    colour: str
     lines: list[Line]
 
 
-def _blocks(rows: Iterable[Mapping[str, Any]], width: int) -> list[_Block]:
+def _blocks(rows: Iterable[Mapping[str, Any]], width: int) -> list[Block]:
     """A block per gateway that is not healthy and not suppressed, the most urgent last; those that read alike share one."""
     alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -133,7 +134,7 @@ def _blocks(rows: Iterable[Mapping[str, Any]], width: int) -> list[_Block]:
     return [_block(group, list(said), width) for (_status, _code, *said), group in reversed(alike.items())]
 
 
-def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> _Block:
+def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> Block:
     status, code, ids = rows[0]["status"], rows[0]["code"], [row["id"] for row in rows]
     head = f"{', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {status.upper()}: {code}"
     commands = dict.fromkeys(printable(row["next_command"]) for row in rows if row["next_command"])
@@ -142,9 +143,8 @@ def _block(rows: Sequence[Mapping[str, Any]], said: list[Line], width: int) -> _
     page = rows[0]["docs_url"] or rows[0]["docs"]
     docs = [Line(f"  Docs  {printable(page)}")] if page else []
     safe = SAFE[rows[0]["remedy"]].partition(",")[0]
-    return _Block(
-        status, code, safe, ids, [*wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
-    )
+    lines = [*wrapped(head, width, "", "    ", COLOURS[status]), *said, *following, *docs]
+    return Block(status, _listed(ids), code, safe, COLOURS[status], lines)
 
 
 def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
@@ -152,10 +152,15 @@ def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
     for assertion in _proven(row):
         yield from wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, COLOURS[row["status"]])
-    for at, step in enumerate(row["fix"]):
-        yield from _step(step, width, "  Fix   " if at == 0 else "        ")
+    yield from steps(row["fix"], width)
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
     yield from wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
+
+
+def steps(fix: Sequence[str], width: int) -> Iterator[Line]:
+    """The steps that mend it."""
+    for at, step in enumerate(fix):
+        yield from _step(step, width, "  Fix   " if at == 0 else "        ")
 
 
 def _step(step: str, width: int, indent: str) -> Iterator[Line]:
@@ -173,7 +178,7 @@ def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
     """What the operator said not to care about: each gateway whose verdict that is, then suppressions that no such line tells of."""
     rows = [row for row in report["gateways"] if row["suppressed"]]
     for row in rows:
-        yield f"{row['id']} is {row['status'].upper()}: {row['code']}, suppressed{_why(row['suppressed'])}"
+        yield f"{row['id']} is {row['status'].upper()}: {row['code']}, suppressed{why(row['suppressed'])}"
     told = {(row["id"], row["code"]) for row in rows}
     for each in report["fleet"]["suppressed"]:
         if each["gateways"] and all((gateway, each["code"]) in told for gateway in each["gateways"]):
@@ -181,25 +186,25 @@ def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
         target = f"{each['code']}@{each['host']}" if each["host"] else each["code"]
         effect = f"on {counted(len(each['gateways']), 'gateway')}" if each["gateways"] else "without effect here"
         be, effect = ("was", "expired") if each["expired"] else ("is", effect)
-        yield f"{target} {be} suppressed{_why(each)} ({effect})"
+        yield f"{target} {be} suppressed{why(each)} ({effect})"
 
 
-def _why(suppressed: Mapping[str, Any]) -> str:
+def why(suppressed: Mapping[str, Any]) -> str:
     until = f" until {_when(suppressed['until'])}" if suppressed["until"] else ""
     return f"{until}: {suppressed['reason']}"
 
 
-def _index(blocks: Sequence[_Block], width: int) -> Iterator[Line]:
-    """One line per block: what to care about at a glance, and where there is room what is safe."""
-    rows = [(block.status.upper(), _listed(block.ids), block.code, block.safe) for block in blocks]
+def index(blocks: Sequence[Block], width: int) -> Iterator[Line]:
+    """One line per block: what to care about at a glance, and where there is room what follows from it."""
+    rows = [(block.status.upper(), block.where, block.code, block.follows) for block in blocks]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     columns = 4 if sum(widths) + 6 <= width else 3
     for row, block in zip(rows, blocks, strict=True):
         line = "  ".join(f"{cell:<{room}}" for cell, room in zip(row[:columns], widths, strict=False)).rstrip()
         if len(line) <= width:
-            yield Line(line, COLOURS[block.status])
+            yield Line(line, block.colour)
         else:
-            yield from wrapped(f"{row[0]:<{widths[0]}}  {row[1]}: {row[2]}", width, "", " " * 10, COLOURS[block.status])
+            yield from wrapped(f"{row[0]:<{widths[0]}}  {row[1]}: {row[2]}", width, "", " " * 10, block.colour)
 
 
 def _listed(ids: Sequence[str]) -> str:
@@ -212,7 +217,7 @@ def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
     """The leading finding with its evidence, then what else was found on its own account."""
     leading = next((found for found in row["findings"] if found["code"] == row["code"]), None)
     yield from wrapped(row["summary"], width, "  × ", "    ", colour)
-    news = [each for each in (leading or {}).get("evidence", ()) if not _repeats(each, row["summary"])]
+    news = [each for each in (leading or {}).get("evidence", ()) if not repeats(each, row["summary"])]
     for quoted in news[:QUOTES]:
         yield from wrapped(_evidence(quoted), width, "    | ", "    |   ")
     for found in row["findings"]:
@@ -221,11 +226,11 @@ def _broken(row: Mapping[str, Any], width: int, colour: str) -> Iterator[Line]:
         if not found["suppressed"]:
             yield from wrapped(f"{found['summary']} ({found['code']}, {found['severity']})", width, "  × ", "    ")
         elif STATUSES.index(found["severity"]) < STATUSES.index(row["status"]):  # what is graver is not left out
-            said = f"{found['summary']} ({found['code']}, {found['severity']}, suppressed{_why(found['suppressed'])})"
+            said = f"{found['summary']} ({found['code']}, {found['severity']}, suppressed{why(found['suppressed'])})"
             yield from wrapped(said, width, "  - ", "    ", QUIET)
 
 
-def _repeats(quoted: Mapping[str, Any], summary: str) -> bool:
+def repeats(quoted: Mapping[str, Any], summary: str) -> bool:
     """Evidence that tells nothing beyond the finding: its words, and no time."""
     return not quoted["at"] and summary.endswith(quoted["quote"])
 
@@ -235,7 +240,7 @@ def _evidence(quoted: Mapping[str, Any]) -> str:
     source = f"line {quoted['line']}," if quoted["line"] else quoted["source"]
     if not quoted["at"]:
         return f"{source.rstrip(',')}: {quoted['quote']}"
-    return f"{source} {_when(quoted['at'])}: {_OWN_STAMP.sub('', quoted['quote'])}"
+    return f"{source} {_when(quoted['at'])}: {OWN_STAMP.sub('', quoted['quote'])}"
 
 
 def _proven(row: Mapping[str, Any]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
 
 KEYS = ("code", "reason", "until")
-FORM = "{code: <code> or <code>@<host>, reason: ..., until: <date or time, optional>}"
+FORM = "{code: <code> or <code>@<host>, reason: ..., until: <date or time; audit_accept needs one>}"
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -66,6 +66,10 @@ def accepted(setting: str, given: Any) -> list[Suppression]:
     """As `read`, of what the audit is to accept: only what it demands, and never for ever."""
     entries = read(setting, given)
     for at, each in enumerate(entries, 1):
+        if each.target in [earlier.target for earlier in entries[: at - 1]]:
+            raise Misuse(
+                f"entry {at} of {setting} accepts {quote(each.target)} again; give it once, with one reason and one end"
+            )
         if not findings()[each.code].audits:
             raise Misuse(f"entry {at} of {setting} has the code {each.code}, which is no matter of the audit")
         if each.until is None:

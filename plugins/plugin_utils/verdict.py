@@ -246,7 +246,7 @@ def completed(rule: Finding, proof: Proof, case: Case) -> Found:
     command = proof.next_command or rule.next_command
     steps = proof.fix or rule.fix
     # What an image has no variable for can not be set there; a step that is the only one stays.
-    fitting = [own for own in map(case.in_own_names, steps) if own] or steps
+    fitting = steps if proof.in_own_names else [own for own in map(case.in_own_names, steps) if own] or steps
     whole = replace(
         proof,
         severity=proof.severity or rule.severity,

@@ -15,6 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from docker.models.containers import Container
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 import simulator.engine
 from simulator.broker.client import Broker
@@ -27,14 +28,19 @@ from tests.integration.playbooks import Play
 from tests.integration.proxy import EngineProxy
 
 _ours = pytest.StashKey[bool]()
-#: Modules whose tests share something dear: they stay with one worker, every other test goes to whoever is free.
+#: Modules whose tests share something dear, or would see what another of them has started beside its gateway: they stay with one
+#: worker, every other test goes to whoever is free.
 _SHARED = (
     *("test_demo.py", "test_package.py", "bundle/test_bundle.py", "deploy/test_gateway.py", "faults/test_servers.py"),
-    "handshake/test_relays.py",
+    *("handshake/test_relays.py", "health/test_audited.py", "health/test_who_did_it.py"),
     *(f"simulator/test_{name}.py" for name in ("api", "container", "releases", "restart")),
 )
 #: This one counts who asked a gateway that hangs, and the demo's tests once ask every gateway of the engine: never both at once.
 _COUNTS, _ASKS_ALL = (f"tests/integration/{name}.py" for name in ("diagnose/test_relay_or_gateway", "test_demo"))
+
+
+#: Where a single test takes a minute or so: they begin first, so that no worker is left alone with one at the end.
+_SLOW = ("faults/", "rebuild/", "recover/")
 
 
 class _BySharing(LoadScopeScheduling):
@@ -45,6 +51,16 @@ class _BySharing(LoadScopeScheduling):
         if module == _COUNTS:
             return _ASKS_ALL
         return module if module.endswith(_SHARED) else nodeid
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Keep one test at hand beside the one that runs: what more a worker holds waits there while others have nothing to do."""
+        if self._pending_of(self.assigned_work[node]) < 2 or not self.workqueue:
+            super()._reschedule(node)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow ones first; each of them stays behind what it stood behind among its own."""
+    items.sort(key=lambda item: not item.nodeid.startswith(tuple(f"tests/integration/{each}" for each in _SLOW)))
 
 
 @pytest.hookimpl(optionalhook=True)

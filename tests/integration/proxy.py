@@ -46,25 +46,26 @@ class _Handler(BaseHTTPRequestHandler):
         if any(part in self.path for part in self.server.hung):
             self.server.closing.wait(60)
             return
-        status, body = self._ask()
+        status, version, body = self._ask()
         if status == 200 and "/containers/" in self.path and self.path.endswith("/json"):
             inspected = json.loads(body)
             self.server.edit(inspected)
             body = json.dumps(inspected).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Transfer-Encoding", "chunked")  # the SDK takes events from nothing else
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Api-Version", version)
         self.end_headers()
         self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n")
 
-    def _ask(self) -> tuple[int, bytes]:
+    def _ask(self) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection("localhost", timeout=60)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(self.server.engine_socket)
         try:
             connection.request(self.command, self.path)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, response.getheader("Api-Version", ""), response.read()
         finally:
             connection.close()
 

@@ -10,8 +10,13 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
+    SECRET,
+    USER,
     Build,
     Family,
     Lacking,
@@ -19,12 +24,20 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Relay,
     Setting,
     Traits,
+    Variable,
+    Wrong,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, without_backslash, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import NO_BACKSLASH, TEXT, choice
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
-from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SECRETS, SETTINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import SURROUNDINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
 
 _PREFIX = "IBC_"  # E:README.md:98-115
+
+
+def _from_the_shell(known: Variable) -> Variable:
+    """A key whose value goes through a shell, which takes a backslash away (E:README.md:98-115)."""
+    return replace(known, form=NO_BACKSLASH) if known.form is TEXT else known
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
@@ -62,26 +75,29 @@ FAMILY = Family(
     ),
     user=(0, 0),
     start_seconds=120,
-    variables={  # E:README.md:98-115
-        "USERNAME": "user",
-        "PASSWORD": "secret",
-        **{f"{_PREFIX}{key}": kind for key, kind in SECRETS.items()},
-        **dict.fromkeys(
-            (
-                "GATEWAY_OR_TWS",
-                "TWOFA_TIMEOUT_ACTION",
-                "TWS_SETTINGS_PATH",
-                "TZ",
-                "IBC_VERSION",
-                "INSTALL_FILENAME",
-                *(f"{_PREFIX}{key}" for key in SETTINGS if key not in SECRETS),
-            ),
-            "plain",
+    variables={  # E:README.md:98-115, E:start.sh
+        "USERNAME": replace(USER, default="edemo"),
+        "PASSWORD": replace(SECRET, default="demouser"),
+        "GATEWAY_OR_TWS": Variable(
+            choice("gateway", "tws"), wrong=Wrong("refused", "the start script ends with exit code 1"), default="tws"
+        ),
+        "TWOFA_TIMEOUT_ACTION": replace(GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"], default="restart"),
+        "TWS_SETTINGS_PATH": FILE,
+        "TZ": SURROUNDINGS["TZ"],
+        "IBC_VERSION": PLAIN,
+        "INSTALL_FILENAME": PLAIN,
+        # Its relay leads to the paper port unless the mode is live in small letters (E:start.sh:24-52).
+        **{f"{_PREFIX}{key}": _from_the_shell(known) for key, known in KEYS.items()},
+        f"{_PREFIX}TradingMode": replace(
+            KEYS["TradingMode"], form=choice("paper", "live", any_case=False), default="live"
         ),
     },
     ends_java_first=True,  # so that it does not matter whether the start of the container is through
     # The start script hands over to IBC's, so that their codes pass through (E:start.sh:64).
-    exit_codes=GNZSNZ_IBC.exit_codes,
+    exit_codes={  # E:start.sh is IBC's script from its end on, so that IBC's own pass through
+        **GNZSNZ_IBC.exit_codes,
+        1: "Java was not found, did not start, or lost its X server",
+    },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={
         "user": Setting(("USERNAME",)),
@@ -100,24 +116,22 @@ FAMILY = Family(
         "second_factor_timeout_action": Setting(
             ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
         ),
-        "relogin_after_second_factor_timeout": Setting(
-            ("IBC_ReloginAfterSecondFactorAuthenticationTimeout",), form=yes_no
-        ),
+        "relogin_after_second_factor_timeout": Setting(("IBC_ReloginAfterSecondFactorAuthenticationTimeout",)),
         "existing_session": Setting(
             ("IBC_ExistingSessionDetectedAction",),
             choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
         ),
-        "daily_restart": Setting(("IBC_AutoRestartTime",), form=clock_12h),
-        "daily_logoff": Setting(("IBC_AutoLogoffTime",), form=clock_12h),
+        "daily_restart": Setting(("IBC_AutoRestartTime",)),
+        "daily_logoff": Setting(("IBC_AutoLogoffTime",)),
         "weekly_cold_restart": Setting(("IBC_ColdRestartTime",)),
-        "read_only_api": Setting(("IBC_ReadOnlyApi",), form=yes_no),
+        "read_only_api": Setting(("IBC_ReadOnlyApi",)),
         "time_zone": Setting(("TZ",)),
         "accept_incoming": Setting(
             ("IBC_AcceptIncomingConnectionAction",), choices={one: one for one in ("accept", "reject", "manual")}
         ),
         "master_client_id": Setting(("IBC_OverrideTwsMasterClientID",)),
         "java_heap_mb": Lacking("it has no such setting"),
-        "controller_settings": Setting(form=without_backslash),  # E:README.md:98-115
+        "controller_settings": Setting(),
     },
     build=Build(
         images={"gateway": "ghcr.io/extrange/ibkr:stable", "tws": "ghcr.io/extrange/ibkr:stable"},
@@ -141,6 +155,7 @@ FAMILY = Family(
         ),
     ),
     relay=Relay("exec socat -d -d TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"),  # E:start.sh:52
+    bare_screen={"gateway": "open", "tws": "open"},  # E:start.sh:9
     settings='"${TWS_SETTINGS_PATH:-$HOME/Jts}"',
     settings_named_by=("TWS_SETTINGS_PATH", "/root/Jts"),
 )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import PATH, TEXT, Form
+
 
 @dataclass(frozen=True)
 class Traits:
@@ -41,6 +43,10 @@ def traits(config: Mapping[str, Any]) -> Traits:
     )
 
 
+#: What SIGKILL (137) means of an image whose scripts hear no stop, or only when it is too late.
+STOPS_DEAF = "killed (SIGKILL): as every stop of this image ends, which its scripts do not hear; or by hand, or for want of memory"
+
+
 @dataclass(frozen=True)
 class Port:
     """A port inside the container: who listens there, and which endpoint it serves."""
@@ -51,17 +57,47 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Wrong:
+    """What becomes of a value in another form than the image's.
+
+    It is `refused` where the container or its controller ends over it, `ignored` where it counts as if it were not set, and `misread`
+    where something else is made of it than was asked for. `effect` says what happens, in one clause.
+    """
+
+    manner: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable that an image reads."""
+
+    form: Form = TEXT
+    #: plain, user (it names a person) or secret.
+    kind: str = "plain"
+    #: None where that is not known, and where every value has the form.
+    wrong: Wrong | None = None
+    #: The key of the controller's configuration that it sets.
+    key: str | None = None
+    #: Whether it is read only where both trading modes run.
+    only_both: bool = False
+    #: What the image itself goes by where nobody sets it.
+    default: str = ""
+    #: The first release that reads it, where it was not always read.
+    since: str = ""
+
+
+PLAIN, USER, SECRET, FILE = Variable(), Variable(kind="user"), Variable(kind="secret"), Variable(PATH)
+
+
+@dataclass(frozen=True)
 class Setting:
     """How an image takes a word with which the inventory describes a gateway."""
 
-    #: The variables of the image that get the value; with `key`, they count only without a configuration of one's own.
+    #: The variables of the image that get the value, in the form of the first.
     variables: tuple[str, ...] = ()
-    #: The key in the controller's configuration file.
-    key: str | None = None
     #: The variable that names a file with the value instead.
     file: str | None = None
-    #: The value as the image wants it.
-    form: Callable[[Any], str] = str
     #: Where the word is a choice: what each becomes, empty where nothing needs to be set. A choice that is missing can not be had.
     choices: Mapping[str, str] | None = None
     #: Why the choices that are missing can not be had, or why there has to be a value.
@@ -79,6 +115,17 @@ class Lacking:
 
 #: Where a deployed container has its private files.
 PRIVATE = "/run/ibgw"
+
+#: What Java's own needs, X server and controller take beside the heaps, at the least, in MiB.
+BESIDE_HEAPS = 384
+
+#: Seconds for a stop. A clean logout takes up to 45; a kill can leave the session held at IBKR (ibg-controller README.md).
+STOP_TIMEOUT = 90
+
+
+def ample_memory(heap: int) -> int:
+    """A memory limit that leaves room beside a heap, both in MiB."""
+    return max(2 * heap, heap + BESIDE_HEAPS)
 
 
 @dataclass(frozen=True)
@@ -101,8 +148,6 @@ class Build:
     desktop: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: What stands before a key of the controller's configuration in the name of its variable, where each key has one.
     prefix: str | None = None
-    #: Variables that a configuration of one's own makes ineffective and that no word stands for, each with its key there.
-    ineffective: Mapping[str, str] = field(default_factory=dict)
     #: Whether the image's own health check tells a login, so that it is kept.
     tells_login: bool = False
     #: What its operator should know, one sentence each.
@@ -136,8 +181,8 @@ class Family:
     user: tuple[int, int]
     #: Seconds from the container's start to an open API port, when nobody has to approve anything.
     start_seconds: int
-    #: Variables that the image reads: "plain", "user" (names a person) or "secret".
-    variables: Mapping[str, str]
+    #: The variables that the image reads.
+    variables: Mapping[str, Variable]
     #: Whether its Java machine is asked to end before the container is stopped, because that would harm its session.
     ends_java_first: bool
     #: What the container's exit codes mean, where the image or its controller gives them a meaning.
@@ -154,8 +199,13 @@ class Family:
     versions: tuple[str, ...] = ()
     #: A variable and its value with which it runs both trading modes, whatever else it is told.
     both_by: tuple[str, str] | None = None
+    #: A variable and its value with which its controller's configuration is a file of the operator's own: variables with a key there count
+    #: no more.
+    configured_by: tuple[str, str] | None = None
     #: The variable that says where its controller's configuration is; where both modes run, each file has its mode at the end.
     configuration: str | None = None
+    #: Places inside the container that mean something to images near it and nothing to it, each with why, as a clause.
+    unread: Mapping[str, str] = field(default_factory=dict)
     #: Its names for variables of gnzsnz with IBC that no word of the inventory stands for.
     other_names: Mapping[str, str] = field(default_factory=dict)
     #: What its controller's dump of settings calls what a variable sets, where that is no key of IBC's.
@@ -163,16 +213,28 @@ class Family:
     #: The role of what would start the Java machine again while the container is stopped.
     restarts_java: str | None = None
     relay: Relay | None = None
+    #: What the screen of a program is where it is given no password: "off", "open" to everybody, or "known", with one that stands in the
+    #: documentation.
+    bare_screen: Mapping[str, str] = field(default_factory=dict)
+    #: Values of secrets that stand in the documentation, for everybody to copy, by their variable.
+    samples: Mapping[str, str] = field(default_factory=dict)
+    #: Whether its processes end in order when the container is asked to stop; else they are killed once its grace is over.
+    hears_stop: bool = True
     #: Its settings directory inside the container, as its shell finds it, where a saved session is kept that can be stale.
     settings: str | None = None
     #: The same for who sees the container from outside: the variables that name it, the first that is set, then where it is without.
     settings_named_by: tuple[str, ...] = ()
-    #: Whether it logs in as the paper user in mode paper too, where one is given; else that is for mode both only.
-    paper_user_alone: bool = False
+    #: Variables that are `yes` where its controller runs, any of them; else IBC does. Empty where it always runs.
+    switched_on_by: tuple[str, ...] = ()
 
     def process_role(self, command_line: str) -> str:
         """What a process of the container is for."""
         return next((role for pattern, role in self.processes if pattern.search(command_line)), "other")
+
+    def controller_in(self, environment: Mapping[str, str]) -> str:
+        """The program that logs in, in a container with that environment."""
+        on = not self.switched_on_by or any(environment.get(name) == "yes" for name in self.switched_on_by)
+        return self.controller if on else "ibc"
 
     def generation(self, environment: Mapping[str, str]) -> str | None:
         """The version of the gateway by the container's own word."""
@@ -198,12 +260,45 @@ class Family:
     @property
     def configured(self) -> bool:
         """Whether its controller's whole configuration can be a file of the operator's own."""
-        return any(isinstance(setting, Setting) and setting.key for setting in self.words.values())
+        return self.configured_by is not None
+
+    @property
+    def paper_user_alone(self) -> bool:
+        """Whether it logs in as the paper user in mode paper too, where one is given; else that is for mode both only."""
+        name = self.variable("paper_user")
+        return name is not None and not self.variables[name].only_both
+
+    def reads(self, name: str, environment: Mapping[str, str]) -> bool:
+        """Whether a container of this family with that environment goes by a variable."""
+        known = self.variables.get(name)
+        if known is None or known.only_both and self.trading_mode(environment) != "both":
+            return False
+        return not (known.key and self.brings_configuration(environment))
+
+    def brings_configuration(self, environment: Mapping[str, str]) -> bool:
+        """Whether a container with that environment has a controller's configuration of the operator's own."""
+        return self.configured_by is not None and environment.get(self.configured_by[0]) == self.configured_by[1]
+
+    def key(self, word: str) -> str | None:
+        """The key in the controller's own configuration file, where the role writes one, that has a word of the inventory."""
+        name = self.variable(word)
+        return self.variables[name].key if self.configured and name else None
+
+    def written(self, word: str, value: Any) -> str:
+        """A value of a word as the image wants it; raises ValueError where it has no such form."""
+        name = self.variable(word)
+        return self.variables[name].form.write(value) if name else str(value)
 
     def variable(self, word: str) -> str | None:
         """The variable in which a container of this family has a word of the inventory."""
         setting = self.words.get(word)
         return setting.variables[0] if isinstance(setting, Setting) and setting.variables else None
+
+    @property
+    def mode_unless_set(self) -> str | None:
+        """The trading mode that runs where none is asked for, if the image has one of its own."""
+        name = self.variable("trading_mode")
+        return self.trading_mode({name: self.variables[name].default}) if name else None
 
     def trading_mode(self, environment: Mapping[str, str]) -> str | None:
         """The trading mode that a container's environment asks for, in the inventory's words."""

@@ -10,9 +10,13 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
     PRIVATE,
+    SECRET,
     Build,
     Family,
     Lacking,
@@ -20,10 +24,15 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Relay,
     Setting,
     Traits,
+    Variable,
+    Wrong,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, yes_no
-from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import EXACT_YES, HEAP_MB, choice
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES, SURROUNDINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
+
+_GIVES_UP = Wrong("refused", "the start script ends with exit code 1")
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 
@@ -65,7 +74,9 @@ FAMILY = Family(
         (r"\[TOTP\] (?:TOTP code|Code) entered and submitted\b.*", "twofa_answered"),
     ),
     versions=("IB_GATEWAY_VERSION", "TWS_MAJOR_VRSN"),  # its label image.version is broken, G:stable/Dockerfile:111
+    unread={"/home/ibgateway/ibcontroller": "it is where ibcontroller keeps its own, and this image runs IBC"},
     both_by=("DUAL_MODE", "yes"),  # G:run.sh:135
+    configured_by=("CUSTOM_CONFIG", "yes"),  # G:common.sh:6-38
     configuration="IBC_INI",  # G:run.sh:144-181
     ports={  # G:common.sh:94-120
         4001: Port("gateway", "live", "gateway"),
@@ -90,67 +101,55 @@ FAMILY = Family(
     # Login dialog within 60 s (B:SessionManager.java:63), mode both waits 15 s more (G:run.sh:148), then the login itself.
     start_seconds=120,
     variables={  # G:stable/Dockerfile:65-79, G:docker-compose.yml, G:common.sh, G:run.sh
-        **dict.fromkeys(("TWS_USERID", "TWS_USERID_PAPER", "SSH_USER_TUNNEL", "SSH_OPTIONS"), "user"),
-        **dict.fromkeys(
-            ("TWS_PASSWORD", "TWS_PASSWORD_PAPER", "VNC_SERVER_PASSWORD", "SSH_PASSPHRASE", "PASSWD"), "secret"
+        "TWS_USERID": KEYS["IbLoginId"],
+        "TWS_PASSWORD": KEYS["IbPassword"],
+        "TWS_PASSWORD_FILE": replace(
+            FILE, key="IbPassword"
+        ),  # with a configuration of one's own not read, G:common.sh:6-38
+        "TWS_USERID_PAPER": replace(KEYS["IbLoginId"], only_both=True),  # G:run.sh:159-172
+        "TWS_PASSWORD_PAPER": replace(KEYS["IbPassword"], only_both=True),
+        "TWS_PASSWORD_PAPER_FILE": replace(FILE, key="IbPassword", only_both=True),
+        "TRADING_MODE": Variable(
+            choice("paper", "live", "both", any_case=False), wrong=_GIVES_UP
+        ),  # G:common.sh:93-125
+        "DUAL_MODE": Variable(EXACT_YES, wrong=Wrong("ignored", "only the one trading mode runs")),  # G:run.sh:135
+        "READ_ONLY_API": KEYS["ReadOnlyApi"],
+        "TWS_ACCEPT_INCOMING": KEYS["AcceptIncomingConnectionAction"],
+        "TWS_MASTER_CLIENT_ID": replace(KEYS["OverrideTwsMasterClientID"], since="September 2025"),
+        # B:ibcstart.sh:187-190
+        "TWOFA_TIMEOUT_ACTION": Variable(
+            choice("exit", "restart"), wrong=Wrong("refused", "IBC's script ends with exit code 3")
         ),
-        **dict.fromkeys(
-            (
-                "TWS_PASSWORD_FILE",
-                "TWS_PASSWORD_PAPER_FILE",
-                "VNC_SERVER_PASSWORD_FILE",
-                "SSH_PASSPHRASE_FILE",
-                "PASSWD_FILE",
-                "TRADING_MODE",
-                "DUAL_MODE",
-                "READ_ONLY_API",
-                "TWS_SETTINGS_PATH",
-                "TWS_ACCEPT_INCOMING",
-                "TWS_MASTER_CLIENT_ID",
-                "TWOFA_TIMEOUT_ACTION",
-                "TWOFA_EXIT_INTERVAL",
-                "TWOFA_DEVICE",
-                "RELOGIN_AFTER_TWOFA_TIMEOUT",
-                "BYPASS_WARNING",
-                "AUTO_RESTART_TIME",
-                "AUTO_LOGOFF_TIME",
-                "TWS_COLD_RESTART",
-                "SAVE_TWS_SETTINGS",
-                "EXISTING_SESSION_DETECTED_ACTION",
-                "ALLOW_BLIND_TRADING",
-                "TIME_ZONE",
-                "TZ",
-                "CUSTOM_CONFIG",
-                "JAVA_HEAP_SIZE",
-                "SSH_TUNNEL",
-                "SSH_ALIVE_INTERVAL",
-                "SSH_ALIVE_COUNT",
-                "SSH_REMOTE_PORT",
-                "SSH_RESTART",
-                "SSH_VNC_PORT",
-                "SSH_RDP_PORT",
-                "START_SCRIPTS",
-                "X_SCRIPTS",
-                "IBC_SCRIPTS",
-                "PUID",
-                "PGID",
-                "HOME",
-                "DISPLAY",
-                "IB_GATEWAY_VERSION",
-                "IB_GATEWAY_RELEASE_CHANNEL",
-                "IBC_VERSION",
-                "TWS_MAJOR_VRSN",
-                "TWS_PATH",
-                "TWS_INI",
-                "TWS_INI_TMPL",
-                "IBC_PATH",
-                "IBC_INI",
-                "IBC_INI_TMPL",
-                "SCRIPT_PATH",
-                "GATEWAY_OR_TWS",
-            ),
-            "plain",
+        "TWOFA_EXIT_INTERVAL": KEYS["SecondFactorAuthenticationExitInterval"],
+        "TWOFA_DEVICE": KEYS["SecondFactorDevice"],
+        "RELOGIN_AFTER_TWOFA_TIMEOUT": KEYS["ReloginAfterSecondFactorAuthenticationTimeout"],
+        "BYPASS_WARNING": KEYS["BypassOrderPrecautions"],  # sets all nine precautions, G:config.ini.tmpl:417-433
+        "AUTO_RESTART_TIME": KEYS["AutoRestartTime"],
+        "AUTO_LOGOFF_TIME": KEYS["AutoLogoffTime"],
+        "TWS_COLD_RESTART": KEYS["ColdRestartTime"],
+        "SAVE_TWS_SETTINGS": KEYS["SaveTwsSettingsAt"],
+        "EXISTING_SESSION_DETECTED_ACTION": KEYS["ExistingSessionDetectedAction"],
+        "ALLOW_BLIND_TRADING": KEYS["AllowBlindTrading"],
+        **SURROUNDINGS,
+        "CUSTOM_CONFIG": Variable(  # G:common.sh:6-38
+            EXACT_YES, wrong=Wrong("ignored", "the start script writes a config.ini over the one of your own")
         ),
+        "JAVA_HEAP_SIZE": Variable(  # G:common.sh:131-141
+            HEAP_MB,
+            wrong=Wrong("misread", "the image builds an option that Java refuses, and the gateway does not start"),
+        ),
+        "PASSWD": replace(SECRET, default="abc"),  # the TWS image's, G:tws-scripts/start_session.sh:13-17
+        "PASSWD_FILE": FILE,
+        "IB_GATEWAY_VERSION": PLAIN,
+        "IB_GATEWAY_RELEASE_CHANNEL": PLAIN,
+        "IBC_VERSION": PLAIN,
+        "TWS_MAJOR_VRSN": PLAIN,
+        "TWS_PATH": FILE,
+        "TWS_SETTINGS_PATH": FILE,
+        "IBC_PATH": FILE,
+        "IBC_INI": FILE,
+        "IBC_INI_TMPL": PLAIN,
+        "GATEWAY_OR_TWS": Variable(choice("gateway", "tws", any_case=False)),
     },
     # The image's own stop takes the display away first, and Java dies of that; while it starts it hears none (G:run.sh:15-46, 192).
     ends_java_first=True,
@@ -176,39 +175,35 @@ FAMILY = Family(
     words={
         # G:stable/config/ibc/config.ini.tmpl; with CUSTOM_CONFIG=yes the start script reads only what has no key here
         # (G:common.sh:6-38), and a `_FILE` of the password not at all.
-        "user": Setting(("TWS_USERID",), key="IbLoginId"),
-        "password": Setting(("TWS_PASSWORD",), key="IbPassword", file="TWS_PASSWORD_FILE"),
-        "paper_user": Setting(("TWS_USERID_PAPER",), key="IbLoginId"),  # with mode both only, G:run.sh:159-172
-        "paper_password": Setting(("TWS_PASSWORD_PAPER",), key="IbPassword", file="TWS_PASSWORD_PAPER_FILE"),
+        "user": Setting(("TWS_USERID",)),
+        "password": Setting(("TWS_PASSWORD",), file="TWS_PASSWORD_FILE"),
+        "paper_user": Setting(("TWS_USERID_PAPER",)),  # with mode both only, G:run.sh:159-172
+        "paper_password": Setting(("TWS_PASSWORD_PAPER",), file="TWS_PASSWORD_PAPER_FILE"),
         "totp_key": Lacking("IBC never types a code"),  # IBC issue 342
         "vnc_password": Setting(("VNC_SERVER_PASSWORD",), file="VNC_SERVER_PASSWORD_FILE"),
         "rdp_password": Setting(("PASSWD",), file="PASSWD_FILE"),
         "program": Setting(choices={"gateway": "", "tws": ""}),  # two images
         "trading_mode": Setting(("TRADING_MODE",), choices={"paper": "paper", "live": "live", "both": "both"}),
         "second_factor": Setting(choices={"push": "", "none": ""}, lacking="IBC never types a code"),
-        "second_factor_device": Setting(("TWOFA_DEVICE",), key="SecondFactorDevice"),
+        "second_factor_device": Setting(("TWOFA_DEVICE",)),
         "second_factor_timeout_action": Setting(
             ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
         ),
-        "relogin_after_second_factor_timeout": Setting(
-            ("RELOGIN_AFTER_TWOFA_TIMEOUT",), key="ReloginAfterSecondFactorAuthenticationTimeout", form=yes_no
-        ),
+        "relogin_after_second_factor_timeout": Setting(("RELOGIN_AFTER_TWOFA_TIMEOUT",)),
         "existing_session": Setting(
             ("EXISTING_SESSION_DETECTED_ACTION",),
-            key="ExistingSessionDetectedAction",
             choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
         ),
-        "daily_restart": Setting(("AUTO_RESTART_TIME",), key="AutoRestartTime", form=clock_12h),
-        "daily_logoff": Setting(("AUTO_LOGOFF_TIME",), key="AutoLogoffTime", form=clock_12h),
-        "weekly_cold_restart": Setting(("TWS_COLD_RESTART",), key="ColdRestartTime"),
-        "read_only_api": Setting(("READ_ONLY_API",), key="ReadOnlyApi", form=yes_no),
+        "daily_restart": Setting(("AUTO_RESTART_TIME",)),
+        "daily_logoff": Setting(("AUTO_LOGOFF_TIME",)),
+        "weekly_cold_restart": Setting(("TWS_COLD_RESTART",)),
+        "read_only_api": Setting(("READ_ONLY_API",)),
         "time_zone": Setting(("TZ", "TIME_ZONE")),  # TIME_ZONE is for jts.ini only
         "accept_incoming": Setting(
             ("TWS_ACCEPT_INCOMING",),
-            key="AcceptIncomingConnectionAction",
             choices={one: one for one in ("accept", "reject", "manual")},
         ),
-        "master_client_id": Setting(("TWS_MASTER_CLIENT_ID",), key="OverrideTwsMasterClientID"),
+        "master_client_id": Setting(("TWS_MASTER_CLIENT_ID",)),
         "java_heap_mb": Setting(("JAVA_HEAP_SIZE",)),  # a bare number, G:common.sh:131-141
         "controller_settings": Setting(),
     },
@@ -225,17 +220,13 @@ FAMILY = Family(
             "tws": {"TWS_SETTINGS_PATH": "/config/tws_settings", "PUID": "1000", "PGID": "1000", **_CONFIGURED},
         },
         desktop={"tws": {"shm_size": "1G", "security_opts": ["seccomp=unconfined"]}},  # G:tws-docker-compose.yml
-        ineffective={  # G:stable/config/ibc/config.ini.tmpl
-            "ALLOW_BLIND_TRADING": "AllowBlindTrading",
-            "BYPASS_WARNING": "BypassOrderPrecautions",
-            "SAVE_TWS_SETTINGS": "SaveTwsSettingsAt",
-            "TWOFA_EXIT_INTERVAL": "SecondFactorAuthenticationExitInterval",
-        },
     ),
     relay=Relay(
         'API_PORT={gateway} SOCAT_PORT={relay} TRADING_MODE={endpoint} exec "$SCRIPT_PATH/run_socat.sh"',
         loop=re.compile(r"/run_socat\.sh\b"),  # G:run_socat.sh:9-14
     ),
+    bare_screen={"gateway": "off", "tws": "known"},  # G:run.sh:57-70, G:tws-scripts/start_session.sh:13-17
+    samples={"VNC_SERVER_PASSWORD": "myVncPassword", "PASSWD": "abc"},  # G:.env-dist
     settings='"${TWS_SETTINGS_PATH:-$TWS_PATH}"',  # G:run.sh:72-91
     settings_named_by=("TWS_SETTINGS_PATH", "TWS_PATH"),
 )

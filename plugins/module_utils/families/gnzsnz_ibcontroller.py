@@ -10,21 +10,49 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
+    SECRET,
+    USER,
     Build,
     Family,
     Lacking,
     Setting,
     Traits,
+    Variable,
+    Wrong,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, heap_with_unit, true_false
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import (
+    CLOCK_12H,
+    CLOCK_24H,
+    CLOSING,
+    EXACT_YES,
+    HEAP_WITH_UNIT,
+    TIME_ZONE,
+    TRUE_FALSE,
+    Form,
+    choice,
+    number,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
-from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES, SURROUNDINGS
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import EXIT_CODES
+
+_REFUSED = Wrong("refused", "ibcontroller ends with exit code 78")  # K:config.py, load_config
+_SWITCH = Variable(TRUE_FALSE, wrong=_REFUSED)
+_SECONDS = Variable(Form("a number of seconds", re.compile(r"\d{1,6}(\.\d{1,6})?")), wrong=_REFUSED)
+_DAILY = Variable(CLOCK_12H, wrong=Wrong("ignored", "the gateway keeps the time that it had, or has none"))
+_ZONE = SURROUNDINGS["TIME_ZONE"]
 
 _RUN_SCRIPT = "/home/ibgateway/scripts/run.sh"
 _DECLARATIVE = "ibcontroller has it in its own ibkr_settings.toml only"  # K: declarative settings
+
+
+def _choice(*words: str, default: str) -> Variable:
+    return Variable(choice(*words), wrong=_REFUSED, default=default)
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
@@ -46,6 +74,10 @@ FAMILY = Family(
     marks=_marks,
     lines=LINES,
     versions=("IBC_TWS_VERSION",),
+    unread={  # K: config.py reads ibcontroller.toml in IBC_APP_DIR, and variables
+        "/home/ibgateway/ibc": "ibcontroller never reads a config.ini; its settings are variables, or ibcontroller.toml",
+        "/opt/ibc": "ibcontroller never reads a config.ini; its settings are variables, or ibcontroller.toml",
+    },
     both_by=GNZSNZ_IBC.both_by,  # KI:run.sh, KI:run_tws.sh
     other_names={"TWOFA_EXIT_INTERVAL": "IBC_MFA_EXIT_INTERVAL", "TWS_SETTINGS_PATH": "IBC_TWS_SETTINGS_PATH"},
     dumped_as=lambda variable: variable.replace("IBC_", "", 1).lower(),  # K:config.py
@@ -57,76 +89,59 @@ FAMILY = Family(
     ),
     user=(1000, 1000),
     start_seconds=120,
-    variables={  # K: configuration reference, KI:docker-compose.yml
-        **dict.fromkeys(("IBC_USERID", "IBC_USERID_PAPER", "SSH_USER_TUNNEL", "SSH_OPTIONS"), "user"),
-        **dict.fromkeys(
-            ("IBC_PASSWORD", "IBC_PASSWORD_PAPER", "VNC_SERVER_PASSWORD", "SSH_PASSPHRASE", "RDP_PASSWORD"), "secret"
+    variables={  # K: docs/Configuration.md, config.py; KI:docker-compose.yml, common.sh, run.sh
+        "IBC_USERID": USER,
+        "IBC_USERID_FILE": FILE,
+        "IBC_PASSWORD": SECRET,
+        "IBC_PASSWORD_FILE": FILE,
+        "IBC_USERID_PAPER": replace(USER, only_both=True),  # KI:run.sh
+        "IBC_PASSWORD_PAPER": replace(SECRET, only_both=True),
+        "IBC_PASSWORD_PAPER_FILE": replace(FILE, only_both=True),
+        "IBC_TRADING_MODE": Variable(  # KI:common.sh
+            choice("paper", "live", "both", any_case=False),
+            wrong=Wrong("refused", "the start script ends with exit code 1"),
         ),
-        **dict.fromkeys(
-            (
-                "IBC_USERID_FILE",
-                "IBC_PASSWORD_FILE",
-                "IBC_PASSWORD_PAPER_FILE",
-                "VNC_SERVER_PASSWORD_FILE",
-                "SSH_PASSPHRASE_FILE",
-                "RDP_PASSWORD_FILE",
-                "IBC_TRADING_MODE",
-                "DUAL_MODE",
-                "IBC_INSTANCE",
-                "IBC_PROGRAM",
-                "IBC_TWS_PATH",
-                "IBC_TWS_VERSION",
-                "IBC_TWS_CHANNEL",
-                "IBC_TWS_SETTINGS_PATH",
-                "IBC_APP_DIR",
-                "IBC_SETTINGS_FILE",
-                "IBC_READ_ONLY_API",
-                "IBC_READ_ONLY_LOGIN",
-                "IBC_ACCEPT_INCOMING_CONNECTIONS",
-                "IBC_EXISTING_SESSION_ACTION",
-                "IBC_LOGIN_DIALOG_DISPLAY_TIMEOUT",
-                "IBC_MFA_TIMEOUT",
-                "IBC_RELOGIN_AFTER_MFA_TIMEOUT",
-                "IBC_MFA_EXIT_INTERVAL",
-                "IBC_MFA_TIMEOUT_ACTION",
-                "IBC_AUTO_RESTART_TIME",
-                "IBC_AUTO_LOGOFF_TIME",
-                "IBC_COLD_RESTART_TIME",
-                "IBC_CLOSEDOWN_AT",
-                "IBC_TIME_ZONE",
-                "IBC_JAVA_HEAP_SIZE",
-                "IBC_LOG_LEVEL",
-                "IBC_LOG_SINK",
-                "IBC_LOG_DIR",
-                "IBC_LOG_MAX_BYTES",
-                "IBC_LOG_BACKUP_COUNT",
-                "IBC_TRACE_ENABLED",
-                "IBC_DIAGNOSTIC_SCOPE",
-                "IBC_DIAGNOSTIC_WHEN",
-                "TZ",
-                "TIME_ZONE",
-                "CUSTOM_CONFIG",
-                "SSH_TUNNEL",
-                "SSH_ALIVE_INTERVAL",
-                "SSH_ALIVE_COUNT",
-                "SSH_REMOTE_PORT",
-                "SSH_RESTART",
-                "SSH_VNC_PORT",
-                "SSH_RDP_PORT",
-                "START_SCRIPTS",
-                "X_SCRIPTS",
-                "IBC_SCRIPTS",
-                "PUID",
-                "PGID",
-                "HOME",
-                "PATH",
-                "DISPLAY",
-                "SCRIPT_PATH",
-                "TWS_INI",
-                "TWS_INI_TMPL",
-            ),
-            "plain",
+        "DUAL_MODE": GNZSNZ_IBC.variables["DUAL_MODE"],
+        "IBC_INSTANCE": PLAIN,
+        "IBC_PROGRAM": _choice("gateway", "tws", default="gateway"),
+        "IBC_TWS_PATH": FILE,
+        "IBC_TWS_VERSION": PLAIN,
+        "IBC_TWS_CHANNEL": Variable(default="stable"),
+        "IBC_TWS_SETTINGS_PATH": FILE,
+        "IBC_APP_DIR": FILE,
+        "IBC_SETTINGS_FILE": FILE,
+        "IBC_READ_ONLY_API": _SWITCH,
+        "IBC_READ_ONLY_LOGIN": replace(_SWITCH, default="false"),
+        "IBC_ACCEPT_INCOMING_CONNECTIONS": _choice("accept", "reject", "manual", default="manual"),
+        "IBC_EXISTING_SESSION_ACTION": _choice("primary", "primaryoverride", "secondary", "manual", default="manual"),
+        "IBC_LOGIN_DIALOG_DISPLAY_TIMEOUT": replace(_SECONDS, default="60"),
+        "IBC_MFA_TIMEOUT": replace(_SECONDS, default="180"),
+        "IBC_MFA_TIMEOUT_ACTION": replace(_choice("exit", "restart", default="exit"), since="0.1.3"),
+        "IBC_RELOGIN_AFTER_MFA_TIMEOUT": replace(_SWITCH, default="false"),
+        "IBC_MFA_EXIT_INTERVAL": replace(_SECONDS, default="60"),
+        "IBC_AUTO_RESTART_TIME": _DAILY,
+        "IBC_AUTO_LOGOFF_TIME": _DAILY,
+        "IBC_COLD_RESTART_TIME": Variable(CLOCK_24H, wrong=_REFUSED),
+        "IBC_CLOSEDOWN_AT": Variable(CLOSING, wrong=_REFUSED),
+        "IBC_TIME_ZONE": Variable(TIME_ZONE, wrong=_ZONE.wrong, since="0.1.3"),
+        "IBC_JAVA_HEAP_SIZE": Variable(
+            HEAP_WITH_UNIT,
+            wrong=Wrong("misread", "without a unit Java takes it for bytes, and the gateway does not start"),
         ),
+        "IBC_LOG_LEVEL": _choice("debug", "info", "warning", "error", default="info"),
+        "IBC_LOG_SINK": _choice("std", "file", default="std"),
+        "IBC_LOG_DIR": FILE,
+        "IBC_LOG_MAX_BYTES": Variable(number(0, 10_000_000_000), wrong=_REFUSED, default="10485760"),
+        "IBC_LOG_BACKUP_COUNT": Variable(number(0, 10_000), wrong=_REFUSED, default="5"),
+        "IBC_TRACE_ENABLED": replace(_SWITCH, default="false"),
+        "IBC_DIAGNOSTIC_SCOPE": _choice("known", "unknown", "all", default="known"),
+        "IBC_DIAGNOSTIC_WHEN": _choice("open", "openclose", "never", default="never"),
+        **SURROUNDINGS,
+        "CUSTOM_CONFIG": Variable(
+            EXACT_YES, wrong=Wrong("ignored", "the start script writes a jts.ini where there is none")
+        ),
+        "RDP_PASSWORD": SECRET,  # the TWS image's, KI:start_session.sh
+        "RDP_PASSWORD_FILE": FILE,
     },
     ends_java_first=False,  # the start script passes the stop on to the controller, which closes it (KI:run.sh)
     exit_codes=EXIT_CODES,
@@ -146,21 +161,21 @@ FAMILY = Family(
         "second_factor_timeout_action": Setting(
             ("IBC_MFA_TIMEOUT_ACTION",), choices={"exit": "exit", "restart": "restart"}
         ),
-        "relogin_after_second_factor_timeout": Setting(("IBC_RELOGIN_AFTER_MFA_TIMEOUT",), form=true_false),
+        "relogin_after_second_factor_timeout": Setting(("IBC_RELOGIN_AFTER_MFA_TIMEOUT",)),
         "existing_session": Setting(
             ("IBC_EXISTING_SESSION_ACTION",),
             choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
         ),
-        "daily_restart": Setting(("IBC_AUTO_RESTART_TIME",), form=clock_12h),
-        "daily_logoff": Setting(("IBC_AUTO_LOGOFF_TIME",), form=clock_12h),
+        "daily_restart": Setting(("IBC_AUTO_RESTART_TIME",)),
+        "daily_logoff": Setting(("IBC_AUTO_LOGOFF_TIME",)),
         "weekly_cold_restart": Setting(("IBC_COLD_RESTART_TIME",)),
-        "read_only_api": Setting(("IBC_READ_ONLY_API",), form=true_false),
+        "read_only_api": Setting(("IBC_READ_ONLY_API",)),
         "time_zone": Setting(("TZ", "TIME_ZONE", "IBC_TIME_ZONE")),
         "accept_incoming": Setting(
             ("IBC_ACCEPT_INCOMING_CONNECTIONS",), choices={one: one for one in ("accept", "reject", "manual")}
         ),
         "master_client_id": Lacking(_DECLARATIVE),
-        "java_heap_mb": Setting(("IBC_JAVA_HEAP_SIZE",), form=heap_with_unit),
+        "java_heap_mb": Setting(("IBC_JAVA_HEAP_SIZE",)),
         "controller_settings": Lacking("ibcontroller has no config.ini; its settings are variables"),
     },
     build=Build(
@@ -184,6 +199,8 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    bare_screen={"gateway": "off"},  # of TWS it keeps one in its settings, which nobody sees (KI:start_session.sh)
+    samples={"VNC_SERVER_PASSWORD": "myVncPassword"},  # as in the documentation before it
     # Without the variable each instance has a directory of its own below (K: tws_settings_path).
     settings_named_by=("IBC_TWS_SETTINGS_PATH", "/home/ibgateway/Jts"),
 )

@@ -12,16 +12,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Port, Relay, Traits
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Port, Relay, Traits, Variable
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import choice
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import FAMILY as IBGA
-from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import MANAGER
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibga import MANAGER, own_variables
 
 _HEALTH_CHECK = "/opt/healthcheck.py"
 
 
 def _marks(traits: Traits) -> tuple[str, ...]:
-    if MANAGER not in traits.command:
-        return ()
+    of_ibga = [*([f"its command runs {MANAGER}"] if MANAGER in traits.command else []), *own_variables(traits)]
     found = []
     if {8888, 6080} <= traits.exposed:  # H:base/Dockerfile
         found.append("it exposes the ports 8888 and 6080")
@@ -29,7 +29,7 @@ def _marks(traits: Traits) -> tuple[str, ...]:
         found.append(f"its health check runs {_HEALTH_CHECK}")
     if "AUTH_METHOD" in traits.environment:
         found.append("environment has AUTH_METHOD")
-    return (f"its command runs {MANAGER}", *found) if found else ()
+    return (*of_ibga, *found) if of_ibga and found else ()
 
 
 FAMILY = replace(
@@ -46,7 +46,8 @@ FAMILY = replace(
         (re.compile(r"^(\S*/)?(Xvnc|openbox)\b"), "display"),  # H:base/scripts/manager.sh
         (re.compile(r"\bnovnc_proxy\b"), "vnc"),
     ),
-    variables={**IBGA.variables, "AUTH_METHOD": "plain"},
+    variables={**IBGA.variables, "AUTH_METHOD": Variable(choice("passkey", "totp", any_case=False))},
+    words={**IBGA.words, "vnc_password": Lacking("its screen takes no password")},  # H:base/scripts/manager.sh
     build=replace(
         IBGA.build,
         images={"gateway": "ghcr.io/huieric/ibkr:stable"},

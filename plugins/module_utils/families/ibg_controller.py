@@ -10,17 +10,52 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
+    SECRET,
+    USER,
     Build,
     Family,
     Lacking,
     Setting,
     Traits,
+    Variable,
+    Wrong,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_afternoon, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import (
+    BASE32,
+    BUTTONS,
+    CLOCK_AFTERNOON,
+    EXACT_YES,
+    PORT,
+    SECONDS,
+    SPOKEN,
+    choice,
+    number,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES
+
+# Settings of IBC that its controller does not have: it says "not honored" of some, and nothing of the others (C:gateway_controller.py).
+_NOT_HONOURED = (
+    "ALLOW_BLIND_TRADING",
+    "CUSTOM_CONFIG",
+    "PASSWD",
+    "PASSWD_FILE",
+    "SAVE_TWS_SETTINGS",
+    "TWS_ACCEPT_INCOMING",
+)
+_USE = Variable(
+    EXACT_YES, wrong=Wrong("ignored", "the image runs IBC in the place of its controller")
+)  # C:docker/run.sh
+_SECONDS = Variable(SECONDS, wrong=Wrong("ignored", "the controller goes by its own default"))
+_SWITCH = Variable(SPOKEN, wrong=_SECONDS.wrong)
+_DAILY = Variable(
+    CLOCK_AFTERNOON, wrong=Wrong("ignored", "the gateway keeps the time that it had")
+)  # C: ALERT_CONFIG_NOT_APPLIED
 
 _HEALTH_CHECK = "/home/ibgateway/scripts/healthcheck.sh"
 _DEVICES = {"push": "IB Key", "totp": "Mobile Authenticator app"}  # C: TWOFA_DEVICE and its default since 0.7
@@ -63,44 +98,75 @@ FAMILY = Family(
     user=(1000, 1000),
     # The image's own health check grants 180 s (C:Dockerfile:68).
     start_seconds=180,
-    variables={
-        **{name: kind for name, kind in GNZSNZ_IBC.variables.items() if not name.startswith("PASSWD")},
-        **dict.fromkeys(("TWOFACTOR_CODE", "CONTROLLER_COMMAND_SERVER_AUTH_TOKEN"), "secret"),
-        **dict.fromkeys(
-            (
-                "USE_IBG_CONTROLLER",
-                "USE_PYATSPI2_CONTROLLER",
-                "TWOFACTOR_CODE_FILE",
-                "AUTO_RESTART_ADOPT",
-                "AUTO_RESTART_ADOPT_TIMEOUT_SECONDS",
-                "TWS_SERVER",
-                "TWS_SERVER_PAPER",
-                "PASSKEY_AUTHENTICATE",
-                "CONTROLLER_HEALTH_SERVER_PORT",
-                "CONTROLLER_HEALTH_SERVER_HOST",
-                "CONTROLLER_COMMAND_SERVER_PORT",
-                "CONTROLLER_COMMAND_SERVER_HOST",
-                "CONTROLLER_DEBUG",
-                "CONTROLLER_SCRIPTS",
-                "CCP_COOLDOWN_SECONDS",
-                "CCP_LOCKOUT_MAX_JVM_RESTARTS",
-                "CLEAN_LOGOUT_TIMEOUT_SECONDS",
-                "JVM_TEARDOWN_GRACE_SECONDS",
-                "DUAL_MODE_STAGGER_SECONDS",
-                "GATEWAY_WARM_STATE",
-            ),
-            "plain",
+    variables={  # C:README.md, docker/run.sh, gateway_controller.py
+        # What the image that it is built on reads, without what its controller does not honour.
+        **{name: known for name, known in GNZSNZ_IBC.variables.items() if name not in _NOT_HONOURED},
+        # The paper user goes before the other one in mode paper too.
+        "TRADING_MODE": replace(GNZSNZ_IBC.variables["TRADING_MODE"], default="paper"),
+        "TWS_USERID": USER,
+        "TWS_PASSWORD": SECRET,
+        "TWS_PASSWORD_FILE": FILE,
+        "TWS_USERID_PAPER": USER,
+        "TWS_PASSWORD_PAPER": SECRET,
+        "TWS_PASSWORD_PAPER_FILE": FILE,
+        "USE_IBG_CONTROLLER": _USE,
+        "USE_PYATSPI2_CONTROLLER": _USE,  # its name in the first releases
+        "TWOFACTOR_CODE": Variable(BASE32, "secret", Wrong("refused", "the controller ends with exit code 2")),
+        "TWOFACTOR_CODE_FILE": FILE,
+        "TWOFA_DEVICE": Variable(default="Mobile Authenticator app", since="0.7.0"),
+        "TWOFA_EXIT_INTERVAL": replace(_SECONDS, default="120"),
+        "TWOFA_TIMEOUT_ACTION": Variable(
+            choice("exit", "restart", "none"), wrong=Wrong("ignored", "it counts as none"), default="none"
         ),
+        "RELOGIN_AFTER_TWOFA_TIMEOUT": replace(_SWITCH, default="no"),
+        "EXISTING_SESSION_DETECTED_ACTION": Variable(
+            choice("primary", "primaryoverride", "secondary", "manual"), default="primary"
+        ),
+        "BYPASS_WARNING": Variable(BUTTONS, wrong=Wrong("misread", "the controller looks for a button of that name")),
+        "TWS_COLD_RESTART": Variable(
+            SPOKEN,
+            wrong=Wrong("ignored", "there is no restart at that time: the name is that of a switch for saved state"),
+        ),
+        "AUTO_RESTART_TIME": _DAILY,
+        "AUTO_LOGOFF_TIME": _DAILY,
+        "AUTO_RESTART_ADOPT": replace(_SWITCH, default="yes", since="0.9.0"),
+        "AUTO_RESTART_ADOPT_TIMEOUT_SECONDS": replace(_SECONDS, default="90", since="0.9.0"),
+        "READ_ONLY_API": Variable(SPOKEN, wrong=Wrong("ignored", "the gateway keeps the setting that it had")),
+        "TWS_MASTER_CLIENT_ID": Variable(number(0, 2_147_483_647)),
+        "TWS_SERVER": PLAIN,
+        "TWS_SERVER_PAPER": PLAIN,
+        "PASSKEY_AUTHENTICATE": replace(_SWITCH, since="0.10.0"),
+        "CONTROLLER_HEALTH_SERVER_PORT": Variable(PORT, default="8080"),
+        "CONTROLLER_HEALTH_SERVER_HOST": Variable(default="0.0.0.0"),
+        "CONTROLLER_COMMAND_SERVER_PORT": Variable(PORT),
+        "CONTROLLER_COMMAND_SERVER_HOST": Variable(default="0.0.0.0"),
+        "CONTROLLER_COMMAND_SERVER_AUTH_TOKEN": SECRET,
+        "CONTROLLER_DEBUG": PLAIN,
+        "CONTROLLER_SCRIPTS": PLAIN,
+        "CONTROLLER_READY_FILE": PLAIN,
+        "CONTROLLER_TEST_MODE": PLAIN,
+        "CCP_COOLDOWN_SECONDS": _SECONDS,
+        "CCP_LOCKOUT_MAX_JVM_RESTARTS": Variable(number(0, 1_000), default="0"),
+        "CCP_MAINTENANCE_RECOVERY_DELAY_SECONDS": replace(_SECONDS, default="480"),
+        "CLEAN_LOGOUT_TIMEOUT_SECONDS": replace(_SECONDS, default="15"),
+        "JVM_TEARDOWN_GRACE_SECONDS": replace(_SECONDS, default="30"),
+        "DUAL_MODE_STAGGER_SECONDS": replace(_SECONDS, default="15"),
+        "GATEWAY_WARM_STATE": PLAIN,
+        "GATEWAY_INPUT_AGENT_JAR": PLAIN,
+        "GATEWAY_INPUT_AGENT_SOCKET": PLAIN,
     },
     ends_java_first=False,  # its controller logs out on the container's stop, which needs its grace (C:README, stop_grace_period)
-    exit_codes={  # C: exit codes
+    exit_codes={
+        **GNZSNZ_IBC.exit_codes,  # without USE_IBG_CONTROLLER=yes it runs IBC (C:docker/run.sh)
+        # C: exit codes
         0: "stopped on request",
         1: "the controller gave up: no login window, throttled, API port never opened, or second factor failed",
         2: "credentials are missing, or the TOTP key is not valid base32",
         3: "the second factor timed out, and the controller was told to exit",
         4: "the restart after a second factor that timed out failed",
     },
-    exit_problems={},
+    # A code of its own controller's proves no one condition.
+    exit_problems={code: problem for code, problem in GNZSNZ_IBC.exit_problems.items() if code > 4},
     words={
         "user": Setting(("TWS_USERID",)),
         "password": Setting(("TWS_PASSWORD",), file="TWS_PASSWORD_FILE"),
@@ -117,15 +183,15 @@ FAMILY = Family(
         "second_factor_timeout_action": Setting(
             ("TWOFA_TIMEOUT_ACTION",), choices={"exit": "none", "restart": "restart"}
         ),
-        "relogin_after_second_factor_timeout": Setting(("RELOGIN_AFTER_TWOFA_TIMEOUT",), form=yes_no),
+        "relogin_after_second_factor_timeout": Setting(("RELOGIN_AFTER_TWOFA_TIMEOUT",)),
         "existing_session": Setting(
             ("EXISTING_SESSION_DETECTED_ACTION",),
             choices={one: one for one in ("primary", "primaryoverride", "secondary", "manual")},
         ),
-        "daily_restart": Setting(("AUTO_RESTART_TIME",), form=clock_afternoon),  # C: ALERT_CONFIG_NOT_APPLIED
-        "daily_logoff": Setting(("AUTO_LOGOFF_TIME",), form=clock_afternoon),
+        "daily_restart": Setting(("AUTO_RESTART_TIME",)),  # C: ALERT_CONFIG_NOT_APPLIED
+        "daily_logoff": Setting(("AUTO_LOGOFF_TIME",)),
         "weekly_cold_restart": Lacking("TWS_COLD_RESTART is a switch with another meaning there"),
-        "read_only_api": Setting(("READ_ONLY_API",), form=yes_no),
+        "read_only_api": Setting(("READ_ONLY_API",)),
         "time_zone": Setting(("TZ", "TIME_ZONE")),
         "accept_incoming": Lacking("it always takes clients of its own loopback and asks about no other"),
         "master_client_id": Setting(("TWS_MASTER_CLIENT_ID",)),
@@ -150,6 +216,8 @@ FAMILY = Family(
         ),
     ),
     relay=GNZSNZ_IBC.relay,
+    bare_screen={"gateway": "off"},  # as the image that it is built on
+    samples=GNZSNZ_IBC.samples,
     settings_named_by=GNZSNZ_IBC.settings_named_by,
-    paper_user_alone=True,  # C: TWS_USERID_PAPER
+    switched_on_by=("USE_IBG_CONTROLLER", "USE_PYATSPI2_CONTROLLER"),  # C:docker/run.sh
 )

@@ -10,8 +10,12 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
+    STOPS_DEAF,
     Build,
     Family,
     Lacking,
@@ -19,22 +23,50 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Relay,
     Setting,
     Traits,
+    Variable,
+    Wrong,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h, unexpanded, yes_no
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import (
+    BASE32,
+    CLOCK_12H,
+    PORT,
+    SECONDS,
+    SWITCH,
+    TZ,
+    UNEXPANDED,
+    ZONE_IN_WORDS,
+    Form,
+    choice,
+)
 
 #: What the image runs; also what is built upon it.
 MANAGER = "/opt/ibga/manager.sh"
 
 
+# The login form is gone through by the texts that it shows (A:docs/references/config-args.md).
+_STAYS = Wrong("ignored", "the choice in the login form stays as it was")
+
+
+def _of_the_form(*texts: str) -> Variable:
+    return Variable(choice(*texts, any_case=False), wrong=_STAYS)
+
+
 def _marks(traits: Traits) -> tuple[str, ...]:
     # A:dockerfile:47-49; the image has no labels and no environment of its own.
-    if MANAGER not in traits.command:
-        return ()
-    found = [f"its command runs {MANAGER}"]
+    found = []
     if {4000, 5800} <= traits.exposed:
         found.append("it exposes the ports 4000 and 5800")
-    found += [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
-    return tuple(found)
+    if traits.user == "ibg":
+        found.append("its user is ibg")
+    found += own_variables(traits)
+    if MANAGER in traits.command:
+        return (f"its command runs {MANAGER}", *found)
+    return tuple(found) if len(found) > 1 else ()  # with a command of somebody's own
+
+
+def own_variables(traits: Traits) -> list[str]:
+    """The marks in the environment: variables that it has to be given."""
+    return [f"environment has {name}" for name in ("IB_LOGINTAB", "IB_LOGINTYPE") if name in traits.environment]
 
 
 FAMILY = Family(
@@ -55,42 +87,49 @@ FAMILY = Family(
     ),
     user=(2000, 2000),
     start_seconds=300,  # the first start downloads and installs the program (A:scripts/manager.sh:33-51)
-    variables={  # A:docs/references/config-args.md
-        "IB_USERNAME": "user",
-        **dict.fromkeys(("IB_PASSWORD", "TOTP_KEY", "IBGA_VNC_PASSWORD"), "secret"),
-        **dict.fromkeys(
-            (
-                "IB_REGION",
-                "IB_TIMEZONE",
-                "IB_LOGINTAB",
-                "IB_LOGINTYPE",
-                "IB_LOGOFF",
-                "IB_READONLY",
-                "IB_APILOG",
-                "IB_LOGLEVEL",
-                "IB_PREFER_IBKEY",
-                "IBGA_EXPORT_LOGS",
-                "IBGA_LOG_EXPORT_DIR",
-                "IBGA_RECONNECT_INTERVAL",
-                "IBG_PORT",
-                "IBG_PORT_INTERNAL",
-                "IBG_DIR",
-                "IBG_SETTINGS_DIR",
-                "IBG_DOWNLOAD_URL",
-                "TERM",
-                "TZ",
-            ),
-            "plain",
+    variables={  # A:docs/references/config-args.md, scripts/_env.sh
+        "IB_USERNAME": Variable(UNEXPANDED, "user"),  # A:_run_ibg.sh:57-72
+        "IB_PASSWORD": Variable(UNEXPANDED, "secret"),
+        "TOTP_KEY": Variable(BASE32, "secret"),
+        "IB_PREFER_IBKEY": Variable(choice("true", any_case=False), wrong=Wrong("ignored", "no device is chosen")),
+        "IB_REGION": _of_the_form("America", "Europe", "Asia", "China"),
+        "IB_TIMEZONE": Variable(ZONE_IN_WORDS, wrong=_STAYS),
+        "IB_LOGINTAB": _of_the_form("IB API", "FIX CTCI"),
+        "IB_LOGINTYPE": _of_the_form("Live Trading", "Paper Trading"),
+        "IB_LOGOFF": Variable(  # A:_run_ibg.sh, capitals are made of it
+            replace(CLOCK_12H, pattern=re.compile(r"(?i)(0?[1-9]|1[0-2]):[0-5]\d +[ap]m")),
+            wrong=Wrong("ignored", "the gateway keeps the time that it had"),
         ),
+        "IB_READONLY": Variable(
+            Form("yes or no (or y, true, n, false)", re.compile(r"(?i)y|yes|true|n|no|false"), writer=SWITCH.writer),
+            wrong=Wrong("misread", "it counts as no: the API takes orders"),
+            default="no",
+        ),
+        "IB_APILOG": PLAIN,
+        "IB_LOGLEVEL": _of_the_form("System", "Error", "Warning", "Info", "Detail"),
+        "IBGA_VNC_PASSWORD": Variable(Form("a text of 1 to 8 characters", re.compile(r".{1,8}")), "secret"),
+        "IBGA_EXPORT_LOGS": Variable(choice("true", "false"), wrong=Wrong("ignored", "no logs are exported")),
+        "IBGA_LOG_EXPORT_DIR": FILE,
+        "IBGA_RECONNECT_INTERVAL": Variable(SECONDS, default="0"),
+        "IBG_PORT": Variable(PORT, default="4000"),
+        "IBG_PORT_INTERNAL": Variable(PORT, default="9000"),
+        "IBG_DIR": FILE,
+        "IBG_SETTINGS_DIR": FILE,
+        "IBG_DOWNLOAD_URL": PLAIN,
+        "TERM": PLAIN,
+        "TZ": Variable(TZ),
     },
     # Nothing in it hears a stop (A:dockerfile:49), and its loop starts Java again within seconds (A:_run_ibg.sh:959-1026).
     ends_java_first=True,
     restarts_java="controller",
-    exit_codes={0: "the program could not be installed"},  # A:scripts/manager.sh:33-51
+    exit_codes={
+        0: "the program could not be installed",  # A:scripts/manager.sh:33-51
+        137: STOPS_DEAF,  # A:dockerfile:49
+    },
     exit_problems={},
     words={
-        "user": Setting(("IB_USERNAME",), form=unexpanded),  # A:_run_ibg.sh:57-72
-        "password": Setting(("IB_PASSWORD",), form=unexpanded),
+        "user": Setting(("IB_USERNAME",)),  # A:_run_ibg.sh:57-72
+        "password": Setting(("IB_PASSWORD",)),
         "paper_user": Lacking("it runs one trading mode"),
         "paper_password": Lacking("it runs one trading mode"),
         "totp_key": Setting(("TOTP_KEY",)),
@@ -108,12 +147,10 @@ FAMILY = Family(
         "relogin_after_second_factor_timeout": Lacking("it always asks again when a second factor has expired"),
         # A:_run_ibg.sh:595-612
         "existing_session": Setting(choices={"primary": ""}, lacking="it always takes over an existing session"),
-        "daily_restart": Setting(
-            ("IB_LOGOFF",), form=clock_12h, lacking="it always restarts the gateway", required=True
-        ),
+        "daily_restart": Setting(("IB_LOGOFF",), lacking="it always restarts the gateway", required=True),
         "daily_logoff": Lacking("it always restarts the gateway"),
         "weekly_cold_restart": Lacking("it has no such setting"),
-        "read_only_api": Setting(("IB_READONLY",), form=yes_no),
+        "read_only_api": Setting(("IB_READONLY",)),
         "time_zone": Setting(("IB_TIMEZONE", "TZ")),
         "accept_incoming": Lacking("it has no such setting"),
         "master_client_id": Lacking("it has no such setting"),
@@ -136,5 +173,7 @@ FAMILY = Family(
     relay=Relay(
         "exec sudo socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,shut-down"
     ),  # A:_run_socat.sh
+    bare_screen={"gateway": "open"},  # A:_run_xv.sh:38-62
+    hears_stop=False,  # A:dockerfile:49
     settings_named_by=("IBG_SETTINGS_DIR", "/home/ibg_settings"),  # A:docs/references/config-args.md
 )

@@ -10,8 +10,12 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
+    STOPS_DEAF,
     Build,
     Family,
     Lacking,
@@ -19,10 +23,15 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Relay,
     Setting,
     Traits,
+    Variable,
+    Wrong,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import clock_12h
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import PORT, choice, number
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import SURROUNDINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
 
+_GIVES_UP = Wrong("refused", "the start script ends with exit code 1")  # M:start.sh
 _BAKED_IN = "its config.ini is baked into the image"  # M:ibc/config.ini
 _OWN = (("TWS_INSTALL_LOG", "/root/Jts/tws_install.log"), ("HEALTHCHECK_API_ENABLE", ""), ("IBGW_PORT", ""))
 
@@ -73,38 +82,38 @@ FAMILY = Family(
     ),
     user=(1000, 1000),
     start_seconds=120,
-    variables={  # M:Dockerfile:78-119
-        "IB_ACCOUNT": "user",  # the user's name, in spite of its own
-        "IB_PASSWORD": "secret",
-        **dict.fromkeys(
-            (
-                "TRADING_MODE",
-                "IBGW_PORT",
-                "IBGW_INTERNAL_PORT",
-                "JAVA_HEAP_SIZE",
-                "TWOFA_TIMEOUT_ACTION",
-                "IBC_AUTO_RESTART_TIME",
-                "IBC_COMMAND_SERVER_PORT",
-                "IBC_BIND_ADDRESS",
-                "HEALTHCHECK_API_ENABLE",
-                "HEALTHCHECK_CLIENT_ID",
-                "SERVER_ADDRESS",
-                "SERVER_PORT",
-                "TWS_INSTALL_LOG",
-                "TWS_PATH",
-                "IBC_PATH",
-                "IBC_INI",
-                "HOME",
-                "DISPLAY",
-                "TZ",
-            ),
-            "plain",
+    variables={  # M:Dockerfile:78-119, M:start.sh, M:IBGatewayClient.kt
+        "IB_ACCOUNT": KEYS["IbLoginId"],  # the user's name, in spite of its own
+        "IB_PASSWORD": KEYS["IbPassword"],
+        "TRADING_MODE": KEYS["TradingMode"],
+        "IBGW_PORT": Variable(PORT, wrong=_GIVES_UP, default="4002"),
+        "IBGW_INTERNAL_PORT": Variable(PORT, wrong=_GIVES_UP, default="4001"),
+        "JAVA_HEAP_SIZE": GNZSNZ_IBC.variables["JAVA_HEAP_SIZE"],
+        "TWOFA_TIMEOUT_ACTION": replace(GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"], default="restart"),
+        "IBC_AUTO_RESTART_TIME": replace(KEYS["AutoRestartTime"], default="11:00 AM"),
+        "IBC_COMMAND_SERVER_PORT": replace(KEYS["CommandServerPort"], wrong=_GIVES_UP, default="7462"),
+        "IBC_BIND_ADDRESS": replace(KEYS["BindAddress"], default="127.0.0.1"),
+        "HEALTHCHECK_API_ENABLE": Variable(
+            choice("true", "false", any_case=False),
+            wrong=Wrong("ignored", "there is no health service"),
+            default="false",
         ),
+        "HEALTHCHECK_CLIENT_ID": Variable(number(0, 2_147_483_647), default="999"),
+        "SERVER_ADDRESS": Variable(default="127.0.0.1"),
+        "SERVER_PORT": Variable(PORT, default="8080"),
+        "TWS_INSTALL_LOG": FILE,
+        "TWS_PATH": FILE,
+        "IBC_PATH": FILE,
+        "IBC_INI": FILE,
+        "HOME": PLAIN,
+        "DISPLAY": PLAIN,
+        "TZ": SURROUNDINGS["TZ"],
     },
     ends_java_first=True,  # its trap waits behind the controller in the foreground, until the stop's grace is over (M:start.sh)
     exit_codes={  # IBC's own pass through (M:start.sh)
         **GNZSNZ_IBC.exit_codes,
         1: "the start script gave up (X server or a port), or Java did not start or lost its X server in a stop",
+        137: STOPS_DEAF,
     },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={
@@ -126,7 +135,7 @@ FAMILY = Family(
         ),
         "relogin_after_second_factor_timeout": Lacking(_BAKED_IN),
         "existing_session": Setting(choices={"primary": ""}, lacking=_BAKED_IN),
-        "daily_restart": Setting(("IBC_AUTO_RESTART_TIME",), form=clock_12h),
+        "daily_restart": Setting(("IBC_AUTO_RESTART_TIME",)),
         "daily_logoff": Lacking(_BAKED_IN),
         "weekly_cold_restart": Lacking(_BAKED_IN),
         "read_only_api": Lacking(_BAKED_IN),
@@ -146,6 +155,7 @@ FAMILY = Family(
         refused="its API always takes orders, and its settings lie among the files of its program",
     ),
     relay=Relay("exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:localhost:{gateway},forever,keepalive"),  # M:start.sh
+    hears_stop=False,  # its trap waits behind the controller in the foreground (M:start.sh)
     settings='"$TWS_PATH"',
     settings_named_by=("TWS_PATH", "/root/Jts"),
 )

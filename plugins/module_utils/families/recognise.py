@@ -55,15 +55,20 @@ _PROCESSES_OF_IBC = (
 
 BY_NAME: Mapping[str, Family] = {family.name: family for family in FAMILIES}
 
-#: Variables that mean something to any family.
-VARIABLES = frozenset(name for family in FAMILIES for name in family.variables)
+#: The kind of each variable that means something to any family; not plain where it is not to one of them.
+KINDS: Mapping[str, str] = {
+    name: known.kind
+    for name, known in sorted(
+        (pair for family in FAMILIES for pair in family.variables.items()), key=lambda pair: pair[1].kind != "plain"
+    )
+}
 
 #: Variables that name a file with what another variable would hold, a secret or a user name.
 FILE_VARIABLES = frozenset(
     f"{name}_FILE"
     for family in FAMILIES
-    for name, kind in family.variables.items()
-    if kind != "plain" and f"{name}_FILE" in family.variables
+    for name, known in family.variables.items()
+    if known.kind != "plain" and f"{name}_FILE" in family.variables
 )
 
 

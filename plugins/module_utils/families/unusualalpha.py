@@ -10,8 +10,14 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    FILE,
+    PLAIN,
+    SECRET,
+    STOPS_DEAF,
+    USER,
     Build,
     Family,
     Lacking,
@@ -20,8 +26,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
     Setting,
     Traits,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import yes_no
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
+from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import SURROUNDINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
 
 _RUN_SCRIPT = "/root/scripts/run.sh"
 _BAKED_IN = "its config.ini is baked into the image"  # U:config/ibc/config.ini.tmpl
@@ -63,28 +70,25 @@ FAMILY = Family(
     user=(0, 0),
     start_seconds=120,
     variables={  # U:docker-compose.yml
-        "TWS_USERID": "user",
-        **dict.fromkeys(("TWS_PASSWORD", "VNC_SERVER_PASSWORD"), "secret"),
-        **dict.fromkeys(
-            (
-                "TRADING_MODE",
-                "READ_ONLY_API",
-                "TWOFA_TIMEOUT_ACTION",
-                "IB_GATEWAY_VERSION",
-                "TWS_MAJOR_VRSN",
-                "TWS_PATH",
-                "IBC_PATH",
-                "IBC_INI",
-                "DISPLAY",
-                "TZ",
-            ),
-            "plain",
-        ),
+        "TWS_USERID": USER,
+        "TWS_PASSWORD": SECRET,
+        "VNC_SERVER_PASSWORD": SECRET,
+        "TRADING_MODE": KEYS["TradingMode"],
+        "READ_ONLY_API": KEYS["ReadOnlyApi"],
+        "TWOFA_TIMEOUT_ACTION": replace(GNZSNZ_IBC.variables["TWOFA_TIMEOUT_ACTION"], default="exit"),
+        "IB_GATEWAY_VERSION": PLAIN,
+        "TWS_MAJOR_VRSN": PLAIN,
+        "TWS_PATH": FILE,
+        "IBC_PATH": FILE,
+        "IBC_INI": FILE,
+        "DISPLAY": PLAIN,
+        "TZ": SURROUNDINGS["TZ"],
     },
     ends_java_first=True,  # its script hears no stop (U:scripts/run.sh)
     exit_codes={  # IBC's own pass through (U:scripts/run.sh)
         **GNZSNZ_IBC.exit_codes,
         1: "Java did not start, or lost its X server in a stop",
+        137: STOPS_DEAF,
     },
     exit_problems=GNZSNZ_IBC.exit_problems,
     words={
@@ -109,7 +113,7 @@ FAMILY = Family(
         "daily_restart": Lacking(_BAKED_IN),
         "daily_logoff": Lacking(_BAKED_IN),
         "weekly_cold_restart": Lacking(_BAKED_IN),
-        "read_only_api": Setting(("READ_ONLY_API",), form=yes_no),
+        "read_only_api": Setting(("READ_ONLY_API",)),
         "time_zone": Setting(("TZ",)),
         "accept_incoming": Lacking(_BAKED_IN),
         "master_client_id": Lacking(_BAKED_IN),
@@ -127,6 +131,9 @@ FAMILY = Family(
     relay=Relay(
         "exec socat TCP-LISTEN:{relay},fork,reuseaddr TCP:127.0.0.1:{gateway}"
     ),  # U:scripts/fork_ports_delayed.sh
+    bare_screen={"gateway": "off"},  # U:scripts/run_x11_vnc.sh
+    samples={"VNC_SERVER_PASSWORD": "myVncPassword"},  # U:README.md
+    hears_stop=False,  # U:scripts/run.sh
     settings='"$TWS_PATH"',
     settings_named_by=("TWS_PATH", "/root/Jts"),
 )

@@ -34,7 +34,8 @@ EXIT_CODES: Mapping[int, str] = {
     69: "the gateway crashed, was killed, or lost its controller",
     75: "the second factor was not completed in time",
     77: "the login was refused or throttled: another attempt can lock the account",
-    78: "the configuration was refused, or the gateway's program was not found",
+    78: "the configuration was refused, the gateway's program was not found, or its agent did not answer in time",
+    137: "killed (SIGKILL): its grace ran out, for it can take 25 s to close; or by hand, or for want of memory",
 }
 
 # Markers. A pattern must match the whole text; group `v` is the event's value, group `mode` the trading mode that it proves.

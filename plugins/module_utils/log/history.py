@@ -37,7 +37,7 @@ class History:
 
     def __init__(self) -> None:
         self.runs = 0
-        self.controller_restarts = 0
+        self.restarts = _Count()
         self.by_exit_code: Counter[int] = Counter()
         self.attempts = _Count()
         self.prompts = _Count()
@@ -71,7 +71,7 @@ class History:
             if self._typed:
                 self.last_full_login = event
         elif kind in RESTARTS:
-            self.controller_restarts += 1
+            self.restarts.add(event)
         elif kind in ("jvm_ended", "jvm_lost", "controller_ended") and event.value:
             self.by_exit_code[int(event.value)] += 1
             self._unclicked = 0
@@ -96,7 +96,8 @@ class History:
             "logins_completed_last_day": self.completed.within(_DAY, now),
             "last_login_at": _at(self.last_login),
             "last_full_login_at": _at(self.last_full_login),
-            "controller_restarts": self.controller_restarts,
+            "controller_restarts": self.restarts.total,
+            "controller_restarts_last_hour": self.restarts.within(_HOUR, now),
             "by_exit_code": {str(code): count for code, count in self.by_exit_code.most_common(8)},
         }
 

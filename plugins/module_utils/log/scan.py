@@ -13,7 +13,7 @@ from typing import Any, Union
 
 from ansible_collections.ibgw.ops.plugins.module_utils import container
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
-from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SETTINGS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
 from ansible_collections.ibgw.ops.plugins.module_utils.log.event import SEEN, Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.history import History
 from ansible_collections.ibgw.ops.plugins.module_utils.log.instances import Instances
@@ -65,7 +65,7 @@ def _no_launcher(_run: Run) -> None:
 
 
 #: Settings whose values are told, by the controller that takes the file of anybody; of others there only whether they are set.
-_PLAIN: Mapping[str, Collection[str]] = {"ibc": SETTINGS}
+_PLAIN: Mapping[str, Collection[str]] = {"ibc": [key for key, known in KEYS.items() if known.kind == "plain"]}
 
 
 _DAY = 86400.0

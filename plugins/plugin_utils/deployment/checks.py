@@ -6,18 +6,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, heaps, host_ports
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
-
-#: What Java's own needs, X server and controller take beside the heaps, at the least, in megabytes.
-BESIDE_HEAPS = 384
 
 
 def check_gateway(gateway: Described) -> None:
@@ -28,44 +23,9 @@ def check_gateway(gateway: Described) -> None:
             "daily_logoff",
             f"a daily restart, at {words['daily_restart']}, goes before it; set daily_restart to '' where it is to log off",
         )
-    if words["weekly_cold_restart"]:
-        _check_cold_restart(gateway)
-    if not ipaddress.ip_address(words["bind_address"]).is_loopback and not words["expose"]:
-        raise gateway.refuse(
-            "bind_address",
-            "the API has no password, so that whoever reaches this address can trade; set expose to true where that is meant",
-        )
-    if gateway.expect_orders and words["read_only_api"]:
-        raise gateway.refuse(
-            "read_only_api", "expect_orders is true, and every order would be refused; set it to false"
-        )
-    least = heaps(gateway) + BESIDE_HEAPS
-    if words["memory_mb"] and words["memory_mb"] < least:
-        raise gateway.refuse(
-            "memory_mb",
-            f"a Java heap of {heaps(gateway)} MB and what runs beside it need {least} MB at the least; leave it out for"
-            " twice the heap",
-        )
     for name in words["ports"]:
         if name not in (*endpoints(gateway), "vnc"):
             raise gateway.refuse("ports", f"its trading_mode is {words['trading_mode']}, so that nothing serves {name}")
-
-
-def _check_cold_restart(gateway: Described) -> None:
-    """Before 01:00 in New York it would be undone by the forced login (IBC config.ini:612-643)."""
-    hour, minute = (int(part) for part in gateway.words["weekly_cold_restart"].split(":"))
-    try:
-        here, there = ZoneInfo(gateway.words["time_zone"]), ZoneInfo("America/New_York")
-    except ZoneInfoNotFoundError:  # a controller without time zone data
-        return
-    for month, day in ((1, 4), (7, 5)):  # two Sundays: winter and summer time
-        moment = datetime(2026, month, day, hour, minute, tzinfo=here).astimezone(there)
-        if (moment.day, moment.hour) < (day, 1):
-            raise gateway.refuse(
-                "weekly_cold_restart",
-                f"on Sundays in {gateway.words['time_zone']} that is before 01:00 in New York, when IBKR ends all sessions;"
-                " choose a later time",
-            )
 
 
 def check_together(gateways: Iterable[Described]) -> None:

@@ -8,14 +8,16 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import PRIVATE, Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
+    PRIVATE,
+    STOP_TIMEOUT,
+    Family,
+    ample_memory,
+)
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
 
 #: Ports of the machine where nobody says others: those that clients expect.
 USUAL_PORTS = {"live": 4001, "paper": 4002, "vnc": 5900}
-
-#: A clean logout takes up to 45 s; a kill can leave the session held at IBKR (ibg-controller README.md).
-STOP_TIMEOUT = 90
 
 #: The hello of an API client, and whether an answer begins within 5 s; `\011` is the length of the version range. A gateway listens
 #: only once it is logged in. The connection is closed before it becomes a client's.
@@ -75,7 +77,7 @@ def container(
         "published_ports": _published(gateway, family),
         "networks": [{"name": words["network"]}] if words["network"] else [],
         "ulimits": [f"nofile:{words['open_files']}:{words['open_files']}"],
-        "memory": f"{words['memory_mb'] or 2 * heaps(gateway)}M",
+        "memory": f"{words['memory_mb'] or ample_memory(heaps(gateway))}M",
         "shm_size": None,
         "security_opts": [],
         **family.build.desktop.get(words["program"], {}),

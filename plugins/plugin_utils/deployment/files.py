@@ -77,7 +77,7 @@ def files(gateway: Described, family: Family, configuration: Mapping[str, str]) 
     if screened:
         wanted[screened] = "vnc_password"
     settings = {
-        word: setting for word in wanted if isinstance(setting := family.words[word], Setting) and not setting.key
+        word: setting for word in wanted if isinstance(setting := family.words[word], Setting) and not family.key(word)
     }
     named = [
         _file(family, f"{PRIVATE_DIR}/{gateway.name}/{wanted[word]}", "secret", {"secret": wanted[word]}, setting.file)

@@ -8,18 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils import container
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils import configuration, container
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, traits
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
-from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import checklist
+from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import answer_of, checklist
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import endpoints
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, Finding, Proof
 
 #: Advice that is refused where the inventory itself says otherwise: it is a mistake there, and has a word for who means it.
-REFUSED = ("config.heap_over_limit", "config.port_exposed", "config.timezone_mismatch")
+REFUSED = ("config.heap_over_limit", "config.port_exposed", "config.cold_restart_early")
+
+#: What the image brings, or stands outside the container: that is seen only later.
+SEEN_LATER = ("config.healthcheck_missing", "config.alerting_missing")
 
 
 def check(gateway: Described, family: Family, plan: Mapping[str, Any]) -> list[str]:
@@ -27,26 +30,26 @@ def check(gateway: Described, family: Family, plan: Mapping[str, Any]) -> list[s
     advised: dict[str, None] = {}
     for rule, proof in _found(_cases(gateway, family, plan)):
         said = f"{gateway}: {proof.summary} ({rule.code})"
-        if proof.change and proof.change.inventory:
-            said += f"; set {proof.change.inventory}"
+        if proof.change:
+            said += f"; set {proof.change.inventory or proof.change.defined}"
         if (proof.severity or rule.severity) in STATUSES or rule.code in REFUSED:
             raise Misuse(said)
-        if proof.change and proof.change.inventory:
-            advised[said] = None
+        advised[said] = None
     return list(advised)
 
 
 def _found(cases: Sequence[Case]) -> Iterator[tuple[Finding, Proof]]:
     for rule in checklist():
-        for case in cases if rule.layer == "config" else ():
-            answer = rule.prove(case)
-            if isinstance(answer, Proof):
-                yield rule, answer
+        for case in cases if rule.layer == "config" and rule.code not in SEEN_LATER else ():
+            said = answer_of(rule, case)
+            if isinstance(said, Proof):
+                yield rule, said
 
 
 def _cases(gateway: Described, family: Family, plan: Mapping[str, Any]) -> tuple[Case, ...]:
     """The container as the engine would tell it, and the settings as its controller would."""
     inspected = _inspected(plan["container"])
+    given = configuration.Surroundings(inspected["Mounts"], traits(inspected["Config"]).environment)
     settings: dict[str, str] = {}
     for file in plan["files"]:
         if file["form"] == "config.ini":
@@ -54,7 +57,7 @@ def _cases(gateway: Described, family: Family, plan: Mapping[str, Any]) -> tuple
     seen = {
         "name": gateway.name,
         "exists": True,
-        "container": container.facts(inspected, family, None),
+        "container": {**container.facts(inspected, family, None), "settings": configuration.settings(given, family)},
         "family": {"name": family.name, "controller": family.controller},
         "ports": container.ports(inspected, family),
         "processes": [
@@ -77,7 +80,7 @@ def _inspected(made: Mapping[str, Any]) -> dict[str, Any]:
     """The container, planned as `community.docker.docker_container` takes it, as the engine tells of one that runs."""
     limits = (one.split(":") for one in made["ulimits"])
     policy, _colon, retries = made["restart_policy"].partition(":")
-    check_ = made["healthcheck"]
+    healthcheck = made["healthcheck"]
     return {
         "Id": made["name"],
         "Image": made["image"],
@@ -87,7 +90,7 @@ def _inspected(made: Mapping[str, Any]) -> dict[str, Any]:
             "Env": [f"{name}={value}" for name, value in made["env"].items()],
             "Labels": made["labels"],
             "StopTimeout": made["stop_timeout"],
-            "Healthcheck": {"Test": check_["test"]} if check_ else None,
+            "Healthcheck": {"Test": healthcheck["test"]} if healthcheck else None,
         },
         "HostConfig": {
             "PortBindings": _bindings(made["published_ports"]),

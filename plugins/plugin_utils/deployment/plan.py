@@ -172,13 +172,9 @@ def _record(gateway: Described, family: Family) -> dict[str, Any]:
 
 
 def _warnings(gateway: Described, family: Family) -> Iterator[str]:
-    words, reference = gateway.words, image(gateway, family)
+    words = gateway.words
     for caveat in family.build.caveats:
         yield f"{gateway}: {caveat}"
-    if reference.endswith((":latest", ":stable")):
-        yield f"image of {gateway} is {reference}, whose tag moves, and the program under it; pin a version or a digest"
-    if not words["daily_restart"]:
-        yield f"daily_restart of {gateway} is empty: every day ends its session, and no restart keeps it"
     if not ipaddress.ip_address(words["bind_address"]).is_loopback:
         yield f"{gateway} is published on {words['bind_address']}: the API has no password, guard that address"
     if words["program"] == "tws":  # extrange README.md:138-140
@@ -186,5 +182,3 @@ def _warnings(gateway: Described, family: Family) -> Iterator[str]:
             f"{gateway} runs TWS, which takes API clients only once 'Enable ActiveX and Socket Clients' is set on its screen; that lasts"
             " in settings_dir"
         )
-    if words["vnc"]:
-        yield f"vnc of {gateway} is on; turn it off when it is not needed any more"

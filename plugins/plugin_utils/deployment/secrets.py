@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking, Setting
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Lacking
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
@@ -103,10 +103,8 @@ def _wrong(name: str, value: Any, gateway: Described) -> str | None:
     if name == "vnc_password" and gateway.words["program"] == "gateway" and len(value) > VNC_LENGTH:
         return f"is longer than {VNC_LENGTH} characters, of which VNC ignores the rest; shorten it"
     family = BY_NAME[gateway.words["family"]]
-    setting = family.words[name]
     try:
-        if isinstance(setting, Setting):
-            setting.form(value)
+        family.written(name, value)
     except ValueError as reason:
         return f"can not be given to {family.name}: {reason}; change it at IBKR, or use another family"
     return None

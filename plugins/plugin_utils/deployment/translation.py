@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Lacking, Setting
-from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import SECRETS, SETTINGS
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, FAMILIES
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Lacking, Setting, Variable
+from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import DEPLOYED, WORDS, Described
+from ansible_collections.ibgw.ops.plugins.plugin_utils.foreign import Foreign, foreign, word_of
 
 #: Keys of IBC's configuration that the role sets itself, and why.
 OWN_KEYS = {
@@ -24,8 +26,6 @@ OWN_KEYS = {
     "IbDir": "it would keep the gateway from resuming its session",  # IBC config.ini:267
     "OverrideTwsApiPort": "relay and probes know the image's own port",
 }
-
-_USUAL_FIRST = sorted(FAMILIES, key=lambda family: family.name not in DEPLOYED)
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,12 @@ def _can(family: Family, word: str, value: Any) -> bool:
     setting = family.words[word]
     if isinstance(setting, Lacking):
         return False
+    if value is None or setting.choices is not None:
+        return value is None or value in (setting.choices or ())
     try:
-        return (
-            value in setting.choices if setting.choices is not None and value is not None else _formed(setting, value)
-        )
+        return bool(family.written(word, value))
     except ValueError:
         return False
-
-
-def _formed(setting: Setting, value: Any) -> bool:
-    if value is not None:
-        setting.form(value)
-    return True
 
 
 def translate(gateway: Described) -> Translation:
@@ -66,9 +60,10 @@ def translate(gateway: Described) -> Translation:
     family = BY_NAME[gateway.words["family"]]
     environment: dict[str, str] = {}
     configuration: dict[str, str] = {}
-    for setting, text in _texts(gateway, family):
-        if setting.key:
-            configuration[setting.key] = text
+    for word, setting, text in _texts(gateway, family):
+        key = family.key(word)
+        if key:
+            configuration[key] = text
         else:
             environment.update(dict.fromkeys(setting.variables, text))
     passed, configured = _controller_settings(gateway, family)
@@ -80,14 +75,14 @@ def translate(gateway: Described) -> Translation:
     )
 
 
-def _texts(gateway: Described, family: Family) -> Iterator[tuple[Setting, str]]:
+def _texts(gateway: Described, family: Family) -> Iterator[tuple[str, Setting, str]]:
     for word, setting in family.words.items():
         if word not in WORDS or word == "controller_settings":
             continue
         value = gateway.words[word]
         text = _text(gateway, family, word, setting, value)
         if text and isinstance(setting, Setting):
-            yield setting, text
+            yield word, setting, text
 
 
 def _text(gateway: Described, family: Family, word: str, setting: Setting | Lacking, value: Any) -> str:
@@ -105,7 +100,7 @@ def _text(gateway: Described, family: Family, word: str, setting: Setting | Lack
             raise _unable(gateway, family, word, setting.lacking)
         return setting.choices[value]
     try:
-        return setting.form(value)
+        return family.written(word, value)
     except ValueError as reason:
         raise _unable(gateway, family, word, str(reason)) from None
 
@@ -126,18 +121,18 @@ def _controller_settings(gateway: Described, family: Family) -> tuple[dict[str, 
             f" {able('controller_settings')} can"
         )
     for key in given:
-        if key not in SETTINGS:
-            near = get_close_matches(key, SETTINGS, 1)
+        if key not in KEYS:
+            near = get_close_matches(key, KEYS, 1)
             raise _setting_refused(gateway, key, f"IBC has no such key{f'; the nearest is {near[0]}' if near else ''}")
-        if key in SECRETS:
+        if KEYS[key].kind != "plain":
             raise _setting_refused(gateway, key, "secrets are given in gateway_secrets")
         word = _word_of_key(key)
         if word or key in OWN_KEYS:
             raise _setting_refused(gateway, key, f"the word {word} sets it" if word else OWN_KEYS[key])
-        try:
-            setting.form(given[key])
-        except ValueError as reason:
-            raise _setting_refused(gateway, key, f"{family.name} can not take that: {reason}") from None
+        known = family.variables.get(f"{family.build.prefix}{key}", KEYS[key])
+        if given[key] and not known.form.takes(given[key]):
+            told = shown(given[key])
+            raise _setting_refused(gateway, key, f"{family.name} can not take {told}: allowed is {known.form.allowed}")
     if family.build.prefix is None:
         return {}, dict(given)
     return {f"{family.build.prefix}{key}": value for key, value in given.items()}, {}
@@ -148,16 +143,16 @@ def _setting_refused(gateway: Described, key: str, why: str) -> Misuse:
 
 
 def _word_of_key(key: str) -> str | None:
-    words = BY_NAME["gnzsnz-ibc"].words.items()
-    return next((word for word, setting in words if isinstance(setting, Setting) and setting.key == key), None)
+    family = BY_NAME["gnzsnz-ibc"]
+    return next((word for word in family.words if family.key(word) == key), None)
 
 
 def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list[str]]:
     """Raw variables, which pass where nothing else stands for them."""
     warnings = []
     for name in gateway.words["variables"]:
-        word = _word_of(family, name)
-        if name.endswith("_FILE") and name in family.variables or family.variables.get(name, "plain") == "secret":
+        word, known = word_of(family, name), family.variables.get(name)
+        if known and (name.endswith("_FILE") or known.kind == "secret"):
             raise _variable_refused(
                 gateway, name, "secrets are given in gateway_secrets and reach the gateway as files"
             )
@@ -165,43 +160,42 @@ def _variables(gateway: Described, family: Family) -> tuple[dict[str, str], list
             raise _variable_refused(gateway, name, _instead(word))
         if name in family.build.environment[gateway.words["program"]]:
             raise _variable_refused(gateway, name, "the role sets it itself")
-        if name in family.build.ineffective:
-            key = family.build.ineffective[name]
+        if known and known.key and family.configured:
             raise _variable_refused(
                 gateway,
                 name,
-                f"the configuration that the role writes makes it ineffective; use controller_settings: {key}",
+                f"the configuration that the role writes makes it ineffective; use controller_settings: {known.key}",
             )
-        if name in family.variables:
+        if known:
+            _check_form(gateway, family, name, known)
             continue
-        others = [other for other in _USUAL_FIRST if name in other.variables]
-        if others:
-            raise _variable_refused(gateway, name, _foreign(family, others[0], name))
-        near = get_close_matches(name, family.variables, 1, 0.85)
-        if near:
-            raise _variable_refused(gateway, name, f"{family.name} has no such variable; the nearest is {near[0]}")
+        stranger = foreign(name, family, {})
+        if stranger:
+            raise _variable_refused(gateway, name, _ignored(family, stranger))
         warnings.append(
             f"variables of {gateway} has {name}, which is in no list of {family.name}; images ignore what they do not know"
         )
     return dict(gateway.words["variables"]), warnings
 
 
-def _foreign(family: Family, other: Family, name: str) -> str:
-    word = _word_of(other, name)
-    here = f"; {_instead(word)}" if word and not isinstance(family.words[word], Lacking) else ""
-    return f"it is a variable of {other.name}, which {family.name} ignores{here}"
+def _check_form(gateway: Described, family: Family, name: str, known: Variable) -> None:
+    value = gateway.words["variables"][name]
+    if value and not known.form.takes(value):
+        why = f"{family.name} can not take {shown(value)}: allowed is {known.form.allowed}"
+        raise _variable_refused(gateway, name, f"{why}; {known.wrong.effect}" if known.wrong else why)
+
+
+def _ignored(family: Family, stranger: Foreign) -> str:
+    if stranger.of is None:
+        return f"{family.name} has no such variable; the nearest is {stranger.here}"
+    word = stranger.word if not isinstance(family.words.get(stranger.word or ""), Lacking) else None
+    here = _instead(word) if word else f"there it is {stranger.here}" if stranger.here else ""
+    return f"it is a variable of {stranger.of.name}, which {family.name} ignores{f'; {here}' if here else ''}"
 
 
 def _instead(word: str) -> str:
     secret = "vnc_password" if word == "rdp_password" else word
     return f"use the word {word}" if word in WORDS else f"give {secret} in gateway_secrets"
-
-
-def _word_of(family: Family, name: str) -> str | None:
-    for word, setting in family.words.items():
-        if isinstance(setting, Setting) and name in (*setting.variables, setting.file):
-            return word
-    return None
 
 
 def _variable_refused(gateway: Described, name: str, why: str) -> Misuse:

@@ -12,10 +12,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import TIME_ZONE, time_zones
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
@@ -30,7 +29,6 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _REFERENCE = re.compile(r"[a-z0-9][\w./:-]*?(?P<tag>:[\w][\w.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?")
 _SIZE = re.compile(r"\d+[kmg]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ZONE = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*")
 
 
 class Refused(ValueError):
@@ -120,16 +118,9 @@ def _family(value: Any) -> str:
     return str(_choice("", *DEPLOYED).read(value))
 
 
-@cache
-def _zones() -> frozenset[str]:
-    """The names that this controller knows; none where it has no time zone data."""
-    return frozenset(available_timezones())
-
-
 def _zone(value: Any) -> str:
-    known = _zones()
-    if not isinstance(value, str) or not _ZONE.fullmatch(value) or (known and value not in known):
-        near = get_close_matches(str(value), known, 1)
+    if not isinstance(value, str) or not TIME_ZONE.takes(value):
+        near = get_close_matches(str(value), time_zones(), 1)
         raise Refused(f"allowed is a name of the time zone database, like {near[0] if near else 'America/New_York'}")
     return value
 

@@ -11,7 +11,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import s
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import MUTE_API, Proof, finding
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.relay import API_IS_OFF, tws_without_api
 
-LOGIN_FIRST = "Find out where the login is: docker logs --tail 50 {name}. The port opens after the login, not before."
+LOGIN_FIRST = "Find out where the login is: docker logs --tail 300 {name}. The port opens after the login, not before."
 
 
 def _met(case: Case, code: str, summary: str) -> Proof | None:
@@ -70,7 +70,7 @@ def not_tws(case: Case) -> Proof | None:
     fix=(LOGIN_FIRST, "Compare the published port with where the gateway listens: docker port {name}"),
     explains=("container.unhealthy",),
     remedy_reason="the cause is deeper; restarting without knowing it costs a login",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
     symptom=True,
 )
 def not_listening(case: Case) -> Proof | None:
@@ -138,7 +138,7 @@ def unreachable(case: Case) -> Proof | None:
         "If it stays, restart once when clients may be cut: docker restart -t 90 {name} (a full login).",
     ),
     remedy_reason="a window that waits for a click looks the same",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
     symptom=True,
 )
 def silent(case: Case) -> Proof | None:
@@ -220,11 +220,11 @@ def disclaimer_pending(case: Case) -> Proof | None:
         " ready yet. The message about a client id in use that client libraries print here is a guess."
     ),
     fix=(
-        "Read what the gateway said at that moment: docker logs --tail 50 {name}",
+        "Read what the gateway said at that moment: docker logs --tail 300 {name}",
         "Diagnose again in a minute; if it stays, look at the window (VNC) for a question.",
     ),
     remedy_reason="why it refuses is not known",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
     symptom=True,
 )
 def start_refused(case: Case) -> Proof | None:

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE, POLITE_CLIENTS
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import AUDIT_ONLY, NotKnown, Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Connection
 
 
 @finding(
@@ -40,16 +43,51 @@ def half_closed(case: Case) -> Proof | None:
     title="Clients are connected",
     meaning=(
         "Programs hold connections to the gateway's API. Whatever restarts the gateway cuts them. Counted before any connection of the"
-        " probe itself; behind the relay all peers show as the relay's own address."
+        " probe itself; behind the relay all peers show as the relay's own address, and whoever comes through a published port, a NAT or a"
+        " rootless engine's forwarder shows as that."
     ),
     fix=("Tell their owners before a restart.",),
 )
 def connected(case: Case) -> Proof | None:
-    ports = case.own_ports("gateway")
-    clients = [each for each in case.gateway.sockets.established if each.port in ports]
+    sockets = case.gateway.sockets.established
+    clients = [each for each in sockets if each.port in case.own_ports("gateway")]
     if not clients:
         return None
-    peers = ", ".join(dict.fromkeys(str(each.peer) for each in clients[:5]))
     least = "at least " if case.gateway.cut.get("sockets.established") else ""
     count = f"{least}{len(clients)} client{'s' * (len(clients) > 1)}"
-    return Proof(f"{count} connected", (case.quote("health", f"established on port {clients[0].port}: {peers}"),))
+    relayed = [each for each in sockets if each.port in case.own_ports("relay")]
+    words = [f"established on port {clients[0].port}: {_peers(clients)}"]
+    if relayed:
+        words.append(
+            f"on the relay's port {relayed[0].port}: {_peers(relayed)}; who is behind a forwarded port or NAT does not show"
+        )
+    elif all((each.peer or "").startswith(("127.", "[::1]")) for each in clients):
+        words.append("from within the container, or through its relay: who that is does not show")
+    return Proof(f"{count} connected", tuple(case.quote("health", each) for each in words))
+
+
+def _peers(connections: Sequence[Connection]) -> str:
+    """Some of those at the other end."""
+    return ", ".join(dict.fromkeys(str(each.peer) for each in connections[:5]))
+
+
+@finding(
+    "clients.retry_unknown",
+    severity=AUDIT_ONLY,
+    remedy="none",
+    title="Whether clients connect again can not be seen",
+    meaning=(
+        "A gateway goes away for a minute each day, for longer in IBKR's reset hours and while a second factor waits, and its first connection"
+        " after a start is often refused. A client has to wait and connect again by itself, with the same client id and without hammering: to"
+        " reconnect in a tight loop is what hangs a gateway. All that shows from outside is who is connected now."
+    ),
+    fix=(
+        "Read the client's code for it: docs/clients.md says what a client has to do, and docs/examples/retrying_client.py does it.",
+        "Try it: restart the gateway at a time when a full login fits, and see whether its clients come back by themselves.",
+    ),
+    audits="Clients connect again by themselves.",
+)
+def retry_unknown(_case: Case) -> NotKnown:
+    return NotKnown(
+        "no probe can see whether a client retries; docs/clients.md has one that does, to run and to compare"
+    )

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from ansible_collections.ibgw.ops.plugins.module_utils.log.run import RANK
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, LOGGED_IN, Case, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import ASKING, LOGGED_IN, Case, Quote, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     MUTE_API,
@@ -18,6 +19,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     START_BY_HAND,
     START_IT,
     STOP_IT,
+    Answer,
+    Change,
+    NotKnown,
+    Passed,
     Proof,
     finding,
 )
@@ -26,6 +31,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Event
 #: Exit codes after which a new start is worth its login: closed by itself, unhandled exception, JVM abort, segfault
 #: (IBC ErrorCodes.java:23; ibcstart.sh:541).
 WORTH_A_START = (0, 76, 134, 139)
+
+#: With ibcontroller, too: the gateway crashed, or its controller lost it (ibcontroller cli.py).
+LOST_IT = 69
 
 #: Java's heap in MiB unless the image is told otherwise (gnzsnz common.sh:131-141).
 DEFAULT_HEAP = 768
@@ -39,6 +47,11 @@ WHO_KILLED_IT = "See who did it: docker events --since 24h --until 0s --filter c
 TIME_TO_STOP = "Give it time to stop next time: docker stop -t 90 {name}, or stop_grace_period: 90s in compose."
 FREE_THE_SESSION = "If the login hangs, log in with IBKR Mobile as that user to free the session, and wait."
 
+STOP_THE_LOOP = "Stop the loop first: docker update --restart=no {name} && docker stop -t 90 {name}"
+READ_WHY = "Read why it ends: docker logs --tail 200 {name}"
+POLICY = "unless-stopped"
+START_AGAIN = f"Mend that, then: docker update --restart={POLICY} {{name}} && docker start {{name}}"
+
 #: How a controller's own logout before its end went.
 LOGOUTS = ("logged_out", "logout_failed")
 
@@ -48,9 +61,20 @@ LOOP_SPAN = timedelta(minutes=15)
 
 
 def _out_of_memory(case: Case) -> bool:
-    container = case.gateway.container
+    container, end = case.gateway.container, _end_event(case)
+    if container.exit_code != 137:
+        return False
     # Docker sets its flag for any process of the container: one killed earlier does not make a stop a shortage of memory.
-    return container.exit_code == 137 and (container.oom_killed is True or container.host_oom_killed is True)
+    if end is not None and end.by == "command":
+        return False
+    short = container.oom_killed is True or container.host_oom_killed is True
+    return short or (end is not None and end.by == "kernel")
+
+
+def _out_of_memory_inside(case: Case) -> bool:
+    """The kernel killed the gateway's Java machine for memory, and the container lives on."""
+    code = case.run.last_exit.code if case.run.last_exit else None
+    return case.running and code == 137 and bool(case.gateway.container.memory.oom_kills)
 
 
 def _began_after_out_of_memory(case: Case) -> bool:
@@ -78,6 +102,58 @@ def _stop_event(case: Case) -> Event | None:
         elif event.action == "stop":
             stop = event
     return stop
+
+
+def _end_event(case: Case) -> Event | None:
+    """How the last run ended, where Docker still tells and no other has begun since."""
+    ends = [event for event in case.gateway.events if event.action in ("die", "start")]
+    return ends[-1] if ends and ends[-1].action == "die" else None
+
+
+def _last(case: Case, action: str) -> Event | None:
+    return next((event for event in reversed(case.gateway.events) if event.action == action), None)
+
+
+def _by(event: Event | None) -> str:
+    """Who did it, as the end of a clause; empty where that is not known."""
+    return f" by {event.who}" if event is not None and event.by == "command" and event.who else ""
+
+
+def _steps(event: Event | None, find_out: str, *others: str) -> tuple[str, ...]:
+    """What is to be done about an end: who it was has to be found out only where that is not known."""
+    known = f"It was {event.who}: see there why it did." if event is not None and _by(event) else find_out
+    return (known, *others)
+
+
+def _told(case: Case, event: Event) -> Quote:
+    """An event and who did it: a doer only where something proves one."""
+    words = f"docker event: {event.action}"
+    if event.who:
+        words += f", by {event.who}"
+    elif event.by == "command":
+        could = f"; it can have been {', or '.join(event.candidates)}, or a person" if event.candidates else ""
+        words += f", by a command; who gave it is not known{could}"
+    elif event.exit_code in (*ASKED_TO_END, 137):
+        podman = case.health.engine.kind == "podman"  # its stop leaves no event of its own
+        unknown = ", by a signal that did not come through Docker; who sent it is not known"
+        words += "; Podman does not tell who ended it" if podman else unknown
+    return case.quote("health", words, event.at)
+
+
+#: So long before a machine or an engine came up it may have gone down.
+GOING_DOWN = timedelta(minutes=15)
+
+
+def _went_down(case: Case) -> tuple[Quote, ...]:
+    """What came up soon after the container had ended, and may have stopped it as it went down; an engine forgets its events then."""
+    ended = moment(case.gateway.container.finished_at)
+    risen = (("the machine", case.health.host.boot_time), ("Docker", case.health.engine.started_at))
+    for what, told in risen:
+        at = moment(told)
+        if at and ended and timedelta() <= at - ended <= GOING_DOWN:
+            words = f"{what} came up {int((at - ended).total_seconds())} s after the end: going down, it can have stopped the gateway"
+            return (case.quote("health", words, told),)
+    return ()
 
 
 def _each_turn_is_a_login(case: Case) -> bool:
@@ -110,7 +186,15 @@ def _each_turn_is_a_login(case: Case) -> bool:
 def missing(case: Case) -> Proof | None:
     if case.gateway.exists is not False:
         return None
-    near = ", ".join(case.gateway.similar_names)
+    near, renamed = ", ".join(case.gateway.similar_names), case.gateway.renamed_to
+    if renamed and case.gateway.rebuild is None:  # which sets the old one aside under another name
+        words = f"no container is named {case.name}: it was renamed to {renamed}"
+        back = f"docker rename {renamed} {case.name}"
+        steps = (
+            f"Give it its name back, which changes nothing else: {back}",
+            "Or name it so in the inventory, under gateways.",
+        )
+        return Proof(words, (case.quote("health", words), *case.lock_quotes()), steps)
     recorded = case.gateway.deployment is not None
     return Proof(
         f"no container is named {case.name}" + (f"; near: {near}" if near else ""),
@@ -252,12 +336,12 @@ def stopped(case: Case) -> Proof | None:
     code = f", exit code {container.exit_code}" if case.ended else ""
     meaning = f": {container.exit_meaning}" if case.ended and container.exit_meaning else ""
     quotes = case.container_quotes() if container.status else ()
-    if stop:
-        quotes += (case.quote("health", f"docker event: {stop.action}", stop.at),)
+    event = stop or (_end_event(case) if case.ended else None)
+    quotes += (_told(case, event),) if event else _went_down(case)
     return Proof(
-        f"{'being ' if stopping else ''}stopped from outside{code}{meaning}",
+        f"{'being ' if stopping else ''}stopped from outside{_by(event)}{code}{meaning}",
         quotes + (case.log_quotes(1) if told else ()),
-        (WHO_STOPPED_IT, START_LATER, FREE_THE_SESSION) if _logout_failed(case) else (),
+        _steps(event, WHO_STOPPED_IT, START_LATER, *((FREE_THE_SESSION,) if _logout_failed(case) else ())),
         since=case.run.since if stopping else container.finished_at,
     )
 
@@ -316,7 +400,7 @@ def out_of_memory(case: Case) -> Proof | None:
     container = case.gateway.container
     # Until it has got so far that somebody is asked to approve, or further, it runs into the same wall.
     on_its_way = case.running and not case.serving and case.state not in (*LOGGED_IN, *ASKING)
-    again = on_its_way and _began_after_out_of_memory(case)
+    again = on_its_way and (_began_after_out_of_memory(case) or _out_of_memory_inside(case))
     if not again and not (_out_of_memory(case) and (case.ended or container.status == "restarting")):
         return None
     allowed = (container.memory.limit or 0) >> 20
@@ -325,7 +409,8 @@ def out_of_memory(case: Case) -> Proof | None:
     told = case.variable(variable or "").lower().removesuffix("m")  # ibcontroller wants the unit
     heap = int(told) if told.isdecimal() else DEFAULT_HEAP
     size = f"Java heap {heap} MiB" + ("" if told.isdecimal() else ", the default")
-    by_limit = container.oom_killed or again
+    kill = container.kernel_kills[-1] if container.kernel_kills else None
+    by_limit = kill.short_of == "container" if kill else container.oom_killed or again
     who = "the container's limit" if by_limit else "the machine's memory"
     ample = max(2 * heap, allowed * 3 // 2)
     update = f"docker update --memory={ample}m --memory-swap={ample}m {{name}}"
@@ -336,10 +421,23 @@ def out_of_memory(case: Case) -> Proof | None:
     )
     return Proof(
         f"killed by the kernel for memory: {who} was used up",
-        case.container_quotes(f"{limit}; {size}" if variable else limit),
+        case.container_quotes(f"{limit}; {size}" if variable else limit) + _kernel_quotes(case),
         (mend, START_BY_HAND),
         since=container.finished_at,
         next_command=update if by_limit else None,
+    )
+
+
+def _kernel_quotes(case: Case) -> tuple[Quote, ...]:
+    """The kernel's own word of its newest kill."""
+    of = {
+        "container": "the container's own limit",
+        "around": "the limit of a group around it",
+        "machine": "the machine",
+    }
+    return tuple(
+        case.quote("health", f"kernel: killed {kill.process}, out of memory of {of.get(kill.short_of or '')}", kill.at)
+        for kill in case.gateway.container.kernel_kills[-1:]
     )
 
 
@@ -372,11 +470,14 @@ def killed(case: Case) -> Proof | None:
     silent = case.says("login.auth_silent")
     reason = "somebody stopped it; the kill came when the grace ran out" if asked else None
     reason = "IBKR had not answered its login: a held session would silence the next one, too" if silent else reason
-    by = "docker event: stop; the grace ran out" if stop else ""
+    end = stop or _end_event(case)
+    by = (_told(case, end),) if end else _went_down(case)
     return Proof(
-        "killed (exit code 137), not for memory; IBKR may still hold the session",
-        case.container_quotes(by) + (case.log_quotes(1) if told else ()),
-        (WHO_KILLED_IT, TIME_TO_STOP, START_BY_HAND, FREE_THE_SESSION) if reason else (),
+        f"killed{_by(end)} (exit code 137), not for memory; IBKR may still hold the session",
+        case.container_quotes("the grace of a stop ran out" if stop else "")
+        + by
+        + (case.log_quotes(1) if told else ()),
+        _steps(end, WHO_KILLED_IT, TIME_TO_STOP, START_BY_HAND if reason else START_IT, FREE_THE_SESSION),
         remedy="ask_person" if reason else None,
         remedy_reason=reason,
         since=container.finished_at,
@@ -405,7 +506,8 @@ def failed(case: Case) -> Proof | None:
         return None
     # Who closed it in order, only the log can tell: another login of the same user ends it with 0, too.
     untold = container.exit_code == 0 and (case.log is None or case.log.failed)
-    worth = container.exit_code in WORTH_A_START and not untold
+    lost_it = container.exit_code == LOST_IT and case.of_controller("ibcontroller")
+    worth = lost_it or (container.exit_code in WORTH_A_START and not untold)
     said, meaning = "ended by itself", container.exit_meaning
     return Proof(
         f"{said} with exit code {container.exit_code}" + (f": {meaning}" if meaning and meaning != said else ""),
@@ -425,13 +527,14 @@ def failed(case: Case) -> Proof | None:
     remedy="ask_person",
     title="The container starts again and again",
     meaning=(
-        "Docker's restart policy starts a process that soon ends, over and over. Where each turn is a login, this spends the attempts"
-        " that lock an account, and each turn of a live account sends a push. What ends the process leads when the log tells it."
+        "Something starts a process that soon ends, over and over: Docker's restart policy, a unit of the machine's, or the controller"
+        " inside the container, where Docker's restart count stays 0. What counts is the times of the starts. Where each turn is a login, this"
+        " spends the attempts that lock an account, and each turn of a live account sends a push. What ends the process leads when the log tells it."
     ),
     fix=(
-        "Stop the loop first: docker update --restart=no {name} && docker stop -t 90 {name}",
-        "Read why it ends: docker logs --tail 200 {name}",
-        "Mend that, then: docker update --restart=unless-stopped {name} && docker start {name}",
+        STOP_THE_LOOP,
+        READ_WHY,
+        START_AGAIN,
     ),
     explains=("gateway.not_running", "gateway.starting", "login.in_progress", *CLOSED_PORT),
     remedy_reason="another start changes nothing",
@@ -439,16 +542,54 @@ def failed(case: Case) -> Proof | None:
 )
 def crash_loop(case: Case) -> Proof | None:
     container = case.gateway.container
+    if _turns_inside(case):
+        return _loop_inside(case)
     if container.status != "restarting" and (case.serving or not case.running or _recent_starts(case) < LOOP_STARTS):
         return None
-    costly = _each_turn_is_a_login(case)
+    costly, start = _each_turn_is_a_login(case), _last(case, "start")
+    others = ", ".join(start.candidates) if start and start.by == "command" else ""
+    first = (
+        (f"Docker's policy is not what starts it: stop what does ({others}) before anything else.",) if others else ()
+    )
     turns = f"{_recent_starts(case)} starts within {LOOP_SPAN.seconds // 60} minutes"
     if container.status == "restarting":
         turns = f"restart count {container.restart_count}, last exit code {container.exit_code}"
     return Proof(
         f"restarting in a loop: {turns}",
-        case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately"),
-        (STOP_IT, "Read why it ends, and mend that: docker logs --tail 200 {name}", RELEASE_IT) if costly else (),
+        case.container_quotes(f"restart policy {container.restart_policy}, {_recent_starts(case)} starts lately")
+        + ((_told(case, start),) if start else ()),
+        first + _end_the_loop(case, costly),
+        remedy="stop_to_protect_account" if costly else None,
+        remedy_reason="each turn is a login attempt" if costly else None,
+    )
+
+
+def _turns_inside(case: Case) -> int:
+    """How often within the hour the controller has started the gateway again, where that is a loop whose cause no log line tells."""
+    if case.log is None or not case.running or case.serving or case.state in (*LOGGED_IN, *ASKING) or case.run.problem:
+        return 0
+    turns = case.log.history.controller_restarts_last_hour or 0
+    started = [moment(process.started_at) for process in case.gateway.processes if process.role == "gateway"]
+    young = all(at is None or case.now - at < LOOP_SPAN for at in started)
+    return turns if young and turns >= LOOP_STARTS * (2 if case.mode == "both" else 1) else 0
+
+
+def _end_the_loop(case: Case, costly: bool) -> tuple[str, ...]:
+    if costly:
+        return (STOP_IT, "Read why it ends, and mend that: docker logs --tail 200 {name}", RELEASE_IT)
+    return (STOP_THE_LOOP, READ_WHY, START_AGAIN.replace(POLICY, case.gateway.container.restart_policy or POLICY))
+
+
+def _loop_inside(case: Case) -> Proof:
+    costly = _each_turn_is_a_login(case)
+    words = f"the controller has started the gateway again {_turns_inside(case)} times within the last hour"
+    return Proof(
+        f"restarting in a loop inside the container: {words}",
+        (
+            *case.container_quotes(f"{words}; Docker's restart count stays {case.gateway.container.restart_count}"),
+            *case.log_quotes(),
+        ),
+        _end_the_loop(case, costly),
         remedy="stop_to_protect_account" if costly else None,
         remedy_reason="each turn is a login attempt" if costly else None,
     )
@@ -496,3 +637,75 @@ def unhealthy(case: Case) -> Proof | None:
         return None
     words = f"health check failed {health.failing_streak} times in a row: {health.last_output or 'no output'}"
     return Proof("the image's own health check fails", (case.quote("health", words),))
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What nobody starts by hand: which of its doings costs a session, the clause that says so, and what makes it leave the gateway alone."""
+
+    does: frozenset[str]
+    clause: str
+    alone: str
+
+
+#: By the kind of a supervisor.
+TOOLS = {
+    "autoheal": Tool(
+        frozenset({"restart"}),
+        "autoheal (container {}) restarts it when its health check fails",
+        "no label of autoheal on the gateway, and its AUTOHEAL_CONTAINER_LABEL not all",
+    ),
+    "watchtower": Tool(
+        frozenset({"create"}),
+        "watchtower (container {}) replaces it when its tag has a newer image",
+        "labels: com.centurylinklabs.watchtower.enable=false",
+    ),
+    "cron": Tool(
+        frozenset({"start", "stop", "restart"}),
+        "cron starts, stops or restarts it {}",
+        "no line of cron for the gateway",
+    ),
+}
+
+
+@finding(
+    "container.restarted_by_tool",
+    severity="advice",
+    remedy="ask_person",
+    title="Something beside it restarts or replaces the gateway",
+    meaning=(
+        "A container such as autoheal restarts the gateway when its health check fails, one such as watchtower replaces it when its image has a"
+        " newer build, or a line of cron restarts it. None of them knows of logins: each restart is a full login, for a live account a push;"
+        " while IBKR refuses or throttles, the restarts repeat what locks the account; a replacement can swap the login controller under the"
+        " same tag. A controller that stops trying in order to protect its account (ibg-controller's state HALTED) reports itself unhealthy,"
+        " and is restarted for that. A restart of the gateway that keeps its session is the one that it does itself at AUTO_RESTART_TIME."
+    ),
+    fix=(
+        "Let it leave the gateway alone: for autoheal take away its label (and do not let it watch all), for watchtower set the label"
+        " com.centurylinklabs.watchtower.enable=false, from cron take the line out.",
+        "Let a scheduled ibgw.ops.recover do it: it looks at the login before it restarts anything.",
+    ),
+    remedy_reason="what it is there for, its operator knows",
+    next_command="docker events --since 24h --until 0s --filter container={name}",
+    audits="Nothing beside it restarts or replaces the gateway.",
+)
+def restarted_by_tool(case: Case) -> Answer:
+    if case.gateway.supervisors is None:
+        return NotKnown("what stands beside it on its engine and its machine was not looked at")
+    tools = [(one, TOOLS[one.kind]) for one in case.gateway.supervisors if one.kind in TOOLS]
+    doing = [(one, tool) for one, tool in tools if tool.does & set(one.does)]
+    quotes = tuple(
+        case.quote("health", f"{one.kind} {one.name} ({one.where}): {one.terms or ', '.join(one.does)}")
+        for one, _tool in tools
+    )
+    if not doing:
+        return Passed("what stands beside it leaves it alone" if tools else "there is nothing of the kind", quotes)
+    # Those that write of their doing are named by it (module_utils/supervision/watchers.py).
+    kinds = tuple(f"{one.kind} (" for one, _tool in doing)
+    starts = [event for event in case.gateway.events if event.action == "start" and (event.who or "").startswith(kinds)]
+    often = f"; it did so lately: {len(starts)}" if starts else ""
+    return Proof(
+        "; ".join(tool.clause.format(one.name) for one, tool in doing) + often,
+        quotes + tuple(_told(case, event) for event in starts[-1:]),
+        change=Change("; ".join(tool.alone for _one, tool in doing)),
+    )

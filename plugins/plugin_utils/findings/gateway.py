@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROGRESS, Case, Quote, moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, PROGRESS, Case, Quote, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
     CREATE_ANEW,
@@ -30,6 +30,13 @@ CHANGING = (*PROGRESS, "relogin", "auto_restarting", "cold_restarting", "shuttin
 
 #: Seconds from the start to an open API port where the family is not known.
 USUAL_START = 120
+
+#: From this part of the largest heap on it can be full: what a Java machine holds beside its heap is counted, too.
+HEAP_AT_ITS_END = 0.9
+
+#: From this part of the processor time on. Measured with Java 17, of what allocates 100 MB a second and does nothing else: up to 0.47 with
+#: two thirds of the heap in use, 0.52 to 0.73 with nine tenths; what also works spends less.
+THRASHING = 0.5
 
 #: So many connections that the gateway does not accept, or not close, show that its API thread hangs (gnzsnz/ib-gateway-docker#336).
 PILE = 10
@@ -68,6 +75,7 @@ NOT_UP = ("gateway.not_running", "gateway.starting", "login.in_progress", *PROCE
 SATURDAYS = "On Saturdays IBKR keeps no session up: if it was one, start it when the maintenance is over."
 #: Of a process that got a SIGKILL, which writes nothing down.
 KILLED = "the gateway's process was killed (137, SIGKILL), mostly because memory ran out"
+KILLED_BY_SOMEBODY = "the gateway's process was killed (137, SIGKILL), not for want of memory; who did it is not known"
 LOOK_FOR_MEMORY = (
     "See on {machine} whether memory ran out (dmesg | grep -i oom): then raise the limit before it starts again."
 )
@@ -111,7 +119,7 @@ def _by_log(case: Case, code: str, summary: str) -> Proof | None:
     ),
     explains=NOT_UP,
     remedy_reason="a restart does not bring what is missing",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def install_broken(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.install_broken", "the program, its Java or its version directory is missing")
@@ -158,7 +166,7 @@ def _of_a_known_build(case: Case, proof: Proof) -> Proof:
     ),
     explains=(*NOT_UP, "gateway.crashed"),
     remedy_reason="a new start makes a new display",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def display_missing(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.display_missing", "the gateway has no display to draw on") or _screen_missing(case)
@@ -180,19 +188,17 @@ def display_missing(case: Case) -> Proof | None:
 
 def _screen_missing(case: Case) -> Proof | None:
     """Only the VNC server found no display: the gateway, which started later, may draw on it."""
-    started = moment(case.gateway.container.started_at)
-    for event in case.log.events if case.log and case.alive else ():
-        at = moment(event.at)
-        if event.event == "screen_missing" and (started is None or at is None or at >= started):
-            return Proof(
-                "the screen (VNC) can not be used: its server found no display when it started",
-                (case.quote("log", event.quote or "", event.at),),
-                (SCREEN_WAITS,),
-                severity="advice",
-                remedy="ask_person",
-                remedy_reason="the gateway itself needs no VNC",
-            )
-    return None
+    missing = case.told("screen_missing", case.gateway.container.started_at)
+    if missing is None:
+        return None
+    return Proof(
+        "the screen (VNC) can not be used: its server found no display when it started",
+        (missing,),
+        (SCREEN_WAITS,),
+        severity="advice",
+        remedy="ask_person",
+        remedy_reason="the gateway itself needs no VNC",
+    )
 
 
 @finding(
@@ -208,7 +214,7 @@ def _screen_missing(case: Case) -> Proof | None:
     ),
     explains=(*NOT_UP, "login.credentials_rejected", "login.looping"),
     remedy_reason="the same build is refused again",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def build_retired(case: Case) -> Proof | None:
     proof = _by_log(case, "gateway.build_retired", "IBKR refuses this build of the gateway")
@@ -230,8 +236,9 @@ def build_retired(case: Case) -> Proof | None:
     remedy="ask_person",
     title="The gateway's Java heap is used up",
     meaning=(
-        "Java reported OutOfMemoryError. The process may go on for a while, slow or half dead, until its API stops answering. From IBC"
-        " 3.22.0 on these words never reach the log, so their absence proves nothing."
+        "Java reported OutOfMemoryError, or spends most of its processor time on looking for room in a heap that is as large as it may"
+        " be. The process may go on for a while, slow or half dead, until its API stops answering. From IBC 3.22.0 on Java's words never"
+        " reach the log, so their absence proves nothing."
     ),
     fix=(
         "Raise JAVA_HEAP_SIZE (a bare number of megabytes: 1024 to 4096) and the container's memory limit to about twice that.",
@@ -250,15 +257,39 @@ def build_retired(case: Case) -> Proof | None:
     next_command="docker stats --no-stream {name}",
 )
 def heap_exhausted(case: Case) -> Proof | None:
-    proof = _by_log(case, "gateway.heap_exhausted", "OutOfMemoryError: the Java heap is used up")
-    if proof is None:
+    told = case.says("gateway.heap_exhausted")
+    seen = case.log_quotes(1) if told else _thrashing(case)
+    if not told and not seen:
         return None
     asked = case.api.outcome not in (None, "not_asked", "connected", "error")
     piled = bool(piled_up(case.gateway, case.own_ports("gateway")))
-    stopped_answering = not case.alive or ((asked or piled) and not case.serving)
-    since = case.run.evidence[-1].at if case.run.evidence else case.run.since
-    seen = (*case.log_quotes(1), *_heap_size(case), *(case.container_quotes() if case.ended else ()))
-    return Proof(proof.summary, seen, severity="down" if stopped_answering else None, since=since)
+    silent = (asked or piled) and not case.serving and (told or case.state in LOGGED_IN)
+    since = case.run.evidence[-1].at if told and case.run.evidence else case.run.since
+    return Proof(
+        "OutOfMemoryError: the Java heap is used up"
+        if told
+        else "the Java heap is at its end: Java looks for room in it",
+        (*seen, *_heap_size(case), *(case.container_quotes() if case.ended else ())),
+        severity="down" if silent or not case.alive else None,
+        since=since if told else None,
+    )
+
+
+def _thrashing(case: Case) -> tuple[Quote, ...]:
+    """The heap is as large as it may be, and Java does little else than look for room: what that is seen by, beside a log without it."""
+    return tuple(
+        case.quote(
+            "health",
+            f"{process.gc_share:.0%} of the gateway's processor time went into collecting garbage, with {process.rss >> 20} MiB in use"
+            f" of a heap of {process.max_heap >> 20} MiB and what is beside it",
+        )
+        for process in case.gateway.processes
+        if process.role == "gateway"
+        and process.max_heap
+        and process.rss
+        and process.rss >= process.max_heap * HEAP_AT_ITS_END
+        and (process.gc_share or 0.0) >= THRASHING
+    )
 
 
 def _heap_size(case: Case) -> tuple[Quote, ...]:
@@ -288,7 +319,7 @@ def _heap_size(case: Case) -> tuple[Quote, ...]:
     ),
     explains=(*NOT_UP, "login.looping", "gateway.crashed"),
     remedy_reason="the same pair fails the same way again",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def login_window_unknown(case: Case) -> Proof | None:
     ended = case.log.history.by_exit_code if case.log else {}
@@ -317,13 +348,18 @@ def login_window_unknown(case: Case) -> Proof | None:
     ),
     explains=NOT_UP,
     remedy_reason="one new start is worth its login",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def crashed(case: Case) -> Proof | None:
     if case.ended and case.gateway.container.exit_code == 137:  # the container tells by whom
         return None
-    proof = _by_log(case, "gateway.crashed", "the gateway crashed")
-    if proof and case.run.last_exit and case.run.last_exit.code == 137:
+    ended = case.run.last_exit
+    told = f": {ended.meaning} (exit code {ended.code})" if ended and ended.code and ended.meaning else ""
+    proof = _by_log(case, "gateway.crashed", f"the gateway crashed{told}")
+    if proof and ended and ended.code == 137:
+        # The kernel counts its own kills in the container that lives on.
+        if case.gateway.container.memory.oom_kills == 0:
+            return replace(proof, summary=KILLED_BY_SOMEBODY)
         return replace(proof, summary=KILLED, fix=(LOOK_FOR_MEMORY, RESTART_IT))
     if proof is None or not case.of_controller("ibg-controller"):
         return proof
@@ -437,7 +473,7 @@ def hung(case: Case) -> Proof | None:
     ),
     explains=("container.failed", *CLOSED_PORT),
     remedy_reason="it ended in order and can log in again",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def stopped_by_schedule(case: Case) -> Proof | None:
     due = bool(case.setting("AutoLogoffTime", "AUTO_LOGOFF_TIME") or case.setting("ClosedownAt", ""))
@@ -477,12 +513,12 @@ def _without_link(case: Case) -> bool:
         " container up (the relay, the display), so no restart policy acts."
     ),
     fix=(
-        "Read why it ended: docker logs --tail 100 {name}",
+        "Read why it ended: docker logs --tail 300 {name}",
         RESTART_IT,
     ),
     explains=CLOSED_PORT,
     remedy_reason="nothing in the container will start it",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def not_running(case: Case) -> Proof | None:
     roles = {process.role for process in case.gateway.processes}

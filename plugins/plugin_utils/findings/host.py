@@ -5,7 +5,15 @@
 from __future__ import annotations
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import PROCESS_ENDED, Proof, finding
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    PROCESS_ENDED,
+    Answer,
+    NotKnown,
+    Passed,
+    Proof,
+    finding,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Disk
 
 #: What Ansible says when it got in and was not let do its work: its words, what that means, what mends it (ansible-core 2.19).
 _SUDO = "check ansible_become, ansible_become_method and ansible_become_user of {machine}"
@@ -35,6 +43,8 @@ DENIALS = (
 
 #: Less than this, and a gateway can not keep its settings and logs.
 DISK_SHORT = 500_000_000
+
+NOT_LOOKED_AT = "the machine under the engine could not be looked at"
 
 #: How far a clock may be off beyond what the measurement itself can err by, in seconds.
 CLOCK_TOLERANCE = 10
@@ -112,24 +122,34 @@ def access_denied(case: Case) -> Proof | None:
     explains=(*PROCESS_ENDED, "config.settings_unwritable"),
     remedy_reason="only a person knows what may be deleted",
     next_command="df -h",
+    audits="There is room where the engine and the gateway's settings live.",
 )
-def disk_full(case: Case) -> Proof | None:
-    full = [
-        disk
-        for disk in case.health.host.disks
-        if (disk.free is not None and disk.free < DISK_SHORT) or (disk.free_inodes == 0 and disk.total)
-    ]
+def disk_full(case: Case) -> Answer:
+    needed = _needed_disks(case)
+    full = [disk for disk in needed if (disk.free or 0) < DISK_SHORT or (disk.free_inodes == 0 and disk.total)]
     failed_on_it = case.says("host.disk_full") or (bool(full) and case.says("config.settings_unwritable"))
+    quotes = tuple(case.quote("health", _room(disk)) for disk in full or needed)
     if not full and not failed_on_it:
-        return None
-    words = [
-        f"{disk.path}: {(disk.free or 0) // 1_000_000} MB free, {disk.free_inodes} file entries free" for disk in full
-    ]
+        return Passed("; ".join(map(_room, needed)), quotes) if needed else NotKnown(NOT_LOOKED_AT)
     return Proof(
         f"{full[0].path} on {case.machine} is full" if full else "the gateway failed on a full disk",
-        tuple(case.quote("health", each) for each in words) + (case.log_quotes(1) if failed_on_it else ()),
+        (quotes if full else ()) + (case.log_quotes(1) if failed_on_it else ()),
         severity="down" if failed_on_it else None,
     )
+
+
+def _needed_disks(case: Case) -> list[Disk]:
+    """Where the engine lives, and where this gateway's settings are mounted; what others mount is no matter of it."""
+    container, engine = case.gateway.container, case.health.engine
+    settings = {one.mount for one in container.settings}
+    own = {one.disk for one in container.mounts if one.target in settings}
+    seen = [disk for disk in case.health.host.disks if disk.free is not None]
+    return [disk for disk in seen if engine.root_dir is None or disk.path in {engine.root_dir, *own}]
+
+
+def _room(disk: Disk) -> str:
+    entries = "" if disk.free_inodes is None else f", {disk.free_inodes} file entries free"
+    return f"{disk.path}: {(disk.free or 0) // 1_000_000} MB free{entries}"
 
 
 @finding(
@@ -146,25 +166,31 @@ def disk_full(case: Case) -> Proof | None:
         "Stop what is not needed, add memory, or lower the heap (JAVA_HEAP_SIZE) of gateways that do not need theirs.",
     ),
     next_command="docker stats --no-stream",
+    audits="The machine has the memory that the gateway may still claim.",
 )
-def memory_short(case: Case) -> Proof | None:
-    available = case.health.host.memory.available
-    claim = _claim(case)
-    if available is None or claim is None or claim <= available:
-        return None
+def memory_short(case: Case) -> Answer:
+    available, claim = case.health.host.memory.available, _claim(case)
+    if available is None:
+        return NotKnown(NOT_LOOKED_AT)
+    if claim is None:
+        return NotKnown("how much the gateway may still claim is not known while it does not run")
     sizes = f"{available >> 20} MiB are available, the gateway may claim {claim >> 20} MiB more"
-    return Proof(f"memory is short on {case.machine}: {sizes}", (case.quote("health", sizes),))
+    evidence = (case.quote("health", sizes),)
+    if claim <= available:
+        return Passed(sizes, evidence)
+    return Proof(f"memory is short on {case.machine}: {sizes}", evidence)
 
 
 def _claim(case: Case) -> int | None:
-    """What the gateway may still take: up to its container's limit, else up to its heap."""
+    """What the gateway may still take: no more than its container's limit, and no more than its heaps, lets it."""
     memory = case.gateway.container.memory
-    if case.running and memory.limit and memory.usage is not None:
-        return memory.limit - memory.usage
-    for process in case.gateway.processes:
-        if process.role == "gateway" and process.max_heap and process.rss is not None:
-            return process.max_heap - process.rss
-    return None
+    by_limit = memory.limit - memory.usage if case.running and memory.limit and memory.usage is not None else None
+    heaps = [
+        max(process.max_heap - process.rss, 0)
+        for process in case.gateway.processes
+        if process.role == "gateway" and process.max_heap and process.rss is not None
+    ]
+    return min((one for one in (by_limit, sum(heaps) if heaps else None) if one is not None), default=None)
 
 
 @finding(
@@ -182,13 +208,21 @@ def _claim(case: Case) -> int | None:
     ),
     remedy_reason="a jump of the clock under a running gateway is a person's decision",
     next_command="timedatectl status",
+    audits="The machine's clock is right.",
 )
-def clock_wrong(case: Case) -> Proof | None:
+def clock_wrong(case: Case) -> Answer:
     host = case.health.host
+    if host.now is None:
+        return NotKnown(NOT_LOOKED_AT)
     if abs(case.clock_offset) > CLOCK_TOLERANCE:
         words = f"the clock of {case.machine} is off by {case.clock_offset:+.0f} s"
         return Proof(words, (case.quote("health", words, host.now),))
     if host.clock_synchronized is False:
         words = f"nothing keeps the clock of {case.machine} right"
         return Proof(words, (case.quote("health", "clock not synchronised", host.now),), severity="advice")
-    return None
+    if host.clock_synchronized is None:
+        return NotKnown("whether anything keeps the machine's clock right could not be asked")
+    return Passed(
+        "the clock is synchronised, and agrees with the controller's",
+        (case.quote("health", "clock synchronised", host.now),),
+    )

@@ -8,8 +8,10 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Setting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config.files import Trouble, secret_troubles
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import within_start
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     CLOSED_PORT,
@@ -35,6 +37,9 @@ NO_LOGIN = (
     *CLOSED_PORT,
     *MUTE_API,
 )
+
+#: Words of the inventory for what is typed.
+CREDENTIALS = ("user", "password", "paper_user", "paper_password")
 
 #: Logins that IBKR refused for good.
 REFUSALS = ("login.credentials_rejected", "login.account_locked", "login.api_not_permitted")
@@ -219,7 +224,7 @@ def _proof(case: Case, summary: str) -> Proof:
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="IBKR refuses it until the account is changed",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def api_not_permitted(case: Case) -> Proof | None:
     if not case.says("login.api_not_permitted"):
@@ -243,7 +248,7 @@ def api_not_permitted(case: Case) -> Proof | None:
     ),
     explains=("login.credentials_rejected", "login.throttled", "login.looping", *NO_LOGIN),
     remedy_reason="every attempt prolongs the lock",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def account_locked(case: Case) -> Proof | None:
     if not case.says("login.account_locked"):
@@ -270,7 +275,7 @@ def account_locked(case: Case) -> Proof | None:
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="each attempt counts towards a lock of the account",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def credentials_rejected(case: Case) -> Proof | None:
     if not case.says("login.credentials_rejected"):
@@ -284,12 +289,24 @@ def credentials_rejected(case: Case) -> Proof | None:
     ):  # ibg-controller, handle_post_login_dialogs
         proof = replace(proof, summary="the password has expired", fix=(NEW_PASSWORD, CREATE_ANEW))
         return protecting(case, proof, NEW_PASSWORD)
+    if spoilt := _spoilt_secrets(case):
+        why = f"{proof.summary}; {' and '.join(f'{one.path} {one.why}' for one in spoilt)}"
+        mend = tuple(one.fix for one in spoilt)
+        evidence = (*proof.evidence, *(one.quote(case) for one in spoilt))
+        return protecting(case, replace(proof, summary=why, evidence=evidence, fix=(NOT_AGAIN, *mend)), *mend)
     by_hand = "If the login by hand works, IBKR dropped the gateway's: wait an hour, and release it."
     correct = CORRECT
     if case.of_controller("ibga"):
         correct = CORRECT_TYPED
         proof = replace(proof, fix=(NOT_AGAIN, TRY_BY_HAND, correct))
     return protecting(case, proof, TRY_BY_HAND, by_hand, f"Else: {correct[0].lower()}{correct[1:]}")
+
+
+def _spoilt_secrets(case: Case) -> list[Trouble]:
+    """What is wrong with the files that user and password came from: it was typed, too."""
+    settings = (case.family.words.get(word) for word in CREDENTIALS) if case.family else ()
+    files = {setting.file for setting in settings if isinstance(setting, Setting)}
+    return [one for one in secret_troubles(case, files) if not one.refused]
 
 
 @finding(
@@ -312,7 +329,7 @@ def credentials_rejected(case: Case) -> Proof | None:
     ),
     explains=("ibkr.disconnected", "gateway.restarting_by_schedule", *NO_LOGIN),
     remedy_reason="the credentials are fine; one new start types them",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def saved_session_refused(case: Case) -> Proof | None:
     if not case.says("login.saved_session_refused"):
@@ -373,7 +390,7 @@ def _other_login_seen(case: Case) -> bool:
     ),
     explains=NO_LOGIN,
     remedy_reason="without the stale file a new start types the credentials",
-    next_command="docker exec {name} find / -name autorestart -type f",
+    next_command="docker exec {name} find / -name autorestart -type f 2>/dev/null",
 )
 def not_typed(case: Case) -> Proof | None:
     if not case.shows("login.not_typed") and not case.ended_over("login.not_typed"):
@@ -396,7 +413,7 @@ def not_typed(case: Case) -> Proof | None:
     ),
     explains=NO_LOGIN,
     remedy_reason="nothing else presses the button again",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def not_submitted(case: Case) -> Proof | None:
     if not case.shows("login.not_submitted") and not case.ended_over("login.not_submitted"):
@@ -420,7 +437,7 @@ def not_submitted(case: Case) -> Proof | None:
     ),
     explains=("login.existing_session", *NO_LOGIN),
     remedy_reason="a start would throw out whoever took the session",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def taken_over(case: Case) -> Proof | None:
     if not case.says("login.taken_over"):
@@ -451,7 +468,7 @@ def taken_over(case: Case) -> Proof | None:
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="going on would throw out whoever has the session",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def existing_session(case: Case) -> Proof | None:
     if not case.says("login.existing_session") and not (case.state == "existing_session" and not case.serving):
@@ -500,7 +517,7 @@ def existing_session(case: Case) -> Proof | None:
     ),
     explains=("login.looping", *NO_LOGIN),
     remedy_reason="every attempt prolongs the wait",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def throttled(case: Case) -> Proof | None:
     if not case.says("login.throttled"):
@@ -550,7 +567,7 @@ def _what_drops_it(case: Case, dropped: bool) -> tuple[str, ...]:
     ),
     explains=("login.auth_silent", "login.looping", *NO_LOGIN),
     remedy_reason="the gateway tries again by itself",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def server_unreachable(case: Case) -> Proof | None:
     if not case.says("login.server_unreachable"):
@@ -585,7 +602,7 @@ def server_unreachable(case: Case) -> Proof | None:
     ),
     explains=NO_LOGIN,
     remedy_reason="a restart would strand one more session",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def auth_silent(case: Case) -> Proof | None:
     if case.ended_over("login.auth_silent"):
@@ -629,7 +646,7 @@ def auth_silent(case: Case) -> Proof | None:
     ),
     explains=("login.in_progress", "config.read_only_api", *PROCESS_ENDED, *CLOSED_PORT, *MUTE_API),
     remedy_reason="somebody has to read the window",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def dialog_blocking(case: Case) -> Proof | None:
     if case.serving:

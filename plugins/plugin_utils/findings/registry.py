@@ -160,6 +160,8 @@ class Proof:
     deadline: str | None = None
     next_command: str | None = None
     change: Change | None = None
+    #: Whether `fix` and `change` name variables as this image does; else they have the names of gnzsnz with IBC.
+    in_own_names: bool = False
 
 
 @dataclass(frozen=True)

@@ -124,13 +124,13 @@ def down(case: Case) -> Proof | None:
 
 def _tunnel_missing(case: Case) -> Proof | None:
     """With SSH_TUNNEL=yes there is no relay, and no tunnel either without a passphrase for its agent (G:common.sh:182, 219-223)."""
-    missing = [event for event in (case.log.events if case.log else ()) if event.event == "tunnel_missing"]
+    missing = case.told("tunnel_missing", case.gateway.container.started_at)
     up = case.state in LOGGED_IN or case.listeners("gateway")
-    if not missing or not up or case.variable("SSH_TUNNEL") != "yes":
+    if missing is None or not up or case.variable("SSH_TUNNEL") != "yes":
         return None
     return Proof(
         "neither relay nor tunnel was started: SSH_TUNNEL=yes, and no ssh-agent",
-        (case.quote("log", missing[-1].quote or "", missing[-1].at), case.quote("health", "SSH_TUNNEL=yes")),
+        (missing, case.quote("health", "SSH_TUNNEL=yes")),
         (
             "Set SSH_PASSPHRASE or SSH_PASSPHRASE_FILE, without which the image starts no ssh-agent; or SSH_TUNNEL=both for relay and tunnel.",
             CREATE_ANEW,
@@ -164,12 +164,12 @@ def _passes_nothing_on(case: Case) -> Proof:
         " of a container proves only its relay."
     ),
     fix=(
-        "Find out where the login is: docker logs --tail 50 {name}",
+        "Find out where the login is: docker logs --tail 300 {name}",
         "Restarting the relay changes nothing.",
     ),
     explains=("container.unhealthy",),
     remedy_reason="the relay does its work; what is missing is behind it",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
     symptom=True,
 )
 def no_backend(case: Case) -> Proof | None:

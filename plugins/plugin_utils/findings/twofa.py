@@ -29,6 +29,16 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     finding,
 )
 
+ASK_BY_RELOGIN = "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers."
+
+#: Prompts were seen open for a quarter of an hour, and could be approved (IBC userguide.md:525, IBC issue 182).
+LONG_EXPIRED = timedelta(minutes=15)
+VOID = (
+    "Look for the request in IBKR Mobile; after so long it is mostly void.",
+    "If it is, get the person with the phone, then restart it once, and approve: docker restart -t 90 {name}",
+    ASK_BY_RELOGIN,
+)
+
 GET_THE_PERSON = "Get the person with the phone. Then, and only then, {restart_when_ready}"
 ASK_BY_RESTART = "To have it ask again by itself set TWOFA_TIMEOUT_ACTION=restart; the price is a push every few minutes until somebody answers."
 
@@ -78,26 +88,15 @@ NOT_APPROVED = (
 )
 
 
-def asks_again(case: Case) -> bool | None:
-    """Whether an expired prompt is followed by another; None where the setting is not known."""
-    if case.run.asks_again is not None:
-        return case.run.asks_again
-    again = case.setting("ReloginAfterSecondFactorAuthenticationTimeout", "RELOGIN_AFTER_TWOFA_TIMEOUT").lower()
-    if case.of_controller("ibg-controller"):
-        action = case.setting("", "TWOFA_TIMEOUT_ACTION").lower()
-        return again == "yes" or action == "restart" if again or action else None
-    return again in ("yes", "true") if again else None
-
-
 def _begun_anew(case: Case) -> bool:
     """The prompt expired, and the controller asks again, or is about to."""
-    again = case.state in ASKING or (case.state in (*COMING_UP, *UNDER_WAY) and asks_again(case) is True)
+    again = case.state in ASKING or (case.state in (*COMING_UP, *UNDER_WAY) and case.asks_again is True)
     return again and case.shows("twofa.timed_out")
 
 
 def _afterwards(case: Case) -> str:
     """What happens when the prompt expires (IBC LoginManager.java:105-156)."""
-    again = asks_again(case)
+    again = case.asks_again
     if again is None:
         decides = "TWOFA_TIMEOUT_ACTION" if case.of_controller("ibg-controller") else "RELOGIN_AFTER_TWOFA_TIMEOUT"
         return f"then it depends on {case.own_name(decides) or 'its settings'}"
@@ -123,7 +122,7 @@ def _afterwards(case: Case) -> str:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks the same question",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def device_not_chosen(case: Case) -> Proof | None:
     if not case.shows("twofa.device_not_chosen"):
@@ -139,7 +138,10 @@ def device_not_chosen(case: Case) -> Proof | None:
 def _code_awaited(case: Case) -> bool:
     """ibga has the key, and waits as if for a push: it types the code within seconds where it knows the window (_run_ibg.sh:613-733)."""
     asked = moment(case.run.since)
-    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not case.variable("IB_PREFER_IBKEY")
+    otherwise = (
+        case.variable("IB_PREFER_IBKEY") or case.variable("AUTH_METHOD") == "passkey"
+    )  # the latter of huieric/ibga-docker
+    typing = case.of_controller("ibga") and case.variable("TOTP_KEY") and not otherwise
     return bool(typing) and case.state == "twofa_pending" and asked is not None and case.now - asked > TYPED_BY
 
 
@@ -175,7 +177,7 @@ def _by_hand(case: Case) -> tuple[str, ...]:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a restart asks for the same code",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def code_required(case: Case) -> Proof | None:
     if _code_awaited(case):
@@ -218,7 +220,7 @@ def code_required(case: Case) -> Proof | None:
     fix=("Stop it, so that nothing repeats it: docker stop -t 90 {name}", MAKE_IT_SEND, START_BY_HAND),
     explains=("twofa.pending", "twofa.login_incomplete", *NOT_APPROVED),
     remedy_reason="more attempts only keep IBKR from sending one",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def not_sent(case: Case) -> Proof | None:
     if not case.says("twofa.not_sent"):
@@ -239,11 +241,11 @@ def not_sent(case: Case) -> Proof | None:
     ),
     fix=(
         GET_THE_PERSON,
-        "To have it ask again by itself set RELOGIN_AFTER_TWOFA_TIMEOUT=yes; the price is a push every few minutes until somebody answers.",
+        ASK_BY_RELOGIN,
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="a new push helps only when somebody is ready to approve it",
-    next_command="docker logs --tail 50 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def timed_out(case: Case) -> Proof | None:
     if not case.says("twofa.timed_out") or _begun_anew(case):
@@ -274,7 +276,7 @@ def timed_out(case: Case) -> Proof | None:
     ),
     explains=NOT_APPROVED,
     remedy_reason="one new login with somebody ready to approve it",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def login_incomplete(case: Case) -> Proof | None:
     if not case.says("twofa.login_incomplete"):
@@ -319,7 +321,8 @@ def pending(case: Case) -> Proof | None:
     asked_today = case.log.history.twofa_prompts_last_day if case.log else None
     if asked_today and asked_today > 1:
         words += f"; pushes in the last 24 hours: {asked_today}"
-    return Proof(words, case.log_quotes(), since=case.run.since, deadline=case.run.deadline)
+    void = expires is not None and case.now - expires > LONG_EXPIRED
+    return Proof(words, case.log_quotes(), VOID if void else (), since=case.run.since, deadline=case.run.deadline)
 
 
 @finding(
@@ -337,7 +340,7 @@ def pending(case: Case) -> Proof | None:
     ),
     explains=("twofa.pending", *NOT_APPROVED),
     remedy_reason="only a person can approve",
-    next_command="docker logs --tail 100 {name}",
+    next_command="docker logs --tail 300 {name}",
 )
 def retrying(case: Case) -> Proof | None:
     if case.serving or not (case.state == "twofa_retrying" or case.shows("twofa.retrying") or _begun_anew(case)):

@@ -17,6 +17,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import register
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records, Situation
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 
@@ -36,7 +37,7 @@ def situations(
     named = [{"name": name} for name in only or () if name not in [entry["name"] for entry in declared]]
     # A ChainMap writes to its first map only, and its stubs want all of them writable.
     seen = seen_on(machine, ChainMap({"gateways": [*declared, *named]}, variables), only, now)  # type: ignore[arg-type]
-    run = report.Run(machines=1, generated_at=stamp(now), controller="", fail_on="never", inventories=inventories())
+    run = Run(machines=1, generated_at=stamp(now), controller="", fail_on="never", inventories=inventories())
     rows = {row["name"]: row for row in report.build(verdict.verdicts_of_machine(seen, suppressions), run)["gateways"]}
     found = (registered(variables, "health").get("health") or {}).get("gateways") or ()
     answers = [

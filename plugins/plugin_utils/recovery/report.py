@@ -13,7 +13,8 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import Journal, Move
-from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING, NAMED
+from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import NAMED
 
 SCHEMA = "ibgw.ops/recovery/1"
 

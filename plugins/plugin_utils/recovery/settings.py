@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -16,7 +15,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.windows import Window
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import RESET_WINDOWS, Window
 
 #: What is allowed of each number: from, to.
 NUMBERS = {
@@ -30,12 +29,6 @@ NUMBERS = {
 }
 WORDS = ("only", "max_remedy", "reset_windows", "pause_until", "hold")
 SWITCHES = ("dry_run", "ignore_clients", "person_ready")
-
-#: When IBKR resets its servers of North America.
-RESET_WINDOWS = (
-    Window(("sun", "mon", "tue", "wed", "thu", "fri"), time(0, 15), time(1, 45), "America/New_York"),
-    Window(("fri",), time(23), time(3), "America/New_York"),
-)
 
 
 @dataclass(frozen=True)

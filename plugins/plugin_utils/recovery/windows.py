@@ -1,44 +1,20 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hours in which IBKR resets its servers: a login then fails, and its failure counts."""
+"""IBKR's reset hours as an operator gives them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import DAYS, NO_ZONE, Window
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KEYS = ("days", "from", "to", "zone")
 FORM = "{days: [sun, mon], from: '00:15', to: '01:45', zone: America/New_York}"
-
-
-@dataclass(frozen=True)
-class Window:
-    """A time of day on some days of the week; one that ends before it begins ends on the next day."""
-
-    days: tuple[str, ...]
-    begins: time
-    ends: time
-    zone: str
-
-    def until(self, now: datetime) -> datetime | None:
-        """When it ends, where `now` is within it."""
-        local = now.astimezone(ZoneInfo(self.zone))
-        for day in (local.date() - timedelta(days=1), local.date()):
-            if DAYS[day.weekday()] not in self.days:
-                continue
-            begins = datetime.combine(day, self.begins, local.tzinfo)
-            overnight = timedelta(days=1 if self.ends <= self.begins else 0)
-            ends = datetime.combine(day + overnight, self.ends, local.tzinfo)
-            if begins <= local < ends:
-                return ends
-        return None
 
 
 def read(where: str, given: Any) -> Window:
@@ -50,7 +26,7 @@ def read(where: str, given: Any) -> Window:
         raise Misuse(f"{where} has the days {shown(given['days'])}; it must be a list of {', '.join(DAYS)}")
     try:
         ZoneInfo(str(given["zone"]))
-    except (KeyError, ValueError, OSError):
+    except NO_ZONE:
         raise Misuse(
             f"{where} has the zone {shown(given['zone'])}, which this controller does not know; it must be a name like "
             "America/New_York, and the controller needs time zone data (package tzdata)"

@@ -87,7 +87,7 @@ MATRIX = (
     Row("container paused", faults.paused, "container.paused", NOTHING, "down"),
     Row("container removed, not made by this collection", faults.removed, "container.missing", NOTHING, "down"),
     Row("display killed", faults.display_killed, "gateway.crashed", ("start",), "healthy", logins=1),
-    Row("one half of both killed, a client on the other", faults.half_killed, "gateway.not_running", NOTHING, "down",
+    Row("one half of both killed, a client on the other", faults.half_killed, "gateway.crashed", NOTHING, "down",
         held_back_by="clients", live=True, user=LIVE, shows_within=150),
     # Files and settings
     Row("settings directory not writable", conditions.settings_of_root, "config.settings_unwritable", NOTHING, "down"),

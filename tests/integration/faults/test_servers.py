@@ -1,4 +1,4 @@
-"""Faults of a whole machine, on a server with systemd and an engine of its own: two gateways, deployed as an operator does."""
+"""A whole machine, a server with systemd and an engine of its own: two gateways, deployed as an operator does, audited, and its faults."""
 
 from __future__ import annotations
 
@@ -126,6 +126,24 @@ def steps(run: Run, gateway: str = GATEWAYS[0]) -> list[str]:
 
 def statuses(run: Run) -> set[str]:
     return {row["after"]["status"] for row in run.gateways.values()}
+
+
+def test_an_audit_over_ssh_changes_nothing_on_the_machine(server: Server) -> None:
+    server.root("touch /run/before-the-audit")
+    before, containers = (
+        server.logins(),
+        server.root("docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.Mounts}}'"),
+    )
+    ended = server.play("audit", ansible_become=True)
+    assert ended.report is not None, ended.output
+    assert {row["unseen"] for row in ended.gateways.values()} == {None}, ended.output
+    changes = {
+        row["change"]["where"] for seen in ended.gateways.values() for row in seen["rows"] if row["change"] is not None
+    }
+    assert changes <= {"inventory"}
+    assert server.root("find /etc /home /opt /root /usr /var/lib/ibgw -xdev -type f -newer /run/before-the-audit") == ""
+    assert server.root("docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.Mounts}}'") == containers
+    assert server.logins() == before
 
 
 def test_an_engine_that_is_down_is_started_and_its_gateways_never_noticed(server: Server) -> None:

@@ -109,34 +109,38 @@ def _accepts(where: tuple[str, int]) -> bool:
         return connection.connect_ex(where) == 0
 
 
-def ask(where: tuple[str, int], **arguments: Any) -> dict[str, Any]:
-    """The one endpoint of a probe."""
-    host, port = where
-    seen: dict[str, Any] = probe(host=host, port=port, **{"timeout": 20.0, "retry_delay": 0.01, **arguments})[
+def ask(*places: tuple[str, int], **arguments: Any) -> list[dict[str, Any]]:
+    """What the probe says of these places, all asked at once."""
+    endpoints = [{"host": host, "port": port} for host, port in places]
+    seen: list[dict[str, Any]] = probe(endpoints=endpoints, **{"timeout": 20.0, "retry_delay": 0.01, **arguments})[
         "endpoints"
-    ][0]
+    ]
     return seen
 
 
-@pytest.mark.parametrize("through", ["socat", "docker-proxy", "docker-proxy and socat"])
+def _mute_wait(outcome: str) -> dict[str, float]:
+    return {"mute_wait": 3.0} if outcome == "closed_at_open" else {}
+
+
 @pytest.mark.parametrize("row", OUTCOMES, ids=lambda row: row.mode)
-def test_a_relay_changes_no_outcome(ways: Ways, row: Row, through: str) -> None:
+def test_a_relay_changes_no_outcome(ways: Ways, row: Row) -> None:
     ways.play(row.mode)
-    seen = ask(ways.to_peer[through], timeout=_PATIENCE.get(row.outcome, 20.0))
-    assert (seen["outcome"], seen["problem"] or "-", seen["reached"], seen["attempts"]) == row[1:]
+    # Who closes at once is not waited for; a busy machine may take its time.
+    seen = ask(*ways.to_peer.values(), timeout=_PATIENCE.get(row.outcome, 20.0), **_mute_wait(row.outcome))
+    told = [(each["outcome"], each["problem"] or "-", each["reached"], each["attempts"]) for each in seen]
+    assert dict(zip(ways.to_peer, told, strict=True)) == dict.fromkeys(ways.to_peer, row[1:])
 
 
-@pytest.mark.parametrize("through", ["socat", "docker-proxy", "docker-proxy and socat"])
-def test_a_gateway_that_resets_at_once_is_none_behind_a_relay(ways: Ways, through: str) -> None:
+def test_a_gateway_that_resets_at_once_is_none_behind_a_relay(ways: Ways) -> None:
     ways.play("accept_rst")
-    seen = ask(ways.to_peer[through])
-    assert (seen["outcome"], seen["problem"], seen["reached"]) == ("closed_at_open", "relay.no_backend", "tcp")
+    for seen in ask(*ways.to_peer.values()):
+        assert (seen["outcome"], seen["problem"], seen["reached"]) == ("closed_at_open", "relay.no_backend", "tcp")
 
 
 @pytest.mark.parametrize("through", ["socat", "docker-proxy", "docker-proxy and socat"])
 def test_a_relay_without_a_gateway_is_known_each_time_and_at_once(ways: Ways, through: str) -> None:
     begun = time.monotonic()
-    seen = [ask(ways.to_nobody[through]) for _ in range(20)]
+    seen = [each for _ in range(20) for each in ask(ways.to_nobody[through])]
     assert {(each["outcome"], each["problem"], each["reached"]) for each in seen} == {
         ("closed_at_open", "relay.no_backend", "tcp")
     }
@@ -144,5 +148,5 @@ def test_a_relay_without_a_gateway_is_known_each_time_and_at_once(ways: Ways, th
 
 
 def test_without_a_relay_nobody_refuses(ways: Ways) -> None:
-    seen = ask(ways.to_nobody["none"])
+    (seen,) = ask(ways.to_nobody["none"])
     assert (seen["outcome"], seen["problem"], seen["attempts"]) == ("refused", "api.not_listening", 1)

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -204,6 +205,14 @@ def test_names_that_do_not_exist_are_told_with_those_that_come_near(start: Start
     assert missing["similar_names"][0] == there.name
     assert missing.keys() == found.keys()
     assert {missing[key] for key in ("container", "family", "ports", "processes", "sockets", "events")} == {None}
+
+
+def test_a_container_that_was_renamed_is_told_by_its_new_name(create: Start, look: Look) -> None:
+    container = create("live")
+    name, new = container.name, f"aside-{uuid.uuid4().hex[:8]}"
+    container.rename(new)
+    (missing,) = look(container, names=[name])["gateways"]
+    assert (missing["exists"], missing["renamed_to"]) == (False, new)
 
 
 def test_gateways_are_found_by_what_they_are(

@@ -59,8 +59,7 @@ def test_stop_is_heard_and_ends_with_143(start: Start) -> None:
     paper.container.stop(timeout=30)
     assert paper.wait_for_end() in (143, 1)  # 1 where IBC's script is still waiting for Java when the signal comes
     said = [line for line in paper.log().splitlines() if line.startswith(".> Stop") or "SIGTERM" in line]
-    assert said == _STOPPED
-    assert "IBC returned exit status" in paper.log()
+    assert said == _STOPPED  # whether IBC's script still gets to say its status is a race with the end of the container
 
 
 def test_stop_is_not_heard_before_the_start_is_through(start: Start) -> None:

@@ -139,5 +139,5 @@ def test_a_controller_that_can_make_no_containers_is_told_what_it_lacks(monkeypa
 
 def test_warnings_are_shown_as_ansibles() -> None:
     assert "warnings" not in deployment(**GIVEN)
-    (warning,) = deployment(**{**GIVEN, "gateway_daily_restart": ""})["warnings"]
-    assert warning.startswith("daily_restart of the gateway alpha/mine-gw is empty")
+    (warning,) = deployment(**{**GIVEN, "gateway_image": "some/image:latest"})["warnings"]
+    assert warning.startswith("the gateway alpha/mine-gw: the tag latest moves with each release")

@@ -20,7 +20,7 @@ def checked(**settings: Any) -> dict[str, Any]:
     return preflight(settings, INVENTORY, None, None)
 
 
-@pytest.mark.parametrize("name", ["diagnose_report_dir", "recover_report_dir", "bundle_dir"])
+@pytest.mark.parametrize("name", ["diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir"])
 @pytest.mark.parametrize(
     "given", [["reports"], {"path": "reports"}, 7, True, "~nobody-of-that-name/x", "a\0b", "x" * 256]
 )
@@ -48,7 +48,7 @@ def test_a_saved_log_may_be_called_anything_that_a_file_can(tmp_path: Path) -> N
     assert checked(diagnose_log_path=str(log))["log"] == str(log)
 
 
-@pytest.mark.parametrize("setting", ["diagnose_only", "bundle_only"])
+@pytest.mark.parametrize("setting", ["diagnose_only", "bundle_only", "audit_only"])
 @pytest.mark.parametrize("given", [7, "a/b/c", "nobody/gw"])
 def test_a_selection_is_called_by_the_name_that_was_given(setting: str, given: Any) -> None:
     with pytest.raises(Misuse, match=f"^{setting} "):
@@ -57,6 +57,44 @@ def test_a_selection_is_called_by_the_name_that_was_given(setting: str, given: A
 
 def test_a_selection_that_is_not_asked_for_selects_nothing() -> None:
     assert preflight({"diagnose_only": "nobody/gw"}, INVENTORY, None, None, only="bundle_only")["only"] == []
+
+
+@pytest.mark.parametrize("setting", ["diagnose_log_path", "diagnose_bundle"])
+def test_what_was_saved_is_refused_where_only_machines_are_asked(setting: str) -> None:
+    with pytest.raises(
+        Misuse, match=f"^{setting} is 'some.log', but only machines are asked here; what was saved is for "
+    ):
+        preflight({setting: "some.log"}, INVENTORY, None, None, "audit_only", machines_only=True)
+    assert preflight({setting: ""}, INVENTORY, None, None, "audit_only", machines_only=True)["machines"]
+
+
+ACCEPTED = {"code": "config.heap_over_limit", "reason": "it is moved soon", "until": "2999-12-31"}
+
+
+def test_what_is_accepted_is_part_of_the_plan_and_what_is_over_a_warning() -> None:
+    over = {**ACCEPTED, "code": "config.heap_over_limit@alpha", "until": "2026-01-31"}
+    plan = checked(audit_accept=[ACCEPTED, over])
+    assert [(each["host"], each["until"]) for each in plan["accept"]] == [
+        (None, "2999-12-31T23:59:59Z"),
+        ("alpha", "2026-01-31T23:59:59Z"),
+    ]
+    (warning,) = plan["warnings"]
+    assert warning.startswith("audit_accept has config.heap_over_limit@alpha until 2026-01-31T23:59:59Z, which is over")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"audit_fail_on": "waiting"}, "audit_fail_on is 'waiting'; allowed are never, down, degraded, advice, any"),
+        (
+            {"audit_accept": [{**ACCEPTED, "code": "config.heap_over_limit@alhpa"}]},
+            "no such machine or gateway; nearest is alpha",
+        ),
+    ],
+)
+def test_a_setting_of_the_audit_that_makes_no_sense(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(Misuse, match=said):
+        checked(**settings)
 
 
 LONG = "x" * 5000

@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.ibgw.ops.plugins.filter.endpoints import endpoints
+from ansible_collections.ibgw.ops.plugins.modules.ibgw_handshake import ARGUMENTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE
 
 
@@ -138,6 +140,12 @@ def test_a_port_that_bypasses_the_relay_is_asked_too() -> None:
 def test_a_port_published_on_both_address_families_is_asked_once() -> None:
     found = gateway(port(4004, 4002, host_ip="0.0.0.0"), port(4004, 4002, host_ip="::"))
     assert [asked["host"] for asked in endpoints([found])] == ["127.0.0.1"]
+
+
+def test_a_gateway_of_which_nobody_knows_the_mode_costs_no_other_its_answer() -> None:
+    asked = endpoints([gateway(port(8888, 4002, endpoint=None)), gateway(port(4004, 4002))])
+    assert [each["expect_mode"] for each in asked] == [None, "paper"]
+    assert ArgumentSpecValidator(ARGUMENTS).validate({"endpoints": asked}).error_messages == []
 
 
 def test_a_container_in_the_hosts_network_publishes_nothing_and_is_asked() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from ansible_collections.ibgw.ops.plugins.module_utils import collect
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
@@ -78,7 +79,7 @@ FILES = {
 class Engine:
     """The part of the SDK's client that is asked, over what one container holds."""
 
-    base_url = "http+docker://localhost"
+    base_url, api_version = "http+docker://localhost", "1.41"
 
     def __init__(self, log: str = LOG, files: dict[str, str] = FILES) -> None:
         self.api = self
@@ -103,8 +104,15 @@ class Engine:
             raise RuntimeError("configured logging driver does not support reading")
         yield b"".join(self._log.splitlines(keepends=True)[-tail:])
 
-    def events(self, **_options: Any) -> Iterator[dict[str, Any]]:
-        yield {"time": 1767225600, "Action": "start", "Actor": {"ID": "c0ffee", "Attributes": {"note": LABEL}}}
+    def info(self) -> dict[str, Any]:
+        return {}
+
+    def get(self, _url: str, **_options: Any) -> requests.Response:
+        """The events."""
+        started = {"time": 1767225600, "Action": "start", "Actor": {"ID": "c0ffee", "Attributes": {"note": LABEL}}}
+        answer = requests.Response()
+        answer.status_code, answer.raw = 200, io.BytesIO(json.dumps(started).encode())
+        return answer
 
 
 def collected(engine: Any, log_bytes: int = 1 << 20) -> tuple[dict[str, Any], dict[str, str]]:

@@ -166,47 +166,101 @@ def test_the_machines_own_network_knows_no_mapping() -> None:
     assert (port["container_port"], port["host_port"]) == (4004, None)
 
 
-def test_events_are_those_of_the_container_with_code_and_signal() -> None:
-    def event(container_id: str, action: str, **told: str) -> dict[str, Any]:
-        return {"Action": action, "time": 1700000000, "Actor": {"ID": container_id, "Attributes": told}}
+# How it is defined
 
-    seen = container.events(
-        [event("a", "start"), event("b", "die"), event("a", "kill", signal="15"), event("a", "die", exitCode="143")],
-        "a",
-    )
-    assert [(one["action"], one["exit_code"], one["signal"]) for one in seen] == [
-        ("start", None, None),
-        ("kill", None, 15),
-        ("die", 143, None),
-    ]
-    assert seen[0]["at"] == "2023-11-14T22:13:20Z"
+IMAGE: dict[str, Any] = {
+    "Created": "2026-05-01T08:00:00.5Z",
+    "Architecture": "arm64",
+    "RepoDigests": ["ghcr.io/gnzsnz/ib-gateway@sha256:0123"],
+    "Config": {"Env": ["PATH=/bin", "TWS_PATH=/x"], "Healthcheck": {"Test": ["CMD-SHELL", "nc -z"]}},
+}
 
 
 @pytest.mark.parametrize(
-    ("happened", "by"),
+    ("image", "named"),
     [
-        ([("create", 0), ("start", 1)], ["command", "command"]),
-        ([("start", 0)], [None]),
-        ([("die", 5), ("start", 6)], ["container", "policy"]),
-        ([("die", 5), ("start", 500)], ["container", "command"]),
-        ([("oom", 4), ("die", 5), ("start", 6)], ["kernel", "kernel", "policy"]),
-        ([("kill", 4), ("die", 5), ("stop", 5)], ["command"] * 3),
-        ([("kill", 4), ("die", 5), ("stop", 5), ("start", 6), ("restart", 6)], ["command"] * 5),
+        ("ib-gateway", "latest"),
+        ("registry.test:5000/ib-gateway", "latest"),
+        ("ghcr.io/gnzsnz/ib-gateway:latest", "latest"),
+        ("ghcr.io/gnzsnz/ib-gateway:stable", "tag"),
+        ("registry.test:5000/ib-gateway:10.45.1j", "tag"),
+        ("ib-gateway:10.45@sha256:" + "0" * 64, "digest"),
+        ("sha256:" + "0" * 64, "id"),
+        ("0123456789ab", "id"),
+    ],
+)
+def test_how_an_image_is_named_decides_whether_it_stays_what_it_is(image: str, named: str) -> None:
+    assert container.facts(inspected(config={"Image": image}), IBC, None)["image_named_by"] == named
+
+
+def test_of_the_image_its_age_is_told_and_of_one_that_is_gone_nothing() -> None:
+    told = ("image_digest", "image_created", "image_architecture")
+    seen = container.facts(inspected(), IBC, IMAGE)
+    assert [seen[key] for key in told] == ["sha256:0123", "2026-05-01T08:00:00Z", "arm64"]
+    gone = container.facts(inspected(), IBC, None)
+    assert [gone[key] for key in (*told, "environment_given")] == [None] * 4
+
+
+def test_variables_that_the_image_brings_are_not_given() -> None:
+    env = ["PATH=/bin", "TWS_PATH=/mine", "OWN=1", "IB_ACCOUNT=x", "TRADING_MODE=paper"]
+    seen = container.facts(inspected(config={"Env": env}), IBC, IMAGE)
+    assert seen["environment_given"] == [
+        "TRADING_MODE",
+        "TWS_PATH",
+        "IB_ACCOUNT",
+        "OWN",
+    ]  # own, other families', others
+    assert list(seen["environment"])[-1] != "IB_ACCOUNT"
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (None, None),
+        ({"Test": []}, None),
+        ({"Test": ["NONE"]}, None),
         (
-            [("kill", 4), ("die", 5), ("start", 6), ("die", 20), ("start", 21)],
-            [*["command"] * 3, "container", "policy"],
+            {"Test": ["CMD-SHELL", "nc -z"]},
+            {
+                "test": "CMD-SHELL nc -z",
+                "interval": 30,
+                "timeout": 30,
+                "start_period": 0,
+                "retries": 3,
+                "from_image": True,
+            },
+        ),
+        (
+            {
+                "Test": ["CMD", "own", "--password", "hunter2!"],
+                "Interval": 6 * 10**10,
+                "StartPeriod": 9 * 10**10,
+                "Retries": 5,
+            },
+            {
+                "test": "CMD own --password ***",
+                "interval": 60,
+                "timeout": 30,
+                "start_period": 90,
+                "retries": 5,
+                "from_image": False,
+            },
         ),
     ],
-    ids=lambda told: "-".join(map(str, told)) if isinstance(told[0], str) else None,
 )
-def test_events_tell_who_did_it(happened: list[tuple[str, int]], by: list[str | None]) -> None:
-    seen = [{"Action": action, "time": at, "Actor": {"ID": "a", "Attributes": {}}} for action, at in happened]
-    assert [one["by"] for one in container.events(seen, "a")] == by
+def test_the_health_check_in_effect(check: dict[str, Any] | None, told: dict[str, Any] | None) -> None:
+    assert container.facts(inspected(config={"Healthcheck": check}), IBC, IMAGE)["healthcheck"] == told
 
 
-@pytest.mark.parametrize("odd", ["²", "9" * 5000, "-1", "", "{{ 7 }}"])
-def test_labels_that_pose_as_code_or_signal_of_an_event_cost_no_more_than_that(odd: str) -> None:
-    """The engine puts a container's labels among the attributes of its events (moby daemon/events.go, copyAttributes)."""
-    told = {"exitCode": odd, "signal": odd}
-    (seen,) = container.events([{"Action": "start", "time": 1, "Actor": {"ID": "a", "Attributes": told}}], "a")
-    assert (seen["exit_code"], seen["signal"]) == (None, None)
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"Type": "json-file", "Config": {}}, ("json-file", None, None)),
+        ({"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}, ("json-file", 10_000_000, 3)),
+        ({"Type": "local", "Config": {"max-size": "1.5G"}}, ("local", 1_500_000_000, None)),
+        ({"Type": "json-file", "Config": {"max-size": "-1"}}, ("json-file", None, None)),
+        ({}, (None, None, None)),
+    ],
+)
+def test_how_long_the_log_may_grow(config: dict[str, Any], told: tuple[Any, ...]) -> None:
+    assert tuple(container.facts(inspected(LogConfig=config), IBC, None)["log"].values()) == told

@@ -167,3 +167,32 @@ def test_an_engine_behind_ssh_without_the_library_for_it_names_the_library(monke
     assert missing.problem == "probe.incomplete"
     assert "paramiko" in missing.reason
     assert "paramiko" in missing.fix
+
+
+def test_a_port_that_wants_tls_says_how_to_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = b"Client sent an HTTP request to an HTTPS server.\n"
+    answer = b"HTTP/1.0 400 Bad Request\r\nContent-Length: %d\r\n\r\n%b" % (len(words), words)
+
+    def once(listening: socket.socket) -> None:
+        connection, _address = listening.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    monkeypatch.delenv("DOCKER_TLS_VERIFY", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=once, args=(listening,), daemon=True).start()
+        told = problem(f"tcp://127.0.0.1:{listening.getsockname()[1]}")
+    assert (told.problem, "no TLS" in told.reason, "DOCKER_CERT_PATH" in told.fix) == ("probe.incomplete", True, True)
+
+
+def test_tls_without_its_files_is_a_broken_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    told = problem("tcp://127.0.0.1:2376")
+    assert (told.problem, "DOCKER_CERT_PATH" in told.fix) == ("probe.incomplete", True)
+
+
+def test_an_engine_that_ssh_does_not_reach_is_not_called_down() -> None:
+    told = engine.unavailable(ConnectionError("Remote end closed connection"), "ssh://trader@beta")
+    assert (told.problem, "docker -H ssh://trader@beta version" in told.fix) == ("probe.incomplete", True)

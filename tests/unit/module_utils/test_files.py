@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import files, procfs
 
-STRANGER = procfs.Credentials(4711, frozenset([4711]))
+STRANGER = procfs.Credentials(4711, 4711)
 
 
 @pytest.fixture
@@ -115,12 +117,14 @@ def test_owner_mode_and_capability_decide(tmp_path: Path, mode: int, user: str, 
         os.chown(tmp_path, 1000, 1000)
     found = tmp_path.stat()
     users = {
-        "owner": procfs.Credentials(found.st_uid, frozenset([4711])),
-        "group": procfs.Credentials(4711, frozenset([found.st_gid])),
+        "owner": procfs.Credentials(found.st_uid, 4711),
+        "group": procfs.Credentials(4711, 4711, frozenset([found.st_gid])),
         "stranger": STRANGER,
-        "root": procfs.Credentials(0, frozenset([0]), overrides=True),
-        "root without the capability": procfs.Credentials(0, frozenset([0])),
-        "root of another namespace": procfs.Credentials(100_000, frozenset([0]), True, (range(100_000, 165_536),)),
+        "root": procfs.Credentials(0, 0, overrides=True),
+        "root without the capability": procfs.Credentials(0, 0),
+        "root of another namespace": procfs.Credentials(
+            100_000, 100_000, frozenset(), True, (range(100_000, 165_536),)
+        ),
     }
     tmp_path.chmod(mode)
     try:
@@ -148,7 +152,7 @@ def test_nobody_writes_to_a_file_system_that_is_read_only() -> None:
     read_only = next((line.split()[4] for line in _mounts() if line.split()[5].startswith("ro,")), None)
     if read_only is None:
         pytest.skip("this machine has none")
-    everything = procfs.Credentials(0, frozenset([0]), overrides=True)
+    everything = procfs.Credentials(0, 0, overrides=True)
     assert files.on_machine(read_only).allows(everything, files.WRITE) is False
 
 
@@ -168,7 +172,7 @@ def test_an_access_list_may_allow_what_the_mode_does_not(tmp_path: Path) -> None
         os.setxattr(tmp_path, "system.posix_acl_access", raw)
     except OSError:
         pytest.skip("this file system has no access lists")
-    assert files.on_machine(str(tmp_path)).allows(procfs.Credentials(4712, frozenset([4712])), files.WRITE) is None
+    assert files.on_machine(str(tmp_path)).allows(procfs.Credentials(4712, 4712), files.WRITE) is None
 
 
 def test_a_path_that_is_missing_tells_nothing_of_rights(tmp_path: Path) -> None:
@@ -181,3 +185,56 @@ def test_the_root_of_a_process_that_is_not_the_containers_is_not_opened() -> Non
         assert root is None
     with files.root_of("a" * 64, 2**22 + 1) as root:
         assert root is None
+
+
+def _as_the_container_sees_it(root: Path, paths: list[str]) -> list[str | None]:
+    """What a process whose root directory that is reads at each path."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chroot(root)
+            os.chdir("/")
+            os.write(theirs, json.dumps([_text(path) for path in paths]).encode())
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as told:
+        seen: list[str | None] = json.load(told)
+    os.waitpid(child, 0)
+    return seen
+
+
+def _text(path: str) -> str | None:
+    try:
+        return Path("/", path).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to have another root directory")
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_its_links_a_container_shows_what_it_sees_itself(tmp_path: Path, seed: int) -> None:
+    made = random.Random(seed)
+    (tmp_path / "secret").write_text("the machine's")
+    root = tmp_path / "root"
+    names = ["a", "b", "c", "secret"]
+    places = [(one, *rest) for one in names[:3] for rest in ((), ("a",), ("b", "c"))]
+    for place in places:
+        (root.joinpath(*place)).mkdir(parents=True, exist_ok=True)
+    for directory in (root, *(root.joinpath(*place) for place in places)):
+        for name in names:
+            parts = [made.choice(["..", ".", *names]) for _each in range(made.randint(1, 5))]
+            target = made.choice(["", "/", str(tmp_path) + "/"]) + "/".join(parts)
+            if not (directory / name).exists() and not (directory / name).is_symlink():
+                if made.random() < 0.2:
+                    (directory / name).write_text(f"{directory.relative_to(root)}/{name}")
+                else:
+                    (directory / name).symlink_to(target)
+    paths = ["/".join(made.choice(["..", *names]) for _each in range(made.randint(1, 4))) for _path in range(60)]
+    opened = os.open(root, os.O_PATH)
+    try:
+        seen = [(files.look(opened, path, 100).content or b"").decode() or None for path in paths]
+    finally:
+        os.close(opened)
+    assert seen == _as_the_container_sees_it(root, paths)

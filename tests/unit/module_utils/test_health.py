@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils import gateway, health, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils import machine as machines
+from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_a_hold_that_can_not_be_understood_is_still_a_hold(
         (tmp_path / "ib-gateway" / "hold.json").write_text(text)
 
     not_seen: list[str] = []
-    seen = health.recorded("ib-gateway", "hold", not_seen)
+    seen = gateway.recorded("ib-gateway", "hold", not_seen)
 
     assert not not_seen
     if hold == "unreadable":
@@ -77,7 +81,7 @@ def test_what_stands_in_the_place_of_a_hold_is_one(tmp_path: Path, monkeypatch: 
     hold = tmp_path / "ib-gateway" / "hold.json"
     hold.parent.mkdir()
     hold.mkdir() if kind == "directory" else hold.symlink_to(hold)
-    assert list(health.recorded("ib-gateway", "hold", []) or ()) == ["unreadable"]
+    assert list(gateway.recorded("ib-gateway", "hold", []) or ()) == ["unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -92,33 +96,9 @@ def test_a_hold_that_can_not_be_looked_for_is_one_unless_we_may_not_look(
     monkeypatch.setattr(record, "RECORDS", tmp_path)
     monkeypatch.setattr(record, "load", refused)
     not_seen: list[str] = []
-    hold = health.recorded("ib-gateway", "hold", not_seen)
+    hold = gateway.recorded("ib-gateway", "hold", not_seen)
     assert (hold is not None, bool(not_seen)) == (counts, code == errno.EACCES)
     assert ("hold" in record.read("ib-gateway")["corrupt"]) == (code != errno.ENOENT)  # for those that act
-
-
-def _waiting(*states: tuple[int, str, int]) -> list[procfs.Socket]:
-    return [procfs.Socket(state, "127.0.0.1", port, "172.17.0.1:5000", queued) for port, state, queued in states]
-
-
-def test_a_pile_up_counts_only_as_far_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter(
-        [
-            _waiting((4002, "listening", 3), (4004, "listening", 7), *[(4002, "close_wait", 0)] * 4),
-            _waiting((4002, "listening", 5), (4004, "listening", 0), *[(4002, "close_wait", 0)] * 12),
-        ]
-    )
-    monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
-    monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
-    seen = health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])
-    assert seen["close_wait"] == {"4002": 4}
-    assert [one["accept_queue"] for one in seen["listening"]] == [3, 0]
-
-
-def test_a_quiet_gateway_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter([_waiting((4002, "listening", 0))])
-    monkeypatch.setattr(procfs, "sockets", lambda _pid: next(looks))
-    assert health._sockets({"HostConfig": {}}, None, [procfs.Process(1, "java", 0, 0)])["close_wait"] == {}
 
 
 INSPECTED: dict[str, Any] = {"Config": {"Env": ["IBC_VERSION=3.19.0"], "Cmd": ["/root/start.sh"]}}
@@ -142,9 +122,90 @@ JAVA = "/usr/bin/java -cp a.jar ibcalpha.ibc.IbcGateway /x/config.ini"
 def test_of_an_image_that_nobody_knows_it_is_told_what_runs_in_it(
     inspected: dict[str, Any], command_line: str, controller: str | None, said: str
 ) -> None:
-    told = health._family(None, inspected, [procfs.Process(1, command_line, 0, 0)])
+    told = gateway._family(None, inspected, [procfs.Process(1, command_line, 0, 0)])
     assert told == {"name": None, "controller": controller, "generation": None, "confidence": None, "because": [said]}
 
 
 def test_of_a_stranger_nothing_is_told() -> None:
-    assert health._family(None, INSPECTED, [procfs.Process(1, "nginx: master process", 0, 0)]) is None
+    assert gateway._family(None, INSPECTED, [procfs.Process(1, "nginx: master process", 0, 0)]) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "root", "remap"),
+    [
+        ([], "/var/lib/docker", 0),
+        (["name=seccomp,profile=default", "name=userns"], "/var/lib/docker/231072.231072", 231072),
+        (["name=userns"], "/srv/docker", None),
+        (["name=rootless"], "/home/me/.local/share/docker", None),
+    ],
+)
+def test_what_a_containers_root_is_to_the_machine(options: list[str], root: str, remap: int | None) -> None:
+    assert machines._remap({"SecurityOptions": options, "DockerRootDir": root}) == remap
+
+
+IBC = BY_NAME["gnzsnz-ibc"]
+
+
+@pytest.mark.parametrize(
+    ("user", "family", "host_config", "remap", "expected"),
+    [
+        ("1000:1000", IBC, {}, 0, (1000, 1000, False)),
+        ("1234", None, {}, 0, (1234, 0, False)),
+        ("ibgateway", IBC, {}, 0, (1000, 1000, False)),
+        ("somebody", None, {}, 0, None),
+        ("root", IBC, {}, 0, (0, 0, True)),
+        ("0", IBC, {"CapDrop": ["ALL"]}, 0, (0, 0, False)),
+        ("0", IBC, {"CapDrop": ["CAP_DAC_OVERRIDE"]}, 0, (0, 0, False)),
+        ("", IBC, {}, 0, None),  # it starts as root, and goes on as another
+        ("", BY_NAME["extrange"], {}, 0, (0, 0, True)),
+        ("1000:1000", IBC, {}, 231072, (232072, 232072, False)),
+        ("1000:1000", IBC, {"UsernsMode": "host"}, 231072, (1000, 1000, False)),
+        ("1000:1000", IBC, {}, None, None),
+    ],
+)
+def test_whose_rights_a_gateway_will_have(
+    user: str, family: Any, host_config: dict[str, Any], remap: int | None, expected: Any
+) -> None:
+    machine = machines.Machine({}, here=True, remap=remap, images={}, kernel_log=None, events=None)
+    seen = gateway._configured_user({"Config": {"User": user}, "HostConfig": host_config}, family, machine)
+    assert (seen and (seen.uid, seen.gid, seen.overrides)) == expected
+
+
+def test_root_of_a_remapped_container_overrides_only_among_its_own() -> None:
+    machine = machines.Machine({}, here=True, remap=231072, images={}, kernel_log=None, events=None)
+    seen = gateway._configured_user({"Config": {"User": "0"}, "HostConfig": {}}, IBC, machine)
+    assert seen is not None
+    assert [any(uid in ids for ids in seen.namespace) for uid in (0, 231072, 231072 + 65535)] == [False, True, True]
+
+
+def test_a_salt_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(Misuse) as refused:
+        health.probe(None, False, "unix:///nowhere", 1.0, "24h", user_salt="short")
+    assert "16 characters" in str(refused.value)
+    assert "short" not in str(refused.value).replace("too short", "")
+
+
+def test_a_secret_in_a_name_of_who_did_it_stays_on_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
+    one, labels = "a" * 64, {"com.docker.compose.project": "Hunter2pw", "com.docker.compose.service": "gw"}
+    inspected = {
+        "Id": one,
+        "Name": "/gw",
+        "Image": "sha256:" + "c" * 64,
+        "State": {"Status": "exited", "ExitCode": 143},
+        "Config": {"Image": "x", "Env": ["TWS_PASSWORD=Hunter2pw"], "Labels": labels},
+        "HostConfig": {},
+    }
+    events = [
+        {"time": at, "Action": action, "Actor": {"ID": one, "Attributes": {"signal": "15"}}}
+        for at, action in ((1, "create"), (2, "start"), (900, "kill"), (901, "die"), (902, "stop"))
+    ]
+    supervision = Supervision(None, {}, [])
+    machine = machines.Machine(
+        {}, here=True, remap=0, images={inspected["Image"]: {}}, kernel_log=None, events=events, supervision=supervision
+    )
+    seen = gateway.gateway(Target("gw", True, True, (), inspected, Recognition(IBC, "high", ())), machine)
+    assert [event["who"] is not None for event in seen["events"]] == [True, True, False, False, False]
+    assert seen["events"][-1]["candidates"]
+    assert seen["supervisors"]
+    assert "Hunter2pw" not in str(seen)

@@ -57,41 +57,54 @@ def test_memory_that_can_not_be_read_is_null(tmp_path: Path) -> None:
     assert host.memory(tmp_path) == {"total": None, "available": None}
 
 
-KILL = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),global_oom,task_memcg=/docker/{},task=java,pid=9,uid=1000"
+HEAD = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=" + "d" * 64 + ",mems_allowed=0"
+TAIL = ",task_memcg=/docker/{},task=java,pid=9,uid=1000"
+KILL = f"{HEAD},global_oom{TAIL}"
+GONE = "a" * 64
 
 
 @pytest.mark.parametrize(
     ("reaches_back_to", "kills", "killed"),
     [
-        pytest.param(0, [(50, "a" * 64)], True, id="killed in this run"),
-        pytest.param(0, [(5, "a" * 64)], False, id="killed in an earlier run"),
-        pytest.param(0, [(50, "b" * 64)], False, id="another container was killed"),
+        pytest.param(0, [(50, GONE, "")], True, id="killed in this run"),
+        pytest.param(0, [(50, GONE, "/user.slice")], True, id="killed for the limit of a group around it"),
+        pytest.param(0, [(50, GONE, f"/docker/{GONE}")], False, id="killed for its own limit"),
+        pytest.param(0, [(5, GONE, "")], False, id="killed in an earlier run"),
+        pytest.param(0, [(50, "b" * 64, "")], False, id="another container was killed"),
         pytest.param(0, [], False, id="nothing was killed"),
         pytest.param(20, [], None, id="the log begins after the run did"),
-        pytest.param(20, [(50, "a" * 64)], True, id="the log is short but shows it"),
+        pytest.param(20, [(50, GONE, "")], True, id="the log is short but shows it"),
     ],
 )
 def test_the_kernel_log_tells_whom_the_machines_want_of_memory_killed(
-    reaches_back_to: float, kills: list[tuple[float, str]], killed: bool | None
+    reaches_back_to: float, kills: list[tuple[float, str, str]], killed: bool | None
 ) -> None:
-    log = host.KernelLog(reaches_back_to, tuple((at, KILL.format(victim)) for at, victim in kills))
-    assert log.killed("a" * 64, since=10) is killed
+    log = host.KernelLog(
+        reaches_back_to, tuple(host.Kill(at, "java", f"/docker/{group}", of) for at, group, of in kills)
+    )
+    assert log.killed(GONE, since=10) is killed
 
 
 def test_the_kernel_log_is_read_from_its_device_and_only_the_kernels_own_words_count(tmp_path: Path) -> None:
     device = tmp_path / "kmsg"
     device.write_text(
         "5,0,0,-;Linux version\n"
-        f"6,1,100,-;{KILL.format('a' * 64)}\n SUBSYSTEM=memory\n"
-        f"14,2,200,-;{KILL.format('b' * 64)}\n"  # written by a program
+        f"6,1,100,-;{KILL.format(GONE)}\n SUBSYSTEM=memory\n"
+        f"6,2,100,-;{HEAD},oom_memcg=/docker/{GONE}{TAIL.format(GONE)}\n"
+        f"14,3,200,-;{KILL.format('b' * 64)}\n"  # written by a program
         "not a record\n"
     )
 
     seen = host.kernel_log(str(device))
 
     assert seen is not None
-    assert seen.killed("a" * 64, since=0) is True
+    assert [(kill.process, kill.short_of(GONE)) for kill in seen.of(GONE, 0)] == [
+        ("java", "machine"),
+        ("java", "container"),
+    ]
+    assert seen.killed(GONE, since=0) is True
     assert seen.killed("b" * 64, since=0) is False
+    assert seen.killed("d" * 64, since=0) is False, "it asked for memory; another paid"
 
 
 def test_a_kernel_log_that_may_not_be_read_tells_nothing(tmp_path: Path) -> None:

@@ -40,8 +40,15 @@ def process(tmp_path: Path) -> Callable[..., int]:
         pytest.param(f"0::/docker/{MINE}\n", id="cgroup v2 with cgroupfs"),
         pytest.param(f"0::/../../docker/{MINE}\n", id="seen from another cgroup namespace"),
         pytest.param(
-            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n", id="podman"
+            f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{MINE}.scope/container\n",
+            id="podman without root",
         ),
+        pytest.param(f"0::/machine.slice/machine-libpod_pod_{'d' * 64}.slice/libpod-{MINE}.scope\n", id="pod"),
+        pytest.param(f"0::/system.slice/ib-gateway.service/libpod-payload-{MINE}\n", id="podman under systemd"),
+        pytest.param(
+            f"0::/user.slice/user-1000.slice/user@1000.service/app.slice/docker-{MINE}.scope\n", id="rootless"
+        ),
+        pytest.param(f"0::/docker/{OTHER}/docker/{MINE}\n", id="an engine in a container"),
     ],
 )
 def test_a_process_is_a_containers_when_its_control_group_says_so(
@@ -52,6 +59,43 @@ def test_a_process_is_a_containers_when_its_control_group_says_so(
     process(9, cgroup="0::/\n")
 
     assert procfs.container_pids([MINE, "c" * 64], tmp_path) == {MINE: [7], "c" * 64: []}
+
+
+def ticks(name: str, user: int, system: int) -> str:
+    """A stat file of a process or thread that has used so many ticks."""
+    return f"40 ({name}) S {'0 ' * 10}{user} {system} {'0 ' * 30}"
+
+
+@pytest.mark.parametrize(
+    ("threads", "share"),
+    [
+        pytest.param(
+            {"java": 300, "GC Thread#0": 400, "GC Thread#1": 300, "VM Thread": 0}, 0.7, id="a parallel collector"
+        ),
+        pytest.param(
+            {"java": 100, "G1 Conc#0": 100, "G1 Main Marker": 50, "VM Thread": 50},
+            0.2,
+            id="G1, and threads that have ended",
+        ),
+        pytest.param({"java": 950, "VM Thread": 50}, 0.05, id="the serial collector"),
+        pytest.param({"java": 1000}, None, id="Java 8, whose threads have no names of their own"),
+        pytest.param({"java": 900, "G1": 100}, None, id="a thread called alike"),
+    ],
+)
+def test_the_share_of_the_collector_is_told_by_its_threads(
+    process: Callable[..., int], tmp_path: Path, threads: dict[str, int], share: float | None
+) -> None:
+    of_threads = {f"task/{number}/stat": ticks(name, used, 0) for number, (name, used) in enumerate(threads.items())}
+    process(40, stat=ticks("java", 600, 400), **of_threads)
+    assert procfs.gc_share(40, tmp_path) == share
+    assert procfs.gc_share(41, tmp_path) is None
+
+
+def test_podmans_monitor_is_no_process_of_the_container(process: Callable[..., int], tmp_path: Path) -> None:
+    process(7, cgroup=f"0::/machine.slice/libpod-{MINE}.scope/container\n")
+    process(8, cgroup=f"0::/machine.slice/libpod-conmon-{MINE}.scope\n")
+    assert procfs.container_pids([MINE], tmp_path) == {MINE: [7]}
+    assert not procfs.in_container(8, MINE, tmp_path)
 
 
 def test_a_process_that_ended_or_is_a_kernel_thread_is_left_out(process: Callable[..., int], tmp_path: Path) -> None:
@@ -145,7 +189,7 @@ def test_own_limits_and_rights_are_read() -> None:
     user = procfs.credentials(os.getpid())
     assert user is not None
     assert user.uid == os.geteuid()
-    assert os.getegid() in user.groups
+    assert (user.gid, user.groups) == (os.getegid(), frozenset(os.getgroups()))
 
 
 def test_an_unlimited_number_of_files_is_minus_one(process: Callable[..., int], tmp_path: Path) -> None:
@@ -175,3 +219,28 @@ def test_memory_counts_as_docker_stats_does(
 
     assert procfs.memory_usage(7, tmp_path, tmp_path / "cgroups") == 700
     assert procfs.memory_usage(8, tmp_path, tmp_path / "cgroups") is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "folder", "counts"),
+    [
+        ("4:memory:/docker/x\n0::/docker/x\n", "memory/docker/x", "memory.oom_control"),
+        ("0::/x\n", "x", "memory.events"),
+    ],
+)
+def test_the_kernels_kills_in_a_container_are_counted(tmp_path: Path, groups: str, folder: str, counts: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_text(groups)
+    group = tmp_path / "cgroups" / folder
+    group.mkdir(parents=True)
+    (group / counts).write_text("oom 5\noom_kill 2\noom_kill_disable 0\n")
+    assert procfs.memory_kills(7, tmp_path, tmp_path / "cgroups") == 2
+    (group / counts).write_text("oom_kill_disable 0\n")  # before Linux 4.13
+    assert procfs.memory_kills(7, tmp_path, tmp_path / "cgroups") is None
+
+
+def test_an_engine_is_as_old_as_the_process_that_wrote_its_pid_there(tmp_path: Path) -> None:
+    pid_file = tmp_path / "docker.pid"
+    assert procfs.engine_started(pid_file) is None
+    pid_file.write_text(str(os.getpid()))
+    assert procfs.engine_started(pid_file) is None, "the pid is somebody else's by now"

@@ -7,10 +7,9 @@ from __future__ import annotations
 import copy
 import os
 import socket
-from typing import NoReturn
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health, netns, procfs, sockdiag
+from ansible_collections.ibgw.ops.plugins.module_utils import connections, netns, procfs, sockdiag
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 
@@ -61,9 +60,10 @@ def test_who_does_not_listen_has_none() -> None:
 
 
 def test_without_the_right_to_enter_a_container_only_the_limits_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_arguments: object) -> NoReturn:
-        raise Unavailable("probe.incomplete", "not root", "become")
-
-    monkeypatch.setattr(netns, "sockets", refuse)
+    refused = Unavailable("probe.incomplete", "not root", "become")
+    monkeypatch.setattr(netns, "sockets_in_each", lambda containers, _kinds: [refused for _one in containers])
     seen = {"listening": [{"port": 4002, "address": "127.0.0.1", "accept_queue": 3, "accept_limit": None}]}
-    assert health._with_limits(copy.deepcopy(seen), {"Id": "1", "State": {"Pid": 7}}) == seen
+    there = connections.Network("1", 7, frozenset(), shared=False)
+    told = {"1": copy.deepcopy(seen)}
+    assert connections.limited(told, [there]) == {"1": "accept_limit: not root; become"}
+    assert told == {"1": seen}

@@ -22,7 +22,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     health,
     host,
     logscan,
+    machine,
     record,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    gateway as gateways,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE
@@ -87,8 +91,8 @@ def test_handshake_returns_what_it_documents() -> None:
 
 
 def test_health_returns_what_it_documents() -> None:
-    nowhere = health.Machine({}, here=False, remap=0, images={}, kernel_log=None, events=None)
-    gateway = health._gateway(Target("gone", declared=True, exists=False), nowhere)
+    nowhere = machine.Machine({}, here=False, remap=0, images={}, kernel_log=None, events=None)
+    gateway = gateways.gateway(Target("gone", declared=True, exists=False), nowhere)
     gateway["container"] = container.facts(
         {"Id": "1", "Image": "2", "State": {"Status": "created"}, "Config": {}, "HostConfig": {}}, None, None
     )

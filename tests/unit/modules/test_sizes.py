@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import handshake, health, logscan, procfs, record
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    connections,
+    gateway,
+    handshake,
+    logscan,
+    procfs,
+    record,
+)
+from ansible_collections.ibgw.ops.plugins.module_utils import (
+    machine as machines,
+)
 from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Observation
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
@@ -67,7 +77,7 @@ def inspected(letter: str, many: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> health.Machine:
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> machines.Machine:
     """A machine on which everything about that container can be seen, and there is much of it."""
     idle = [procfs.Process(pid, "/usr/bin/sleep", 0.0, 10**12) for pid in range(42, 542)]
     gateway = procfs.Process(9999, "java ibcalpha.ibc.IbcGateway", 0.0, 10**12)
@@ -75,17 +85,18 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> health.Machine:
     clients = [procfs.Socket("established", "0.0.0.0", 4002, f"10.0.0.1:{port}", 0) for port in range(3000)]
     monkeypatch.setattr(procfs, "processes", lambda _pids: [*idle, gateway])
     monkeypatch.setattr(procfs, "sockets", lambda _pid: listening + clients)
-    monkeypatch.setattr(health, "_LOOK_AGAIN", 0)
+    monkeypatch.setattr(connections, "_LOOK_AGAIN", 0)
     monkeypatch.setattr(record, "RECORDS", tmp_path)
     events = [
         {"time": at, "Action": "kill", "Actor": {"ID": ONE, "Attributes": {"signal": "15"}}} for at in range(1000)
     ]
-    return health.Machine({ONE: [42]}, True, 0, {"sha256:" + "c" * 64: {}}, None, events)
+    sockets = connections.seen([connections.Network(ONE, 42, frozenset(FAMILY.ports), shared=False)])
+    return machines.Machine({ONE: [42]}, True, 0, {"sha256:" + "c" * 64: {}}, None, events, sockets=sockets)
 
 
 @pytest.mark.parametrize("letter", LETTERS)
 @pytest.mark.parametrize("record", ["reason", "nested", "keys"])
-def test_health(machine: health.Machine, tmp_path: Path, letter: str, record: str) -> None:
+def test_health(machine: machines.Machine, tmp_path: Path, letter: str, record: str) -> None:
     (tmp_path / "gw").mkdir()
     held = {
         "reason": {"code": "login.account_locked", "reason": letter * 600},
@@ -95,9 +106,9 @@ def test_health(machine: health.Machine, tmp_path: Path, letter: str, record: st
     for kind in ("hold", "deployment", "rebuild"):
         (tmp_path / "gw" / f"{kind}.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     recognition = Recognition(FAMILY, "high", (letter * 600,) * 4)
-    seen = health._gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 50), recognition), machine)
+    seen = gateway.gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 50), recognition), machine)
 
-    assert bytes_of(seen) <= RESULT_BYTES - health.MACHINE_BYTES
+    assert bytes_of(seen) <= RESULT_BYTES - gateway.MACHINE_BYTES
     assert seen["hold"]
     environment = seen["container"]["environment"]
     assert len(environment) + seen["cut"]["container.environment"] == 52
@@ -111,8 +122,8 @@ def test_health(machine: health.Machine, tmp_path: Path, letter: str, record: st
 def test_health_tells_the_machine_in_what_the_gateways_leave() -> None:
     disks = [{"path": f"/{at}" * 60, "free": at, "total": 10**15, "free_inodes": 10**9} for at in range(200)]
     told = {"engine": {"root_dir": "x" * 9000}, "host": {"disks": disks}, "not_seen": ["y" * 300] * 50}
-    seen = fit(told, [("host", "disks"), ("not_seen",)], limit=health.MACHINE_BYTES)
-    assert bytes_of(seen) <= health.MACHINE_BYTES
+    seen = fit(told, [("host", "disks"), ("not_seen",)], limit=gateway.MACHINE_BYTES)
+    assert bytes_of(seen) <= gateway.MACHINE_BYTES
     assert 0 < seen["cut"]["host.disks"] <= 200
     assert seen["engine"]["root_dir"].startswith("xxx")
 

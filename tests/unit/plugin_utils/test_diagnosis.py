@@ -41,6 +41,20 @@ def test_a_gateway_that_is_to_be_absent_is_not_missed(entry: dict[str, Any], exi
     assert [each.leading.finding.code for each in verdicts if each.name == "gw" and each.leading] == codes
 
 
+def test_what_a_machine_says_of_all_its_gateways_reaches_their_rules() -> None:
+    variables = {
+        "gateways": [{"name": "gw"}],
+        "diagnose_health": health(gw=True),
+        "audit_alerting": " a mail ",
+        "gateway_expose": True,
+    }
+    (gateway,) = seen_on("alpha", variables, None, NOW).gateways
+    (case,) = gateway.cases
+    assert case.alerting == "a mail"
+    assert case.declared is not None
+    assert case.declared.expose is True
+
+
 def test_one_that_is_still_there_is_diagnosed_as_one_that_nobody_declares() -> None:
     variables = {"gateways": [{"name": "gw", "state": "absent"}], "diagnose_health": health(gw=True)}
     (verdict,) = judged("alpha", variables)

@@ -103,13 +103,29 @@ def _processes(*roles: str) -> list[Changes]:
     return [{"pid": 30 + place, "role": role} for place, role in enumerate(roles or ("controller", "relay", "gateway"))]
 
 
-TOKEN_EXPIRED = (
-    "Authorization failed: The security tokens associated with your login credentials have expired (routinely) in accordance"
-    " with our security protocols. Please manually enter your username and password."
-)
+def _java(rss: int, gc_share: float | None) -> Changes:
+    """A gateway with the image's usual heap."""
+    return {"pid": 40, "role": "gateway", "rss": rss, "max_heap": 768 << 20, "gc_share": gc_share}
+
+
 UNRECOGNIZED = "Unrecognized Username or Password"
 WRITE_ACCESS = "API client needs write access action confirmation"
 RESTARTS = {"AutoRestartTime": "11:45 PM"}
+
+#: The image's sample of the setting.
+ASKS_ONCE = {"container": {"environment": {"RELOGIN_AFTER_TWOFA_TIMEOUT": "no"}}}
+
+#: A secret in a file, as the gateway finds it.
+SECRET = {
+    "variable": "TWS_PASSWORD_FILE",
+    "path": "/run/secrets/password",
+    "source": "/srv/password",
+    "kind": "file",
+    "readable_by_gateway": True,
+    "empty": False,
+    "carriage_return": False,
+    "trailing_blank": False,
+}
 
 OF_IBGA = {
     "container": {"environment": {"IB_LOGINTYPE": "Live Trading", "IB_LOGOFF": "11:55 PM", "TRADING_MODE": None}},
@@ -126,11 +142,6 @@ IBGA = partial(ibga_log.Log, "live")
 def restarted(log: Log) -> Log:
     """The daily restart, with the session that the gateway saved for it."""
     return log.logged_in(**RESTARTS).wait(40_000).shuts_down().resumes()
-
-
-def started_at_the_end(log: Log, *lines: str) -> Log:
-    """The start script prints these and gives up."""
-    return log.container().raw(*lines)
 
 
 def command(log: Log, java: str) -> Log:
@@ -166,6 +177,27 @@ PAINS = (
         ("Get the person with the phone", "RELOGIN_AFTER_TWOFA_TIMEOUT=yes"),
         lambda log: log.submitted().connecting().prompt().prompt_expires(),
         after=30_000,
+    ),
+    Pain(
+        1,
+        "a push that is missed on Sunday would leave it dead, seen before Sunday",
+        None,
+        "config.relogin_off",
+        ("RELOGIN_AFTER_TWOFA_TIMEOUT=yes", "the price"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen=ASKS_ONCE,
+    ),
+    Pain(
+        2,
+        "each day begins with a full login, for it does not restart itself",
+        None,
+        "config.auto_restart_unset",
+        ("AUTO_RESTART_TIME", "AUTO_LOGOFF_TIME with a restart policy"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
     ),
     Pain(
         2,
@@ -265,7 +297,7 @@ PAINS = (
         "up for hours and refused: the last line is that of the prompt",
         "waiting",
         "twofa.pending",
-        ("Approve the login",),
+        ("RELOGIN_AFTER_TWOFA_TIMEOUT=yes", "approve", "docker restart"),
         lambda log: log.submitted().connecting().prompt(),
         after=20_000,
     ),
@@ -317,6 +349,16 @@ PAINS = (
     ),
     Pain(
         8,
+        "an authenticator app is chosen, and IBC never types its codes",
+        None,
+        "config.second_factor_device",
+        ("IB Key",),
+        lambda log: log.logged_in(SecondFactorDevice="Mobile Authenticator app"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
+        8,
         "a code of a card or an app is wanted",
         "down",
         "twofa.code_required",
@@ -358,7 +400,7 @@ PAINS = (
         "refused from outside: the gateway's own port is published",
         "down",
         "config.port_bypasses_relay",
-        ("127.0.0.1:4002:4004", "127.0.0.1:4001:4003", "Containers in the same Docker network use", ":4004"),
+        ("127.0.0.1:4002:4004 instead of 4002:4002", "Containers in the same Docker network use", f"{NAME}:4004"),
         lambda log: log.logged_in(),
         log=PAPER,
         after=3600,
@@ -385,7 +427,7 @@ PAINS = (
         "the relay's connections are refused: logged in, and the relay leads to the port of the other mode",
         "down",
         "config.mode_port_mismatch",
-        ("4003 for live, 4004 for paper", "TRADING_MODE"),
+        ("127.0.0.1:4002:4004", "TRADING_MODE"),
         lambda log: log.logged_in().wait(60).refused(4002, 9),
         log=PAPER,
         after=2,
@@ -455,6 +497,20 @@ PAINS = (
         after=900,
         serves=True,
         seen={"declared": {"expect_orders": True}},
+    ),
+    Pain(
+        15,
+        "the same, and nothing says so: new settings are read-only until somebody tells them otherwise",
+        "degraded",
+        "config.read_only_api",
+        ("READ_ONLY_API=no", "'no'"),
+        lambda log: log.submitted(ReadOnlyApi="").connecting().prompt().prompt_closes(5, 9).completes(),
+        after=900,
+        serves=True,
+        seen={
+            "declared": {"expect_orders": True},
+            "container": {"settings": [{"path": "/home/ibgateway/Jts", "mount": None}]},
+        },
     ),
     Pain(
         16,
@@ -542,6 +598,21 @@ PAINS = (
         after=5,
     ),
     Pain(
+        20,
+        "the same, seen before its next start",
+        None,
+        "config.nofile_unlimited",
+        ("Lower it", "not higher", "default-ulimits", "Java 17"),
+        lambda log: log.logged_in(),
+        log=partial(Log, "live", "3.20.0"),
+        after=900,
+        serves=True,
+        seen={
+            "container": {"nofile": {"soft": 1_073_741_816, "hard": 1_073_741_816}},
+            "gateway": {"family": {"name": "gnzsnz-ibc", "controller": "ibc", "generation": "10.30.1u"}},
+        },
+    ),
+    Pain(
         21,
         "slow, freezes, drops: the heap is too small",
         "degraded",
@@ -555,6 +626,45 @@ PAINS = (
         log=partial(Log, "live", "3.20.0"),
         after=600,
         serves=True,
+    ),
+    Pain(
+        21,
+        "the same with a newer IBC, which throws away what Java says of it",
+        "degraded",
+        "gateway.heap_exhausted",
+        ("JAVA_HEAP_SIZE", "1024 to 4096", "memory limit"),
+        lambda log: log.logged_in(),
+        after=9000,
+        serves=True,
+        seen={"gateway": {"processes": [*_processes("controller", "relay"), _java(790 << 20, 0.93)]}},
+    ),
+    Pain(
+        21,
+        "the same, and it answers nobody any more",
+        "down",
+        "gateway.heap_exhausted",
+        ("JAVA_HEAP_SIZE", "memory limit"),
+        lambda log: log.logged_in(),
+        after=9000,
+        serves=True,
+        seen={
+            "gateway": {"processes": [*_processes("controller", "relay"), _java(790 << 20, 0.93)]},
+            "api": {"outcome": "silent_at_hello", "problem": "api.silent", "reached": "open"},
+        },
+    ),
+    Pain(
+        21,
+        "a heap as large as the container's memory",
+        None,
+        "config.heap_over_limit",
+        ("memory limit", "twice the heap", "JAVA_HEAP_SIZE"),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen={
+            "container": {"memory": {"limit": 1 << 30, "usage": 700 << 20}},
+            "gateway": {"processes": [{"pid": 40, "role": "gateway", "rss": 600 << 20, "max_heap": 1 << 30}]},
+        },
     ),
     Pain(
         22,
@@ -621,6 +731,16 @@ PAINS = (
         after=60,
     ),
     Pain(
+        24,
+        "the next login of the same user would throw it out",
+        None,
+        "config.session_action_yields",
+        ("EXISTING_SESSION_DETECTED_ACTION=primary", "a user of its own"),
+        lambda log: log.logged_in(ExistingSessionDetectedAction="primaryoverride"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
         25,
         "status 86 after the second factor: the action setting does not fit the hand-over",
         "down",
@@ -680,11 +800,22 @@ PAINS = (
         },
     ),
     Pain(
+        26,
+        "Docker's ten seconds are too short for a logout",
+        None,
+        "config.stop_timeout_short",
+        ("stop_grace_period: 90s",),
+        lambda log: log.logged_in(),
+        after=900,
+        serves=True,
+        seen={"container": {"stop_timeout": 10}},
+    ),
+    Pain(
         28,
         "mode paper does not read the user and password of both",
         "down",
-        "config.credentials_missing",
-        ("TWS_USERID and TWS_PASSWORD", "TWS_PASSWORD_FILE"),
+        "config.foreign_variable",
+        ("Rename TWS_USERID_PAPER to TWS_USERID:", "Rename TWS_PASSWORD_PAPER_FILE to TWS_PASSWORD_FILE"),
         lambda log: log.start(IbLoginId="", IbPassword="").login_window(),
         log=PAPER,
         after=60,
@@ -721,11 +852,58 @@ PAINS = (
         after=5,
     ),
     Pain(
+        29,
+        "the secret is a directory, and the password so is empty",
+        "down",
+        "config.secret_unreadable",
+        ("sudo rmdir /srv/password", "write the secret there"),
+        lambda log: log.start(IbPassword="").login_window(),
+        after=60,
+        seen={"container": {"secrets": [{**SECRET, "kind": "directory"}]}},
+    ),
+    Pain(
+        29,
+        "the password is refused: its file has a carriage return",
+        "down",
+        "login.credentials_rejected",
+        ("Do not restart it", "take the carriage returns out of it", "sed -i"),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        after=60,
+        seen={"container": {"secrets": [{**SECRET, "carriage_return": True}]}},
+    ),
+    Pain(
+        30,
+        "the same, seen from outside: root owns what is mounted",
+        "down",
+        "config.settings_unwritable",
+        ("sudo chown -R 101000:101000 /srv/settings",),
+        lambda log: log.container(),
+        seen={
+            "container": {
+                **RESTARTING,
+                "exit_code": 82,
+                "user": {"uid": 101000, "gid": 101000},
+                "mounts": [{"source": "/srv/settings", "target": "/home/ibgateway/tws_settings", "type": "bind"}],
+                "settings": [
+                    {
+                        "path": "/home/ibgateway/tws_settings",
+                        "mount": "/home/ibgateway/tws_settings",
+                        "kind": "directory",
+                        "owner": {"uid": 0, "gid": 0, "mode": "0755"},
+                        "writable_by_gateway": False,
+                        "blocked_by": [],
+                    }
+                ],
+            }
+        },
+        after=5,
+    ),
+    Pain(
         30,
         "Permission denied on the settings",
         "down",
         "config.settings_unwritable",
-        ("chown -R 1000:1000",),
+        ("sudo chown -R", "1000:1000", "its parent must exist"),
         lambda log: log.container().raw(
             "mkdir: cannot create directory '/home/ibgateway/tws_settings/x': Permission denied"
         ),
@@ -788,12 +966,23 @@ PAINS = (
         "no cold restart on Sunday: IBC refuses the time",
         "down",
         "config.value_invalid",
-        ("Correct it",),
+        ("Correct ColdRestartTime", "like 21:05, of 24 hours"),
         lambda log: (
             log.start(ColdRestartTime="7:00 AM").block("Invalid ColdRestartTime setting: 7:00 AM").exits(1105).ends(81)
         ),
         seen={"container": {**GONE, "exit_code": 81}},
         after=5,
+    ),
+    Pain(
+        35,
+        "no cold restart on Sunday: the start script of IBC 3.20 does not start it again",
+        None,
+        "config.value_invalid",
+        ("3.21", "AUTO_RESTART_TIME"),
+        lambda log: log.logged_in(ColdRestartTime="07:00"),
+        log=partial(Log, "live", "3.20.0"),
+        after=900,
+        serves=True,
     ),
     Pain(
         36,
@@ -959,6 +1148,53 @@ def test_every_complaint_is_here_or_says_why_not() -> None:
 #: What looks much the same, and is said or mended otherwise.
 NEIGHBOURS = (
     Pain(
+        6,
+        "a prompt that is open for ten minutes may still be approved",
+        "waiting",
+        "twofa.pending",
+        ("Approve the login", "Do not restart"),
+        lambda log: log.submitted().connecting().prompt(),
+        after=600,
+        never=("docker restart",),
+    ),
+    Pain(
+        29,
+        "the carriage return is in the file of another password",
+        "down",
+        "login.credentials_rejected",
+        ("Correct TWS_USERID",),
+        lambda log: log.submitted().connecting().window(UNRECOGNIZED),
+        after=60,
+        seen={
+            "container": {
+                "environment": {"VNC_SERVER_PASSWORD_FILE": "/run/secrets/password"},
+                "secrets": [{**SECRET, "variable": "VNC_SERVER_PASSWORD_FILE", "carriage_return": True}],
+            }
+        },
+        never=("take the carriage returns",),
+    ),
+    Pain(
+        35,
+        "the time of the daily restart was not found in a newer gateway's window",
+        None,
+        "config.value_invalid",
+        ("VNC", "belong together"),
+        lambda log: log.logged_in(**RESTARTS).block("could not find auto logoff/restart time settings"),
+        after=900,
+        serves=True,
+    ),
+    Pain(
+        35,
+        "a time of the daily restart in another form",
+        "degraded",
+        "config.value_invalid",
+        ("11:59 PM",),
+        lambda log: log.logged_in().block("Auto restart time setting must be hh:mm AM or hh:mm PM: 23:45"),
+        after=900,
+        serves=True,
+        never=("belong together",),
+    ),
+    Pain(
         1,
         "paper has no second factor that somebody could miss",
         "down",
@@ -1087,6 +1323,21 @@ def test_what_looks_alike_is_told_apart(pain: Pain) -> None:
     test_a_complaint_leads_to_its_finding_and_to_steps_that_mend_it(pain)
 
 
+@pytest.mark.parametrize(
+    "java",
+    [
+        pytest.param(_java(790 << 20, 0.12), id="memory in use is no heap that is full"),
+        pytest.param(_java(300 << 20, 0.7), id="a young process has collected little else yet"),
+        pytest.param(_java(790 << 20, None), id="Java 8 names no threads"),
+    ],
+)
+def test_a_heap_with_room_is_not_called_full(java: Changes) -> None:
+    processes = [*_processes("controller", "relay"), java]
+    row = judged(lambda log: log.logged_in(), after=9000, serves=True, seen={"gateway": {"processes": processes}})
+    assert row.status == "healthy"
+    assert not any(found.finding.layer == "gateway" for found in row.found)
+
+
 def test_a_display_that_was_missing_at_an_earlier_start_is_no_matter_now() -> None:
     row = judged(
         lambda log: (
@@ -1096,7 +1347,8 @@ def test_a_display_that_was_missing_at_an_earlier_start_is_no_matter_now() -> No
         serves=True,
         seen={"container": {"started_at": at(620)}},
     )
-    assert (row.status, row.found) == ("healthy", ())
+    assert row.status == "healthy"
+    assert not any(found.finding.layer == "gateway" for found in row.found)
 
 
 #: What operators take for a fault and is none: what is written, how the gateway stands, and what is said of it.

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict, Verdict
-from ansible_collections.ibgw.ops.plugins.plugin_utils.report import SavedLog
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import SavedLog
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict

@@ -136,3 +136,37 @@ def test_a_host_that_is_not_in_the_inventory(host: str, said: str) -> None:
             FINDING,
         )
     assert said in str(caught.value)
+
+
+AUDITED = {"code": "config.heap_over_limit", "reason": "it is moved soon", "until": "2027-03-31"}
+
+
+def test_what_the_audit_is_to_accept() -> None:
+    here = {**AUDITED, "code": "config.heap_over_limit@alpha"}
+    read = suppression.accepted("audit_accept", [AUDITED, here])
+    assert [(each.target, each.until) for each in read] == [
+        ("config.heap_over_limit", "2027-03-31T23:59:59Z"),
+        ("config.heap_over_limit@alpha", "2027-03-31T23:59:59Z"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            [{**AUDITED, "until": None}],
+            "entry 1 of audit_accept (config.heap_over_limit) has no until; what is accepted has",
+        ),
+        (
+            [{**AUDITED, "code": "relay.down"}],
+            "entry 1 of audit_accept has the code relay.down, which is no matter of the audit",
+        ),
+        ([AUDITED, {**AUDITED, "until": "2027-01-01"}], "entry 2 of audit_accept accepts config.heap_over_limit again"),
+        ([{**AUDITED, "code": "config.heap_ovr_limit"}], "which is no finding; nearest is config.heap_over_limit"),
+        ([{**AUDITED, "reason": ""}], "has no reason"),
+    ],
+)
+def test_what_the_audit_can_not_accept(given: Any, said: str) -> None:
+    with pytest.raises(Misuse) as caught:
+        suppression.accepted("audit_accept", given)
+    assert said in str(caught.value)

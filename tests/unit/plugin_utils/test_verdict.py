@@ -1064,11 +1064,53 @@ def test_the_next_forced_login_is_the_sunday_after_the_last_full_one():
     assert judged().facts["next_forced_login"] is None  # paper
 
 
+@pytest.mark.parametrize(
+    ("changes", "at_and_by"),
+    [
+        ({"run": {"run_started_at": at(86_390)}}, (None, None)),
+        ({"gateway": {"processes": [{"role": "gateway", "started_at": at(86_390)}]}}, (None, None)),
+        (
+            {
+                "gateway": {"processes": [{"role": "gateway", "started_at": at(600)}]},
+                "run": {"run_kind": "saved_session"},
+            },
+            ("2026-03-01T11:50:00Z", "its own daily restart"),
+        ),
+        (
+            {"gateway": {"processes": []}, "run": {"run_started_at": at(600)}},
+            ("2026-03-01T11:50:00Z", "its controller"),
+        ),
+        ({"gateway": {"processes": []}, "run": {"run_started_at": at(600)}, "container": STOPPED}, (None, None)),
+    ],
+)
+def test_a_restart_inside_the_container_is_a_fact_with_who_did_it(changes, at_and_by):
+    facts = judged(**changes).facts
+    assert (facts["restarted_inside_at"], facts["restarted_inside_by"]) == at_and_by
+
+
+def test_who_started_the_container_last_is_a_fact_where_it_is_proven():
+    starts = [
+        {"action": "start", "who": "its restart policy"},
+        {"action": "die"},
+        {"action": "start", "who": "ibgw.ops, restart"},
+    ]
+    assert judged(gateway={"events": starts}).facts["started_by"] == "ibgw.ops, restart"
+    assert judged(gateway={"events": [*starts, {"action": "start", "who": None}]}).facts["started_by"] is None
+    assert judged().facts["started_by"] is None
+
+
 def test_facts_are_plain_data():
     assert json.dumps(judged().facts)
 
 
 # No evidence is too odd
+
+
+def test_what_only_the_audit_tells_of_is_no_finding_of_a_diagnosis():
+    loose = {"container": {"image": "example.test/ib-gateway:latest"}}
+    assert isinstance(findings()["config.image_unpinned"].prove(case(**loose)), registry.Proof)
+    told = verdict.judge(case(**loose)).found
+    assert [found.finding.code for found in told if found.severity == registry.AUDIT_ONLY] == []
 
 
 def test_a_rule_that_breaks_is_noted_and_costs_no_verdict(monkeypatch):

@@ -17,6 +17,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     Verdict,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
 NOW = "2026-03-01T12:00:00Z"
 
@@ -58,4 +59,4 @@ def verdict(name: str = "gw", host: str = "alpha", leading: Found | None = None,
 def report_of(*verdicts: Verdict, **run: Any) -> dict[str, Any]:
     """The report of a run that brought these verdicts."""
     said = {"machines": len({each.host for each in verdicts}), "generated_at": NOW, "controller": "controller"}
-    return report.build(verdicts, report.Run(**{**said, "fail_on": "down", "version": "0.1.0", **run}))
+    return report.build(verdicts, Run(**{**said, "fail_on": "down", "version": "0.1.0", **run}))

@@ -7,19 +7,43 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import checklist
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import plan_machine
 
 from scripts import docs, role_readme
 
-SCHEMA = json.loads(docs.SCHEMA.read_text(encoding="utf-8"))
-EXAMPLE = json.loads(docs.EXAMPLE.read_text(encoding="utf-8"))
-OBJECTS = {"the report": SCHEMA} | {name: part for name, part in SCHEMA["$defs"].items() if "properties" in part}
+
+@dataclass(frozen=True)
+class Form:
+    """A report's schema and its example; `unshown` are the parts of the one that the other does not have."""
+
+    schema: dict[str, Any]
+    example: dict[str, Any]
+    unshown: frozenset[str] = frozenset()
+
+    @property
+    def objects(self) -> dict[str, dict[str, Any]]:
+        parts = {name: part for name, part in self.schema["$defs"].items() if "properties" in part}
+        return {"the report": self.schema} | parts
+
+
+def form(schema: Path, example: Path, *unshown: str) -> Form:
+    texts = [path.read_text(encoding="utf-8") for path in (schema, example)]
+    return Form(*map(json.loads, texts), frozenset(unshown))
+
+
+FORMS = {
+    # What the example, which is of a fleet, does not show.
+    "report": form(docs.SCHEMA, docs.EXAMPLE, "saved_log"),
+    "audit": form(docs.AUDIT_SCHEMA, docs.AUDIT_EXAMPLE),
+}
 
 
 def test_pages_are_up_to_date() -> None:
@@ -149,13 +173,28 @@ def test_the_gateways_that_are_shown_can_be_deployed(page: Path) -> None:
         assert plan_machine("alpha", {"gateways": [gateway], "gateway_secrets": {gateway["name"]: secrets}})
 
 
-# The report
+# The audit
 
 
-@pytest.mark.parametrize("name", OBJECTS)
-def test_every_field_is_always_there_and_described(name: str) -> None:
-    fields = OBJECTS[name]["properties"]
-    assert OBJECTS[name]["required"] == list(fields)
+def test_what_common_advice_is_set_against_is_a_rule() -> None:
+    assert set(docs.COMMON_ADVICE) <= {rule.code for rule in checklist()}
+
+
+def test_the_page_of_the_audit_has_every_rule() -> None:
+    page = docs.pages()["docs/audit.md"]
+    assert [
+        rule.code for rule in checklist() if f"| [{rule.code}](findings/{rule.code}.md) | {rule.audits} |" not in page
+    ] == []
+
+
+# The reports
+
+
+@pytest.mark.parametrize(("of", "name"), [(of, name) for of, form in FORMS.items() for name in form.objects])
+def test_every_field_is_always_there_and_described(of: str, name: str) -> None:
+    part = FORMS[of].objects[name]
+    fields = part["properties"]
+    assert part["required"] == list(fields)
     assert [field for field, said in fields.items() if not said.get("description")] == []
     assert [
         field for field, said in fields.items() if nullable(said) and "null" not in said["description"].lower()
@@ -168,40 +207,43 @@ def nullable(field: dict[str, Any]) -> bool:
     )
 
 
-def test_example_keeps_to_the_schema() -> None:
+@pytest.mark.parametrize("of", FORMS)
+def test_example_keeps_to_the_schema(of: str) -> None:
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
-    jsonschema.Draft202012Validator(SCHEMA, format_checker=checker).validate(EXAMPLE)
+    jsonschema.Draft202012Validator(FORMS[of].schema, format_checker=checker).validate(FORMS[of].example)
 
 
-def test_example_has_every_field_of_the_schema_and_no_other() -> None:
-    shown = list(instances(EXAMPLE, SCHEMA))
-    assert {name for name, _ in shown} == set(OBJECTS) - {"saved_log"}, (
-        "what the example, which is of a fleet, does not show"
-    )
+@pytest.mark.parametrize("of", FORMS)
+def test_example_has_every_field_of_the_schema_and_no_other(of: str) -> None:
+    form = FORMS[of]
+    shown = list(instances(form.example, form.schema, form.schema["$defs"]))
+    assert {name for name, _ in shown} == set(form.objects) - form.unshown
     for name, instance in shown:
-        assert instance.keys() == OBJECTS[name]["properties"].keys(), name
+        assert instance.keys() == form.objects[name]["properties"].keys(), name
 
 
-def instances(value: Any, schema: dict[str, Any], name: str = "the report") -> Iterator[tuple[str, dict[str, Any]]]:
+def instances(
+    value: Any, schema: dict[str, Any], parts: dict[str, Any], name: str = "the report"
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object in `value` that the schema describes, with the name of its description."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        schema = SCHEMA["$defs"][name]
+        schema = parts[name]
     if "oneOf" in schema:
         if value is not None:
-            yield from instances(value, schema["oneOf"][0])
+            yield from instances(value, schema["oneOf"][0], parts)
     elif isinstance(value, list):
         for each in value:
-            yield from instances(each, schema["items"])
+            yield from instances(each, schema["items"], parts)
     elif isinstance(value, dict):
         if "properties" in schema:
             yield name, value
         for key, each in value.items():
-            yield from instances(
-                each, schema["properties"][key] if "properties" in schema else schema["additionalProperties"]
-            )
+            inner = schema["properties"][key] if "properties" in schema else schema["additionalProperties"]
+            yield from instances(each, inner, parts)
 
 
-def test_example_tells_nothing_of_the_machine_that_it_was_made_on() -> None:
-    assert EXAMPLE["controller"] == "controller"
-    assert str(docs.DOCS.parent) not in docs.EXAMPLE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("of", FORMS)
+def test_example_tells_nothing_of_the_machine_that_it_was_made_on(of: str) -> None:
+    assert FORMS[of].example["controller"] == "controller"
+    assert str(docs.DOCS.parent) not in json.dumps(FORMS[of].example)

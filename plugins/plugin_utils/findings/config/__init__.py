@@ -7,10 +7,17 @@ What keeps the gateway from starting stands before what only will hurt one day.
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import (  # noqa: F401, I001  the order is that of the findings
-    limits,
+# The order is that of the findings.
+# isort: off
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.config import (  # noqa: F401
+    start,
+    unread,
     login,
     ports,
-    start,
+    screen,
+    second_factor,
+    schedule,
+    users,
+    limits,
     variables,
 )

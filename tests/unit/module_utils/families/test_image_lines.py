@@ -265,7 +265,7 @@ def test_credentials_that_come_with_the_start_are_not_missing(said: str, problem
 def test_a_name_that_is_a_word_of_the_log_stays_a_word() -> None:
     (run,) = scanned(log(EXTRANGE[0], "Set variables:", "IbLoginId=", "TradingMode=paper"))["instances"]
     assert (run["endpoint"], run["state"]) == ("paper", "submitted")
-    assert BY_NAME["extrange"].variables["IBC_IbPassword"] == "secret"
+    assert BY_NAME["extrange"].variables["IBC_IbPassword"].kind == "secret"
 
 
 TYPED = "[TOTP] Code entered and submitted for window 4194320"

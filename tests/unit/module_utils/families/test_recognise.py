@@ -117,6 +117,38 @@ UNUSUALALPHA = [
         pytest.param(config(GATEWAY, [RUN], Healthcheck=CHECK), "ibg-controller", "low", id="by health check"),
         pytest.param(config([], None, **IBGA_IMAGE), "ibga", "high", id="ibga image"),
         pytest.param(config([], None, Entrypoint=IBGA), "ibga", "low", id="ibga image, ports taken away"),
+        pytest.param(
+            config([], None, **{**IBGA_IMAGE, "Entrypoint": ["/own.sh"]}), "ibga", "high", id="ibga, own command"
+        ),
+        pytest.param(
+            config(
+                ["IB_LOGINTAB=IB API", "IB_LOGINTYPE=Paper Trading"], None, **{**DERIVED, "Entrypoint": ["/own.sh"]}
+            ),
+            "huieric",
+            "high",
+            id="ibga's derivative, own command",
+        ),
+        pytest.param(
+            config(SUCCESSOR, ["/own.sh"]), "gnzsnz-ibcontroller", "high", id="successor, own command, label lost"
+        ),
+        pytest.param(
+            config([*GATEWAY, "USE_IBG_CONTROLLER=yes"], ["/own.sh"], Healthcheck=CHECK),
+            "ibg-controller",
+            "low",
+            id="ibg-controller, own command, label lost",
+        ),
+        pytest.param(
+            config([*GATEWAY, "TWOFACTOR_CODE=x"], [RUN], Labels={DESCRIBED: "Docker image with IB Gateway and IBC "}),
+            "gnzsnz-ibc",
+            "high",
+            id="a fork that types codes, whose labels name what it was forked from",
+        ),
+        pytest.param(
+            config(["IBC_VERSION=3.22.0", "INSTALL_FILENAME=x"], ["/own.sh"]),
+            "extrange",
+            "high",
+            id="extrange, own command",
+        ),
         pytest.param(config([], None, **DERIVED), "huieric", "high", id="ibga's derivative"),
         pytest.param(
             config([], None, Entrypoint=IBGA, Healthcheck={"Test": ["CMD", "python3", "/opt/healthcheck.py"]}),
@@ -211,11 +243,31 @@ def test_each_family_is_told_from_its_neighbours(seen: dict[str, Any], family: s
         pytest.param(config([], ["/bin/healthcheck.sh"], Healthcheck={"Test": ["NONE"]}), id="no health check"),
         pytest.param(config(["IBEAM_GATEWAY_DIR=/srv/clientportal.gw"], ["python"]), id="a gateway of another API"),
         pytest.param(config(["PATH=/bin"], ["nginx"], Image="ghcr.io/gnzsnz/ib-gateway:stable"), id="image name alone"),
+        pytest.param(config([], ["/own.sh"], User="ibg"), id="another user's name alone"),
+        pytest.param(config([], ["/own.sh"], ExposedPorts=IBGA_IMAGE["ExposedPorts"]), id="ports of ibga alone"),
+        pytest.param(config(["IB_LOGINTYPE=x"], ["/own.sh"]), id="one variable of ibga"),
         pytest.param({}, id="says nothing"),
     ],
 )
 def test_strangers_are_not_taken_for_a_family(seen: dict[str, Any]) -> None:
     assert recognise(traits(seen)) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "controller"),
+    [
+        (["USE_IBG_CONTROLLER=yes"], "ibg-controller"),
+        (["USE_PYATSPI2_CONTROLLER=yes"], "ibg-controller"),
+        (["USE_IBG_CONTROLLER=no"], "ibc"),
+        ([], "ibc"),
+    ],
+)
+def test_an_image_with_two_controllers_runs_the_one_that_is_switched_on(variables: list[str], controller: str) -> None:
+    seen = traits(config([*GATEWAY, *variables], [RUN], Healthcheck=CHECK))
+    recognised = recognise(seen)
+    assert recognised is not None
+    assert recognised.family.controller_in(seen.environment) == controller
+    assert GNZSNZ_IBC.controller_in(seen.environment) == "ibc"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +303,7 @@ def test_every_family_answers_every_word(family: Any) -> None:
             continue
         assert isinstance(setting, Setting)
         assert [name for name in setting.variables if name not in family.variables] == [], word
-        assert setting.file is None or family.variables[setting.file] == "plain"
+        assert setting.file is None or family.variables[setting.file].kind == "plain"
     assert set(family.build.images) == set(family.build.persistent) == set(family.build.environment)
     for environment in family.build.environment.values():
         assert [name for name in environment if name not in family.variables] == []

@@ -18,7 +18,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import Verdict, judge, verdicts_of_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibcontroller_log import HASH, Log
-from ansible_collections.ibgw.ops.tests.unit.plugin_utils.findings.scene import NO_BACKEND, at, case
+from ansible_collections.ibgw.ops.tests.unit.plugin_utils.findings.scene import GATEWAY, NO_BACKEND, at, case, merged
 
 STAMP = "2026-10-07 12:00:00,123 INFO ibcontroller.login: "
 
@@ -910,6 +910,11 @@ def test_the_verdict_speaks_of_this_image(log: Log, code: str, remedy: str, word
     assert " AUTO_RESTART_TIME" not in said
 
 
+#: Variables of the images with IBC, which this one does not read, and its own.
+OF_IBC = GATEWAY["container"]["environment"]
+OF_IBCONTROLLER = {"IBC_TRADING_MODE": "live", "IBC_USERID": "<set>", "IBC_PASSWORD_FILE": "/run/secrets/password"}
+
+
 def in_container(log: Log, **container: Any) -> Verdict:
     """The verdict on the container that wrote `log`, whose API answers nobody."""
     gateway = scanned(log)
@@ -921,7 +926,7 @@ def in_container(log: Log, **container: Any) -> Verdict:
                 "family": {"name": "gnzsnz-ibcontroller", "controller": "ibcontroller"},
                 "ports": [{"container_port": 4003, "host_ip": "127.0.0.1", "host_port": 4001, "role": "relay"}],
             },
-            container=container,
+            container=merged({"environment": {**dict.fromkeys(OF_IBC), **OF_IBCONTROLLER}}, container),
             log={**gateway, "name": "ib-gateway"},
             runs=runs,
             api={**NO_BACKEND, "port": 4001, "endpoint": "live"},

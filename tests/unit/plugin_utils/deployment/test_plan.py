@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils import health
+from ansible_collections.ibgw.ops.plugins.module_utils import gateway
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
@@ -98,6 +98,11 @@ def test_each_container_is_made_to_last() -> None:
     assert made["ulimits"] == ["nofile:10000:10000"]
     assert made["log_options"] == {"max-size": "20m", "max-file": "5"}
     assert made["published_ports"] == ["127.0.0.1:4002:4004/tcp"]
+
+
+@pytest.mark.parametrize(("heap", "memory"), [(256, "640M"), (384, "768M"), (1024, "2048M")])
+def test_the_memory_leaves_room_beside_the_heap_however_small_that_is(heap: int, memory: str) -> None:
+    assert container(java_heap_mb=heap)["memory"] == memory
 
 
 @pytest.mark.parametrize(
@@ -211,6 +216,7 @@ def test_the_password_of_a_desktop_is_no_longer_the_one_that_everybody_knows() -
     assert (env["PUID"], env["PGID"]) == ("1000", "1000")  # it does not start without
     ibcontroller = container(program="tws", family="gnzsnz-ibcontroller")["env"]
     assert ibcontroller["RDP_PASSWORD_FILE"] == "/run/ibgw/vnc_password"
+    assert not any("tmpfs" in said for said in plan(program="tws", family="gnzsnz-ibcontroller")["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -366,17 +372,17 @@ def test_whether_a_restart_keeps_the_session_is_known(entry: dict[str, Any], pos
 
 def test_the_record_is_one_that_the_probe_reads() -> None:
     record = plan()["record"]
-    assert len(json.dumps(record)) < health._RECORD_BYTES
-    assert health._redacted(record) == record
+    assert len(json.dumps(record)) < gateway._RECORD_BYTES
+    assert gateway._redacted(record) == record
 
 
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"image": "x/y:latest"}, "whose tag moves"),
-        ({"vnc": True}, "turn it off"),
+        ({"image": "x/y:latest"}, "the tag latest moves with each release"),
+        ({"vnc": True}, "config.vnc_enabled"),
         ({"bind_address": "10.1.1.1", "expose": True}, "no password, guard"),
-        ({"daily_restart": ""}, "no restart keeps it"),
+        ({"trading_mode": "live", "daily_restart": ""}, "config.auto_restart_unset"),
         ({"family": "extrange"}, "prints the password in its log"),
     ],
 )

@@ -10,6 +10,8 @@ from tests.unit.plugin_utils.findings.scene import NO_BACKEND, at
 
 Changes = dict[str, Any]
 
+SETTINGS = {"path": "/home/ibgateway/tws_settings", "mount": "/home/ibgateway/tws_settings", "kind": "directory"}
+
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host"}
 NO_SUDO = {"failed": True, "msg": "Task failed: Missing sudo password"}
 WRONG_PYTHON = {"failed": True, "msg": "Module result deserialization failed: No start of json char found", "rc": 127}
@@ -19,6 +21,18 @@ STOPPED = {**EXITED, "exit_code": 143}
 FAILED = {**EXITED, "exit_code": 1}
 FRESH = {"started_at": at(20)}
 
+
+#: It runs beside the gateway, and is not for it.
+AUTOHEAL = {
+    "kind": "autoheal",
+    "name": "healer",
+    "does": [],
+    "where": "willfarrell/autoheal",
+    "terms": "leaves it alone",
+}
+
+#: The remote desktop of a TWS image, published.
+SCREEN_OF_TWS = {"container_port": 3389, "host_ip": "127.0.0.1", "host_port": 3370, "role": "vnc"}
 
 #: What a rebuild of the scene's container records when it begins.
 REBUILD = {"began_at": "20260301T115000Z", "old": {"id": "c0ffee"}}
@@ -60,6 +74,16 @@ def state(name: str, seconds_ago: float, **run: Any) -> Changes:
     }
 
 
+def live(**settings: str) -> Changes:
+    """A live gateway whose controller tells those settings too."""
+    return {
+        "declared": {"trading_mode": "live"},
+        "run": {"endpoint": "live"},
+        "api": {"endpoint": "live", "account_mode": "live"},
+        "log": {"settings": {"TradingMode": "live", **settings}, "time_zone": "America/New_York"},
+    }
+
+
 #: Nothing is published, so nobody was asked outside.
 UNPUBLISHED = {"gateway": {"ports": []}, "handshake": {"endpoints": []}}
 
@@ -68,6 +92,9 @@ SHUT = {**NO_BACKEND, "outcome": "refused", "reached": "resolve", "problem": "ap
 CLOSES = {**NO_BACKEND}
 SILENT = {**NO_BACKEND, "outcome": "silent_at_hello", "reached": "open", "problem": "api.silent", "attempts": 1}
 NOT_ENTERED = {**NO_BACKEND, "outcome": "error", "reached": "none", "problem": "probe.incomplete", "attempts": 0}
+
+#: What nothing that a probe sees can prove: the audit says so.
+NEVER_PROVEN = ("clients.retry_unknown",)
 
 ROWS: dict[str, tuple[Changes, Changes]] = {
     # probe and host
@@ -79,8 +106,8 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"host": {"disks": [{"path": "/", "free": 600_000_000, "total": 10**11, "free_inodes": 9}]}},
     ),
     "host.memory_short": (
-        {"host": {"memory": {"available": 1_000_000_000}}},
-        {"host": {"memory": {"available": 1_200_000_000}}},
+        {"host": {"memory": {"available": 200_000_000}}},
+        {"host": {"memory": {"available": 220_000_000}}},
     ),
     "host.clock_wrong": ({"host": {"now": at(-11)}}, {"host": {"now": at(-9)}}),
     # engine
@@ -114,6 +141,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     ),
     "container.failed": ({"container": FAILED}, {"container": STOPPED}),
     "container.crash_loop": ({"container": {"status": "restarting", "exit_code": 1}}, {"container": FAILED}),
+    "container.restarted_by_tool": (
+        {"gateway": {"supervisors": [{**AUTOHEAL, "does": ["restart"]}]}},
+        {"gateway": {"supervisors": [AUTOHEAL]}},
+    ),
     "container.unhealthy": (
         {"container": {"health": {"status": "unhealthy", "failing_streak": 3}}},
         {"container": {"health": {"status": "starting"}}},
@@ -141,6 +172,14 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     "config.settings_unwritable": (
         {"container": {**EXITED, "exit_code": 82}},
         {"container": {**EXITED, "exit_code": 81}},
+    ),
+    "config.settings_not_persistent": (
+        {"container": {"settings": [{**SETTINGS, "mount": None}]}},
+        {"container": {"settings": [SETTINGS], "mounts": [{"target": SETTINGS["path"], "type": "bind"}]}},
+    ),
+    "config.duplicate_user": (
+        {"same_user": ["beta/ib-gateway"], "container": {"users": {"paper": "5e1f"}}},
+        {"container": {"users": {"paper": "5e1f"}}},
     ),
     "config.account_mode_mismatch": (
         {"api": {"account_mode": "live", "accounts": ["U12***89"]}},
@@ -172,6 +211,25 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"declared": {"expect_orders": True}, "log": {"settings": {"ReadOnlyApi": "yes"}}},
         {"log": {"settings": {"ReadOnlyApi": "yes"}}},
     ),
+    "config.session_action_yields": (
+        {"log": {"settings": {"ExistingSessionDetectedAction": "primaryoverride"}}},
+        {"log": {"settings": {"ExistingSessionDetectedAction": "primary"}}},
+    ),
+    "config.relogin_off": (
+        live(ReloginAfterSecondFactorAuthenticationTimeout="no"),
+        live(ReloginAfterSecondFactorAuthenticationTimeout="yes"),
+    ),
+    "config.second_factor_device": (
+        live(SecondFactorDevice="Mobile Authenticator App"),
+        live(SecondFactorDevice="IB Key"),
+    ),
+    "config.second_factor_times": (
+        live(SecondFactorAuthenticationTimeout="120"),
+        live(SecondFactorAuthenticationTimeout="180"),
+    ),
+    "config.auto_restart_unset": (live(AutoRestartTime=""), live(AutoRestartTime="10:30 PM")),
+    "config.cold_restart_early": (live(ColdRestartTime="00:59"), live(ColdRestartTime="01:00")),
+    "config.timezone_mismatch": (live(AutoRestartTime="11:00 PM"), live(AutoRestartTime="10:59 PM")),
     "config.nofile_unlimited": (ended("config.nofile_unlimited", 134), ended("gateway.crashed", 134)),
     "config.heap_over_limit": (
         {"container": {"memory": {"limit": 800_000_000}}},
@@ -193,9 +251,53 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         },
         {},
     ),
+    "config.vnc_unprotected": (
+        {"gateway": {"ports": [SCREEN_OF_TWS]}},
+        {"gateway": {"ports": [SCREEN_OF_TWS]}, "container": {"environment": {"PASSWD_FILE": "/run/secrets/screen"}}},
+    ),
+    "config.vnc_enabled": (
+        {"container": {"environment": {"VNC_SERVER_PASSWORD": "<set>"}}},
+        {"container": {"environment": {"VNC_SERVER_PASSWORD": "<empty>"}}},
+    ),
+    "config.nofile_low": (
+        {"container": {"nofile": {"soft": 1024, "hard": 4095}}},
+        {"container": {"nofile": {"soft": 1024, "hard": 4096}}},
+    ),
+    "config.restart_policy": (
+        {"container": {"restart_policy": "no"}},
+        {"container": {"restart_policy": "no"}, "gateway": {"hold": {"code": "login.account_locked"}}},
+    ),
+    "config.stop_timeout_short": ({"container": {"stop_timeout": 59}}, {"container": {"stop_timeout": 60}}),
+    "config.image_unpinned": (
+        {"container": {"image": "example.test/ib-gateway:10.45"}},
+        {"container": {"image": "example.test:5000/ib-gateway:10.45.1j"}},
+    ),
+    "config.healthcheck_missing": (
+        {"container": {"healthcheck": {"test": "CMD-SHELL nc -z localhost 4004"}}},
+        {"container": {"healthcheck": {"test": "CMD-SHELL nc -z localhost 4002"}}},
+    ),
+    "config.alerting_missing": (
+        {"variables": {"audit_alerting": "none"}},
+        {"variables": {"audit_alerting": "a mail of the nightly diagnosis"}},
+    ),
     "config.secret_in_environment": (
         {"container": {"environment": {"TWS_PASSWORD": "<set>"}}},
         {"container": {"environment": {"TWS_PASSWORD_FILE": "<set>"}}},
+    ),
+    "config.controller_off": (
+        {"gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}}},
+        {
+            "gateway": {"family": {"name": "ibg-controller", "controller": "ibg-controller"}},
+            "container": {"environment": {"USE_IBG_CONTROLLER": "yes"}},
+        },
+    ),
+    "config.foreign_variable": (
+        {"container": {"environment": {"IBC_TRADING_MODE": "paper"}}},
+        {"container": {"environment": {"NO_PROXY": "<set>"}}},
+    ),
+    "config.foreign_mount": (
+        {"container": {"mounts": [{"source": "/srv/ibc", "target": "/home/ibgateway/ibcontroller", "type": "bind"}]}},
+        {"container": {"mounts": [{"source": "/srv/tws", "target": "/home/ibgateway/tws_settings", "type": "bind"}]}},
     ),
     # relay
     "relay.port_taken": (

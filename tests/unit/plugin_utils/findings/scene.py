@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
-from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Machine
+from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine
 
 #: Sunday 2026-03-01, 12:00 UTC: seven in the morning in New York.
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
@@ -39,7 +40,8 @@ GATEWAY = {
     "similar_names": [],
     "container": {
         "id": "c0ffee",
-        "image": "example.test/ib-gateway:stable",
+        "image": "example.test/ib-gateway:10.45.1j",
+        "image_named_by": "tag",
         "status": "running",
         "started_at": at(86_400),
         "finished_at": None,
@@ -50,8 +52,11 @@ GATEWAY = {
         "host_oom_killed": False,
         "restart_count": 0,
         "restart_policy": "unless-stopped",
+        "stop_timeout": 90,
         "health": {"status": None, "failing_streak": None, "last_output": None},
+        "healthcheck": {"test": "CMD bash -c </dev/tcp/127.0.0.1/4002", "start_period": 120.0, "from_image": False},
         "memory": {"limit": 2_000_000_000, "usage": 900_000_000},
+        "nofile": {"soft": 10_000, "hard": 10_000},
         "network_mode": "bridge",
         "mounts": [],
         "environment": {
@@ -59,6 +64,7 @@ GATEWAY = {
             "TWS_USERID": "<set>",
             "TWS_PASSWORD_FILE": "/run/secrets/password",
             "JAVA_HEAP_SIZE": "<empty>",
+            "EXISTING_SESSION_DETECTED_ACTION": "primary",
         },
     },
     "family": {"name": "gnzsnz-ibc", "controller": "ibc"},
@@ -78,6 +84,7 @@ GATEWAY = {
         "established": [],
         "close_wait": {},
     },
+    "supervisors": [],
     "events": [],
     "hold": None,
     "lock": None,
@@ -90,7 +97,13 @@ LOG = {
     **AVAILABLE,
     "family": "gnzsnz-ibc",
     "controller": {"name": "IBC", "version": "3.24.1"},
-    "settings": {"IbLoginId": "***", "IbPassword": "***", "TradingMode": "paper", "ReadOnlyApi": "no"},
+    "settings": {
+        "IbLoginId": "***",
+        "IbPassword": "***",
+        "TradingMode": "paper",
+        "ReadOnlyApi": "no",
+        "ExistingSessionDetectedAction": "primary",
+    },
     "window": {"last_at": at(60), "silent_seconds": 60, "run_start_seen": True},
     "history": {"login_attempts_last_hour": 0, "last_login_at": at(80_000), "last_full_login_at": at(80_000)},
     "relay": {"refused": 0, "bind_errors": 0, "last_at": None},
@@ -168,8 +181,10 @@ def machine(
     inside: Mapping[str, Any] | None = None,
     declared: Mapping[str, Any] | None = None,
     only: list[str] | None = None,
+    same_user: list[str] | None = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> Machine:
-    """The machine with the given changes; `tasks` replaces what a task registered altogether."""
+    """The machine with the given changes; `tasks` replaces what a task registered altogether, `same_user` are gateways of other machines."""
     looked_at = merged(merged(GATEWAY, gateway or {}), {"container": container or {}})
     instances = [merged(RUN, each) for each in runs or [run or {}]]
     answers = [merged(API, each) for each in [api or {}, *(more_api or [])]]
@@ -198,7 +213,13 @@ def machine(
         **(tasks or {}),
     }
     entry = merged({"name": NAME, "trading_mode": "paper", "expect_orders": False}, declared or {})
-    return evidence.machine("alpha", {"gateways": [entry]}, results, only, NOW)
+    seen = evidence.machine("alpha", {**(variables or {}), "gateways": [entry]}, results, only, NOW)
+    return replace(seen, gateways=tuple(_sharing(gateway, same_user or ()) for gateway in seen.gateways))
+
+
+def _sharing(gateway: Gateway, others: Sequence[str]) -> Gateway:
+    """What the evidence of all machines together would show."""
+    return replace(gateway, cases=tuple(replace(each, same_user=tuple(others)) for each in gateway.cases))
 
 
 def case(**changes: Any) -> Case:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 
 from tests.unit.plugin_utils.findings.rows import EXITED
 from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
@@ -15,12 +15,18 @@ from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
 SETTINGS = "/home/ibgateway/tws_settings"
 
 
+def mounted(writable: bool | None, **mount: Any) -> dict[str, Any]:
+    """A settings directory on that mount."""
+    settings = {"path": SETTINGS, "mount": SETTINGS, "kind": "directory", "writable_by_gateway": writable}
+    return {"mounts": [{"target": SETTINGS, "type": "bind", **mount}], "settings": [{**settings, "blocked_by": []}]}
+
+
 def unwritable(mount: dict[str, Any], **container: Any) -> tuple[str, ...]:
     """The steps that mend a settings directory on that mount."""
-    mounts = [{"target": SETTINGS, "writable_by_gateway": False, "read_only": False, "source_exists": True, **mount}]
-    changes = {**EXITED, "exit_code": 1, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}, **container}
-    proof = findings()["config.settings_unwritable"].prove(case(container=changes))
-    assert proof is not None
+    proof = findings()["config.settings_unwritable"].prove(
+        case(container={**EXITED, "exit_code": 1, **mounted(False, **mount), **container})
+    )
+    assert isinstance(proof, Proof)
     return proof.fix
 
 
@@ -31,7 +37,7 @@ def test_heap_and_limit_are_told_as_they_are_set() -> None:
             gateway={"processes": [{"role": "gateway", "max_heap": 768 << 20}]},
         )
     )
-    assert proof is not None
+    assert isinstance(proof, Proof)
     assert proof.summary == "heap up to 768 MiB, memory limit 512 MiB"
 
 
@@ -46,7 +52,7 @@ def test_the_paper_half_of_both_has_credentials_of_its_own(
     runs = [{**waits, "endpoint": endpoint} for endpoint in endpoints]
     shown = case(runs=runs, log={"settings": {"IbPassword": ""}}, api=NO_BACKEND)
     proof = findings()["config.credentials_missing"].prove(shown)
-    assert proof is not None
+    assert isinstance(proof, Proof)
     assert "Set {} and {} where the container is defined.".format(*variables) in proof.fix
     assert any("IbPassword=" in step for step in proof.fix)
 
@@ -55,7 +61,7 @@ def test_an_empty_password_of_one_half_is_not_held_against_the_other() -> None:
     starting = {"state": "login_window", "problem": None, "evidence": []}
     runs = [{**starting, "endpoint": "live"}, {**starting, "endpoint": "paper"}]
     shown = case(runs=runs, log={"settings": {"IbPassword": ""}}, api=NO_BACKEND)
-    assert findings()["config.credentials_missing"].prove(shown) is None
+    assert not isinstance(findings()["config.credentials_missing"].prove(shown), Proof)
 
 
 def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
@@ -66,27 +72,22 @@ def test_a_directory_of_another_user_is_given_to_the_gateways() -> None:
 
 def test_a_directory_that_could_not_be_looked_at_is_named_by_the_log_alone() -> None:
     refusal = {"at": None, "quote": "/home/ibgateway/tws_settings/jts.ini: Permission denied"}
-    mounts = [
-        {"source": "/srv/else", "target": "/home/ibgateway/tws"},
-        {"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": None},
-    ]
     proof = findings()["config.settings_unwritable"].prove(
         case(
-            container={**EXITED, "exit_code": 1, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}},
+            container={**EXITED, "exit_code": 1, **mounted(None, source="/srv/ib")},
             run={"state": "ended", "problem": "config.settings_unwritable", "evidence": [refusal]},
         )
     )
-    assert proof is not None
+    assert isinstance(proof, Proof)
     assert "Permission denied" in proof.evidence[0].quote
     assert "chown -R 1000:1000 /srv/ib" in proof.fix[0]
 
 
 def test_a_directory_that_can_be_written_is_not_given_away() -> None:
     """Then it is something else in it: a directory where a file should be, say."""
-    mounts = [{"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": True}]
-    changes = {**EXITED, "exit_code": 84, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}}
+    changes = {**EXITED, "exit_code": 84, **mounted(True, source="/srv/ib")}
     proof = findings()["config.settings_unwritable"].prove(case(container=changes))
-    assert proof is not None
+    assert isinstance(proof, Proof)
     assert proof.fix == ()
 
 
@@ -112,7 +113,8 @@ def test_what_docker_starts_by_itself_needs_nobody(policy: str) -> None:
     [(137, None), (143, "container.stopped"), (0, "login.taken_over"), (86, "login.existing_session")],
 )
 def test_a_gateway_that_ended_otherwise_did_not_end_for_its_directory(code: int, problem: str | None) -> None:
-    mounts = [{"source": "/srv/ib", "target": SETTINGS, "writable_by_gateway": False}]
-    changes = {**EXITED, "exit_code": code, "mounts": mounts, "environment": {"TWS_SETTINGS_PATH": SETTINGS}}
+    changes = {**EXITED, "exit_code": code, **mounted(False, source="/srv/ib")}
     seen = case(container=changes, run={"state": "ended", "problem": problem})
-    assert findings()["config.settings_unwritable"].prove(seen) is None
+    proof = findings()["config.settings_unwritable"].prove(seen)
+    assert isinstance(proof, Proof)
+    assert proof.severity == "advice"  # it will, at its next start

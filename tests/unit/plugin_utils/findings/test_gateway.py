@@ -35,6 +35,13 @@ def test_a_gateway_that_hangs_offers_only_what_is_possible() -> None:
 def test_a_process_that_was_killed_sends_a_person_to_look_for_memory() -> None:
     killed = proof("gateway.crashed", said("gateway.crashed", "ended", last_exit={"code": 137, "meaning": "killed"}))
     assert "137" in killed.summary
+    assert "mostly because memory ran out" in killed.summary
+    lives_on = {"container": {"memory": {"limit": None, "usage": None, "oom_kills": 0}}}
+    by_hand = proof(
+        "gateway.crashed",
+        {**said("gateway.crashed", "ended", last_exit={"code": 137, "meaning": "killed"}), **lives_on},
+    )
+    assert "not for want of memory; who did it is not known" in by_hand.summary
     assert "memory" in killed.fix[0]
     crashed = proof("gateway.crashed", said("gateway.crashed", "ended", last_exit={"code": 134, "meaning": "aborted"}))
     assert "memory" not in " ".join((crashed.summary, *crashed.fix))

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import findings
+from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge
 
 from tests.unit.plugin_utils.findings.scene import NO_BACKEND, case
@@ -24,9 +27,10 @@ UNREAD = {
 
 
 def of_family(name: str, **container: Any) -> dict[str, Any]:
+    own = {"USE_IBG_CONTROLLER": "yes"} if name == "ibg-controller" else {}
     return {
         "gateway": {"family": {"name": name, "controller": name}},
-        "container": {"environment": {"TRADING_MODE": None, "JAVA_HEAP_SIZE": None}, **container},
+        "container": {"environment": {"TRADING_MODE": None, "JAVA_HEAP_SIZE": None, **own}, **container},
         "log": UNREAD,
         "runs": [{"endpoint": None, "state": None, "problem": None, "evidence": [], "since": None}],
     }
@@ -53,7 +57,7 @@ def test_without_a_login_it_is_not_called_healthy_and_nothing_would_restart_it(f
 def test_what_only_the_gnzsnz_scripts_refuse_is_not_held_against_others(code: str, family: str) -> None:
     environment = {"IB_PASSWORD": "<set>", "IB_PASSWORD_FILE": "/x", "JAVA_HEAP_SIZE": "1024m"}
     changes = of_family(family, status="exited", exit_code=1, environment=environment)
-    assert findings()[code].prove(case(**changes)) is None
+    assert not isinstance(findings()[code].prove(case(**changes)), Proof)
 
 
 def test_the_successors_own_variable_is_named() -> None:
@@ -113,3 +117,13 @@ def test_a_setting_in_effect_is_found_under_its_own_name(
     changes = of_family("gnzsnz-ibcontroller", environment=variables)
     changes["log"] = {**UNREAD, "settings": settings}
     assert case(**changes).setting("AutoRestartTime", "AUTO_RESTART_TIME") == effective
+
+
+@pytest.mark.parametrize("family", BY_NAME.values(), ids=lambda family: family.name)
+def test_no_step_names_a_variable_that_only_other_images_read(family: Family) -> None:
+    read_somewhere = {name for each in BY_NAME.values() for name in each.variables} - set(family.variables)
+    of_it = case(gateway={"family": {"name": family.name, "controller": family.controller}})
+    only_of_one = {"config.controller_off"}  # fires for that image alone
+    steps = [step for code, finding in findings().items() if code not in only_of_one for step in finding.fix]
+    own = [step for step in map(of_it.in_own_names, steps) if step is not None]
+    assert not [step for step in own if read_somewhere & set(re.findall(r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", step))]
