@@ -30,15 +30,19 @@ PHASES = ("resolve", "tcp", "hello", "start", "ready", "account")
 def render(report: Mapping[str, Any]) -> str:
     """The page of a diagnosis."""
     style, script = _asset("page.css"), _asset("page.js")
-    return _environment().get_template("diagnosis.html.j2").render(
-        report=report,
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        statuses=URGENCY,
-        layers=LAYERS,
-        safe=SAFE,
+    return (
+        _environment()
+        .get_template("diagnosis.html.j2")
+        .render(
+            report=report,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            statuses=URGENCY,
+            layers=LAYERS,
+            safe=SAFE,
+        )
     )
 
 
