@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, report, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, page, report, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
@@ -50,7 +50,7 @@ class ActionModule(ControllerAction):
         built = report_on(
             variables, plan, now, arguments["fail_on"], given, about_the_collection(), arguments["remind_before"]
         )
-        path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir")
+        path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         show(partial(summary.lines, built), arguments["ascii"])
         return {
             "fleet": built["fleet"],

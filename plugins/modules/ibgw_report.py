@@ -20,7 +20,7 @@ options:
     required: true
   report_dir:
     description:
-      - Directory on the controller for C(report.json), made when missing. A relative one is relative to the current directory.
+      - Directory on the controller for C(report.json) and its page C(report.html), made when missing. A relative one is relative to the current directory.
       - Where it can not be written, a warning says so.
     type: str
     default: reports

@@ -60,26 +60,42 @@ def path_of(setting: str, given: str) -> Path:
     return path
 
 
-def write_report(report: Mapping[str, Any], directory: str, name: str, setting: str) -> str | None:
-    """The report's path; a reader sees the old one or the new one, never half of one.
+def write_report(
+    report: Mapping[str, Any],
+    directory: str,
+    name: str,
+    setting: str,
+    page: Callable[[Mapping[str, Any]], str] | None = None,
+) -> str | None:
+    """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    None where it could not be written, which is a warning that names the `setting`, and no reason to lose what the report says.
+    None where that could not be done, which is a warning that names the `setting`, and no reason to lose what the report says.
     """
     path = Path(directory).expanduser().absolute() / name
-    unfinished = path.with_name(f".{name}.{os.getpid()}")
+    texts = {path: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
+    if page:
+        texts[path.with_suffix(".html")] = page(report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            unfinished.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        for place, text in texts.items():
+            _replace(place, text)
     except OSError as error:
         display.warning(
-            f"{name} could not be written to {directory} ({error.strerror}); {setting} names another directory"
+            f"{' and '.join(place.name for place in texts)} could not be written to {directory} ({error.strerror});"
+            f" {setting} names another directory"
         )
         return None
     return str(path)
+
+
+def _replace(path: Path, text: str) -> None:
+    """A reader sees the old text or the new one, never half of one."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def show(lines_of: Callable[[int, bool], Iterable[Line]], ascii_only: bool) -> None:

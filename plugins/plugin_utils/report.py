@@ -18,6 +18,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     RECOVER,
     STATUSES,
     URGENCY,
+    EndpointVerdict,
     Found,
     Verdict,
 )
@@ -160,10 +161,7 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "declared": verdict.declared,
         "family": verdict.family,
         "trading_mode": verdict.trading_mode,
-        "endpoints": {
-            name: {"status": endpoint.status, "code": endpoint.code, "summary": endpoint.summary}
-            for name, endpoint in verdict.endpoints.items()
-        },
+        "endpoints": {name: _endpoint(endpoint) for name, endpoint in verdict.endpoints.items()},
         "status": verdict.status,
         "since": verdict.since,
         "code": leading.finding.code if leading else None,
@@ -181,6 +179,10 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "findings": [_finding(found, run) for found in verdict.found],
         "facts": dict(verdict.facts),
     }
+
+
+def _endpoint(endpoint: EndpointVerdict) -> dict[str, Any]:
+    return {**asdict(endpoint), "phases": [asdict(phase) for phase in endpoint.phases]}
 
 
 def _finding(found: Found, run: Run) -> dict[str, Any]:

@@ -492,6 +492,13 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Phase:
+    phase: str | None
+    ok: bool | None
+    ms: float | None
+
+
+@dataclass(frozen=True)
 class FirstFailure:
     outcome: str | None
 
@@ -513,6 +520,7 @@ class Endpoint:
     outcome: str | None
     problem: str | None
     detail: str | None
+    phases: tuple[Phase, ...]
     attempts: int | None
     first_failure: FirstFailure | None
     server_version: int | None

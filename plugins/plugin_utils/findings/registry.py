@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
+    from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
     from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: Dependency order: a broken layer explains those after it.
@@ -244,11 +245,12 @@ class Found:
 
 @dataclass(frozen=True)
 class EndpointVerdict:
-    """The verdict of one API endpoint (`paper`, `live`) of a gateway."""
+    """The verdict of one API endpoint (`paper`, `live`) of a gateway, and the phases that connecting to it went through."""
 
     status: str
     code: str | None
     summary: str
+    phases: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True)

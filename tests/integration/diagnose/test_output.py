@@ -27,7 +27,7 @@ def test_selected_gateway_only(diagnose: Diagnose, dead: dict[str, Any]) -> None
 def test_report_directory_that_can_not_be_written_is_a_warning(diagnose: Diagnose, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = diagnose({"alpha": LOCAL}, "-e", f"diagnose_report_dir={tmp_path}/file/reports")
-    assert "report.json could not be written" in ended.output
+    assert "report.json and report.html could not be written" in ended.output
     assert "alpha/ib-gateway is DOWN" in ended.output
     assert ended.status == 2
 

@@ -34,6 +34,13 @@ def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> No
     assert [each.name for each in directory.iterdir()] == ["report.json"]
 
 
+def test_a_page_is_written_beside_its_report(tmp_path: Path) -> None:
+    path = write_report({"error": "é"}, str(tmp_path), "report.json", "diagnose_report_dir", lambda told: told["error"])
+    assert path == str(tmp_path / "report.json")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "é"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
 def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert write_report({}, str(tmp_path / "file"), "recover.json", "recover_report_dir") is None

@@ -19,9 +19,11 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     REMEDIES,
     SEVERITIES,
     STATUSES,
+    EndpointVerdict,
     Verdict,
     findings,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import SavedLog
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -144,6 +146,17 @@ def test_healthy_row_asks_for_nothing() -> None:
     (row,) = report_of(verdict(), documentation="https://docs.example")["gateways"]
     assert (row["code"], row["remedy"], row["fix"]) == (None, "none", [])
     assert {row[key] for key in ("layer", "title", "next_command", "docs", "docs_url")} == {None}
+
+
+def test_row_tells_the_phases_of_its_connections() -> None:
+    served = EndpointVerdict("healthy", None, "served", (Phase("tcp", True, 0.2), Phase("hello", True, 58.6)))
+    report = report_of(verdict(endpoints={"paper": served}))
+    (row,) = report["gateways"]
+    assert row["endpoints"]["paper"]["phases"] == [
+        {"phase": "tcp", "ok": True, "ms": 0.2},
+        {"phase": "hello", "ok": True, "ms": 58.6},
+    ]
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
 
 
 def test_consequences_are_kept_and_say_of_what() -> None:

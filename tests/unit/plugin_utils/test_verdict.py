@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings import registry
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STOP_IT, findings, named
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -736,6 +737,13 @@ def test_the_row_takes_the_worst_of_its_endpoints():
         "live": ("waiting", "twofa.pending"),
     }
     assert row.trading_mode == "both"
+
+
+def test_each_endpoint_has_the_phases_of_its_own_connection():
+    reached = [{"phase": "tcp", "ok": True, "ms": 0.2, "detail": None}, {"phase": "open", "ok": False, "ms": 3.1}]
+    row = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[{**LIVE_CLOSED, "phases": reached}])
+    assert row.endpoints["live"].phases == (Phase("tcp", True, 0.2), Phase("open", False, 3.1))
+    assert row.endpoints["paper"].phases == ()
 
 
 def test_a_half_that_nobody_could_judge_counts_more_than_one_that_is_starting():
