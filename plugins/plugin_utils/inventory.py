@@ -33,6 +33,9 @@ PORT_NAMES = ("paper", "live", "vnc")
 #: Names that a sentence has of many.
 NAMED = 5
 
+#: Seconds from one forced login to the next.
+WEEK = 604_800
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -157,6 +160,7 @@ def check_settings(variables: Mapping[str, Any]) -> None:
     _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), tuple(FAILING))
     _one_of("audit_fail_on", variables.get("audit_fail_on", "advice"), tuple(audit.FAILING))
     _check_probing(variables)
+    _check_remind_before(variables.get("diagnose_remind_before", 0))
     _one_of("diagnose_ascii", str(variables.get("diagnose_ascii", False)).lower(), ("true", "false", "yes", "no"))
     if variables.get("diagnose_bundle") and variables.get("diagnose_log_path"):
         raise Misuse("diagnose_bundle and diagnose_log_path are both given; what is judged is one of them")
@@ -175,12 +179,20 @@ def _check_probing(variables: Mapping[str, Any], whose: str = "") -> None:
 
 
 def _check_timeout(name: str, value: Any) -> None:
-    try:
-        fits = not isinstance(value, bool) and 1 <= float(value) <= 300
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
+    if not _within(value, 1, 300):
         raise Misuse(f"{name} is {shown(value)}; allowed are 1 to 300 seconds")
+
+
+def _check_remind_before(value: Any) -> None:
+    if not _within(value, 0, WEEK):
+        raise Misuse(f"diagnose_remind_before is {shown(value)}; allowed are 0 to {WEEK} seconds, which is a week")
+
+
+def _within(value: Any, least: float, most: float) -> bool:
+    try:
+        return not isinstance(value, bool) and least <= float(value) <= most
+    except (TypeError, ValueError):
+        return False
 
 
 def _check_moment(value: Any) -> None:
