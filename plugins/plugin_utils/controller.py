@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
@@ -71,23 +71,30 @@ def write_report(
 ) -> str | None:
     """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    None where that could not be done, which is a warning that names the `setting`, and no reason to lose what the report says.
+    What could not be written is a warning that names the `setting`, and no reason to lose the rest; the path is None where it is the
+    report itself.
     """
     path = Path(directory).expanduser().absolute() / name
     texts = {path: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
     if page:
         texts[path.with_suffix(".html")] = page(report)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for place, text in texts.items():
+    failed: dict[str, list[str]] = {}
+    for place, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             _replace(place, text)
-    except OSError as error:
+        except OSError as error:
+            failed.setdefault(_why(error), []).append(place.name)
+    for why, names in failed.items():
         display.warning(
-            f"{' and '.join(place.name for place in texts)} could not be written to {directory} ({error.strerror});"
-            f" {setting} names another directory"
+            f"{' and '.join(names)} could not be written to {quote(directory)} ({why}); {setting} names another directory"
         )
-        return None
-    return str(path)
+    return None if any(name in names for names in failed.values()) else str(path)
+
+
+def _why(error: OSError) -> str:
+    """What stands against writing; mkdir calls a file, or a link that leads nowhere, a thing that exists."""
+    return "it is no directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
 
 
 def _replace(path: Path, text: str) -> None:
