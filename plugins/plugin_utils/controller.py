@@ -71,30 +71,39 @@ def write_report(
 ) -> str | None:
     """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    What could not be written is a warning that names the `setting`, and no reason to lose the rest; the path is None where it is the
-    report itself.
+    None where no directory is given, and where the report could not be written, which is a warning that names the `setting`, and no
+    reason to lose what it says; of report and page, one that can not be written does not keep the other from being.
     """
+    if not directory:
+        return None
     path = Path(directory).expanduser().absolute() / name
-    texts = {path: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
-    if page:
-        texts[path.with_suffix(".html")] = page(report)
     failed: dict[str, list[str]] = {}
-    for place, text in texts.items():
+    for file, text in texts_of(report, name, page).items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(place, text)
+            _replace(path.with_name(file), text)
         except OSError as error:
-            failed.setdefault(_why(error), []).append(place.name)
-    for why, names in failed.items():
+            failed.setdefault(_why(error), []).append(file)
+    for why, files in failed.items():
         display.warning(
-            f"{' and '.join(names)} could not be written to {quote(directory)} ({why}); {setting} names another directory"
+            f"{' and '.join(files)} could not be written to {quote(directory)} ({why}); {setting} names another directory"
         )
-    return None if any(name in names for names in failed.values()) else str(path)
+    return None if any(name in files for files in failed.values()) else str(path)
 
 
 def _why(error: OSError) -> str:
     """What stands against writing; mkdir calls a file, or a link that leads nowhere, a thing that exists."""
     return "it is no directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
+
+
+def texts_of(
+    report: Mapping[str, Any], name: str, page: Callable[[Mapping[str, Any]], str] | None = None
+) -> dict[str, str]:
+    """The files of a report by their names: its JSON, and its page beside it."""
+    texts = {name: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
+    if page:
+        texts[str(Path(name).with_suffix(".html"))] = page(report)
+    return texts
 
 
 def _replace(path: Path, text: str) -> None:

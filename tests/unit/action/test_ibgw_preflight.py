@@ -154,3 +154,27 @@ def test_what_holds_for_the_whole_run_is_the_same_for_all_machines(setting: str,
 def test_each_machine_may_be_asked_in_its_own_way() -> None:
     plan = preflight({}, fleet(alpha={"diagnose_timeout": 5}, beta={"diagnose_timeout": 50}), None, None)
     assert list(plan["machines"]) == ["alpha", "beta"]
+
+
+STORE = {"diagnose_store_dir": "/var/lib/ibgw-reports"}
+
+
+def test_a_store_is_on_the_controller_or_on_a_host_of_the_inventory() -> None:
+    for host in ("localhost", "alpha"):
+        assert list(checked(**STORE, diagnose_store_host=host)["machines"]) == ["alpha"]
+    assert list(checked(diagnose_store_host="nobody")["machines"]) == ["alpha"]  # without a store it is nobody's matter
+    with pytest.raises(Misuse, match="^diagnose_store_host is 'nobody', which is no host of the inventory"):
+        checked(**STORE, diagnose_store_host="nobody")
+
+
+def test_a_store_has_a_way_to_it() -> None:
+    inventory = {**INVENTORY, "hostvars": {**ALPHA, "keep": {"ansible_connection": "pigeon"}}}
+    with pytest.raises(Misuse, match="^ansible_connection of the host keep is 'pigeon', which Ansible does not have"):
+        preflight({**STORE, "diagnose_store_host": "keep"}, inventory, None, None)
+
+
+def test_what_the_store_has_is_shown_without_a_machine() -> None:
+    plan = preflight(STORE, {"hostvars": {}, "groups": {}, "ansible_play_hosts_all": []}, None, None, store_only=True)
+    assert (plan["machines"], plan["store_only"]) == ({}, True)
+    with pytest.raises(Misuse, match="^diagnose_store_dir is not given"):
+        preflight({}, INVENTORY, None, None, store_only=True)
