@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan) and C(diagnose_handshake), and turns it
     into one verdict per gateway. A host that could not be looked at gets the verdict C(unknown).
-  - Runs on the controller, connects to nothing, once for all hosts of the play, and never fails because of what was found.
+  - Runs on the controller, connects to nothing but the host of O(store_dir), once for all hosts of the play, and never fails because of what
+    was found.
   - Publishes the verdicts as an artifact (C(set_stats)) with the one key C(ibgw).
 options:
   plan:
@@ -20,7 +21,7 @@ options:
     required: true
   report_dir:
     description:
-      - Directory on the controller for C(report.json), made when missing. A relative one is relative to the current directory.
+      - Directory on the controller for C(report.json) and its page C(report.html), made when missing. A relative one is relative to the current directory.
       - Where it can not be written, a warning says so.
     type: str
     default: reports
@@ -29,10 +30,31 @@ options:
     type: str
     choices: [never, down, waiting, degraded]
     default: down
+  remind_before:
+    description: Seconds before its next forced login from which on a gateway is listed in C(fleet.logins_due); 0 lists none.
+    type: float
+    default: 0
   ascii:
     description: Print nothing but ASCII.
     type: bool
     default: false
+  store_dir:
+    description:
+      - Directory of a report store on the host to which the task is delegated; empty without one. What the run reports is put in, and
+        C(report.json) and C(report.html) of everything that is in it are published there.
+      - Where it can not be used, a warning says so; what the run itself reports is not affected.
+      - With C(store_only) in O(plan) that report is printed and returned, and the task fails where the store can not be used.
+    type: str
+    default: ""
+  stale_after:
+    description: Seconds after which a diagnosis in the store tells nothing any more; its gateway is C(unknown) then, by C(probe.stale).
+    type: float
+    default: 900
+  forget:
+    description: Machines, and gateways as C(machine/name), that the store is to forget.
+    type: list
+    elements: str
+    default: []
 attributes:
   action:
     support: full
@@ -42,7 +64,7 @@ attributes:
     description: Runs once for all hosts of the play.
   check_mode:
     support: full
-    description: Writes its report in check mode too; nothing on a machine is changed by it.
+    description: Writes its report in check mode too, but nothing into a store; nothing on a machine is changed by it.
   diff_mode:
     support: none
     description: Changes nothing on a machine, so there is nothing to show.
@@ -65,6 +87,7 @@ fleet:
   description:
     - Counts of machines, gateways and statuses, the most urgent status (null where there is no gateway), and what is C(failing).
     - C(suppressed) lists the suppressions of the run, each with the gateways on which it had effect.
+    - C(logins_due) lists the gateways whose next forced login is near, and when, the soonest first.
   returned: success
   type: dict
   sample:
@@ -74,6 +97,7 @@ fleet:
     worst: waiting
     failing: []
     suppressed: []
+    logins_due: []
 report_path:
   description: Path of the report on the controller; null where it could not be written.
   returned: success
@@ -90,4 +114,9 @@ verdict:
   returned: success
   type: str
   sample: "1 of 3 gateways reach diagnose_fail_on=down: alpha/ib-gateway (relay.down)"
+reminder:
+  description: Whose next login has to be prepared, in one sentence; empty where nobody's is near.
+  returned: success
+  type: str
+  sample: "1 gateway needs a full login soon (diagnose_remind_before): alpha/ib-gateway (2026-03-01T06:00:00Z)"
 """

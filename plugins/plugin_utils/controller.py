@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
@@ -26,7 +26,9 @@ display = Display()
 
 
 def inventories() -> list[str]:
-    """What was given with -i, as one would type it here; nothing where the configuration names the inventory."""
+    """What was given with -i, as one would type it here; nothing where the configuration names the inventory, or AWX made one for a job."""
+    if "AWX_PRIVATE_DATA_DIR" in os.environ:  # a directory that ends with its job (AWX tasks/jobs.py, build_env)
+        return []
     given = context.CLIARGS.get("inventory") or ()
     here = os.getcwd()
     return [
@@ -60,26 +62,58 @@ def path_of(setting: str, given: str) -> Path:
     return path
 
 
-def write_report(report: Mapping[str, Any], directory: str, name: str, setting: str) -> str | None:
-    """The report's path; a reader sees the old one or the new one, never half of one.
+def write_report(
+    report: Mapping[str, Any],
+    directory: str,
+    name: str,
+    setting: str,
+    page: Callable[[Mapping[str, Any]], str] | None = None,
+) -> str | None:
+    """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    None where it could not be written, which is a warning that names the `setting`, and no reason to lose what the report says.
+    None where no directory is given, and where the report could not be written, which is a warning that names the `setting`, and no
+    reason to lose what it says; of report and page, one that can not be written does not keep the other from being.
     """
-    path = Path(directory).expanduser().absolute() / name
-    unfinished = path.with_name(f".{name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            unfinished.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        display.warning(
-            f"{name} could not be written to {directory} ({error.strerror}); {setting} names another directory"
-        )
+    if not directory:
         return None
-    return str(path)
+    path = Path(directory).expanduser().absolute() / name
+    failed: dict[str, list[str]] = {}
+    for file, text in texts_of(report, name, page).items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path.with_name(file), text)
+        except OSError as error:
+            failed.setdefault(_why(error), []).append(file)
+    for why, files in failed.items():
+        display.warning(
+            f"{' and '.join(files)} could not be written to {quote(directory)} ({why}); {setting} names another directory"
+        )
+    return None if any(name in files for files in failed.values()) else str(path)
+
+
+def _why(error: OSError) -> str:
+    """What stands against writing; mkdir calls a file, or a link that leads nowhere, a thing that exists."""
+    return "it is no directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
+
+
+def texts_of(
+    report: Mapping[str, Any], name: str, page: Callable[[Mapping[str, Any]], str] | None = None
+) -> dict[str, str]:
+    """The files of a report by their names: its JSON, and its page beside it."""
+    texts = {name: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
+    if page:
+        texts[str(Path(name).with_suffix(".html"))] = page(report)
+    return texts
+
+
+def _replace(path: Path, text: str) -> None:
+    """A reader sees the old text or the new one, never half of one."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def show(lines_of: Callable[[int, bool], Iterable[Line]], ascii_only: bool) -> None:

@@ -5,24 +5,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
     RECOVER,
     STATUSES,
     URGENCY,
+    EndpointVerdict,
     Found,
     Verdict,
+    named,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
     ARTIFACT_BYTES,
     Run,
     excuse,
+    few,
     look_again,
     named_in_fleet,
     reaching,
@@ -45,15 +50,21 @@ NEWER_LOG = "docker logs -t <container> > new.log 2>&1"
 
 def build(verdicts: Sequence[Verdict], run: Run) -> dict[str, Any]:
     """The report of a run."""
-    rows = sorted((_row(verdict, run) for verdict in verdicts), key=urgency)
+    return assembled([row_of(verdict, run) for verdict in verdicts], run)
+
+
+def assembled(rows: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
+    """The report that has these rows, be they of that run or of others."""
+    ordered = sorted(rows, key=urgency)
     return {
         **run.heads(SCHEMA),
+        "runs": run.runs,
         "saved_log": asdict(run.log) if run.log else None,
         "fleet": {
-            **_fleet(rows, run),
-            "suppressed": [run.told(each, _affected(each, verdicts)) for each in run.suppressions],
+            **_fleet(ordered, run),
+            "suppressed": [run.told(each, _affected(each, ordered)) for each in run.suppressions],
         },
-        "gateways": rows,
+        "gateways": ordered,
     }
 
 
@@ -81,6 +92,16 @@ def sentence(report: Mapping[str, Any]) -> str:
     return reaching("diagnose_fail_on", report, named, f" ({suppressed} suppressed)" if suppressed else "")
 
 
+def reminder(report: Mapping[str, Any]) -> str:
+    """Whose next login has to be prepared, in one sentence; empty where nobody's is near."""
+    due = report["fleet"]["logins_due"]
+    if not due:
+        return ""
+    named = [f"{each['id']} ({each['at']})" for each in due]
+    need = "1 gateway needs" if len(due) == 1 else f"{len(due)} gateways need"
+    return f"{need} a full login soon (diagnose_remind_before): {few(named)}"
+
+
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
     """What the run publishes to a scheduler: the verdicts and no evidence."""
     return {row["id"]: _published(row) for row in report["gateways"]}
@@ -103,23 +124,41 @@ def _fleet(rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
         "by_status": {status: counts[status] for status in reversed(STATUSES)},
         "worst": next((status for status in URGENCY if counts[status]), None),
         "failing": [row["id"] for row in rows if row["status"] in FAILING[run.fail_on] and not row["suppressed"]],
+        "logins_due": _logins_due(rows, run),
     }
 
 
-def _affected(suppression: Suppression, verdicts: Sequence[Verdict]) -> list[str]:
+def _logins_due(rows: Sequence[Mapping[str, Any]], run: Run) -> list[dict[str, str]]:
+    """The gateways whose next forced login is near, the soonest first; a saved log tells nothing of what is near now."""
+    now = moment(run.generated_at)
+    if not run.remind_before or run.log or now is None:
+        return []
+    horizon = stamp(now + timedelta(seconds=run.remind_before))
+    due = [{"id": row["id"], "at": row["facts"]["next_forced_login"]} for row in rows if _reminds(row)]
+    return sorted((each for each in due if each["at"] <= horizon), key=lambda each: (each["at"], each["id"]))
+
+
+def _reminds(row: Mapping[str, Any]) -> bool:
+    """Whether the next forced login of a gateway is known, and nobody said not to care about it."""
+    return row["facts"]["next_forced_login"] is not None and not any(
+        found["code"] == "ibkr.weekly_login_due" and found["suppressed"] for found in row["findings"]
+    )
+
+
+def _affected(suppression: Suppression, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """The gateways where it suppresses a finding, be it as one of several."""
     return [
-        named_in_fleet(verdict.host, verdict.name)
-        for verdict in verdicts
+        row["id"]
+        for row in rows
         if any(
-            suppression.covers(found.finding.code, verdict.host, verdict.name)
-            for found in verdict.found
-            if found.suppressed
+            found["suppressed"] and suppression.covers(found["code"], row["host"], row["name"])
+            for found in row["findings"]
         )
     ]
 
 
-def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
+def row_of(verdict: Verdict, run: Run) -> dict[str, Any]:
+    """The row of a verdict."""
     leading = verdict.leading
     following = None if verdict.status == "healthy" else _next(verdict)
     return {
@@ -129,10 +168,7 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "declared": verdict.declared,
         "family": verdict.family,
         "trading_mode": verdict.trading_mode,
-        "endpoints": {
-            name: {"status": endpoint.status, "code": endpoint.code, "summary": endpoint.summary}
-            for name, endpoint in verdict.endpoints.items()
-        },
+        "endpoints": {name: _endpoint(endpoint) for name, endpoint in verdict.endpoints.items()},
         "status": verdict.status,
         "since": verdict.since,
         "code": leading.finding.code if leading else None,
@@ -150,6 +186,10 @@ def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
         "findings": [_finding(found, run) for found in verdict.found],
         "facts": dict(verdict.facts),
     }
+
+
+def _endpoint(endpoint: EndpointVerdict) -> dict[str, Any]:
+    return {**asdict(endpoint), "phases": [asdict(phase) for phase in endpoint.phases]}
 
 
 def _finding(found: Found, run: Run) -> dict[str, Any]:
@@ -174,7 +214,7 @@ def _next(verdict: Verdict) -> str | None:
         return _next_to_a_log(verdict)
     machine, name = verdict.host, verdict.name
     if verdict.leading and verdict.leading.remedy in ACTS:
-        return RECOVER.format(machine=machine, name=name)
+        return named(RECOVER, name, machine)
     if verdict.leading and verdict.leading.proof.next_command:
         return verdict.leading.proof.next_command
     return look_again(machine, name, verdict.leading.finding.code if verdict.leading else None)

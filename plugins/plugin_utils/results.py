@@ -299,6 +299,7 @@ class Sockets:
     listening: tuple[Listener, ...]
     established: tuple[Connection, ...]
     close_wait: dict[str, int]
+    taken: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -492,6 +493,13 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Phase:
+    phase: str | None
+    ok: bool | None
+    ms: float | None
+
+
+@dataclass(frozen=True)
 class FirstFailure:
     outcome: str | None
 
@@ -513,6 +521,7 @@ class Endpoint:
     outcome: str | None
     problem: str | None
     detail: str | None
+    phases: tuple[Phase, ...]
     attempts: int | None
     first_failure: FirstFailure | None
     server_version: int | None

@@ -356,7 +356,7 @@ def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -
         found=found,
         saved_log=case.saved_log,
         endpoints={each.case.endpoint: _endpoint(each) for each in judgements if each.case.endpoint},
-        facts=facts_of(case),
+        facts=facts_of(case, gateway.cases),
     )
 
 
@@ -368,7 +368,8 @@ def urgency(judged: Judgement) -> tuple[bool, bool, int, bool]:
 
 
 def _endpoint(judged: Judgement) -> EndpointVerdict:
-    return EndpointVerdict(judged.status, judged.leading.finding.code if judged.leading else None, judged.summary)
+    code = judged.leading.finding.code if judged.leading else None
+    return EndpointVerdict(judged.status, code, judged.summary, judged.case.api.phases)
 
 
 def _merged(judgements: list[Judgement]) -> tuple[Found, ...]:

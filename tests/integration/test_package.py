@@ -42,6 +42,7 @@ ALLOWED = (
     "plugins/module_utils/*/*.py",
     "plugins/plugin_utils/*/*.py",
     "plugins/plugin_utils/findings/config/*.py",
+    "plugins/plugin_utils/page/*",
     "roles/*/README.md",
     "roles/*/defaults/main.yml",
     "roles/*/files/listen.py",
