@@ -202,7 +202,7 @@ def seen_on(
 
 def _kept_by_rebuilds(gateways: Iterable[Mapping[str, Any]]) -> set[str | None]:
     """The ids of containers that a rebuild keeps until what took their place has proved itself: no gateways of their own."""
-    seen = (read(GatewayHealth, each) for each in gateways)
+    seen = (read(GatewayHealth, each) for each in gateways if each.get("rebuild"))
     return {one.rebuild.old.id for one in seen if one.rebuild and one.rebuild.old.id != one.container.id}
 
 

@@ -12,6 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
+#: Every result of a task has one of these.
+SAYS_HOW_IT_ENDED = frozenset(("changed", "failed", "unreachable"))
+
 
 def plain(value: Any) -> Any:
     """`value` without Ansible's lazy and tagged types."""
@@ -19,15 +22,16 @@ def plain(value: Any) -> Any:
 
 
 def variables_of(hostvars: Mapping[str, Any], machine: str) -> Mapping[str, Any]:
-    """A machine's variables, rendered when they are read. Results of tasks that timed out are not, and come without how they were
-    stopped: rendering that is deprecated (ansible-core 2.21)."""
+    """A machine's variables, rendered when they are read. Results of tasks are not: no template in them counts, and on a hundred machines
+    it takes longer than all that is judged. Those of tasks that timed out come without how they were stopped: rendering that is
+    deprecated (ansible-core 2.21)."""
     given: Mapping[str, Any] = getattr(hostvars, "raw_get", hostvars.__getitem__)(machine)
-    timed_out = {
+    results = {
         name: {key: one for key, one in value.items() if key != "timedout"}
         for name, value in given.items()
-        if isinstance(value, Mapping) and "timedout" in value
+        if isinstance(value, Mapping) and not SAYS_HOW_IT_ENDED.isdisjoint(value)
     }
-    return ChainMap(timed_out, hostvars[machine])
+    return ChainMap(results, hostvars[machine])
 
 
 def rendered(

@@ -70,25 +70,38 @@ def test_a_container_that_a_rebuild_keeps_is_no_gateway_that_nobody_declares() -
     assert [each.name for each in verdicts] == ["gw", "other.before"]
 
 
-class TimedOut(dict[str, Any]):
-    """Ansible's hostvars with the result of a task that timed out; to render that is deprecated."""
-
+class _Rendered(dict[str, Any]):
     def __getitem__(self, key: str) -> Any:
         assert key != "diagnose_health"
         return super().__getitem__(key)
 
+
+class HostVars(dict[str, Any]):
+    """Ansible's hostvars with the result of a task, which is not to be rendered."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(alpha=_Rendered(gateways=[{"name": "gw"}]))
+        self.result = result
+
     def raw_get(self, machine: str) -> dict[str, Any]:
-        timedout = {"frame": "deprecated", "period": 3}
-        failed = {"failed": True, "msg": "Timed out after 3 second(s).", "timedout": timedout}
-        return {**self[machine], "diagnose_health": failed}
+        return {**self[machine], "diagnose_health": self.result}
 
 
 def test_how_a_task_was_stopped_that_timed_out_is_not_read() -> None:
-    variables = variables_of(TimedOut(alpha=TimedOut(gateways=[{"name": "gw"}])), "alpha")
+    timedout = {"frame": "deprecated", "period": 3}
+    result = {"failed": True, "msg": "Timed out after 3 second(s).", "timedout": timedout}
+    variables = variables_of(HostVars(result), "alpha")
     (verdict,) = verdicts_of_machine(seen_on("alpha", variables, None, NOW))
     assert verdict.name == "gw"
     assert verdict.summary == "health: no answer within the task's time"
     assert "timedout" not in variables["diagnose_health"]
+
+
+def test_a_result_is_read_as_the_task_gave_it_and_not_rendered() -> None:
+    result = {"changed": False, **health(gw=False)}
+    (verdict,) = verdicts_of_machine(seen_on("alpha", variables_of(HostVars(result), "alpha"), None, NOW))
+    assert verdict.leading is not None
+    assert verdict.leading.finding.code == "container.missing"
 
 
 @pytest.mark.parametrize(
