@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible does not start under a locale that is not installed, such as one that came along over SSH, nor under C.
 export LC_ALL := C.UTF-8
 
-.PHONY: env tools demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark benchmark-logs benchmark-handshake benchmark-health clean
+.PHONY: env tools demo demo-down test test-unit test-integration test-faults test-molecule lint sanity docs docs-example benchmark benchmark-logs benchmark-handshake benchmark-health benchmark-fleet clean
 
 # The collection is linked into its own environment, so every Ansible command there finds it from any directory.
 env:
@@ -88,6 +88,10 @@ benchmark-handshake: tools
 # What looking at gateways costs, beside docker inspect and docker top (two minutes).
 benchmark-health: tools
 	$(BIN)/python -m benchmarks.health
+
+# What a fleet costs its controller, beside ansible -m ping (ten minutes).
+benchmark-fleet: tools
+	$(BIN)/python -m benchmarks.fleet
 
 # What runs is found again by what stands in .cache.
 clean:

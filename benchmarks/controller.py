@@ -43,14 +43,14 @@ class Controller:
     def public_key(self) -> str:
         return (self.directory / "key.pub").read_text(encoding="ascii").strip()
 
-    def inventory(self, name: str, machines: Mapping[str, Mapping[str, Any]], port: int) -> Path:
-        """Machines by their names, behind the SSH server at `port` of this machine where they name no other."""
+    def inventory(self, name: str, machines: Mapping[str, Mapping[str, Any]], port: int, python: str) -> Path:
+        """Machines by their names, behind the SSH server at `port` of this machine, with `python`, where they name no other."""
         shared = {
             "ansible_user": "root",
             "ansible_port": port,
             "ansible_ssh_private_key_file": str(self.directory / "key"),
             "ansible_ssh_common_args": f"-F {self.directory / 'ssh_config'}",
-            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_python_interpreter": python,
             "diagnose_probe_python": "/usr/bin/python3",
             "diagnose_undeclared": False,
         }
