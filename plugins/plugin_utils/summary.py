@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, URGENCY
+from ansible_collections.ibgw.ops.plugins.plugin_utils.steps import Piece, pieces
 
 #: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set. Of the 256, which
 #: look the same everywhere, those that can be read on white and on black (contrast 3.8 and more): the first 16 are the
@@ -57,11 +58,7 @@ NAMED = 2
 #: Quotes of evidence shown for each finding; the report has them all.
 QUOTES = 2
 
-#: A step that ends in a command.
-_COMMAND = re.compile(
-    r"(.+:) ((?:ansible-playbook|df|docker|free|journalctl|ss|ssh|systemctl|timedatectl) [^,()]+)(?<!\.)"
-)
-
+#: The time that a log line begins with.
 OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
 _ASCII = str.maketrans(
@@ -107,7 +104,7 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
         drawn += [Line(""), *block.lines]
     if len(blocks) >= INDEXED:
         drawn += [Line(""), *index(blocks, width)]
-    drawn += [Line(""), *wrapped(_fleet(report), width, colour=_fleet_colour(report))]
+    drawn += [Line(""), *wrapped(headline(report), width, colour=_fleet_colour(report))]
     if not drawn[1].text:
         del drawn[0]
     return [Line(in_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
@@ -166,12 +163,12 @@ def steps(fix: Sequence[str], width: int) -> Iterator[Line]:
 def _step(step: str, width: int, indent: str) -> Iterator[Line]:
     """A step of the fix; a command at its end is never wrapped, for it is there to be copied."""
     drawn = list(wrapped(step, width, indent, "          "))
-    found = _COMMAND.fullmatch(printable(step))
-    if found is None or len(drawn) == 1:
+    *words, last = pieces(printable(step)) or [Piece("", False)]
+    if len(drawn) == 1 or not last.is_command:
         yield from drawn
     else:
-        yield from wrapped(found[1], width, indent, "          ")
-        yield Line(f"          {found[2]}")
+        yield from wrapped("".join(piece.text for piece in words), width, indent, "          ")
+        yield Line(f"          {last.text}")
 
 
 def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
@@ -287,7 +284,8 @@ def _when(stamp: str) -> str:
     return stamp if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _fleet(report: Mapping[str, Any]) -> str:
+def headline(report: Mapping[str, Any]) -> str:
+    """How many there are, and how they are, in one sentence."""
     fleet = report["fleet"]
     apart = Counter(row["status"] for row in report["gateways"] if row["suppressed"])
     counts = ", ".join(
