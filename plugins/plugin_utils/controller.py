@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
@@ -26,7 +26,9 @@ display = Display()
 
 
 def inventories() -> list[str]:
-    """What was given with -i, as one would type it here; nothing where the configuration names the inventory."""
+    """What was given with -i, as one would type it here; nothing where the configuration names the inventory, or AWX made one for a job."""
+    if "AWX_PRIVATE_DATA_DIR" in os.environ:  # a directory that ends with its job (AWX tasks/jobs.py, build_env)
+        return []
     given = context.CLIARGS.get("inventory") or ()
     here = os.getcwd()
     return [
@@ -73,8 +75,8 @@ def write_report(
     """
     path = Path(directory).expanduser().absolute() / name
     texts = {path: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
-    if page:
-        texts[path.with_suffix(".html")] = page(report)
+    if page and (made := _made(page, report, name)):
+        texts[path.with_suffix(".html")] = made
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for place, text in texts.items():
@@ -86,6 +88,17 @@ def write_report(
         )
         return None
     return str(path)
+
+
+def _made(page: Callable[[Mapping[str, Any]], str], report: Mapping[str, Any], name: str) -> str | None:
+    """The page of a report. One that can not be made is a defect of ours, and costs nobody the report."""
+    try:
+        return page(report)
+    except Exception as error:
+        display.warning(
+            f"no page was made of {name}: {type(error).__name__}: {printable(str(error))}, a defect of the collection"
+        )
+        return None
 
 
 def _replace(path: Path, text: str) -> None:

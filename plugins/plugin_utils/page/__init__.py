@@ -50,7 +50,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(shown=_shown, near=_near, minute=_minute, second=_second, pieces=pieces, label=_label, web=_web)
+    environment.filters.update(
+        shown=_shown, near=_near, minute=_minute, second=_second, pieces=pieces, label=_label, web=_web
+    )
     environment.tests.update(stamp=_is_stamp, gap=_has_gap)
     style, script = (_HERE / "page.css").read_text(encoding="utf-8"), (_HERE / "page.js").read_text(encoding="utf-8")
     environment.globals.update(
