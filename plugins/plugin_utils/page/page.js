@@ -2,7 +2,7 @@
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const collator = new Intl.Collator(undefined, { numeric: true });
-  const target = (hash) => document.getElementById(hash.slice(1)) ?? document.getElementById(decodeURIComponent(hash.slice(1)));
+  const target = (hash) => document.getElementById(hash.slice(1));
 
   // A table, what narrows it, and the sections that its rows lead to.
   const list = (section) => {

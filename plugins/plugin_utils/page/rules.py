@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.audit import COUNTED, SEVERITIES
@@ -55,9 +56,13 @@ def _by_rule(gateways: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[
         anyone = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, names))})(?![\w-])")
         for row in gateway["rows"]:
             where = f"{gateway['id']} ({row['endpoint']})" if row["endpoint"] else gateway["id"]
-            nameless = anyone.sub(lambda name, names=names: names[name[0]], _told(row))  # type: ignore[misc]
+            nameless = anyone.sub(partial(_instead, names), _told(row))
             told.setdefault(row["code"], {}).setdefault(nameless, []).append((where, row))
     return told
+
+
+def _instead(names: Mapping[str, str], found: re.Match[str]) -> str:
+    return names[found[0]]
 
 
 def _told(row: Mapping[str, Any]) -> str:
