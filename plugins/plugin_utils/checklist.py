@@ -67,7 +67,7 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
         drawn += [Line(""), *block.lines]
     if len(blocks) >= INDEXED:
         drawn += [Line(""), *index(blocks, width)]
-    drawn += [Line(""), *wrapped(headline(report), width, colour=blocks[-1].colour if blocks else COLOURS["healthy"])]
+    drawn += [Line(""), *wrapped(in_a_line(report), width, colour=blocks[-1].colour if blocks else COLOURS["healthy"])]
     if not drawn[1].text:
         del drawn[0]
     return [Line(in_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
@@ -240,7 +240,7 @@ def short_names(ids: Iterable[str], gateways: Rows) -> list[str]:
     return sorted([*whole, *ids.difference(*whole.values())])
 
 
-def headline(report: Mapping[str, Any]) -> str:
+def in_a_line(report: Mapping[str, Any]) -> str:
     """How many there are, and what the checklist makes of them, in one sentence."""
     fleet = report["fleet"]
     counts = ", ".join(f"{count} {said.replace('_', ' ')}" for said, count in fleet["by_result"].items() if count)

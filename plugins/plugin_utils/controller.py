@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, shown
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
@@ -71,23 +71,40 @@ def write_report(
 ) -> str | None:
     """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    None where that could not be done, which is a warning that names the `setting`, and no reason to lose what the report says.
+    None where no directory is given, and where the report could not be written, which is a warning that names the `setting`, and no
+    reason to lose what it says; of report and page, one that can not be written does not keep the other from being.
     """
-    path = Path(directory).expanduser().absolute() / name
-    texts = {path: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
-    if page and (made := _made(page, report, name)):
-        texts[path.with_suffix(".html")] = made
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for place, text in texts.items():
-            _replace(place, text)
-    except OSError as error:
-        display.warning(
-            f"{' and '.join(place.name for place in texts)} could not be written to {directory} ({error.strerror});"
-            f" {setting} names another directory"
-        )
+    if not directory:
         return None
-    return str(path)
+    path = Path(directory).expanduser().absolute() / name
+    failed: dict[str, list[str]] = {}
+    for file, text in texts_of(report, name, page).items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path.with_name(file), text)
+        except OSError as error:
+            failed.setdefault(_why(error), []).append(file)
+    for why, files in failed.items():
+        display.warning(
+            f"{' and '.join(files)} could not be written to {quote(directory)} ({why}); {setting} names another directory"
+        )
+    return None if any(name in files for files in failed.values()) else str(path)
+
+
+def _why(error: OSError) -> str:
+    """What stands against writing; mkdir calls a file, or a link that leads nowhere, a thing that exists."""
+    return "it is no directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
+
+
+def texts_of(
+    report: Mapping[str, Any], name: str, page: Callable[[Mapping[str, Any]], str] | None = None
+) -> dict[str, str]:
+    """The files of a report by their names: its JSON, and its page beside it."""
+    texts = {name: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
+    made = _made(page, report, name) if page else None
+    if made is not None:
+        texts[str(Path(name).with_suffix(".html"))] = made
+    return texts
 
 
 def _made(page: Callable[[Mapping[str, Any]], str], report: Mapping[str, Any], name: str) -> str | None:
@@ -96,7 +113,7 @@ def _made(page: Callable[[Mapping[str, Any]], str], report: Mapping[str, Any], n
         return page(report)
     except Exception as error:
         display.warning(
-            f"no page was made of {name}: {type(error).__name__}: {printable(str(error))}, a defect of the collection"
+            f"no page was made of {name}: {type(error).__name__}: {quote(str(error))}, a defect of the collection"
         )
         return None
 

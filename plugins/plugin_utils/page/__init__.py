@@ -28,8 +28,8 @@ _HERE = Path(__file__).parent
 
 #: The template of each kind of report, by its schema, and what tells the whole in one sentence.
 _LAYOUTS = {
-    report.SCHEMA: ("diagnosis.html.j2", summary.headline, report.sentence),
-    audit.SCHEMA: ("audit.html.j2", checklist.headline, audit.sentence),
+    report.SCHEMA: ("diagnosis.html.j2", summary.in_a_line, report.sentence),
+    audit.SCHEMA: ("audit.html.j2", checklist.in_a_line, audit.sentence),
 }
 
 #: Names of facts that are not their keys.
