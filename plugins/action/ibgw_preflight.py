@@ -20,6 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered, va
 
 SETTINGS = (
     "diagnose_fail_on",
+    "diagnose_remind_before",
     "diagnose_depth",
     "diagnose_timeout",
     "diagnose_api_timeout",

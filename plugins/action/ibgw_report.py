@@ -34,6 +34,7 @@ class ActionModule(ControllerAction):
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
+        "remind_before": {"type": "float", "default": 0},
         "ascii": {"type": "bool", "default": False},
     }
 
@@ -46,7 +47,9 @@ class ActionModule(ControllerAction):
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
             display.display(f"Judged as of {stamp(now)}, when the bundle was made.")
-        built = report_on(variables, plan, now, arguments["fail_on"], given, about_the_collection())
+        built = report_on(
+            variables, plan, now, arguments["fail_on"], given, about_the_collection(), arguments["remind_before"]
+        )
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         show(partial(summary.lines, built), arguments["ascii"])
         return {
@@ -54,5 +57,6 @@ class ActionModule(ControllerAction):
             "report_path": path,
             "failing": built["fleet"]["failing"],
             "verdict": report.sentence(built),
+            "reminder": report.reminder(built),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }

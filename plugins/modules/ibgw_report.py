@@ -29,6 +29,10 @@ options:
     type: str
     choices: [never, down, waiting, degraded]
     default: down
+  remind_before:
+    description: Seconds before its next forced login from which on a gateway is listed in C(fleet.logins_due); 0 lists none.
+    type: float
+    default: 0
   ascii:
     description: Print nothing but ASCII.
     type: bool
@@ -65,6 +69,7 @@ fleet:
   description:
     - Counts of machines, gateways and statuses, the most urgent status (null where there is no gateway), and what is C(failing).
     - C(suppressed) lists the suppressions of the run, each with the gateways on which it had effect.
+    - C(logins_due) lists the gateways whose next forced login is near, and when, the soonest first.
   returned: success
   type: dict
   sample:
@@ -74,6 +79,7 @@ fleet:
     worst: waiting
     failing: []
     suppressed: []
+    logins_due: []
 report_path:
   description: Path of the report on the controller; null where it could not be written.
   returned: success
@@ -90,4 +96,9 @@ verdict:
   returned: success
   type: str
   sample: "1 of 3 gateways reach diagnose_fail_on=down: alpha/ib-gateway (relay.down)"
+reminder:
+  description: Whose next login has to be prepared, in one sentence; empty where nobody's is near.
+  returned: success
+  type: str
+  sample: "1 gateway needs a full login soon (diagnose_remind_before): alpha/ib-gateway (2026-03-01T06:00:00Z)"
 """

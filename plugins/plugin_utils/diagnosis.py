@@ -37,9 +37,10 @@ def report_on(
     fail_on: str,
     inventories: Sequence[str],
     collection: Mapping[str, Any],
+    remind_before: float = 0,
 ) -> dict[str, Any]:
     """The report on everything that was asked; `collection` is what it says of itself."""
-    run = _run(plan, plan["suppress"], now, fail_on, inventories, collection)
+    run = replace(_run(plan, plan["suppress"], now, fail_on, inventories, collection), remind_before=remind_before)
     verdicts, defects = judged(task_vars, plan, run.in_force, now)
     log = _saved_log(Path(plan["log"]).name, task_vars) if plan["log"] else None
     return report.build(verdicts, replace(run, error="; ".join(defects) or None, log=log))

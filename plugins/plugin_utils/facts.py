@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,10 +12,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import LOGGED_IN, Ca
 from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NEW_YORK, SESSIONS_END
 
 
-def facts_of(case: Case) -> dict[str, object]:
-    """The facts of one gateway; null where not known."""
+def facts_of(case: Case, halves: Iterable[Case] = ()) -> dict[str, object]:
+    """The facts of one gateway, null where not known: those of one of its endpoints, and the next forced login of whichever has one."""
     container, log = case.gateway.container, case.log
-    forced = next_forced_login(case)
+    forced = next(filter(None, map(next_forced_login, (case, *halves))), None)
     return {
         "image": container.image,
         "started_at": container.started_at,

@@ -29,6 +29,9 @@ STATES = ("present", "absent")
 GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders", "expose")
 PORT_NAMES = ("paper", "live", "vnc")
 
+#: Seconds from one forced login to the next.
+WEEK = 604_800
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -123,6 +126,7 @@ def check_settings(variables: Mapping[str, Any]) -> None:
     _one_of("diagnose_depth", variables.get("diagnose_depth", "api"), DEPTHS)
     _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
     _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))
+    _check_remind_before(variables.get("diagnose_remind_before", 0))
     _one_of("diagnose_ascii", str(variables.get("diagnose_ascii", False)).lower(), ("true", "false", "yes", "no"))
     if variables.get("diagnose_bundle") and variables.get("diagnose_log_path"):
         raise Misuse("diagnose_bundle and diagnose_log_path are both given; what is judged is one of them")
@@ -134,12 +138,20 @@ def check_settings(variables: Mapping[str, Any]) -> None:
 
 
 def _check_timeout(name: str, value: Any) -> None:
-    try:
-        fits = not isinstance(value, bool) and 1 <= float(value) <= 300
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
+    if not _within(value, 1, 300):
         raise Misuse(f"{name} is {shown(value)}; allowed are 1 to 300 seconds")
+
+
+def _check_remind_before(value: Any) -> None:
+    if not _within(value, 0, WEEK):
+        raise Misuse(f"diagnose_remind_before is {shown(value)}; allowed are 0 to {WEEK} seconds, which is a week")
+
+
+def _within(value: Any, least: float, most: float) -> bool:
+    try:
+        return not isinstance(value, bool) and least <= float(value) <= most
+    except (TypeError, ValueError):
+        return False
 
 
 def _check_moment(value: Any) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     ACTS,
     RECOVER,
@@ -24,6 +26,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
     ARTIFACT_BYTES,
     Run,
     excuse,
+    few,
     look_again,
     named_in_fleet,
     reaching,
@@ -82,6 +85,16 @@ def sentence(report: Mapping[str, Any]) -> str:
     return reaching("diagnose_fail_on", report, named, f" ({suppressed} suppressed)" if suppressed else "")
 
 
+def reminder(report: Mapping[str, Any]) -> str:
+    """Whose next login has to be prepared, in one sentence; empty where nobody's is near."""
+    due = report["fleet"]["logins_due"]
+    if not due:
+        return ""
+    named = [f"{each['id']} ({each['at']})" for each in due]
+    need = "1 gateway needs" if len(due) == 1 else f"{len(due)} gateways need"
+    return f"{need} a full login soon (diagnose_remind_before): {few(named)}"
+
+
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
     """What the run publishes to a scheduler: the verdicts and no evidence."""
     return {row["id"]: _published(row) for row in report["gateways"]}
@@ -104,7 +117,25 @@ def _fleet(rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
         "by_status": {status: counts[status] for status in reversed(STATUSES)},
         "worst": next((status for status in URGENCY if counts[status]), None),
         "failing": [row["id"] for row in rows if row["status"] in FAILING[run.fail_on] and not row["suppressed"]],
+        "logins_due": _logins_due(rows, run),
     }
+
+
+def _logins_due(rows: Sequence[Mapping[str, Any]], run: Run) -> list[dict[str, str]]:
+    """The gateways whose next forced login is near, the soonest first; a saved log tells nothing of what is near now."""
+    now = moment(run.generated_at)
+    if not run.remind_before or run.log or now is None:
+        return []
+    horizon = stamp(now + timedelta(seconds=run.remind_before))
+    due = [{"id": row["id"], "at": row["facts"]["next_forced_login"]} for row in rows if _reminds(row)]
+    return sorted((each for each in due if each["at"] <= horizon), key=lambda each: (each["at"], each["id"]))
+
+
+def _reminds(row: Mapping[str, Any]) -> bool:
+    """Whether the next forced login of a gateway is known, and nobody said not to care about it."""
+    return row["facts"]["next_forced_login"] is not None and not any(
+        found["code"] == "ibkr.weekly_login_due" and found["suppressed"] for found in row["findings"]
+    )
 
 
 def _affected(suppression: Suppression, verdicts: Sequence[Verdict]) -> list[str]:

@@ -41,7 +41,8 @@ class Run:
 
     `machines` counts those that were asked, `error` says what went wrong with the run; `inventories` are those that it was given,
     so that the commands to type next find the same machines; `suppressions` are all, also those that are over; `documentation` is
-    where the collection's docs are on the web; `log` is the saved log that was judged instead of machines.
+    where the collection's docs are on the web; `log` is the saved log that was judged instead of machines; `remind_before` is how many
+    seconds before a forced login its gateway is listed.
     """
 
     machines: int
@@ -54,6 +55,7 @@ class Run:
     inventories: Sequence[str] = ()
     suppressions: Sequence[Suppression] = ()
     log: SavedLog | None = None
+    remind_before: float = 0
 
     @property
     def in_force(self) -> list[Suppression]:
@@ -112,5 +114,10 @@ def reaching(setting: str, report: Mapping[str, Any], failing: Sequence[str], ap
     level = f"{setting}={report['fail_on']}{apart}"
     if not failing:
         return f"no gateway reaches {level}"
-    rest = f" and {len(failing) - NAMED} more" if len(failing) > NAMED else ""
-    return f"{len(failing)} of {len(report['gateways'])} gateways reach {level}: {', '.join(failing[:NAMED])}{rest}"
+    return f"{len(failing)} of {len(report['gateways'])} gateways reach {level}: {few(failing)}"
+
+
+def few(named: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    rest = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"{', '.join(named[:NAMED])}{rest}"

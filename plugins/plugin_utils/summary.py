@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, URGENCY
 
 #: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set. Of the 256, which
@@ -107,6 +108,8 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
         drawn += [Line(""), *block.lines]
     if len(blocks) >= INDEXED:
         drawn += [Line(""), *index(blocks, width)]
+    if report["fleet"]["logins_due"]:
+        drawn += [Line(""), *_logins_due(report, width)]
     drawn += [Line(""), *wrapped(_fleet(report), width, colour=_fleet_colour(report))]
     if not drawn[1].text:
         del drawn[0]
@@ -205,6 +208,19 @@ def index(blocks: Sequence[Block], width: int) -> Iterator[Line]:
             yield Line(line, block.colour)
         else:
             yield from wrapped(f"{row[0]:<{widths[0]}}  {row[1]}: {row[2]}", width, "", " " * 10, block.colour)
+
+
+def _logins_due(report: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """Who has to log in anew soon, the soonest first."""
+    now = moment(report["generated_at"])
+    for due in report["fleet"]["logins_due"]:
+        at = moment(due["at"])
+        if at is None or now is None:
+            continue
+        left = (at - now).total_seconds()
+        ends = f"ends {at:%A %Y-%m-%d %H:%M} UTC, in {countdown(left)}" if left > 0 else f"ended {_when(due['at'])}"
+        said = f"{due['id']}: its session {ends}; the restart after that needs a full login"
+        yield from wrapped(said, width, "! ", "    ", COLOURS["waiting"])
 
 
 def _listed(ids: Sequence[str]) -> str:

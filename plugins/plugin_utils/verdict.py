@@ -356,7 +356,7 @@ def _verdict(host: str, gateway: Gateway, suppressions: Sequence[Suppression]) -
         found=found,
         saved_log=case.saved_log,
         endpoints={each.case.endpoint: _endpoint(each) for each in judgements if each.case.endpoint},
-        facts=facts_of(case),
+        facts=facts_of(case, gateway.cases),
     )
 
 

@@ -101,6 +101,7 @@ def test_hostile_text_in_the_inventory_stays_on_one_printable_line() -> None:
         {},
         {"diagnose_fail_on": "never", "diagnose_depth": "account", "diagnose_timeout": "30"},
         {"diagnose_log_path": "x.log", "diagnose_log_as_of": "2026-03-01T12:00:00Z"},
+        {"diagnose_remind_before": "86400"},
     ],
 )
 def test_settings_make_sense(settings: dict[str, Any]) -> None:
@@ -122,6 +123,9 @@ def test_settings_make_sense(settings: dict[str, Any]) -> None:
         ({"diagnose_log_path": "x.log", "diagnose_log_as_of": "2026-03-01T12:00:00"}, "with its zone"),
         ({"diagnose_api_timeout": -1}, "diagnose_api_timeout is -1; allowed are 1 to 300 seconds"),
         ({"diagnose_ascii": "maybe"}, "diagnose_ascii"),
+        ({"diagnose_remind_before": 604_801}, "allowed are 0 to 604800 seconds, which is a week"),
+        ({"diagnose_remind_before": -1}, "diagnose_remind_before is -1"),
+        ({"diagnose_remind_before": "1 day"}, "diagnose_remind_before is '1 day'"),
     ],
 )
 def test_settings_make_no_sense(settings: dict[str, Any], said: str) -> None:

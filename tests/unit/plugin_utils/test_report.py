@@ -24,6 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     findings,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import SavedLog
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
@@ -88,6 +89,7 @@ def test_fleet_counts_every_status() -> None:
         "by_status": dict.fromkeys(STATUSES, 1),
         "worst": "down",
         "failing": ["beta/broken", "host-down"],
+        "logins_due": [],
         "suppressed": [],
     }
 
@@ -189,6 +191,58 @@ def test_sentence_names_a_few_and_counts_the_rest() -> None:
     assert said.startswith("8 of 8 gateways reach diagnose_fail_on=down: alpha/gw0 (relay.down)")
     assert said.endswith("and 3 more")
     assert report.sentence(report_of(*broken, fail_on="never")) == "no gateway reaches diagnose_fail_on=never"
+
+
+WEEKLY = found("ibkr.weekly_login_due", "note")
+ENDS = {name: {"facts": {"next_forced_login": at}, "found": (WEEKLY,)} for name, at in [
+    ("past", "2026-03-01T06:00:00Z"),
+    ("first", "2026-03-01T13:00:00Z"),
+    ("last", "2026-03-01T16:00:00Z"),
+    ("later", "2026-03-01T16:00:01Z"),
+]}  # fmt: skip
+
+
+def ending(*names: str) -> list[Verdict]:
+    """Healthy gateways whose sessions end in 1 h, in 4 h, a second later than that, or ended long ago."""
+    return [verdict(name, **ENDS[name]) for name in names]
+
+
+def test_forced_logins_that_are_near_are_listed_the_soonest_first() -> None:
+    whole = report_of(*ending("last", "later", "first", "past"), *FLEET, remind_before=4 * 3600, fail_on="never")
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(whole)))
+    assert whole["fleet"]["logins_due"] == [
+        {"id": f"alpha/{name}", "at": f"2026-03-01T{at}:00:00Z"}
+        for name, at in [("past", "06"), ("first", "13"), ("last", "16")]
+    ]
+    assert whole["fleet"]["failing"] == []
+    assert report.reminder(whole) == (
+        "3 gateways need a full login soon (diagnose_remind_before): alpha/past (2026-03-01T06:00:00Z), "
+        "alpha/first (2026-03-01T13:00:00Z), alpha/last (2026-03-01T16:00:00Z)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "run"),
+    [
+        ("first", {"remind_before": 0}),
+        ("later", {"remind_before": 4 * 3600}),
+        ("first", {"remind_before": 4 * 3600, "log": SavedLog("old.log", NOW, 10)}),
+    ],
+    ids=["off", "not yet", "a saved log"],
+)
+def test_nobody_is_reminded_of_what_is_not_near(ends: str, run: dict[str, Any]) -> None:
+    whole = report_of(*ending(ends), **run)
+    assert whole["fleet"]["logins_due"] == []
+    assert report.reminder(whole) == ""
+
+
+def test_a_gateway_whose_weekly_login_is_suppressed_reminds_nobody() -> None:
+    known = Suppression("ibkr.weekly_login_due", "alpha/first", "has a TOTP key", None)
+    (first,) = ending("first")
+    suppressed = replace(first, found=(replace(WEEKLY, suppressed=known),))
+    aside = replace(first, found=(WEEKLY, replace(found(), suppressed=MENDED)))
+    due = [report_of(each, remind_before=4 * 3600)["fleet"]["logins_due"] for each in (suppressed, aside)]
+    assert [len(each) for each in due] == [0, 1]
 
 
 MENDED = Suppression("relay.down", None, "being mended", "2026-03-31T23:59:59Z")

@@ -65,6 +65,20 @@ def test_a_broken_gateway_has_all_that_is_needed_to_act() -> None:
     ]
 
 
+def test_forced_logins_that_are_near_are_told_at_the_end_with_day_and_hour() -> None:
+    ends = {"soon": "2026-03-01T15:20:00Z", "later": "2026-03-02T05:00:00Z", "over": "2026-03-01T06:00:00Z"}
+    fleet = [verdict(name, facts={"next_forced_login": at}) for name, at in ends.items()]
+    said = [line.text for line in summary.lines(report_of(BROKEN, *fleet, remind_before=86_400), width=120)]
+    assert said[-5:] == [
+        "! alpha/over: its session ended 2026-03-01 06:00:00 UTC; the restart after that needs a full login",
+        "! alpha/soon: its session ends Sunday 2026-03-01 15:20 UTC, in 3 h 20 min; the restart after that needs a full login",
+        "! alpha/later: its session ends Monday 2026-03-02 05:00 UTC, in 17 h 0 min; the restart after that needs a full login",
+        "",
+        "4 gateways on 1 machine: 1 down, 3 healthy.",
+    ]
+    assert "!" not in "".join(line.text for line in summary.lines(report_of(BROKEN, *fleet)))
+
+
 def test_the_page_is_named_where_everybody_finds_it() -> None:
     built = report_of(BROKEN, documentation="https://docs.example")
     assert "  Docs  https://docs.example/findings/relay.down.md" in [line.text for line in summary.lines(built)]

@@ -835,6 +835,15 @@ def test_where_the_log_may_have_taken_one_for_the_other_the_handshake_tells_whic
     assert (row.endpoints["live"].code == "login.auth_silent") is (live is not None)
 
 
+@pytest.mark.parametrize("paper", ["ready", "account_silent"])
+def test_the_next_forced_login_is_told_whichever_half_leads(paper):
+    both = merged(BOTH, {"log": {"settings": {"AutoRestartTime": "11:59 PM"}}})
+    ready = {"endpoint": "live", "outcome": "ready", "account_mode": "live", "port": 4001}
+    row = judged(**both, runs=[{}, {"endpoint": "live"}], api={"outcome": paper}, more_api=[ready])
+    assert row.endpoints["paper"].code == ("ibkr.account_silent" if paper == "account_silent" else None)
+    assert row.facts["next_forced_login"] == "2026-03-01T06:00:00Z"
+
+
 def test_what_both_endpoints_show_is_said_once():
     row = judged(**merged(BOTH, {"container": STOPPED}), runs=[{}, LIVE_PROMPT])
     assert [each.finding.code for each in row.found].count("container.stopped") == 1
@@ -1070,6 +1079,26 @@ def test_the_next_forced_login_is_the_sunday_after_the_last_full_one():
     no_restart = merged(live, {"log": {"settings": {"AutoRestartTime": ""}}})
     assert judged(**no_restart).facts["next_forced_login"] is None
     assert judged().facts["next_forced_login"] is None  # paper
+
+
+@pytest.mark.parametrize(
+    ("last_full_login", "ends"),
+    [
+        ("2026-02-28T15:00:00Z", "2026-03-01T06:00:00Z"),  # winter: 01:00 is 06:00 UTC
+        ("2026-03-01T05:59:59Z", "2026-03-01T06:00:00Z"),
+        ("2026-03-01T06:00:00Z", "2026-03-08T06:00:00Z"),  # at that very moment: the one after
+        ("2026-03-08T05:00:00Z", "2026-03-08T06:00:00Z"),  # clocks go forward an hour after the sessions end
+        ("2026-03-08T06:30:00Z", "2026-03-15T05:00:00Z"),  # summer: 05:00 UTC
+        ("2026-10-31T20:00:00Z", "2026-11-01T05:00:00Z"),  # 01:00 comes twice that night: the first
+        ("2026-11-01T05:30:00Z", "2026-11-08T06:00:00Z"),
+        ("2026-11-01T06:30:00Z", "2026-11-08T06:00:00Z"),
+        ("2026-12-27T02:00:00Z", "2026-12-27T06:00:00Z"),  # Sunday in UTC, Saturday in New York
+        ("2026-12-27T07:00:00Z", "2027-01-03T06:00:00Z"),  # over the end of the year
+    ],
+)
+def test_the_week_of_a_session_ends_at_new_york_s_clock(last_full_login, ends):
+    live = merged(ROWS["ibkr.weekly_login_due"][0], {"log": {"history": {"last_full_login_at": last_full_login}}})
+    assert judged(**live).facts["next_forced_login"] == ends
 
 
 @pytest.mark.parametrize(
