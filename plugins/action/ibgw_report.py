@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, page, report, summary
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, metrics, page, report, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     inventories,
     show,
+    write_metrics,
     write_report,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
@@ -34,6 +36,7 @@ class ActionModule(ControllerAction):
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
+        "metrics_file": {"type": "str", "default": ""},
         "remind_before": {"type": "float", "default": 0},
         "ascii": {"type": "bool", "default": False},
     }
@@ -51,6 +54,8 @@ class ActionModule(ControllerAction):
             variables, plan, now, arguments["fail_on"], given, about_the_collection(), arguments["remind_before"]
         )
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
+        if arguments["metrics_file"]:
+            _tell_metrics(built, arguments["metrics_file"], _left_out(plan, variables))
         show(partial(summary.lines, built), arguments["ascii"])
         return {
             "fleet": built["fleet"],
@@ -60,3 +65,25 @@ class ActionModule(ControllerAction):
             "reminder": report.reminder(built),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
+
+
+def _tell_metrics(built: Mapping[str, Any], path: str, left_out: str | None) -> None:
+    """Write the metrics of the whole fleet: those of a part would take all others out of the file."""
+    if left_out:
+        display.display(f"The metrics in {quote(path)} are left as they are: {left_out}.")
+    else:
+        write_metrics(metrics.exposition(built), path, "diagnose_metrics_file")
+
+
+def _left_out(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
+    """Why a run tells nothing of the fleet as a whole."""
+    if plan["log"] or plan["bundle"]:
+        return "what was judged is no machine as it is now"
+    if plan["only"]:
+        return "this run looked at selected gateways only"
+    groups = variables["groups"]
+    if variables.get("ansible_limit") and not set(groups.get("gateway_hosts") or groups["all"]) <= set(
+        plan["machines"]
+    ):
+        return "this run was limited to some machines"
+    return None

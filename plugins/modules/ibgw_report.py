@@ -29,6 +29,12 @@ options:
     type: str
     choices: [never, down, waiting, degraded]
     default: down
+  metrics_file:
+    description:
+      - A file on the controller, in a directory that is there, for the verdicts as Prometheus metrics; none by default.
+      - It is left as it is by a run that looks at a part of the fleet only. Where it can not be written, a warning says so.
+    type: str
+    default: ""
   remind_before:
     description: Seconds before its next forced login from which on a gateway is listed in C(fleet.logins_due); 0 lists none.
     type: float

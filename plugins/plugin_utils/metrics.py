@@ -9,17 +9,12 @@ after it was written.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown, without_control
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import without_control
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES
 
 if TYPE_CHECKING:
@@ -29,10 +24,11 @@ Part: TypeAlias = Mapping[str, Any]
 #: A series of a metric: the values of its labels, and its own.
 Series: TypeAlias = tuple[tuple[str, ...], float]
 
+#: The library, on the controller, that makes the text; who wants no metrics needs none.
+LIBRARY = "prometheus_client"
+
 OF_GATEWAY = ("machine", "gateway")
 OF_ENDPOINT = (*OF_GATEWAY, "endpoint")
-
-LIBRARY = "prometheus_client"
 
 
 @dataclass(frozen=True)
@@ -50,22 +46,6 @@ def exposition(report: Part) -> str:
     from prometheus_client import generate_latest
 
     return generate_latest(_Collected(report)).decode("utf-8")
-
-
-def check(setting: str, given: Any) -> None:
-    """Check where metrics are to be written and whether they can be made."""
-    if given is None or given == "":
-        return
-    if not isinstance(given, str) or not Path(given).name.endswith(".prom"):
-        raise Misuse(
-            f"{setting} is {shown(given)}; it must be the path of a file that ends in .prom, which is what node_exporter reads"
-        )
-    path_of(setting, given)
-    if find_spec(LIBRARY) is None:
-        raise Misuse(
-            f"{setting} is {shown(given)}, but the Python that runs Ansible has no {LIBRARY} to make metrics with;"
-            f" please run: {sys.executable} -m pip install {LIBRARY}"
-        )
 
 
 class _Collected:
