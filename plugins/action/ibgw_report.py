@@ -55,7 +55,7 @@ class ActionModule(ControllerAction):
         )
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         if arguments["metrics_file"]:
-            _tell_metrics(built, arguments["metrics_file"], _left_out(plan, variables))
+            _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         show(partial(summary.lines, built), arguments["ascii"])
         return {
             "fleet": built["fleet"],
@@ -75,7 +75,7 @@ def _tell_metrics(built: Mapping[str, Any], path: str, left_out: str | None) -> 
         write_metrics(metrics.exposition(built), path, "diagnose_metrics_file")
 
 
-def _left_out(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
+def left_out(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
     """Why a run tells nothing of the fleet as a whole."""
     if plan["log"] or plan["bundle"]:
         return "what was judged is no machine as it is now"

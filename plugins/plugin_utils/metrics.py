@@ -29,6 +29,7 @@ LIBRARY = "prometheus_client"
 
 OF_GATEWAY = ("machine", "gateway")
 OF_ENDPOINT = (*OF_GATEWAY, "endpoint")
+OF_PHASE = (*OF_ENDPOINT, "phase")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,14 @@ def _of_each_endpoint(read: Callable[[Part], Iterable[Series]]) -> Callable[[Par
     return _of_each_gateway(
         lambda row: (
             ((name, *labels), value) for name, endpoint in row["endpoints"].items() for labels, value in read(endpoint)
+        )
+    )
+
+
+def _of_each_phase(read: Callable[[Part], Iterable[Series]]) -> Callable[[Part], Iterator[Series]]:
+    return _of_each_endpoint(
+        lambda endpoint: (
+            ((phase["phase"], *labels), value) for phase in endpoint["phases"] for labels, value in read(phase)
         )
     )
 
@@ -203,13 +212,13 @@ METRICS = (
     Metric(
         "ibgw_endpoint_phase_duration_seconds",
         "How long each phase of connecting to an endpoint took, the one that failed among them.",
-        (*OF_ENDPOINT, "phase"),
-        _of_each_endpoint(lambda endpoint: (((phase["phase"],), phase["ms"] / 1000) for phase in endpoint["phases"])),
+        OF_PHASE,
+        _of_each_phase(lambda phase: _one(_seconds(phase["ms"]))),
     ),
     Metric(
         "ibgw_endpoint_phase_success",
         "Whether each phase that was tried was passed (1).",
-        (*OF_ENDPOINT, "phase"),
-        _of_each_endpoint(lambda endpoint: (((phase["phase"],), float(phase["ok"])) for phase in endpoint["phases"])),
+        OF_PHASE,
+        _of_each_phase(lambda phase: _one(float(phase["ok"]))),
     ),
 )

@@ -5,12 +5,20 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from ansible import context
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import inventories, path_of, write_report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
+    inventories,
+    path_of,
+    write_metrics,
+    write_report,
+)
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -50,6 +58,37 @@ def test_a_page_is_written_beside_its_report(tmp_path: Path) -> None:
     assert path == str(tmp_path / "report.json")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == "é"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_metrics_are_there_for_another_user_and_nothing_else_that_ends_like_them(tmp_path: Path) -> None:
+    was = os.umask(0o077)
+    try:
+        write_metrics("up 1\n", str(tmp_path / "ibgw.prom"), "diagnose_metrics_file")
+    finally:
+        os.umask(was)
+    (written,) = tmp_path.iterdir()
+    assert (written.name, written.read_text(encoding="utf-8")) == ("ibgw.prom", "up 1\n")
+    assert stat.filemode(written.stat().st_mode) == "-rw-r--r--"
+
+
+def test_of_many_who_write_at_once_one_stays_and_no_reader_sees_half(tmp_path: Path) -> None:
+    path = tmp_path / "ibgw.prom"
+    texts = {f"{number} ".rjust(10) * 50_000 for number in range(8)}
+    seen: set[str] = set()
+    with ThreadPoolExecutor(len(texts)) as writers:
+        written = [
+            writers.submit(write_metrics, text, str(path), "diagnose_metrics_file") for text in texts for _ in range(5)
+        ]
+        while not all(each.done() for each in written):
+            seen |= {path.read_text(encoding="utf-8")} if path.exists() else set()
+    assert [each.result() for each in written] == [None] * len(written)
+    assert seen | {path.read_text(encoding="utf-8")} <= texts
+    assert [each.name for each in tmp_path.iterdir()] == ["ibgw.prom"]
+
+
+def test_metrics_that_can_not_be_written_are_a_warning_and_no_directory_is_made(tmp_path: Path) -> None:
+    write_metrics("up 1\n", str(tmp_path / "missing" / "ibgw.prom"), "diagnose_metrics_file")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:
