@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ansible.plugins.loader import connection_loader
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, metrics, suppression
@@ -24,6 +25,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered, va
 SETTINGS = (
     "diagnose_fail_on",
     "diagnose_remind_before",
+    "diagnose_store_dir",
+    "diagnose_store_host",
+    "diagnose_stale_after",
+    "diagnose_forget",
     "diagnose_depth",
     "diagnose_timeout",
     "diagnose_api_timeout",
@@ -37,7 +42,16 @@ SETTINGS = (
     "audit_fail_on",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
-MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared", *evidence.OF_MACHINE)
+#: In these machines may differ: each goes its own way.
+MACHINE_VARIABLES = (
+    "gateways",
+    "diagnose_docker_host",
+    "diagnose_undeclared",
+    "diagnose_depth",
+    "diagnose_timeout",
+    "diagnose_api_timeout",
+    *evidence.OF_MACHINE,
+)
 
 
 class ActionModule(ControllerAction):
@@ -50,6 +64,7 @@ class ActionModule(ControllerAction):
         "only": {"type": "str", "default": "diagnose_only"},
         "machines_only": {"type": "bool", "default": False},
         "writes_metrics": {"type": "bool", "default": False},
+        "store_only": {"type": "bool", "default": False},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,38 +80,43 @@ def preflight(
     only: str = "diagnose_only",
     machines_only: bool = False,
     writes_metrics: bool = False,
+    store_only: bool = False,
 ) -> dict[str, Any]:
     """Check everything, then plan.
 
     `health` names the variable with what the machines turned out to have, `only` the one with the selection; `machines_only` refuses
-    what may be judged instead of machines, `writes_metrics` checks where and with what they are written.
+    what may be judged instead of machines, `writes_metrics` checks where and with what they are written. With `store_only` nothing is
+    asked: what the report store has is to be shown.
     """
     inventory.check_settings(settings)
     if machines_only:
         _check_machines_only(settings)
     _check_directories(settings)
     if writes_metrics:
-        _check_metrics_file(settings.get("diagnose_metrics_file"))
+        _check_metrics_file(settings)
+    _check_store_host(settings, task_vars["hostvars"])
     suppressions = suppression.read("diagnose_suppress", settings.get("diagnose_suppress"))
     accepted = suppression.accepted("audit_accept", settings.get("audit_accept"))
     given = {"suppress": [each.as_dict() for each in suppressions], "accept": [each.as_dict() for each in accepted]}
     now = stamp(datetime.now(timezone.utc))
     warnings = suppression.warnings("diagnose_suppress", suppressions, now)
     warnings += suppression.warnings("audit_accept", accepted, now)
+    no_machine: dict[str, Any] = {"machines": {}, "only": []}
+    if store_only:
+        if not settings.get("diagnose_store_dir"):
+            raise Misuse("diagnose_store_dir is not given; it names the report store that is to be shown")
+        return {"at": now, "log": None, "bundle": None, "store_only": True, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_log_path"):
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
-        no_machine: dict[str, Any] = {"machines": {}, "only": []}
-        return {"at": now, "log": log, "bundle": None, **no_machine, **given, **_warned(warnings)}
+        return {"at": now, "log": log, "bundle": None, "store_only": False, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]
-    variables = {
-        machine: rendered(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
-        for machine in _machines(task_vars, group)
-    }
-    warnings += [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
-    _check_same(hostvars, list(variables))
+    machines = _machines(task_vars, group)
+    inventory.check_names(machines)
+    variables, warned = _described_well(hostvars, machines, (*SETTINGS, *DIRECTORIES, only))
+    warnings += warned
     if any(each.host for each in (*suppressions, *accepted)):
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
         of_all = _declared_and_finding(everywhere)
@@ -112,6 +132,7 @@ def preflight(
         "at": now,
         "log": None,
         "bundle": None,
+        "store_only": False,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},
         "only": selected,
         **given,
@@ -137,8 +158,9 @@ def _check_directories(settings: Mapping[str, Any]) -> None:
         path_of(name, given or ".")
 
 
-def _check_metrics_file(given: Any) -> None:
+def _check_metrics_file(settings: Mapping[str, Any]) -> None:
     """Check where metrics are to be written, and that they can be made."""
+    given = settings.get("diagnose_metrics_file")
     if not given:
         return
     if not isinstance(given, str) or not given.endswith(".prom"):
@@ -146,10 +168,32 @@ def _check_metrics_file(given: Any) -> None:
             f"diagnose_metrics_file is {shown(given)}; it must be a file that ends in .prom, for node_exporter reads no other"
         )
     path_of("diagnose_metrics_file", given)
+    if settings.get("diagnose_store_dir") and not os.path.isabs(given):
+        raise Misuse(
+            f"diagnose_metrics_file is {shown(given)}; where there is a report store, it must be an absolute path on the store's host"
+        )
     if find_spec(metrics.LIBRARY) is None:
         raise Misuse(
             f"diagnose_metrics_file is {shown(given)}, but the Python of this Ansible has no {metrics.LIBRARY} to make metrics with;"
             f" please run: {shlex.quote(sys.executable)} -m pip install {metrics.LIBRARY}"
+        )
+
+
+def _check_store_host(settings: Mapping[str, Any], hostvars: Mapping[str, Any]) -> None:
+    """Check that the report store's host can be asked at all: what comes of that costs no report, but without a way there is no task."""
+    host = settings.get("diagnose_store_host", "localhost")
+    if not settings.get("diagnose_store_dir") or host == "localhost":
+        return
+    if host not in hostvars:
+        raise Misuse(
+            f"diagnose_store_host is {shown(host)}, which is no host of the inventory; it must be one, or localhost, the controller"
+        )
+    way = rendered(hostvars[host], ("ansible_connection", "ansible_host"), f"the host {host}").get(
+        "ansible_connection", "ssh"
+    )
+    if not connection_loader.has_plugin(way):
+        raise Misuse(
+            f"ansible_connection of the host {host} is {shown(way)}, which Ansible does not have; it is where diagnose_store_host leads"
         )
 
 
@@ -158,15 +202,42 @@ def _warned(warnings: list[str]) -> dict[str, list[str]]:
     return {"warnings": warnings} if warnings else {}
 
 
-def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
+def _described_well(
+    hostvars: Mapping[str, Any], machines: Sequence[str], settings: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """What the inventory says of the machines, and warnings; `settings` are those of the run, beside what machines may differ in."""
+    variables: dict[str, dict[str, Any]] = {}
+    warnings: list[str] = []
+    mistakes: dict[str, Misuse] = {}
+    for machine in machines:
+        try:
+            variables[machine] = rendered(
+                hostvars[machine], dict.fromkeys((*MACHINE_VARIABLES, *settings)), f"the machine {machine}"
+            )
+            warnings += inventory.check_machine(machine, variables[machine])
+        except Misuse as misuse:
+            mistakes[machine] = misuse
+    if mistakes:
+        first, *others = mistakes
+        too = f"; what is said of {inventory.few(others)} makes no sense either" if others else ""
+        raise Misuse(f"{mistakes[first]}{too}")
+    _check_same(variables, [setting for setting in settings if setting not in MACHINE_VARIABLES])
+    return variables, warnings
+
+
+def _check_same(variables: Mapping[str, Mapping[str, Any]], settings: Iterable[str]) -> None:
     """Check that machines of a run do not differ on what holds for all of it."""
-    for setting in ("diagnose_suppress", "audit_accept"):
-        given = [rendered(hostvars[machine], (setting,), f"the machine {machine}") for machine in machines]
+    machines = list(variables)
+    for setting in settings:
+        given = [variables[machine].get(setting) for machine in machines]
         differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
         if differing:
+            how = (
+                ", and name a machine in it as code@machine" if setting in ("diagnose_suppress", "audit_accept") else ""
+            )
             raise Misuse(
-                f"{setting} is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole "
-                "run; give it to all of them, and name a machine in it as code@machine"
+                f"{setting} is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole run; give it to all"
+                f" of them{how}"
             )
 
 
@@ -202,7 +273,12 @@ def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:
         raise Misuse(f"the group {group} of the inventory is empty; put every machine that runs gateways into it")
     machines = [host for host in members if host in hosts]
     if not machines:
-        raise Misuse(f"--limit leaves no machine of the group {group}; it has {', '.join(members)}")
+        why = (
+            "--limit leaves"
+            if task_vars.get("ansible_limit")
+            else "Ansible could not read the whole inventory, and plays"
+        )
+        raise Misuse(f"{why} no machine of the group {group}; it has {inventory.few(members)}")
     return machines
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import DIAGNOSE
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import DIAGNOSE, named
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: Gateways named in the sentence that fails a run.
@@ -42,7 +42,7 @@ class Run:
     `machines` counts those that were asked, `error` says what went wrong with the run; `inventories` are those that it was given,
     so that the commands to type next find the same machines; `suppressions` are all, also those that are over; `documentation` is
     where the collection's docs are on the web; `log` is the saved log that was judged instead of machines; `remind_before` is how many
-    seconds before a forced login its gateway is listed.
+    seconds before a forced login its gateway is listed; `runs` are those whose rows a merged report has, None for a run's own.
     """
 
     machines: int
@@ -56,6 +56,7 @@ class Run:
     suppressions: Sequence[Suppression] = ()
     log: SavedLog | None = None
     remind_before: float = 0
+    runs: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def in_force(self) -> list[Suppression]:
@@ -100,8 +101,8 @@ def named_in_fleet(machine: str, gateway: str) -> str:
 def look_again(machine: str, gateway: str, code: str | None) -> str:
     """The command that diagnoses a gateway with that leading finding: its machine, where what is wrong is the machine's."""
     if gateway == machine or (code or "").startswith(("host.", "engine.")):
-        return f"ansible-playbook ibgw.ops.diagnose -l {machine}"
-    return DIAGNOSE.format(machine=machine, name=gateway)
+        return named("ansible-playbook ibgw.ops.diagnose -l {machine}", gateway, machine)
+    return named(DIAGNOSE, gateway, machine)
 
 
 def excuse(suppression: Suppression | None) -> dict[str, Any] | None:
