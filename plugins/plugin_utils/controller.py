@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -118,11 +119,26 @@ def _made(page: Callable[[Mapping[str, Any]], str], report: Mapping[str, Any], n
         return None
 
 
-def _replace(path: Path, text: str) -> None:
+def write_metrics(text: str, given: str, setting: str) -> None:
+    """Write metrics where node_exporter looks for them, which reads them as another user, and nothing that does not end in .prom.
+
+    Where that can not be done, a warning names the `setting`. A directory that is not there is not made: nobody would look into it.
+    """
+    path = path_of(setting, given)
+    try:
+        _replace(path, text, mode=0o644)
+    except OSError as error:
+        display.warning(f"metrics could not be written to {path} ({error.strerror}); {setting} names another file")
+
+
+def _replace(path: Path, text: str, mode: int | None = None) -> None:
     """A reader sees the old text or the new one, never half of one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # Runs in containers that share a directory may share a process id, too.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         unfinished.write_text(text, encoding="utf-8")
+        if mode is not None:
+            unfinished.chmod(mode)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

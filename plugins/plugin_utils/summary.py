@@ -152,6 +152,9 @@ def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
     for assertion in _proven(row):
         yield from wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, COLOURS[row["status"]])
+    for found in row["findings"]:
+        if found["code"] == "container.named_twice":
+            yield from wrapped(found["summary"], width, "  - ", "    ", QUIET)
     yield from steps(row["fix"], width)
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
     yield from wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
@@ -281,7 +284,7 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
     if not row["declared"]:
         yield "not declared in the inventory"
     for found in row["findings"]:
-        if found["code"] == "container.rebuild_unfinished":
+        if found["code"] in ("container.rebuild_unfinished", "container.named_twice"):
             yield found["summary"]
 
 
