@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.probe import TASK_CURES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
 
 #: Seconds that the host of the report store may take for an answer, whatever keeps it; it waits for its lock itself, and shorter.
@@ -88,20 +89,25 @@ class StoringAction(ControllerAction):
         store: dict[str, Any] | None = plain(result.get("store"))
         if store is None:
             said = next(filter(None, map(result.get, ("module_stderr", "module_stdout", "msg"))), "no answer")
-            raise Misuse(f"the report store could not be used on {host}: {quote(said)}")
+            cure = next(cure for words, _what, cure in TASK_CURES if words in said)
+            raise Misuse(f"the report store could not be used on {host}: {quote(said)}; {cure.format(machine=host)}")
         if not store["available"]:
             raise Misuse(f"{store['reason']} (on {host}); {store['fix']}")
         return store
 
     @contextmanager
     def _untold(self) -> Iterator[None]:
-        """What goes to and fro is a report: too much for -vvv, and for the log of the store's host."""
-        told = self._task.no_log, self._play_context.no_log
-        self._task.no_log = self._play_context.no_log = True
+        """What goes to and fro is a report: too much for the log of the store's host, and for -vvv.
+
+        Without -vvv the connection prints nothing, and is left to say why it failed.
+        """
+        told, connection = self._task.no_log, self._connection._play_context
+        before = connection.no_log
+        self._task.no_log, connection.no_log = True, before or display.verbosity >= 3
         try:
             yield
         finally:
-            self._task.no_log, self._play_context.no_log = told
+            self._task.no_log, connection.no_log = told, before
 
 
 class _TooLong(BaseException):
@@ -113,7 +119,7 @@ def _limited(seconds: int) -> Iterator[None]:
     """What is done in it ends after so many seconds; the keyword `timeout` of a task would take all of its result with it."""
 
     def over(_signal: int, _frame: object) -> None:
-        raise _TooLong(f"no answer in {seconds} seconds")
+        raise _TooLong(f"Timed out after {seconds} seconds")
 
     before = signal.signal(signal.SIGALRM, over)
     signal.alarm(seconds)
