@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, checklist
-from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     inventories,
@@ -21,15 +21,18 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 
 
-class ActionModule(ControllerAction):
+class ActionModule(StoringAction):
     """The action behind `ibgw_audit`; its options are documented in the module of the same name."""
 
     BYPASS_HOST_LOOP = True
+    STORED = "audit"
     ARGUMENTS = {
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "advice", "choices": list(audit.FAILING)},
         "ascii": {"type": "bool", "default": False},
+        "store_dir": {"type": "str", "default": ""},
+        "forget": {"type": "list", "elements": "str", "default": []},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
