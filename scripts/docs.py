@@ -171,7 +171,8 @@ def _report(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         "# report.json",
         schema["description"],
         "A whole one is [report.example.json](report.example.json), a diagnosis of some gateways of the demo fleet (`make demo`); validators and"
-        " generators find the schema in [report.schema.json](report.schema.json). One row of the example's `gateways`:",
+        " generators find the schema in [report.schema.json](report.schema.json). `report.html` beside it says the"
+        " same to a reader. One row of the example's `gateways`:",
         f"```json\n{json.dumps(row, indent=2, ensure_ascii=False)}\n```",
         *_sections(schema),
     ]

@@ -102,9 +102,21 @@ def texts_of(
 ) -> dict[str, str]:
     """The files of a report by their names: its JSON, and its page beside it."""
     texts = {name: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
-    if page:
-        texts[str(Path(name).with_suffix(".html"))] = page(report)
+    made = _made(page, report, name) if page else None
+    if made is not None:
+        texts[str(Path(name).with_suffix(".html"))] = made
     return texts
+
+
+def _made(page: Callable[[Mapping[str, Any]], str], report: Mapping[str, Any], name: str) -> str | None:
+    """The page of a report. One that can not be made is a defect of ours, and costs nobody the report."""
+    try:
+        return page(report)
+    except Exception as error:
+        display.warning(
+            f"no page was made of {name}: {type(error).__name__}: {quote(str(error))}, a defect of the collection"
+        )
+        return None
 
 
 def write_metrics(text: str, given: str, setting: str) -> None:
