@@ -8,7 +8,7 @@ They connect to nothing, but for those that keep their report in a store, too.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -60,23 +60,36 @@ class StoringAction(ControllerAction):
     #: Which of the store's states is its own.
     STORED: ClassVar[str]
 
-    def kept(
-        self, variables: Mapping[str, Any], directory: str, put: Mapping[str, Any] | None, forget: Sequence[str]
+    def merged(
+        self,
+        variables: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        put: Mapping[str, Any] | None,
+        merge: Callable[[Mapping[str, Any]], tuple[dict[str, Any], Mapping[str, str]]],
     ) -> dict[str, Any]:
-        """What the store has once that was put in and forgotten; raises `Misuse` where it can not be used."""
+        """The report that `merge` makes of all that the store has, once that was put in; the files that it gives are published there.
+
+        Raises `Misuse` where the store can not be used. That the files can not be published is a warning.
+        """
+        directory, forget = arguments["store_dir"], arguments["forget"]
         kept = self._asked(variables, directory, put=put, forget=forget)
         for warning in kept["warnings"]:
             display.warning(warning)
         for unknown in sorted({*forget} - {*kept["forgotten"]}):
             display.warning(f"diagnose_forget has {quote(unknown)}, which the report store does not know")
-        return kept
-
-    def publish(self, variables: Mapping[str, Any], directory: str, revision: int, files: Mapping[str, str]) -> None:
-        """Publish files made of that revision, unless newer ones have been; that it can not be done is a warning."""
         try:
-            self._asked(variables, directory, publish={"revision": revision, "files": files})
-        except Misuse as misuse:
-            display.warning(str(misuse))
+            whole, files = merge(kept["machines"])
+        except Misuse:
+            raise
+        except Exception as error:  # rows that another version put in: that must not cost the run its own
+            said = f"{type(error).__name__}: {quote(str(error))}"
+            raise Misuse(f"the reports in the store could not be merged ({said})") from error
+        if kept["revision"]:  # else nothing was ever put in, and there is not even a directory
+            try:
+                self._asked(variables, directory, publish={"revision": kept["revision"], "files": files})
+            except Misuse as misuse:
+                display.warning(str(misuse))
+        return whole
 
     def _asked(self, variables: Mapping[str, Any], directory: str, **asked: Any) -> dict[str, Any]:
         host = self._task.delegate_to or "localhost"

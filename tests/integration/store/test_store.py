@@ -115,7 +115,7 @@ def test_a_run_that_is_killed_and_a_store_that_is_not_there_cost_nobody_else_any
     until(lambda: "ibgw_store" in keeper.root("ps -eo args"), "the run to wait for the lock", 120)
     killed.kill()
     killed.communicate()
-    keeper.root("pkill -KILL -f ibgw_store; pkill -x sleep")
+    keeper.root("pkill -KILL -f '[i]bgw_store'; pkill -x sleep")
     assert codes(keeper.published()) == {"alpha": "engine.down", "beta": "probe.stale", "gamma": "probe.stale"}
     assert keeper.play("diagnose", "-l", "beta,gamma").status == 2
     assert set(codes(keeper.published()).values()) == {"engine.down"}
