@@ -71,7 +71,7 @@ class StoringAction(ControllerAction):
 
         Raises `Misuse` where the store can not be used. That the files can not be published is a warning.
         """
-        directory, forget = arguments["store_dir"], arguments["forget"]
+        directory, forget = arguments["store_dir"], [name.strip() for name in arguments["forget"]]
         kept = self._asked(variables, directory, put=put, forget=forget)
         for warning in kept["warnings"]:
             display.warning(warning)

@@ -103,7 +103,7 @@ def test_slices_that_run_at_once_become_one_report(keeper: Keeper) -> None:
     assert keeper.root(f"cd {DIRECTORY} && ls -la --time-style=full-iso && sha256sum *") == before
     assert "diagnose_forget has gamma, which the report store does not know" in shown.output
     assert "beta/ib-gateway, gamma/ib-gateway are UNKNOWN: probe.stale" in shown.output.replace("\n", " ")
-    assert "3 gateways on 3 machines: 1 down, 2 unknown." in shown.output
+    assert "3 gateways on 3 machines: 1 down, 2 unknown, as 1 run reported it" in shown.output
     assert shown.status == 2
     assert keeper.play("report", "-e", "diagnose_fail_on=never").status == 0
 
