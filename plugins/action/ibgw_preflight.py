@@ -91,8 +91,9 @@ def preflight(
     _check_same(hostvars, list(variables))
     if any(each.host for each in (*suppressions, *accepted)):
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
-        suppression.check_hosts("diagnose_suppress", suppressions, *_declared_and_finding(everywhere))
-        suppression.check_hosts("audit_accept", accepted, *_declared_and_finding(everywhere))
+        of_all = _declared_and_finding(everywhere)
+        warnings += suppression.warnings_of_hosts("diagnose_suppress", suppressions, *of_all)
+        warnings += suppression.warnings_of_hosts("audit_accept", accepted, *of_all)
     declared, finding = _declared_and_finding(variables)
     selected = inventory.selection(only, settings.get(only))
     plan = inventory.plan(declared, finding, selected, only)

@@ -26,7 +26,9 @@ display = Display()
 
 
 def inventories() -> list[str]:
-    """What was given with -i, as one would type it here; nothing where the configuration names the inventory."""
+    """What was given with -i, as one would type it here; nothing where the configuration names the inventory, or AWX made one for a job."""
+    if "AWX_PRIVATE_DATA_DIR" in os.environ:  # a directory that ends with its job (AWX tasks/jobs.py, build_env)
+        return []
     given = context.CLIARGS.get("inventory") or ()
     here = os.getcwd()
     return [

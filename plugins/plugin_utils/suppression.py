@@ -113,24 +113,29 @@ def _until(where: str, given: Any) -> str | None:
     return iso(seconds)
 
 
-def check_hosts(
+def warnings_of_hosts(
     setting: str,
     suppressions: Iterable[Suppression],
     declared: Mapping[str, Sequence[str]],
     finding: Mapping[str, bool],
-) -> None:
-    """Check the hosts against the inventory: what each machine has declared, and whether others are looked for on it."""
+) -> list[str]:
+    """What to tell about hosts that the inventory does not have: what each machine has declared, and whether others are looked for on it.
+
+    No misuse: a scheduler that slices its inventory gives each slice the same settings and a part of the machines.
+    """
     names = {name for gateways in declared.values() for name in gateways}
     ids = {f"{machine}/{name}" for machine, gateways in declared.items() for name in gateways}
     known = {*declared, *names, *ids}
+    told = []
     for each in suppressions:
         if each.host is None or each.host in known or _can_be_found(each.host, finding):
             continue
         hint = "" if "/" in each.host else "; a gateway that is only found is given as machine/gateway"
-        raise Misuse(
-            f"{setting} has {quote(each.target)}, but the inventory has no such machine or gateway"
+        told.append(
+            f"{setting} has {quote(each.target)}, which has no effect: the inventory has no such machine or gateway"
             f"{_nearest(each.host, known)}{hint}"
         )
+    return told
 
 
 def _can_be_found(host: str, finding: Mapping[str, bool]) -> bool:

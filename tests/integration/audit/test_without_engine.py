@@ -5,17 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import size
-from ansible_collections.ibgw.ops.plugins.plugin_utils.run import ARTIFACT_BYTES
 
 from tests.integration.diagnose.conftest import LOCAL
 from tests.integration.playbooks import Play, write_inventory
@@ -68,23 +63,3 @@ def test_what_can_not_be_looked_at_is_not_fine(ansible_playbook: Play, tmp_path:
     assert "[WARNING]: audit_accept has config.heap_over_limit until 2026-01-31T23:59:59Z, which is over" in run.output
     assert "audit.json could not be written to file/reports" in run.output
     assert ansible_playbook("audit", *given, "-e", "audit_fail_on=never").status == 0
-
-
-def test_under_ansible_runner_the_results_are_published(tmp_path: Path) -> None:
-    """As AWX does: no terminal, and what outlives the job are its artifacts."""
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "audit.yml").write_text("- import_playbook: ibgw.ops.audit\n", encoding="utf-8")
-    inventory = write_inventory(tmp_path, {"alpha": LOCAL})
-    runner = Path(sys.executable).with_name("ansible-runner")
-    given = ["--inventory", inventory, "--cmdline", f"-e audit_report_dir={tmp_path / 'reports'}"]
-    environment = {**os.environ, "PATH": f"{runner.parent}:{os.environ['PATH']}"}  # the runner calls Ansible by name
-    command = [runner, "run", tmp_path, "-p", "audit.yml", "-i", "it", *given]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
-    assert ended.returncode == 2, ended.stdout
-    assert "alpha/ib-gateway could not be audited" in ended.stdout
-    events = (json.loads(path.read_text()) for path in (tmp_path / "artifacts" / "it" / "job_events").glob("*.json"))
-    (stats,) = (event["event_data"] for event in events if event["event"] == "playbook_on_stats")
-    published = stats["artifact_data"]["ibgw"]
-    assert published["alpha/ib-gateway"]["audit"]["failing"] is True
-    assert size(published) <= ARTIFACT_BYTES

@@ -83,13 +83,18 @@ def test_a_machine_outside_the_limit_may_be_named(diagnose: Diagnose) -> None:
     [
         ("engine.down", "entry 1 of diagnose_suppress is 'engine.down'; it must be a mapping"),
         ({"code": "engine.dwon", "reason": "x"}, "which is no finding; nearest is engine.down"),
-        ({"code": "engine.down@alhpa", "reason": "x"}, "no such machine or gateway; nearest is alpha"),
         ({"code": "engine.down"}, "entry 1 of diagnose_suppress (engine.down) has no reason"),
         ({"code": "engine.down", "reason": "x", "until": "tomorrow"}, "has until 'tomorrow'; it must be a date"),
     ],
 )
 def test_an_entry_that_makes_no_sense(diagnose: Diagnose, entry: Any, said: str) -> None:
     refused(diagnose({"alpha": LOCAL}, *suppress(entry)), said)
+
+
+def test_a_machine_that_is_not_there_is_a_warning(diagnose: Diagnose) -> None:
+    ended = diagnose({"alpha": LOCAL}, *suppress(KNOWN, {"code": "engine.down@alhpa", "reason": "x"}), COLUMNS="200")
+    assert ended.status == 0, ended.output
+    assert "which has no effect: the inventory has no such machine or gateway; nearest is alpha" in ended.output
 
 
 def test_machines_that_differ(diagnose: Diagnose) -> None:

@@ -82,14 +82,18 @@ def test_what_is_accepted_is_part_of_the_plan_and_what_is_over_a_warning() -> No
     assert warning.startswith("audit_accept has config.heap_over_limit@alpha until 2026-01-31T23:59:59Z, which is over")
 
 
+def test_a_machine_of_another_slice_may_be_named() -> None:
+    away = [{**ACCEPTED, "code": "config.heap_over_limit@beta"}]
+    plan = checked(audit_accept=away, diagnose_suppress=away)
+    assert [warning.split(",")[0] for warning in plan["warnings"]] == [
+        f"{setting} has config.heap_over_limit@beta" for setting in ("diagnose_suppress", "audit_accept")
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"audit_fail_on": "waiting"}, "audit_fail_on is 'waiting'; allowed are never, down, degraded, advice, any"),
-        (
-            {"audit_accept": [{**ACCEPTED, "code": "config.heap_over_limit@alhpa"}]},
-            "no such machine or gateway; nearest is alpha",
-        ),
     ],
 )
 def test_a_setting_of_the_audit_that_makes_no_sense(settings: dict[str, Any], said: str) -> None:

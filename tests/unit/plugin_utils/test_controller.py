@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible import context
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of, write_report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import inventories, path_of, write_report
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -23,6 +24,16 @@ def test_what_no_file_can_be_called_is_refused(given: str) -> None:
         path_of("diagnose_report_dir", given)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
+
+
+def test_commands_name_the_inventory_that_was_given_but_none_that_ends_with_its_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": (str(Path("fleet").absolute()), "/runner/inventory")})
+    monkeypatch.delenv("AWX_PRIVATE_DATA_DIR", raising=False)
+    assert inventories() == ["fleet", "/runner/inventory"]
+    monkeypatch.setenv("AWX_PRIVATE_DATA_DIR", "/tmp/awx_1_abc")
+    assert inventories() == []
 
 
 def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
