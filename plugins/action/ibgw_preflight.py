@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible.plugins.loader import connection_loader
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, suppression
@@ -21,6 +22,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered, va
 SETTINGS = (
     "diagnose_fail_on",
     "diagnose_remind_before",
+    "diagnose_store_dir",
+    "diagnose_store_host",
+    "diagnose_stale_after",
+    "diagnose_forget",
     "diagnose_depth",
     "diagnose_timeout",
     "diagnose_api_timeout",
@@ -45,6 +50,7 @@ class ActionModule(ControllerAction):
         "health": {"type": "str"},
         "only": {"type": "str", "default": "diagnose_only"},
         "machines_only": {"type": "bool", "default": False},
+        "store_only": {"type": "bool", "default": False},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,26 +65,32 @@ def preflight(
     health: str | None,
     only: str = "diagnose_only",
     machines_only: bool = False,
+    store_only: bool = False,
 ) -> dict[str, Any]:
     """Check everything, then plan.
 
     `health` names the variable with what the machines turned out to have, `only` the one with the selection; `machines_only` refuses
-    what may be judged instead of machines.
+    what may be judged instead of machines. With `store_only` nothing is asked: what the report store has is to be shown.
     """
     inventory.check_settings(settings)
     if machines_only:
         _check_machines_only(settings)
     _check_directories(settings)
+    _check_store_host(settings, task_vars["hostvars"])
     suppressions = suppression.read("diagnose_suppress", settings.get("diagnose_suppress"))
     accepted = suppression.accepted("audit_accept", settings.get("audit_accept"))
     given = {"suppress": [each.as_dict() for each in suppressions], "accept": [each.as_dict() for each in accepted]}
     now = stamp(datetime.now(timezone.utc))
     warnings = suppression.warnings("diagnose_suppress", suppressions, now)
     warnings += suppression.warnings("audit_accept", accepted, now)
+    no_machine: dict[str, Any] = {"machines": {}, "only": []}
+    if store_only:
+        if not settings.get("diagnose_store_dir"):
+            raise Misuse("diagnose_store_dir is not given; it names the report store that is to be shown")
+        return {"at": now, "log": None, "bundle": None, "store_only": True, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_log_path"):
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
-        no_machine: dict[str, Any] = {"machines": {}, "only": []}
-        return {"at": now, "log": log, "bundle": None, **no_machine, **given, **_warned(warnings)}
+        return {"at": now, "log": log, "bundle": None, "store_only": False, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
@@ -104,6 +116,7 @@ def preflight(
         "at": now,
         "log": None,
         "bundle": None,
+        "store_only": False,
         "machines": {machine: ask.as_dict() for machine, ask in plan.items()},
         "only": selected,
         **given,
@@ -127,6 +140,24 @@ def _check_directories(settings: Mapping[str, Any]) -> None:
         if given is not None and not isinstance(given, str):
             raise Misuse(f"{name} is {shown(given)}; it must be a directory on the controller")
         path_of(name, given or ".")
+
+
+def _check_store_host(settings: Mapping[str, Any], hostvars: Mapping[str, Any]) -> None:
+    """Check that the report store's host can be asked at all: what comes of that costs no report, but without a way there is no task."""
+    host = settings.get("diagnose_store_host", "localhost")
+    if not settings.get("diagnose_store_dir") or host == "localhost":
+        return
+    if host not in hostvars:
+        raise Misuse(
+            f"diagnose_store_host is {shown(host)}, which is no host of the inventory; it must be one, or localhost, the controller"
+        )
+    way = rendered(hostvars[host], ("ansible_connection", "ansible_host"), f"the host {host}").get(
+        "ansible_connection", "ssh"
+    )
+    if not connection_loader.has_plugin(way):
+        raise Misuse(
+            f"ansible_connection of the host {host} is {shown(way)}, which Ansible does not have; it is where diagnose_store_host leads"
+        )
 
 
 def _warned(warnings: list[str]) -> dict[str, list[str]]:

@@ -5,37 +5,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, page, report, summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     inventories,
     show,
+    texts_of,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
 display = Display()
 
 
-class ActionModule(ControllerAction):
+class ActionModule(StoringAction):
     """The action behind `ibgw_report`; its options are documented in the module of the same name."""
 
     BYPASS_HOST_LOOP = True
+    STORED = "report"
     ARGUMENTS = {
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
         "remind_before": {"type": "float", "default": 0},
         "ascii": {"type": "bool", "default": False},
+        "store_dir": {"type": "str", "default": ""},
+        "stale_after": {"type": "float", "default": 900},
+        "forget": {"type": "list", "elements": "str", "default": []},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,8 +59,16 @@ class ActionModule(ControllerAction):
         built = report_on(
             variables, plan, now, arguments["fail_on"], given, about_the_collection(), arguments["remind_before"]
         )
+        run = replace(
+            run_of(plan, plan["suppress"], now, arguments["fail_on"], given, about_the_collection()),
+            remind_before=arguments["remind_before"],
+        )
+        if plan.get("store_only"):
+            built = self._whole(built, plan, run, variables, arguments)
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         show(partial(summary.lines, built), arguments["ascii"])
+        if arguments["store_dir"] and plan["machines"] and not plan["bundle"]:
+            self._keep(built, plan, run, variables, arguments)
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -60,3 +77,61 @@ class ActionModule(ControllerAction):
             "reminder": report.reminder(built),
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
+
+    def _keep(
+        self,
+        own: Mapping[str, Any],
+        plan: Mapping[str, Any],
+        run: Run,
+        variables: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+    ) -> None:
+        """Put a run's own report into the store, and say what that has then; what keeps it from that is a warning."""
+        try:
+            whole = self._whole(own, plan, run, variables, arguments)
+        except Misuse as misuse:
+            display.warning(f"{misuse}; the report of this run stands above")
+            return
+        display.display(f"Report store: {summary.in_a_line(whole)}")
+        stale = store.stale(whole, arguments["stale_after"])
+        if stale:
+            display.warning(stale)
+
+    def _whole(
+        self,
+        own: Mapping[str, Any],
+        plan: Mapping[str, Any],
+        run: Run,
+        variables: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """The report on all that the store has, this run's own put in, and published there; raises `Misuse` where it can not be used."""
+        directory = arguments["store_dir"]
+        kept = self.kept(variables, directory, store.put(plan, own) if plan["machines"] else None, arguments["forget"])
+        missing = _missing(variables, kept["machines"])
+        if not kept["machines"] and not missing:
+            raise Misuse(
+                f"the report store in {directory} is empty; a diagnosis with that diagnose_store_dir puts its report in"
+            )
+        try:
+            whole = store.merged(kept["machines"], missing, run, arguments["stale_after"])
+            files = texts_of(whole, "report.json", page.render)
+        except Exception as error:  # rows that another version put in: that must not cost the run its own
+            raise Misuse(
+                f"the reports in the store could not be merged ({type(error).__name__}: {quote(str(error))})"
+            ) from error
+        if kept["machines"]:
+            self.publish(variables, directory, kept["revision"], files)
+        return whole
+
+
+def _missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The machines of the inventory that the store does not know, with the gateways that each declares, where that makes sense."""
+    missing: dict[str, list[str]] = {}
+    for machine in variables["groups"].get("gateway_hosts", []):
+        if machine not in known:
+            try:
+                missing[machine] = inventory.declared(rendered(variables["hostvars"][machine], ("gateways",), machine))
+            except (Misuse, TypeError, KeyError, AttributeError):
+                missing[machine] = []
+    return missing

@@ -33,6 +33,11 @@ options:
       - Fail when C(diagnose_log_path) or C(diagnose_bundle) is set, instead of planning to judge what was saved.
     type: bool
     default: false
+  store_only:
+    description:
+      - "Check the settings alone: no machine is asked, and what the report store has is to be shown."
+    type: bool
+    default: false
 attributes:
   action:
     support: full
@@ -69,6 +74,11 @@ bundle:
   returned: success
   type: str
   sample: null
+store_only:
+  description: Whether only the report store is to be shown; missing with a bundle.
+  returned: success
+  type: bool
+  sample: false
 machines:
   description:
     - "What each machine is asked: C(names) to ask for, C(find) whether to find other gateways too."

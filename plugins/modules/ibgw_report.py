@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan) and C(diagnose_handshake), and turns it
     into one verdict per gateway. A host that could not be looked at gets the verdict C(unknown).
-  - Runs on the controller, connects to nothing, once for all hosts of the play, and never fails because of what was found.
+  - Runs on the controller, connects to nothing but the host of O(store_dir), once for all hosts of the play, and never fails because of what
+    was found.
   - Publishes the verdicts as an artifact (C(set_stats)) with the one key C(ibgw).
 options:
   plan:
@@ -37,6 +38,23 @@ options:
     description: Print nothing but ASCII.
     type: bool
     default: false
+  store_dir:
+    description:
+      - Directory of a report store on the host to which the task is delegated; empty without one. What the run reports is put in, and
+        C(report.json) and C(report.html) of everything that is in it are published there.
+      - Where it can not be used, a warning says so; what the run itself reports is not affected.
+      - With C(store_only) in O(plan) that report is printed and returned, and the task fails where the store can not be used.
+    type: str
+    default: ""
+  stale_after:
+    description: Seconds after which a diagnosis in the store tells nothing any more; its gateway is C(unknown) then, by C(probe.stale).
+    type: float
+    default: 900
+  forget:
+    description: Machines, and gateways as C(machine/name), that the store is to forget.
+    type: list
+    elements: str
+    default: []
 attributes:
   action:
     support: full
@@ -46,7 +64,7 @@ attributes:
     description: Runs once for all hosts of the play.
   check_mode:
     support: full
-    description: Writes its report in check mode too; nothing on a machine is changed by it.
+    description: Writes its report in check mode too, but nothing into a store; nothing on a machine is changed by it.
   diff_mode:
     support: none
     description: Changes nothing on a machine, so there is nothing to show.

@@ -1,17 +1,28 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the collection's actions share: they run on the controller, connect to nothing, and say in one sentence what makes no sense."""
+"""What the collection's actions share: they run on the controller, and say in one sentence what makes no sense.
+
+They connect to nothing, but for those that keep their report in a store, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
+
+#: Seconds that the host of the report store may take for an answer, whatever keeps it; it waits for its lock itself, and shorter.
+STORE_SECONDS = 180
+
+display = Display()
 
 
 class ControllerAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -40,3 +51,74 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # ansible-core has no
     def settings(self, variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         """Those of the variables that are set, in plain types."""
         return rendered(variables, names, "the settings", self._templar.template)
+
+
+class StoringAction(ControllerAction):
+    """An action that keeps its report in a store, too: its task is delegated to the store's host."""
+
+    #: Which of the store's states is its own.
+    STORED: ClassVar[str]
+
+    def kept(
+        self, variables: Mapping[str, Any], directory: str, put: Mapping[str, Any] | None, forget: Sequence[str]
+    ) -> dict[str, Any]:
+        """What the store has once that was put in and forgotten; raises `Misuse` where it can not be used."""
+        kept = self._asked(variables, directory, put=put, forget=forget)
+        for warning in kept["warnings"]:
+            display.warning(warning)
+        for unknown in sorted({*forget} - {*kept["forgotten"]}):
+            display.warning(f"diagnose_forget has {quote(unknown)}, which the report store does not know")
+        return kept
+
+    def publish(self, variables: Mapping[str, Any], directory: str, revision: int, files: Mapping[str, str]) -> None:
+        """Publish files made of that revision, unless newer ones have been; that it can not be done is a warning."""
+        try:
+            self._asked(variables, directory, publish={"revision": revision, "files": files})
+        except Misuse as misuse:
+            display.warning(str(misuse))
+
+    def _asked(self, variables: Mapping[str, Any], directory: str, **asked: Any) -> dict[str, Any]:
+        host = self._task.delegate_to or "localhost"
+        asked = {"directory": directory, "name": self.STORED, **asked}
+        try:
+            with _limited(STORE_SECONDS), self._untold():
+                result = self._execute_module("ibgw.ops.ibgw_store", asked, task_vars=variables)
+        except (Exception, _TooLong) as error:  # whatever keeps it must not cost the report
+            result = {"msg": str(error)}
+        store: dict[str, Any] | None = plain(result.get("store"))
+        if store is None:
+            said = next(filter(None, map(result.get, ("module_stderr", "module_stdout", "msg"))), "no answer")
+            raise Misuse(f"the report store could not be used on {host}: {quote(said)}")
+        if not store["available"]:
+            raise Misuse(f"{store['reason']} (on {host}); {store['fix']}")
+        return store
+
+    @contextmanager
+    def _untold(self) -> Iterator[None]:
+        """What goes to and fro is a report: too much for -vvv, and for the log of the store's host."""
+        told = self._task.no_log, self._play_context.no_log
+        self._task.no_log = self._play_context.no_log = True
+        try:
+            yield
+        finally:
+            self._task.no_log, self._play_context.no_log = told
+
+
+class _TooLong(BaseException):
+    """It took too long; no `Exception`, for nobody on the way may catch it."""
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    """What is done in it ends after so many seconds; the keyword `timeout` of a task would take all of its result with it."""
+
+    def over(_signal: int, _frame: object) -> None:
+        raise _TooLong(f"no answer in {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

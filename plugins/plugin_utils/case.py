@@ -73,7 +73,7 @@ _Place = TypeVar("_Place", SettingsDirectory, ConfigurationFile)
 
 @dataclass(frozen=True)
 class Quote:
-    """One piece of evidence: who saw it (`health`, `log`, `launcher`, `api`, `inventory`, `ansible`), when (ISO 8601, UTC), and the words.
+    """One piece of evidence: who saw it (`health`, `log`, `launcher`, `api`, `inventory`, `ansible`, `store`), when (ISO 8601, UTC), and the words.
 
     `line` is where it stands in a saved log.
     """

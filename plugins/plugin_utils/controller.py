@@ -71,23 +71,33 @@ def write_report(
 ) -> str | None:
     """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    None where that could not be done, which is a warning that names the `setting`, and no reason to lose what the report says.
+    None where no directory is given, and where that could not be done, which is a warning that names the `setting`, and no reason to
+    lose what the report says.
     """
+    if not directory:
+        return None
     path = Path(directory).expanduser().absolute() / name
-    texts = {path: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
-    if page:
-        texts[path.with_suffix(".html")] = page(report)
+    texts = texts_of(report, name, page)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for place, text in texts.items():
-            _replace(place, text)
+        for file, text in texts.items():
+            _replace(path.with_name(file), text)
     except OSError as error:
         display.warning(
-            f"{' and '.join(place.name for place in texts)} could not be written to {directory} ({error.strerror});"
-            f" {setting} names another directory"
+            f"{' and '.join(texts)} could not be written to {directory} ({error.strerror}); {setting} names another directory"
         )
         return None
     return str(path)
+
+
+def texts_of(
+    report: Mapping[str, Any], name: str, page: Callable[[Mapping[str, Any]], str] | None = None
+) -> dict[str, str]:
+    """The files of a report by their names: its JSON, and its page beside it."""
+    texts = {name: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
+    if page:
+        texts[str(Path(name).with_suffix(".html"))] = page(report)
+    return texts
 
 
 def _replace(path: Path, text: str) -> None:

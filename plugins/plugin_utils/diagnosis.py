@@ -40,7 +40,7 @@ def report_on(
     remind_before: float = 0,
 ) -> dict[str, Any]:
     """The report on everything that was asked; `collection` is what it says of itself."""
-    run = replace(_run(plan, plan["suppress"], now, fail_on, inventories, collection), remind_before=remind_before)
+    run = replace(run_of(plan, plan["suppress"], now, fail_on, inventories, collection), remind_before=remind_before)
     verdicts, defects = judged(task_vars, plan, run.in_force, now)
     log = _saved_log(Path(plan["log"]).name, task_vars) if plan["log"] else None
     return report.build(verdicts, replace(run, error="; ".join(defects) or None, log=log))
@@ -55,7 +55,7 @@ def audit_on(
     collection: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The audit of everything that was asked; `collection` is what it says of itself."""
-    run = _run(plan, plan["accept"], now, fail_on, inventories, collection)
+    run = run_of(plan, plan["accept"], now, fail_on, inventories, collection)
 
     def unasked(machine: str, names: Sequence[str], reason: str) -> list[dict[str, Any]]:
         nothing = evidence.machine(machine, {"gateways": [{"name": name} for name in names]}, {}, None, now)
@@ -65,7 +65,7 @@ def audit_on(
     return audit.build(rows, replace(run, error="; ".join(defects) or None))
 
 
-def _run(
+def run_of(
     plan: Mapping[str, Any],
     suppressions: Sequence[Mapping[str, Any]],
     now: datetime,
@@ -73,7 +73,7 @@ def _run(
     inventories: Sequence[str],
     collection: Mapping[str, Any],
 ) -> Run:
-    """What the report is to say of the run itself, but for what is found out on the way."""
+    """What a report is to say of the run itself, but for what is found out on the way."""
     return Run(
         machines=len(plan["machines"]) or 1,
         generated_at=stamp(now),

@@ -127,6 +127,7 @@ def check_settings(variables: Mapping[str, Any]) -> None:
     _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
     _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))
     _check_remind_before(variables.get("diagnose_remind_before", 0))
+    _check_store(variables)
     _one_of("diagnose_ascii", str(variables.get("diagnose_ascii", False)).lower(), ("true", "false", "yes", "no"))
     if variables.get("diagnose_bundle") and variables.get("diagnose_log_path"):
         raise Misuse("diagnose_bundle and diagnose_log_path are both given; what is judged is one of them")
@@ -145,6 +146,29 @@ def _check_timeout(name: str, value: Any) -> None:
 def _check_remind_before(value: Any) -> None:
     if not _within(value, 0, WEEK):
         raise Misuse(f"diagnose_remind_before is {shown(value)}; allowed are 0 to {WEEK} seconds, which is a week")
+
+
+def _check_store(variables: Mapping[str, Any]) -> None:
+    """Check what is said of the report store; whether it can be used is found out when it is."""
+    directory, host = variables.get("diagnose_store_dir") or "", variables.get("diagnose_store_host", "localhost")
+    if not isinstance(directory, str) or (directory and not directory.startswith("/")):
+        raise Misuse(
+            f"diagnose_store_dir is {shown(directory)}; it must be the absolute path of a directory on {quote(str(host))}"
+        )
+    if not isinstance(host, str) or not host:
+        raise Misuse(
+            f"diagnose_store_host is {shown(host)}; it must be localhost, which is the controller, or a host of the inventory"
+        )
+    stale_after = variables.get("diagnose_stale_after", 900)
+    if not _within(stale_after, 60, 30 * 86400):
+        raise Misuse(
+            f"diagnose_stale_after is {shown(stale_after)}; allowed are 60 to {30 * 86400} seconds, which is a month"
+        )
+    forget = variables.get("diagnose_forget") or []
+    if not isinstance(forget, (str, list)) or not all(isinstance(item, str) for item in forget):
+        raise Misuse(f"diagnose_forget is {shown(forget)}; it must be machines, and gateways as machine/name")
+    if forget and not directory:
+        raise Misuse("diagnose_forget is given without diagnose_store_dir, the report store that is to forget")
 
 
 def _within(value: Any, least: float, most: float) -> bool:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -49,15 +49,21 @@ NEWER_LOG = "docker logs -t <container> > new.log 2>&1"
 
 def build(verdicts: Sequence[Verdict], run: Run) -> dict[str, Any]:
     """The report of a run."""
-    rows = sorted((_row(verdict, run) for verdict in verdicts), key=urgency)
+    return assembled([row_of(verdict, run) for verdict in verdicts], run)
+
+
+def assembled(rows: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
+    """The report that has these rows, be they of that run or of others."""
+    ordered = sorted(rows, key=urgency)
     return {
         **run.heads(SCHEMA),
+        "runs": run.runs,
         "saved_log": asdict(run.log) if run.log else None,
         "fleet": {
-            **_fleet(rows, run),
-            "suppressed": [run.told(each, _affected(each, verdicts)) for each in run.suppressions],
+            **_fleet(ordered, run),
+            "suppressed": [run.told(each, _affected(each, ordered)) for each in run.suppressions],
         },
-        "gateways": rows,
+        "gateways": ordered,
     }
 
 
@@ -138,20 +144,20 @@ def _reminds(row: Mapping[str, Any]) -> bool:
     )
 
 
-def _affected(suppression: Suppression, verdicts: Sequence[Verdict]) -> list[str]:
+def _affected(suppression: Suppression, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """The gateways where it suppresses a finding, be it as one of several."""
     return [
-        named_in_fleet(verdict.host, verdict.name)
-        for verdict in verdicts
+        row["id"]
+        for row in rows
         if any(
-            suppression.covers(found.finding.code, verdict.host, verdict.name)
-            for found in verdict.found
-            if found.suppressed
+            found["suppressed"] and suppression.covers(found["code"], row["host"], row["name"])
+            for found in row["findings"]
         )
     ]
 
 
-def _row(verdict: Verdict, run: Run) -> dict[str, Any]:
+def row_of(verdict: Verdict, run: Run) -> dict[str, Any]:
+    """The row of a verdict."""
     leading = verdict.leading
     following = None if verdict.status == "healthy" else _next(verdict)
     return {

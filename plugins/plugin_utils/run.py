@@ -42,7 +42,7 @@ class Run:
     `machines` counts those that were asked, `error` says what went wrong with the run; `inventories` are those that it was given,
     so that the commands to type next find the same machines; `suppressions` are all, also those that are over; `documentation` is
     where the collection's docs are on the web; `log` is the saved log that was judged instead of machines; `remind_before` is how many
-    seconds before a forced login its gateway is listed.
+    seconds before a forced login its gateway is listed; `runs` are those whose rows a merged report has, None for a run's own.
     """
 
     machines: int
@@ -56,6 +56,7 @@ class Run:
     suppressions: Sequence[Suppression] = ()
     log: SavedLog | None = None
     remind_before: float = 0
+    runs: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def in_force(self) -> list[Suppression]:

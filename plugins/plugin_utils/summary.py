@@ -110,7 +110,7 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
         drawn += [Line(""), *index(blocks, width)]
     if report["fleet"]["logins_due"]:
         drawn += [Line(""), *_logins_due(report, width)]
-    drawn += [Line(""), *wrapped(_fleet(report), width, colour=_fleet_colour(report))]
+    drawn += [Line(""), *wrapped(in_a_line(report), width, colour=_fleet_colour(report))]
     if not drawn[1].text:
         del drawn[0]
     return [Line(in_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
@@ -303,7 +303,8 @@ def _when(stamp: str) -> str:
     return stamp if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _fleet(report: Mapping[str, Any]) -> str:
+def in_a_line(report: Mapping[str, Any]) -> str:
+    """The fleet in a line."""
     fleet = report["fleet"]
     apart = Counter(row["status"] for row in report["gateways"] if row["suppressed"])
     counts = ", ".join(
@@ -328,13 +329,13 @@ def _as_of(report: Mapping[str, Any]) -> str:
         return f", as of {line}; the zone of its times is not known, and so its age is not"
     judged = moment(max(row["checked_at"] for row in report["gateways"])) or last
     age = (moment(report["generated_at"]) or last) - last
-    ends = f"{line}, {_when(log['last_at'])}" + (f" ({_long(age)} ago)" if age > timedelta() else "")
+    ends = f"{line}, {_when(log['last_at'])}" + (f" ({passed(age)} ago)" if age > timedelta() else "")
     if judged - last < timedelta(seconds=1):
         return f", as of {ends}"
-    return f", as of {judged:%Y-%m-%d %H:%M:%S} UTC, {_long(judged - last)} after {ends}"
+    return f", as of {judged:%Y-%m-%d %H:%M:%S} UTC, {passed(judged - last)} after {ends}"
 
 
-def _long(period: timedelta) -> str:
+def passed(period: timedelta) -> str:
     """A time that passed, as a person says it."""
     for unit, seconds in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60)):
         if period.total_seconds() >= 2 * seconds:

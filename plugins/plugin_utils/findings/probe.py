@@ -60,6 +60,29 @@ def incomplete(case: Case) -> Proof | None:
     return Proof(summary, tuple(quote for _summary, quote, _fix in troubles), fixes)
 
 
+@finding(
+    "probe.stale",
+    severity="unknown",
+    remedy="none",
+    title="Nobody has looked for too long",
+    meaning=(
+        "The report store has no diagnosis of the gateway that is young enough (`diagnose_stale_after`), or none at all. The runs that"
+        " should look at it have stopped, do not reach the store, or leave its machine out. What was last known stands in the evidence."
+        " It says nothing about the gateway now, and is never a reason to act on it."
+    ),
+    fix=(
+        "Look at what runs the diagnosis: the schedule and the last jobs of AWX, or the timer or cron job of the controller.",
+        "If its jobs are green, look in their output for a warning about the report store.",
+        "What is gone for good is forgotten by ibgw.ops.report with diagnose_forget, which names machines, and gateways as machine/name.",
+    ),
+    next_command="ansible-playbook ibgw.ops.diagnose -l {machine}",
+    remedy_reason="what is not known now is no reason to act",
+)
+def stale(_case: Case) -> Proof | None:
+    """No evidence of one run shows it: whoever reads the report store proves it."""
+    return None
+
+
 def _trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     """What kept one probe from looking: in a sentence, as evidence, and what mends it."""
     return _task_trouble(case, probe) or _result_trouble(case, probe)

@@ -261,7 +261,7 @@ class Verdict:
     host: str
     declared: bool
     status: str
-    checked_at: str
+    checked_at: str | None
     summary: str = ""
     family: str | None = None
     trading_mode: str | None = None

@@ -118,3 +118,27 @@ def test_a_name_without_end_is_not_repeated_to_its_end(settings: dict[str, Any],
     with pytest.raises(Misuse) as caught:
         preflight(settings, {**INVENTORY, "hostvars": {"alpha": {"gateways": entries}}}, None, None)
     assert len(str(caught.value)) < 600
+
+
+STORE = {"diagnose_store_dir": "/var/lib/ibgw-reports"}
+
+
+def test_a_store_is_on_the_controller_or_on_a_host_of_the_inventory() -> None:
+    for host in ("localhost", "alpha"):
+        assert list(checked(**STORE, diagnose_store_host=host)["machines"]) == ["alpha"]
+    assert list(checked(diagnose_store_host="nobody")["machines"]) == ["alpha"]  # without a store it is nobody's matter
+    with pytest.raises(Misuse, match="^diagnose_store_host is 'nobody', which is no host of the inventory"):
+        checked(**STORE, diagnose_store_host="nobody")
+
+
+def test_a_store_has_a_way_to_it() -> None:
+    inventory = {**INVENTORY, "hostvars": {**ALPHA, "keep": {"ansible_connection": "pigeon"}}}
+    with pytest.raises(Misuse, match="^ansible_connection of the host keep is 'pigeon', which Ansible does not have"):
+        preflight({**STORE, "diagnose_store_host": "keep"}, inventory, None, None)
+
+
+def test_what_the_store_has_is_shown_without_a_machine() -> None:
+    plan = preflight(STORE, {"hostvars": {}, "groups": {}, "ansible_play_hosts_all": []}, None, None, store_only=True)
+    assert (plan["machines"], plan["store_only"]) == ({}, True)
+    with pytest.raises(Misuse, match="^diagnose_store_dir is not given"):
+        preflight({}, INVENTORY, None, None, store_only=True)

@@ -102,6 +102,12 @@ def test_hostile_text_in_the_inventory_stays_on_one_printable_line() -> None:
         {"diagnose_fail_on": "never", "diagnose_depth": "account", "diagnose_timeout": "30"},
         {"diagnose_log_path": "x.log", "diagnose_log_as_of": "2026-03-01T12:00:00Z"},
         {"diagnose_remind_before": "86400"},
+        {
+            "diagnose_store_dir": "/var/lib/a b{{ x }}",
+            "diagnose_forget": "alpha,beta/gw",
+            "diagnose_stale_after": "900",
+        },
+        {"diagnose_store_dir": "", "diagnose_store_host": "localhost", "diagnose_forget": []},
     ],
 )
 def test_settings_make_sense(settings: dict[str, Any]) -> None:
@@ -126,6 +132,19 @@ def test_settings_make_sense(settings: dict[str, Any]) -> None:
         ({"diagnose_remind_before": 604_801}, "allowed are 0 to 604800 seconds, which is a week"),
         ({"diagnose_remind_before": -1}, "diagnose_remind_before is -1"),
         ({"diagnose_remind_before": "1 day"}, "diagnose_remind_before is '1 day'"),
+        (
+            {"diagnose_store_dir": "reports"},
+            "diagnose_store_dir is 'reports'; it must be the absolute path of a directory",
+        ),
+        ({"diagnose_store_dir": ["/reports"]}, "must be the absolute path"),
+        ({"diagnose_store_dir": "/reports", "diagnose_store_host": ""}, "diagnose_store_host is ''"),
+        ({"diagnose_stale_after": 59}, "diagnose_stale_after is 59; allowed are 60 to 2592000 seconds"),
+        ({"diagnose_stale_after": "soon"}, "diagnose_stale_after is 'soon'"),
+        (
+            {"diagnose_store_dir": "/reports", "diagnose_forget": {"alpha": 1}},
+            "must be machines, and gateways as machine/name",
+        ),
+        ({"diagnose_forget": ["alpha"]}, "diagnose_forget is given without diagnose_store_dir"),
     ],
 )
 def test_settings_make_no_sense(settings: dict[str, Any], said: str) -> None:

@@ -41,7 +41,7 @@ def form(schema: Path, example: Path, *unshown: str) -> Form:
 
 FORMS = {
     # What the example, which is of a fleet, does not show.
-    "report": form(docs.SCHEMA, docs.EXAMPLE, "saved_log", "login_due"),
+    "report": form(docs.SCHEMA, docs.EXAMPLE, "saved_log", "login_due", "run"),
     "audit": form(docs.AUDIT_SCHEMA, docs.AUDIT_EXAMPLE),
 }
 

@@ -94,7 +94,7 @@ SILENT = {**NO_BACKEND, "outcome": "silent_at_hello", "reached": "open", "proble
 NOT_ENTERED = {**NO_BACKEND, "outcome": "error", "reached": "none", "problem": "probe.incomplete", "attempts": 0}
 
 #: What nothing that a probe sees can prove: the audit says so.
-NEVER_PROVEN = ("clients.retry_unknown",)
+NEVER_PROVEN = ("clients.retry_unknown", "probe.stale")
 
 ROWS: dict[str, tuple[Changes, Changes]] = {
     # probe and host

@@ -1,0 +1,133 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What runs put into the report store, and the report on everything that is in it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
+from ansible_collections.ibgw.ops.plugins.module_utils.store import AHEAD
+from ansible_collections.ibgw.ops.plugins.plugin_utils import report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Verdict, findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few
+from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import passed
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import completed
+
+#: What is said of a machine that no run has put in.
+NEVER = Proof("never diagnosed: no run has put it into the report store")
+
+
+def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run puts in, by the plan of what it asked and its report."""
+    return {
+        "at": built["generated_at"],
+        "controller": built["controller"],
+        "machines": {machine: ask["names"] if plan["only"] else None for machine, ask in plan["machines"].items()},
+        "rows": built["gateways"],
+    }
+
+
+def rows(machines: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The newest row of every gateway, as a run put it in."""
+    return [told["row"] for known in machines.values() for told in known["rows"]]
+
+
+def runs(machines: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The runs whose rows those are, the newest first, and of how many machines and gateways each tells."""
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for machine, known in machines.items():
+        for each in known["rows"] or ([known["whole"]] if known["whole"] else []):
+            told[each["at"], each["controller"]] += [machine] * ("row" in each)
+    return [
+        {"controller": controller, "generated_at": at, "machines": len({*of}), "gateways": len(of)}
+        for (at, controller), of in sorted(told.items(), reverse=True)
+    ]
+
+
+def merged(
+    machines: Mapping[str, Any], missing: Mapping[str, Sequence[str]], run: Run, stale_after: float
+) -> dict[str, Any]:
+    """The report on all that the store has: a gateway whose last diagnosis is older than `stale_after` seconds is unknown.
+
+    `missing` are the machines of the inventory that the store does not know, with the gateways that each declares.
+    """
+    whole = replace(run, machines=len(machines) + len(missing), runs=runs(machines))
+    now = moment(run.generated_at)
+    assert now is not None
+    told = [row for machine, known in machines.items() for row in _current(machine, known, whole, now, stale_after)]
+    never = [
+        _stale(machine, {"name": name}, whole, now, NEVER)
+        for machine, names in missing.items()
+        for name in names or [machine]
+    ]
+    return report.assembled([*told, *never], whole)
+
+
+def stale(built: Mapping[str, Any], stale_after: float) -> str | None:
+    """Which gateways nobody has looked at for too long, in a sentence."""
+    over = [row["id"] for row in built["gateways"] if row["code"] == "probe.stale" and not row["suppressed"]]
+    if not over:
+        return None
+    named = "1 gateway has" if len(over) == 1 else f"{len(over)} gateways have"
+    return (
+        f"{named} not been diagnosed for more than {stale_after:g} seconds (diagnose_stale_after): {printable(few(over))};"
+        " see whether every scheduled run is still running; what is gone for good is forgotten with -e diagnose_forget=<machine>[/<gateway>]"
+    )
+
+
+def _current(
+    machine: str, known: Mapping[str, Any], run: Run, now: datetime, stale_after: float
+) -> Iterator[Mapping[str, Any]]:
+    """The rows of a machine: one of its own where it was looked at as a whole and has no gateway, but only when that is too long ago."""
+    for told in known["rows"]:
+        over = _over(told, run, now, stale_after)
+        yield _stale(machine, told["row"], run, now, over) if over else told["row"]
+    empty = known["whole"] if not known["rows"] else None
+    over = _over(empty, run, now, stale_after) if empty else None
+    if over:
+        yield _stale(machine, {"name": machine}, run, now, over)
+
+
+def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
+    """The proof that a diagnosis tells nothing of now any more."""
+    at = moment(told["at"])
+    assert at is not None
+    last = told.get("row")
+    known = (Quote("store", quote(f"{last.get('status')}: {last.get('summary')}"), told["at"]),) if last else ()
+    if (at - now).total_seconds() > AHEAD:
+        clocks = f"the clock of {quote(told['controller'])} or of {quote(run.controller)} is wrong"
+        return Proof(f"last diagnosed at {told['at']}, which is still to come: {clocks}", known)
+    if (now - at).total_seconds() > stale_after:
+        ago = f"last diagnosed {passed(now - at)} ago, from {quote(told['controller'])}"
+        return Proof(ago, known, since=stamp(at + timedelta(seconds=stale_after)))
+    return None
+
+
+def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof) -> Mapping[str, Any]:
+    """The row of a gateway that nobody has looked at for too long; what was last known of it is evidence, and nothing more."""
+    case = Case(machine=machine, name=row["name"], now=now)
+    found = completed(findings()["probe.stale"], proof, case)
+    covering = (each for each in run.in_force if each.covers(found.finding.code, machine, row["name"]))
+    found = replace(found, suppressed=next(covering, None))
+    verdict = Verdict(
+        name=row["name"],
+        host=machine,
+        declared=row.get("declared", True),
+        status="unknown",
+        checked_at=row.get("checked_at"),
+        summary=found.proof.summary,
+        family=row.get("family"),
+        trading_mode=row.get("trading_mode"),
+        since=proof.since,
+        leading=found,
+        found=(found,),
+        facts=facts_of(case),
+    )
+    return report.row_of(verdict, run)

@@ -1,0 +1,147 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The report on everything that is in a report store: what is young enough as it was put in, all else unknown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
+from ansible_collections.ibgw.ops.plugins.plugin_utils import page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
+from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
+
+from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+#: The minute in which the report is made.
+RUN = Run(
+    machines=0, generated_at="2026-03-01T12:30:00Z", controller="merger", fail_on="down", inventories=["fleet.yml"]
+)
+
+
+def plan(*machines: str, only: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    asked = {machine: {"names": (only or {}).get(machine, []), "find": True} for machine in machines}
+    return {"machines": asked, "only": [*(only or {})]}
+
+
+def machines_of(directory: Path, *puts: dict[str, Any]) -> dict[str, Any]:
+    """What the store has after those runs."""
+    for put in puts:
+        result = kept.probe(str(directory), "report", False, put=put)
+    return dict(result["machines"])
+
+
+def slices(directory: Path, alpha: str = "2026-03-01T12:29:00Z", beta: str = "2026-03-01T12:28:00Z") -> dict[str, Any]:
+    """What two runs put in, each of a machine: a gateway that is down, and a healthy one."""
+    one = report_of(verdict("gw", "alpha", found()), generated_at=alpha, controller="first")
+    other = report_of(verdict("gw", "beta"), generated_at=beta, controller="second")
+    return machines_of(directory, store.put(plan("alpha"), one), store.put(plan("beta"), other))
+
+
+def merged(machines: dict[str, Any], run: Run = RUN, **missing: list[str]) -> dict[str, Any]:
+    whole = store.merged(machines, missing, run, 900)
+    jsonschema.Draft202012Validator(SCHEMA).validate(whole)
+    assert summary.lines(whole)
+    assert page.render(whole)
+    return whole
+
+
+def told(whole: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    return {row["id"]: (row["status"], row["code"]) for row in whole["gateways"]}
+
+
+def test_slices_become_one_report(tmp_path: Path) -> None:
+    machines = slices(tmp_path)
+    whole = merged(machines)
+    assert told(whole) == {"alpha/gw": ("down", "relay.down"), "beta/gw": ("healthy", None)}
+    fleet = {key: whole["fleet"][key] for key in ("machines", "total", "worst", "failing")}
+    assert fleet == {"machines": 2, "total": 2, "worst": "down", "failing": ["alpha/gw"]}
+    assert whole["runs"] == [
+        {"controller": "first", "generated_at": "2026-03-01T12:29:00Z", "machines": 1, "gateways": 1},
+        {"controller": "second", "generated_at": "2026-03-01T12:28:00Z", "machines": 1, "gateways": 1},
+    ]
+    assert (whole["generated_at"], whole["controller"]) == (RUN.generated_at, "merger")
+    assert store.stale(whole, 900) is None
+
+
+def test_what_a_run_was_limited_to_is_all_that_it_replaces() -> None:
+    rows = report_of(verdict("gw", "alpha"))
+    assert store.put(plan("alpha", "beta"), rows)["machines"] == {"alpha": None, "beta": None}
+    assert store.put(plan("alpha", only={"alpha": ["gw"]}), rows)["machines"] == {"alpha": ["gw"]}
+
+
+AGES = {
+    "2026-03-01T12:15:00Z": None,
+    "2026-03-01T12:14:59Z": "last diagnosed 15 minutes ago, from first",
+    "2026-02-01T12:00:00Z": "last diagnosed 4 weeks ago, from first",
+    "2026-03-01T12:35:00Z": None,
+    "2026-03-01T12:35:01Z": "which is still to come: the clock of first or of merger is wrong",
+}
+
+
+@pytest.mark.parametrize(("at", "said"), AGES.items())
+def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: str, said: str | None) -> None:
+    whole = merged(slices(tmp_path, alpha=at))
+    row = next(row for row in whole["gateways"] if row["host"] == "alpha")
+    if said is None:
+        assert row["code"] == "relay.down"
+        return
+    assert (row["status"], row["code"], row["remedy"]) == ("unknown", "probe.stale", "none")
+    assert said in row["summary"]
+    (finding,) = row["findings"]
+    assert finding["evidence"] == [{"source": "store", "quote": "down: proof of relay.down", "at": at, "line": None}]
+    assert row["checked_at"] == NOW
+    assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
+    assert not any(row["facts"].values())
+    assert whole["fleet"]["failing"] == ["alpha/gw"]
+    assert "1 gateway has not been diagnosed for more than 900 seconds" in str(store.stale(whole, 900))
+
+
+def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
+    whole = merged(slices(tmp_path), gamma=["a", "b"], delta=[])
+    never = {row["id"]: row for row in whole["gateways"] if row["code"] == "probe.stale"}
+    assert {*never} == {"gamma/a", "gamma/b", "delta"}
+    assert {row["summary"] for row in never.values()} == {"never diagnosed: no run has put it into the report store"}
+    assert {row["checked_at"] for row in never.values()} == {None}
+    assert whole["fleet"]["machines"] == 4
+    assert "gamma/a" in whole["fleet"]["failing"]
+    block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]
+    assert len(block) == 1  # however many they are: what reads alike shares one
+
+
+def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(tmp_path: Path) -> None:
+    for at, expected in (("2026-03-01T12:29:00Z", {}), ("2026-03-01T11:00:00Z", {"alpha": ("unknown", "probe.stale")})):
+        machines = machines_of(tmp_path / at, store.put(plan("alpha"), report_of(generated_at=at)))
+        assert told(merged(machines)) == expected
+
+
+def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
+    quiet = Suppression("probe.stale", "alpha", "it is being moved", None)
+    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), Run(**{**vars(RUN), "suppressions": [quiet]}))
+    assert whole["fleet"]["failing"] == []
+    assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
+    assert store.stale(whole, 900) is None
+
+
+def test_names_are_data(tmp_path: Path) -> None:
+    name = "{{ 7*7 }}<script>\x1b[31m"
+    put = store.put(plan(name), report_of(verdict("gw", name, found()), generated_at="2026-03-01T11:00:00Z"))
+    whole = merged(machines_of(tmp_path, put))
+    assert [row["host"] for row in whole["gateways"]] == [name]
+    assert "<script>\x1b" not in page.render(whole)
+    assert "\x1b" not in "".join(line.text for line in summary.lines(whole))
+    assert "\x1b" not in str(store.stale(whole, 900))
+
+
+def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
+    own = report_of(verdict("gw", "alpha", found()), verdict("wg", "alpha"), generated_at="2026-03-01T12:29:00Z")
+    whole = merged(machines_of(tmp_path, store.put(plan("alpha"), own)))
+    assert whole["gateways"] == own["gateways"]
+    assert own["runs"] is None
+    assert report.artifact(whole) == report.artifact(own)
