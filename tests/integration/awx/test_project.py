@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -18,28 +19,51 @@ PROJECT = CHECKOUT / "awx"
 NOT_A_JOB = {"bundle"}
 
 
-def playbooks() -> dict[str, list[dict[str, str]]]:
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in PROJECT.glob("*.yml")}
-    return {name: yaml.safe_load(text) for name, text in texts.items() if "import_playbook" in text}
+def imports() -> dict[str, list[str]]:
+    """What each playbook of the project imports."""
+    plays = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in PROJECT.glob("*.yml")}
+    return {
+        name: [play["ansible.builtin.import_playbook"] for play in content]
+        for name, content in plays.items()
+        if all("ansible.builtin.import_playbook" in play for play in content)
+    }
 
 
 def test_each_playbook_of_the_collection_is_one_of_the_project() -> None:
     there = {path.stem for path in (CHECKOUT / "playbooks").glob("*.yml")}
-    assert playbooks().keys() == there - NOT_A_JOB
-    for name, (only,) in playbooks().items():
-        assert only["ansible.builtin.import_playbook"] == f"ibgw.ops.{name}"
+    assert imports().keys() == there - NOT_A_JOB
+    assert {name: imported[-1] for name, imported in imports().items()} == {
+        name: f"ibgw.ops.{name}" for name in imports()
+    }
 
 
 def test_ansible_understands_all_of_them() -> None:
-    command = [Path(sys.executable).with_name("ansible-playbook"), "--syntax-check", *sorted(PROJECT.glob("*.yml"))]
+    playbooks = [PROJECT / f"{name}.yml" for name in (*imports(), "configure", "store_host")]
+    command = [Path(sys.executable).with_name("ansible-playbook"), "--syntax-check", *playbooks]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_job_finds_the_store_on_a_host_that_its_slice_does_not_have(tmp_path: Path) -> None:
+    there = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    store = {
+        "diagnose_store_host": "127.0.0.1",
+        "diagnose_store_dir": str(tmp_path / "store"),
+        "diagnose_report_dir": "",
+    }
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"vars": there | store}, "gateway_hosts": {"hosts": {"beta": {}}}}))
     ended = subprocess.run(
-        [each for each in command if each.name != "settings.yml"],
-        capture_output=True,
+        [Path(sys.executable).with_name("ansible-playbook"), PROJECT / "report.yml", "-i", inventory],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=120,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
+    assert "beta (probe.stale)" in ended.stdout
+    assert (tmp_path / "store" / "report.json").is_file()
 
 
 def test_the_project_asks_for_this_collection() -> None:
