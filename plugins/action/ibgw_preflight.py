@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,16 @@ SETTINGS = (
     "audit_fail_on",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
-MACHINE_VARIABLES = ("gateways", "diagnose_docker_host", "diagnose_undeclared", *evidence.OF_MACHINE)
+#: In these machines may differ: each goes its own way.
+MACHINE_VARIABLES = (
+    "gateways",
+    "diagnose_docker_host",
+    "diagnose_undeclared",
+    "diagnose_depth",
+    "diagnose_timeout",
+    "diagnose_api_timeout",
+    *evidence.OF_MACHINE,
+)
 
 
 class ActionModule(ControllerAction):
@@ -95,12 +104,10 @@ def preflight(
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]
-    variables = {
-        machine: rendered(hostvars[machine], MACHINE_VARIABLES, f"the machine {machine}")
-        for machine in _machines(task_vars, group)
-    }
-    warnings += [warning for machine, given in variables.items() for warning in inventory.check_machine(machine, given)]
-    _check_same(hostvars, list(variables))
+    machines = _machines(task_vars, group)
+    inventory.check_names(machines)
+    variables, warned = _described_well(hostvars, machines, (*SETTINGS, *DIRECTORIES, only))
+    warnings += warned
     if any(each.host for each in (*suppressions, *accepted)):
         everywhere = {machine: _described(machine, hostvars[machine]) for machine in task_vars["groups"]["all"]}
         of_all = _declared_and_finding(everywhere)
@@ -165,15 +172,42 @@ def _warned(warnings: list[str]) -> dict[str, list[str]]:
     return {"warnings": warnings} if warnings else {}
 
 
-def _check_same(hostvars: Mapping[str, Any], machines: Sequence[str]) -> None:
+def _described_well(
+    hostvars: Mapping[str, Any], machines: Sequence[str], settings: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """What the inventory says of the machines, and warnings; `settings` are those of the run, beside what machines may differ in."""
+    variables: dict[str, dict[str, Any]] = {}
+    warnings: list[str] = []
+    mistakes: dict[str, Misuse] = {}
+    for machine in machines:
+        try:
+            variables[machine] = rendered(
+                hostvars[machine], dict.fromkeys((*MACHINE_VARIABLES, *settings)), f"the machine {machine}"
+            )
+            warnings += inventory.check_machine(machine, variables[machine])
+        except Misuse as misuse:
+            mistakes[machine] = misuse
+    if mistakes:
+        first, *others = mistakes
+        too = f"; what is said of {inventory.few(others)} makes no sense either" if others else ""
+        raise Misuse(f"{mistakes[first]}{too}")
+    _check_same(variables, [setting for setting in settings if setting not in MACHINE_VARIABLES])
+    return variables, warnings
+
+
+def _check_same(variables: Mapping[str, Mapping[str, Any]], settings: Iterable[str]) -> None:
     """Check that machines of a run do not differ on what holds for all of it."""
-    for setting in ("diagnose_suppress", "audit_accept"):
-        given = [rendered(hostvars[machine], (setting,), f"the machine {machine}") for machine in machines]
+    machines = list(variables)
+    for setting in settings:
+        given = [variables[machine].get(setting) for machine in machines]
         differing = [machine for machine, own in zip(machines, given, strict=True) if own != given[0]]
         if differing:
+            how = (
+                ", and name a machine in it as code@machine" if setting in ("diagnose_suppress", "audit_accept") else ""
+            )
             raise Misuse(
-                f"{setting} is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole "
-                "run; give it to all of them, and name a machine in it as code@machine"
+                f"{setting} is not the same for the machines {machines[0]} and {differing[0]}, but holds for the whole run; give it to all"
+                f" of them{how}"
             )
 
 
@@ -209,7 +243,12 @@ def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:
         raise Misuse(f"the group {group} of the inventory is empty; put every machine that runs gateways into it")
     machines = [host for host in members if host in hosts]
     if not machines:
-        raise Misuse(f"--limit leaves no machine of the group {group}; it has {', '.join(members)}")
+        why = (
+            "--limit leaves"
+            if task_vars.get("ansible_limit")
+            else "Ansible could not read the whole inventory, and plays"
+        )
+        raise Misuse(f"{why} no machine of the group {group}; it has {inventory.few(members)}")
     return machines
 
 

@@ -24,17 +24,19 @@ _LOOK_AGAIN = 0.5
 
 @dataclass(frozen=True)
 class Network:
-    """The network of a container, which its process `pid` shows. Of one that is `shared` only the family's `ports` are its own."""
+    """The network of a container, which its process `pid` shows. Of one that is `shared` only the family's `ports` are its own, and
+    of those only where none but others than its processes, `pids`, listen."""
 
     container: str
     pid: int
     ports: frozenset[int]
     shared: bool
+    pids: Sequence[int] = ()
 
 
 def none() -> dict[str, Any]:
     """Nobody listens and nobody is connected."""
-    return {"listening": [], "established": [], "close_wait": {}}
+    return {"listening": [], "established": [], "close_wait": {}, "taken": []}
 
 
 def seen(networks: Sequence[Network]) -> dict[str, dict[str, Any]]:
@@ -88,8 +90,9 @@ def _sample(network: Network) -> dict[str, Any]:
     """The sockets at this moment; connections that the container itself opened are left out."""
     there = procfs.sockets(network.pid)
     served = {one.port for one in there if one.state == "listening"} | network.ports
+    taken = _taken(network, there) if network.shared else set()
     if network.shared:
-        served &= network.ports
+        served &= network.ports - taken
     mine = sorted((one for one in there if one.port in served), key=lambda one: one.port not in network.ports)
     return {
         "listening": [
@@ -99,4 +102,14 @@ def _sample(network: Network) -> dict[str, Any]:
         ],
         "established": [{"port": one.port, "peer": one.peer} for one in mine if one.state == "established"],
         "close_wait": dict(Counter(str(one.port) for one in mine if one.state == "close_wait")),
+        "taken": sorted(taken),
     }
+
+
+def _taken(network: Network, there: Sequence[procfs.Socket]) -> set[int]:
+    """The family's ports at which somebody else listens, and nobody of the container; none where we may not see who holds a socket."""
+    listening = [one for one in there if one.state == "listening" and one.port in network.ports]
+    held = procfs.held(network.pids) if listening else None
+    if held is None:
+        return set()
+    return {one.port for one in listening} - {one.port for one in listening if one.inode in held}

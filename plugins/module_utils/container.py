@@ -118,12 +118,17 @@ def exit_meaning(code: int, family: Family | None) -> str:
     return "ended by itself" if code == 0 else "failed, with a code that is not known here"
 
 
-def ports(inspected: Mapping[str, Any], family: Family | None) -> list[dict[str, Any]]:
-    """The published TCP ports: where they lead from the machine, and what listens there by the family's table."""
-    running = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
-    bound = {port: at for port, at in running.items() if at} or inspected["HostConfig"].get("PortBindings") or {}
-    roles = family.ports if family else {}
+def ports(inspected: Mapping[str, Any], family: Family | None, running: bool = False) -> list[dict[str, Any]]:
+    """The published TCP ports: where they lead from the machine, and what listens there by the family's table.
+
+    While it is `running` only those that are in effect: what was to be published, and is not, may be somebody else's by now.
+    """
+    in_effect = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
     mapped = inspected["HostConfig"].get("NetworkMode") != "host"  # there Docker discards what was to be published
+    bound = {port: at for port, at in in_effect.items() if at}
+    if not bound and not (running and mapped):
+        bound = inspected["HostConfig"].get("PortBindings") or {}
+    roles = family.ports if family else {}
     published = [
         (int(port.partition("/")[0]), one) for port, at in bound.items() if port.endswith("/tcp") for one in at or ()
     ]

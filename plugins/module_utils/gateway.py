@@ -132,7 +132,7 @@ def _existing(
     return {
         "container": facts,
         "family": _family(recognition, inspected, processes or ()),
-        "ports": container.ports(network, family),
+        "ports": container.ports(network, family, facts["status"] == "running"),
         "processes": None if processes is None else _told(processes, family),
         "sockets": _sockets(inspected, processes, seen, not_seen),
         "supervisors": None if supervisors is None else [one.told(secrets) for one in supervisors],

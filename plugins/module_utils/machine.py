@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -153,13 +153,17 @@ def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[st
     return [path for path in (told.get("DockerRootDir"), *sources) if path]
 
 
-def _networks_of(targets: Iterable[engine.Target], pids: Collection[str]) -> Iterator[connections.Network]:
+def _networks_of(targets: Iterable[engine.Target], pids: Mapping[str, Sequence[int]]) -> Iterator[connections.Network]:
     """Where the sockets are of those whose processes are proven to run here."""
+    modes = [network_mode(target.inspected) for target in targets if target.inspected]
+    lent = {mode.partition(":")[2] for mode in modes if mode.startswith("container:")}
     for target in targets:
         if target.inspected and target.inspected["Id"] in pids:
-            shared = network_mode(target.inspected).startswith(("host", "container:"))
+            shared = network_mode(target.inspected).startswith(("host", "container:")) or target.inspected["Id"] in lent
             ports = frozenset(target.family.ports if target.family else ())
-            yield connections.Network(target.inspected["Id"], pid_of(target.inspected), ports, shared)
+            yield connections.Network(
+                target.inspected["Id"], pid_of(target.inspected), ports, shared, tuple(pids[target.inspected["Id"]])
+            )
 
 
 def ask(question: Any, said: str, not_seen: list[str]) -> Any:

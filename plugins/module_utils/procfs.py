@@ -55,13 +55,15 @@ class Process:
 
 @dataclass(frozen=True)
 class Socket:
-    """A TCP socket of a network namespace. `queued` are, of a listening socket, the connections that nobody accepted yet."""
+    """A TCP socket of a network namespace. `queued` are, of a listening socket, the connections that nobody accepted yet; `inode` is
+    the number by which a process holds it."""
 
     state: str  # listening, established, close_wait
     address: str
     port: int
     peer: str
     queued: int
+    inode: int = 0
 
 
 #: Every user id that there can be.
@@ -133,6 +135,20 @@ def sockets(pid: int, proc: Path = PROC) -> list[Socket]:
     """The TCP sockets of the network namespace of `pid` that listen, are connected, or were left by their peer."""
     lines = (_text(proc / str(pid) / "net" / table).splitlines()[1:] for table in ("tcp", "tcp6"))
     return [found for table in lines for line in table for found in _socket(line)]
+
+
+def held(pids: Collection[int], proc: Path = PROC) -> set[int] | None:
+    """The inodes of the sockets that these processes hold; None where we may not see that of one, or where none lives."""
+    inodes: set[int] | None = None
+    for pid in pids:
+        try:
+            links = [os.readlink(one.path) for one in os.scandir(proc / str(pid) / "fd")]
+        except (FileNotFoundError, ProcessLookupError):  # it has ended, or closed what it held
+            continue
+        except OSError:
+            return None
+        inodes = (inodes or set()) | {int(link[8:-1]) for link in links if link.startswith("socket:[")}
+    return inodes
 
 
 def nofile(pid: int, proc: Path = PROC) -> tuple[int, int] | None:
@@ -226,9 +242,8 @@ def _socket(line: str) -> Iterator[Socket]:
         (address, port), (peer, peer_port) = _endpoint(fields[1]), _endpoint(fields[2])
         # The second queue is the receive queue; of a listening socket it counts connections, net/ipv4/tcp_ipv4.c
         queued = int(fields[4].partition(":")[2], 16)
-        yield Socket(
-            states[fields[3]], address, port, f"[{peer}]:{peer_port}" if ":" in peer else f"{peer}:{peer_port}", queued
-        )
+        peer = f"[{peer}]:{peer_port}" if ":" in peer else f"{peer}:{peer_port}"
+        yield Socket(states[fields[3]], address, port, peer, queued, int(fields[9]) if len(fields) > 9 else 0)
 
 
 def ip_text(raw: bytes) -> str:

@@ -434,6 +434,8 @@ health:
             - C(established) connections to ports that are served, with C(port) and C(peer).
             - C(close_wait) counts by port the connections that the peer closed and the gateway did not. Where connections pile up, here or
               in an C(accept_queue), it is looked twice, half a second apart, and the smaller number is told.
+            - C(taken) lists those ports of its family at which, in a network that is shared, somebody else's process listens; they are not
+              among the others. Empty where who holds a socket can not be seen, which takes root.
           type: dict
         supervisors:
           description:

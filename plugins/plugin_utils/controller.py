@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 #: Bytes in the name of a file (limits.h, NAME_MAX).
@@ -71,23 +71,29 @@ def write_report(
 ) -> str | None:
     """The path of the report, which is written with its page beside it, `report.html` beside `report.json`.
 
-    None where no directory is given, and where that could not be done, which is a warning that names the `setting`, and no reason to
-    lose what the report says.
+    None where no directory is given, and where the report could not be written, which is a warning that names the `setting`, and no
+    reason to lose what it says; of report and page, one that can not be written does not keep the other from being.
     """
     if not directory:
         return None
     path = Path(directory).expanduser().absolute() / name
-    texts = texts_of(report, name, page)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for file, text in texts.items():
+    failed: dict[str, list[str]] = {}
+    for file, text in texts_of(report, name, page).items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path.with_name(file), text)
-    except OSError as error:
+        except OSError as error:
+            failed.setdefault(_why(error), []).append(file)
+    for why, files in failed.items():
         display.warning(
-            f"{' and '.join(texts)} could not be written to {directory} ({error.strerror}); {setting} names another directory"
+            f"{' and '.join(files)} could not be written to {quote(directory)} ({why}); {setting} names another directory"
         )
-        return None
-    return str(path)
+    return None if any(name in files for files in failed.values()) else str(path)
+
+
+def _why(error: OSError) -> str:
+    """What stands against writing; mkdir calls a file, or a link that leads nowhere, a thing that exists."""
+    return "it is no directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
 
 
 def texts_of(

@@ -37,10 +37,22 @@ def endpoints(
 ) -> list[dict[str, Any]]:
     """The published endpoints of all gateways that run."""
     engine = _remote_host(docker_host)
-    return [
-        {**endpoint, "count_orders": _takes_orders(endpoint, logs)}
+    asked = [
+        (endpoint, _shares_network(gateway))
         for gateway, declared in _running(found, gateways)
         for endpoint in _published_of(gateway, declared, engine)
+    ]
+    claims: dict[tuple[str, int], dict[str, bool]] = {}
+    for endpoint, shared in asked:
+        if not endpoint["skip"]:
+            claims.setdefault((endpoint["host"], endpoint["port"]), {})[endpoint["gateway"]] = shared
+    return [
+        {
+            **endpoint,
+            "skip": endpoint["skip"] or _claimed(endpoint["gateway"], claims[endpoint["host"], endpoint["port"]]),
+            "count_orders": _takes_orders(endpoint, logs),
+        }
+        for endpoint, _shared in asked
     ]
 
 
@@ -112,9 +124,13 @@ def _inside_of(gateway: GatewayHealth, declared: Declared, outside: Sequence[End
         shared = {"gateway": gateway.name, "endpoint": endpoint, "host": "127.0.0.1", "inside": gateway.name}
         shared["expect_mode"] = _expected(declared, endpoint)
         # A tunnel takes the relay's place (gnzsnz common.sh:182, run.sh).
-        if relay and gateway.container.environment.get("SSH_TUNNEL") != "yes":
+        if (
+            relay
+            and not _anothers(gateway, endpoint, relay)
+            and gateway.container.environment.get("SSH_TUNNEL") != "yes"
+        ):
             yield {**shared, "port": relay, "after_silence": 0}
-        if own:
+        if own and not _anothers(gateway, endpoint, own):
             yield {**shared, "port": own, "after_silence": 0 if relay in listening else 1}
 
 
@@ -162,6 +178,7 @@ def _published_of(gateway: GatewayHealth, declared: Declared, engine: str | None
             continue  # images publish the ports of both modes; nobody is meant to listen behind the other one
         seen.add(published)
         address = _address(port.host_ip or "", engine)
+        unreachable = None if address else f"published on the loopback of {engine} only"
         yield {
             "gateway": gateway.name,
             "endpoint": endpoint,
@@ -170,8 +187,28 @@ def _published_of(gateway: GatewayHealth, declared: Declared, engine: str | None
             "inside": None,
             "expect_mode": _expected(declared, endpoint),
             "after_silence": 0 if _can_be_entered(gateway, engine) else 1,
-            "skip": pile or (None if address else f"published on the loopback of {engine} only"),
+            "skip": pile or _anothers(gateway, endpoint, port.container_port) or unreachable,
         }
+
+
+def _claimed(gateway: str, claims: Mapping[str, bool]) -> str | None:
+    """Why who answers at an address can not be told, by the gateways that would be there, and whether each shares its network; Docker
+    proves of the only one that does not that it is that one."""
+    others = [other for other, shared in claims.items() if other != gateway and (claims[gateway] or not shared)]
+    return f"who answers there can not be told: {', '.join(others)} would be at the same address" if others else None
+
+
+def _shares_network(gateway: GatewayHealth) -> bool:
+    return (gateway.container.network_mode or "").startswith(("host", "container:"))
+
+
+def _anothers(gateway: GatewayHealth, endpoint: str | None, port: int | None) -> str | None:
+    """Why what answers at a port inside is not this gateway: in a network that it shares, another's process listens there, or where its
+    relay leads."""
+    family, listening = _family(gateway), {each.port for each in gateway.sockets.listening}
+    behind = _own_and_relay(family, endpoint, listening)[0] if family and endpoint else None
+    taken = next((one for one in (port, behind) if one in gateway.sockets.taken), None)
+    return f"another's process listens on {taken} of the network that it shares" if taken else None
 
 
 def _setting(gateway: GatewayHealth, declared: Declared) -> str | None:

@@ -8,6 +8,7 @@ a plan: for each machine that is to be asked, the names to ask for and whether t
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import ADDRESS, ADDRESSES, CONTAINER_NAME, CONTAINER_NAMES
 from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
@@ -28,6 +29,9 @@ STATES = ("present", "absent")
 #: What diagnosis uses of an entry; the other words describe a gateway that is deployed.
 GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders", "expose")
 PORT_NAMES = ("paper", "live", "vnc")
+
+#: Names that a sentence has of many.
+NAMED = 5
 
 #: Seconds from one forced login to the next.
 WEEK = 604_800
@@ -45,8 +49,25 @@ class Ask:
         return {**asdict(self), "names": list(self.names)}
 
 
+def check_names(machines: Iterable[str]) -> None:
+    """Check what the machines are called: each as it is shown, and none as a gateway of another."""
+    known = {*machines}
+    for machine in machines:
+        if printable(machine) != machine or not machine:
+            raise Misuse(
+                f"the inventory has a machine named {quote(ascii(machine), limit=80)}; a name has no control characters, and no blanks at"
+                " its ends or several in a row"
+            )
+        other, slash, _name = machine.rpartition("/")
+        if slash and other in known:
+            raise Misuse(
+                f"the machine {quote(machine)} is named as a gateway of the machine {quote(other)} would be; name it otherwise"
+            )
+
+
 def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     """Check what the inventory says of one machine; returns warnings."""
+    _check_probing(variables, f" of the machine {machine}")
     check_docker_host(machine, variables.get("diagnose_docker_host"))
     try:
         _finds_undeclared(variables)
@@ -66,7 +87,22 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise Misuse(f"the machine {machine} declares the gateway {quote(twice)} twice; names are unique on a machine")
+    _check_ports_apart(machine, present(variables))
     return warnings
+
+
+def _check_ports_apart(machine: str, gateways: Iterable[Mapping[str, Any]]) -> None:
+    """Check that no two endpoints of a machine have one port; on another address of it the number may be the same."""
+    taken: dict[tuple[int, Any], str] = {}
+    for entry in gateways:
+        for name, port in (entry.get("ports") or {}).items():
+            address = None if name == "vnc" else entry.get("bind_address")
+            here = f"{name} of the gateway {machine}/{entry['name']}"
+            other = taken.setdefault((port, str(address)), here)
+            if other is not here:
+                raise Misuse(
+                    f"the port {port} is given for {other} and for {here}; a port of a machine leads to one of them"
+                )
 
 
 def _check_alerting(machine: str, told: Any) -> None:
@@ -123,9 +159,7 @@ def check_settings(variables: Mapping[str, Any]) -> None:
     """Check the `diagnose_*` variables that hold for the whole run."""
     _one_of("diagnose_fail_on", variables.get("diagnose_fail_on", "down"), tuple(FAILING))
     _one_of("audit_fail_on", variables.get("audit_fail_on", "advice"), tuple(audit.FAILING))
-    _one_of("diagnose_depth", variables.get("diagnose_depth", "api"), DEPTHS)
-    _check_timeout("diagnose_timeout", variables.get("diagnose_timeout", 10))
-    _check_timeout("diagnose_api_timeout", variables.get("diagnose_api_timeout", 5))
+    _check_probing(variables)
     _check_remind_before(variables.get("diagnose_remind_before", 0))
     _check_store(variables)
     _one_of("diagnose_ascii", str(variables.get("diagnose_ascii", False)).lower(), ("true", "false", "yes", "no"))
@@ -136,6 +170,13 @@ def check_settings(variables: Mapping[str, Any]) -> None:
         if not variables.get("diagnose_log_path"):
             raise Misuse("diagnose_log_as_of is given without diagnose_log_path, the saved log that it belongs to")
         _check_moment(as_of)
+
+
+def _check_probing(variables: Mapping[str, Any], whose: str = "") -> None:
+    """Check the settings in which machines may differ."""
+    _one_of(f"diagnose_depth{whose}", variables.get("diagnose_depth", "api"), DEPTHS)
+    _check_timeout(f"diagnose_timeout{whose}", variables.get("diagnose_timeout", 10))
+    _check_timeout(f"diagnose_api_timeout{whose}", variables.get("diagnose_api_timeout", 5))
 
 
 def _check_timeout(name: str, value: Any) -> None:
@@ -211,7 +252,8 @@ def selection(setting: str, only: Any) -> list[str]:
     items = [str(item).strip() for item in only]
     items = [item for item in items if item]
     for item in items:
-        if item.count("/") > 1 or not CONTAINER_NAME.fullmatch(item.rpartition("/")[2]):
+        machine, slash, name = item.rpartition("/")
+        if bool(machine) != bool(slash) or not CONTAINER_NAME.fullmatch(name):
             raise Misuse(f"{setting} has {shown(item)}; each gateway is given as name or machine/name")
     return items
 
@@ -244,7 +286,7 @@ def plan(
     for item in only:
         machine, _slash, name = item.rpartition("/")
         if machine and machine not in machines:
-            raise Misuse(f"{setting} has {quote(item)}, but the machines of this run are {_listed(machines)}")
+            raise Misuse(f"{setting} has {quote(item)}, but the machines of this run are {few(machines, machine)}")
         for one in _places(machine, name, machines):
             wanted.setdefault(one, []).append(name)
     return {
@@ -279,14 +321,22 @@ def check_found(
         ]
         dark = [place for place in places if seen.get(place) is None]
         raise Misuse(
-            f"{setting} has {quote(item)}, but no such gateway is declared or found; there is {_listed(there) or 'no gateway'}"
-            + (f" (and {_listed(dark)} could not be looked at)" if dark else "")
+            f"{setting} has {quote(item)}, but no such gateway is declared or found; there is {few(there, item) or 'no gateway'}"
+            + (f" (and {few(dark)} could not be looked at)" if dark else "")
         )
 
 
 def _one_of(what: str, value: Any, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise Misuse(f"{what} is {shown(value)}; allowed are {_listed(allowed)}")
+
+
+def few(names: Iterable[str], like: str = "") -> str:
+    """Names for a sentence; of many those that come nearest to one, and the number of the others."""
+    names = list(names)
+    told = difflib.get_close_matches(like, names, NAMED, 0) if like and len(names) > NAMED else names[:NAMED]
+    rest = len(names) - len(told)
+    return _listed(told) + (f" and {rest} more" if rest else "")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     EndpointVerdict,
     Found,
     Verdict,
+    named,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
     ARTIFACT_BYTES,
@@ -213,7 +214,7 @@ def _next(verdict: Verdict) -> str | None:
         return _next_to_a_log(verdict)
     machine, name = verdict.host, verdict.name
     if verdict.leading and verdict.leading.remedy in ACTS:
-        return RECOVER.format(machine=machine, name=name)
+        return named(RECOVER, name, machine)
     if verdict.leading and verdict.leading.proof.next_command:
         return verdict.leading.proof.next_command
     return look_again(machine, name, verdict.leading.finding.code if verdict.leading else None)

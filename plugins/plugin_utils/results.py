@@ -299,6 +299,7 @@ class Sockets:
     listening: tuple[Listener, ...]
     established: tuple[Connection, ...]
     close_wait: dict[str, int]
+    taken: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import DIAGNOSE
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import DIAGNOSE, named
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
 #: Gateways named in the sentence that fails a run.
@@ -101,8 +101,8 @@ def named_in_fleet(machine: str, gateway: str) -> str:
 def look_again(machine: str, gateway: str, code: str | None) -> str:
     """The command that diagnoses a gateway with that leading finding: its machine, where what is wrong is the machine's."""
     if gateway == machine or (code or "").startswith(("host.", "engine.")):
-        return f"ansible-playbook ibgw.ops.diagnose -l {machine}"
-    return DIAGNOSE.format(machine=machine, name=gateway)
+        return named("ansible-playbook ibgw.ops.diagnose -l {machine}", gateway, machine)
+    return named(DIAGNOSE, gateway, machine)
 
 
 def excuse(suppression: Suppression | None) -> dict[str, Any] | None:

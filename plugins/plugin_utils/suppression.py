@@ -140,7 +140,7 @@ def warnings_of_hosts(
 
 def _can_be_found(host: str, finding: Mapping[str, bool]) -> bool:
     """Whether `host` names a gateway that nobody declares, on a machine where such are looked for."""
-    machine, _slash, name = host.partition("/")
+    machine, _slash, name = host.rpartition("/")
     return finding.get(machine, False) and CONTAINER_NAME.fullmatch(name) is not None
 
 

@@ -88,9 +88,9 @@ def _trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     return _task_trouble(case, probe) or _result_trouble(case, probe)
 
 
-def _named(case: Case, fix: str | None) -> str:
+def _named(fix: str | None) -> str:
     """A probe does not know by which name the inventory calls its machine."""
-    return (fix or "").replace("<machine>", case.machine)
+    return (fix or "").replace("<machine>", "{machine}")
 
 
 def _task_trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
@@ -116,7 +116,7 @@ def _result_trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     for result in said[probe]:
         engine = probe == "health" and result is not None and (result.problem or "").startswith("engine.")
         if result is not None and result.failed and not engine:
-            return f"{probe}: {result.reason}", case.quote(source, result.reason or ""), _named(case, result.fix)
+            return f"{probe}: {result.reason}", case.quote(source, result.reason or ""), _named(result.fix)
     if probe == "handshake" and case.api.problem == "probe.incomplete":
         return f"{probe}: {case.api.detail}", case.quote("api", case.api.detail or ""), ""
     return None

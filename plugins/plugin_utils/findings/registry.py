@@ -9,11 +9,14 @@ and exit status follow from the registration.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from ansible_collections.ibgw.ops.plugins.plugin_utils.commands import pattern, quoted, selecting
 
 if TYPE_CHECKING:
     from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote
@@ -128,11 +131,19 @@ PROCESS_ENDED = ("container.failed", "container.killed", "container.crash_loop")
 DID_NOT_START = (*PROCESS_ENDED, *CLOSED_PORT, "gateway.not_running", "gateway.crashed")
 
 
+# Where a command selects a gateway, and where it selects a machine.
+_SELECTS = re.compile(r"-e (\w+_only)=\{machine\}/\{name\}")
+_LIMITS = re.compile(r"(?<=-l )\{machine\}|(?<=\bansible )\{machine\}(?= -)")
+
+
 def named(text: str, name: str, machine: str, recreate: str = "docker compose up -d", by_hand: bool = False) -> str:
     """A step or command of a finding with its placeholders filled in."""
     for action, (by_recover, typed) in ACTIONS.items():
         text = text.replace(action, typed if by_hand else by_recover)
-    return text.replace("{recreate}", recreate).replace("{name}", name).replace("{machine}", machine)
+    text = _SELECTS.sub(lambda found: selecting(found[1], machine, name), text.replace("{recreate}", recreate))
+    return (
+        _LIMITS.sub(lambda _found: pattern(machine), text).replace("{name}", name).replace("{machine}", quoted(machine))
+    )
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ RELAY_LOOP = "/home/ibgateway/scripts/run_socat.sh"
 )
 def port_taken(case: Case) -> Proof | None:
     relay = case.log.relay if case.log else None
+    held = set(case.own_ports("relay")) & set(case.gateway.sockets.taken)
+    if held and case.alive and not case.served:
+        words = f"another's process listens on {min(held)} of the network that it shares"
+        return Proof("the relay's port is held by somebody else", (case.quote("health", words), *case.log_quotes(1)))
     last = moment(relay.last_at) if relay else None
     repeats = relay is not None and (relay.bind_errors or 0) > 1 and last is not None and case.now - last < RECENT
     if not (case.alive and repeats and not case.served) and not case.shows("relay.port_taken"):

@@ -105,3 +105,8 @@ def test_a_gateway_behind_another_containers_network_has_that_ones_ports_and_its
     assert there == {4002: "::", 4004: "0.0.0.0"}, "the other container's own port is none of the gateway's"
     if os.geteuid() == 0:
         assert all(one["accept_limit"] for one in seen["sockets"]["listening"])
+        late = start("late", command=["sleep", "1000"], network_mode=f"container:{vpn.id}")
+        sockets = gateway(look(late))["sockets"]
+        assert (sockets["listening"], sockets["taken"]) == ([], [4002, 4004]), (
+            "whoever answers there is the other gateway"
+        )

@@ -138,7 +138,7 @@ def test_an_ended_gateway_tells_its_code(
     assert meaning in gateway["container"]["exit_meaning"]
     assert gateway["container"]["started_at"] <= gateway["container"]["finished_at"]
     assert gateway["processes"] == []
-    assert gateway["sockets"] == {"listening": [], "established": [], "close_wait": {}}
+    assert gateway["sockets"] == {"listening": [], "established": [], "close_wait": {}, "taken": []}
     assert [(one["action"], one["exit_code"]) for one in gateway["events"]][-1] == ("die", code)
 
 

@@ -120,6 +120,42 @@ def test_a_name_without_end_is_not_repeated_to_its_end(settings: dict[str, Any],
     assert len(str(caught.value)) < 600
 
 
+def fleet(**machines: dict[str, Any]) -> dict[str, Any]:
+    """The task's variables for these machines."""
+    return {"hostvars": machines, "groups": {"all": [*machines]}, "ansible_play_hosts_all": [*machines]}
+
+
+def test_of_several_mistakes_the_first_is_told_and_where_the_others_are() -> None:
+    wrong = {f"m{at}": {"gateways": [{"name": "gw", "ports": {"paper": 0}}]} for at in range(9)}
+    with pytest.raises(Misuse) as caught:
+        preflight({}, fleet(alpha={}, **wrong), None, None)
+    assert str(caught.value) == (
+        "port paper of the gateway m0/gw is 0; a port is a number from 1 to 65535; what is said of m1, m2, m3, m4, m5 and 3 more makes no"
+        " sense either"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("diagnose_fail_on", ("down", "never")),
+        ("diagnose_report_dir", ("reports", "other")),
+        ("diagnose_only", ("gw", None)),
+        ("audit_accept", ([ACCEPTED], [])),
+    ],
+)
+def test_what_holds_for_the_whole_run_is_the_same_for_all_machines(setting: str, values: tuple[Any, Any]) -> None:
+    one, other = ({setting: value, "gateways": [{"name": "gw"}]} for value in values)
+    with pytest.raises(Misuse, match=f"^{setting} is not the same for the machines alpha and gamma"):
+        preflight({}, fleet(alpha=one, beta=one, gamma=other), None, None)
+    assert preflight({}, fleet(alpha=one, beta=one), None, None)["machines"]
+
+
+def test_each_machine_may_be_asked_in_its_own_way() -> None:
+    plan = preflight({}, fleet(alpha={"diagnose_timeout": 5}, beta={"diagnose_timeout": 50}), None, None)
+    assert list(plan["machines"]) == ["alpha", "beta"]
+
+
 STORE = {"diagnose_store_dir": "/var/lib/ibgw-reports"}
 
 

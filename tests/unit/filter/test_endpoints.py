@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.ibgw.ops.plugins.filter.endpoints import endpoints
+from ansible_collections.ibgw.ops.plugins.filter.endpoints_inside import endpoints_inside
 from ansible_collections.ibgw.ops.plugins.modules.ibgw_handshake import ARGUMENTS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import PILE
 
@@ -201,6 +202,52 @@ RELAY = port(4004, 4002)
 def test_a_gateway_that_is_proven_to_hang_is_not_asked(seen: dict[str, Any] | None, skipped: bool) -> None:
     (asked,) = endpoints([gateway(RELAY, family={"name": "gnzsnz-ibc"}, sockets=seen)])
     assert (asked["skip"] is not None) == skipped
+
+
+def apart(name: str, *ports: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**gateway(*ports, **more), "name": name}
+
+
+@pytest.mark.parametrize(
+    ("modes", "asked"),
+    [
+        (("bridge", "bridge"), {}),
+        (("bridge", "host"), {"one"}),
+        (("host", "bridge"), {"two"}),
+        (("host", "host"), {}),
+    ],
+)
+def test_an_address_at_which_two_gateways_would_be_is_asked_only_of_the_one_that_docker_proves(
+    modes: tuple[str, str], asked: set[str]
+) -> None:
+    given = [
+        apart(name, port(4002, None if mode == "host" else 4002), network_mode=mode)
+        for name, mode in zip(("one", "two"), modes, strict=True)
+    ]
+    told = {each["gateway"]: each["skip"] for each in endpoints(given)}
+    assert {name for name, skip in told.items() if skip is None} == set(asked)
+    assert all("would be at the same address" in skip for skip in told.values() if skip)
+
+
+@pytest.mark.parametrize(
+    ("taken", "skipped", "inside"),
+    [
+        ([], False, [4004, 4002]),
+        ([4004], True, [4002]),
+        ([4002], True, []),
+        ([4001], False, [4004, 4002]),
+        ([5900], False, [4004, 4002]),
+    ],
+)
+def test_where_anothers_process_listens_nobody_is_asked_on_behalf_of_the_gateway(
+    taken: list[int], skipped: bool, inside: list[int]
+) -> None:
+    seen = {**sockets([(4004, 0, 5), (4002, 0, 50)]), "taken": taken}
+    given = gateway(RELAY, family={"name": "gnzsnz-ibc"}, network_mode="container:abc", sockets=seen)
+    (asked,) = endpoints([given])
+    assert (asked["skip"] is not None) == skipped
+    again = endpoints_inside([given], [{"gateway": "gw", "endpoint": "paper", "outcome": "refused"}])
+    assert [each["port"] for each in again] == inside
 
 
 def log_of(name: str, *runs: tuple[str | None, bool | None]) -> dict[str, Any]:

@@ -54,6 +54,26 @@ def test_quiet_gateways_are_looked_at_once_and_those_that_pile_up_wait_together(
     assert [one["listening"][0]["accept_queue"] for one in seen.values()] == [3, 3, 0]
 
 
+@pytest.mark.parametrize(
+    ("held", "ports", "taken"),
+    [({1, 2}, [4002, 4004], []), ({1}, [4002], [4004]), ({7}, [], [4002, 4004]), (None, [4002, 4004], [])],
+)
+def test_in_a_network_that_is_shared_a_port_is_its_own_where_its_processes_listen(
+    looks: Callable[..., list[float]],
+    monkeypatch: pytest.MonkeyPatch,
+    held: set[int] | None,
+    ports: list[int],
+    taken: list[int],
+) -> None:
+    there = [
+        procfs.Socket("listening", "0.0.0.0", port, "0.0.0.0:0", 0, inode) for port, inode in ((4002, 1), (4004, 2))
+    ]
+    looks(pid8=[there])
+    monkeypatch.setattr(procfs, "held", lambda _pids: held)
+    seen: dict[str, Any] = connections.seen([SHARED])[SHARED.container]
+    assert ([one["port"] for one in seen["listening"]], seen["taken"]) == (ports, taken)
+
+
 @pytest.mark.parametrize(("network", "ports"), [(OWN, [4002, 8888]), (SHARED, [4002])])
 def test_in_a_network_that_is_shared_only_the_familys_ports_are_its_own(
     looks: Callable[..., list[float]], network: Network, ports: list[int]

@@ -159,6 +159,12 @@ def test_a_stopped_container_shows_the_ports_that_it_will_publish() -> None:
     assert (port["container_port"], port["host_port"]) == (4004, None)
 
 
+def test_a_running_container_shows_no_port_that_it_was_to_publish_and_does_not() -> None:
+    """One that lost its network keeps what was asked for; meanwhile another container may have that port."""
+    one = inspected({"Status": "running"}, PortBindings={"4004/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4002"}]})
+    assert container.ports(one, IBC, running=True) == []
+
+
 def test_the_machines_own_network_knows_no_mapping() -> None:
     """Docker keeps what was asked for, and discards it (`docker run --network host -p` says so)."""
     one = inspected({}, PortBindings={"4004/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5002"}]}, NetworkMode="host")

@@ -178,6 +178,21 @@ def test_an_ipv4_client_of_a_dual_stack_listener_is_shown_as_ipv4(process: Calla
     assert (seen.state, seen.address, seen.port, seen.peer) == ("established", "127.0.0.1", 4002, "127.0.0.1:50000")
 
 
+def test_a_socket_is_held_by_the_process_that_opened_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (mine,) = (
+            one
+            for one in procfs.sockets(os.getpid())
+            if one.state == "listening" and one.port == server.getsockname()[1]
+        )
+        held = procfs.held([os.getpid()])
+        assert held is not None
+        assert mine.inode in held
+    assert mine.inode not in (procfs.held([os.getpid()]) or ())
+    assert procfs.held([]) is None
+    assert procfs.held([2**22 + 1]) is None, "it has ended: what it held is not known"
+
+
 def test_sockets_of_a_process_that_is_gone_are_none() -> None:
     assert procfs.sockets(2**22 + 1) == []
 

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible import context
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import inventories, path_of, write_report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import display, inventories, path_of, write_report
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -50,6 +51,40 @@ def test_a_page_is_written_beside_its_report(tmp_path: Path) -> None:
     assert path == str(tmp_path / "report.json")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == "é"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_a_page_that_can_not_be_written_costs_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
+    (tmp_path / "report.html").mkdir()
+    assert write_report({}, str(tmp_path), "report.json", "diagnose_report_dir", lambda _told: "")
+    assert warnings == [
+        f"report.html could not be written to {tmp_path} (Is a directory); diagnose_report_dir names another directory"
+    ]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link to nowhere", "link to itself", "below a file", "too long"])
+def test_where_there_is_no_directory_the_warning_says_so_and_the_old_report_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
+    place = tmp_path / "reports"
+    made: dict[str, Callable[[], object]] = {
+        "file": place.touch,
+        "link to nowhere": lambda: place.symlink_to(tmp_path / "nowhere"),
+        "link to itself": lambda: place.symlink_to(place),
+        "below a file": lambda: (tmp_path / "file").touch(),
+        "too long": lambda: None,
+    }
+    made[kind]()
+    given = {"below a file": tmp_path / "file" / "reports", "too long": tmp_path.joinpath(*["x" * 200] * 30)}
+    assert write_report({}, str(given.get(kind, place)), "report.json", "diagnose_report_dir", lambda _told: "") is None
+    (warning,) = warnings
+    assert warning.startswith("report.json and report.html could not be written to ")
+    assert "File exists" not in warning
+    assert len(warning) < 500
 
 
 def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,20 @@ FINE: list[dict[str, Any]] = [
     {"gateways": [{"name": "a.b_c-1", "trading_mode": "both", "family": "auto", "ports": {"paper": 1, "live": 65535}}]},
     {"gateways": [{"name": "gw", "expect_orders": False}], "diagnose_undeclared": False},
     {"gateways": [{"name": "gw", "state": "absent"}, {"name": "wg", "state": "present"}]},
+    {"gateways": [{"name": "gw", "ports": {"paper": 4002}}, {"name": "wg", "ports": {"paper": 4003}}]},
+    {
+        "gateways": [
+            {"name": "gw", "ports": {"paper": 4002}},
+            {"name": "wg", "ports": {"paper": 4002}, "state": "absent"},
+        ]
+    },
+    {
+        "gateways": [
+            {"name": "gw", "ports": {"paper": 4002}, "bind_address": "10.0.0.5"},
+            {"name": "wg", "ports": {"paper": 4002}, "bind_address": "10.0.0.6"},
+        ]
+    },
+    {"diagnose_depth": "account", "diagnose_timeout": "30", "diagnose_api_timeout": 2.5},
     {"diagnose_undeclared": "no"},
     {"audit_alerting": "a mail of the nightly diagnosis"},
     {"audit_alerting": ""},
@@ -39,6 +54,18 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"gateways": [{"name": "x"}]}, "at least two"),
     ({"gateways": [{"name": "a b"}]}, "is named 'a b'"),
     ({"gateways": [{"name": "alpha/gw"}]}, "is named 'alpha/gw'"),
+    ({"gateways": [None]}, "gateway 1 of the machine alpha is None; it must be a mapping"),
+    ({"gateways": [{"name": False}]}, "has no name"),
+    (
+        {"gateways": [{"name": "gw", "ports": {"paper": 4002}}, {"name": "wg", "ports": {"live": 4002}}]},
+        "the port 4002 is given for paper of the gateway alpha/gw and for live of the gateway alpha/wg",
+    ),
+    (
+        {"gateways": [{"name": "gw", "ports": {"paper": 4002, "live": 4002}}]},
+        "for paper of the gateway alpha/gw and for live of the gateway alpha/gw",
+    ),
+    ({"diagnose_depth": "deep"}, "diagnose_depth of the machine alpha is 'deep'; allowed are tcp, api, account"),
+    ({"diagnose_timeout": 0}, "diagnose_timeout of the machine alpha is 0; allowed are 1 to 300 seconds"),
     ({"gateways": [{"name": "gw"}, {"name": "gw"}]}, "declares the gateway gw twice"),
     ({"gateways": [{"name": "gw"}, {"name": "gw", "state": "absent"}]}, "declares the gateway gw twice"),
     (
@@ -86,6 +113,43 @@ def test_a_key_that_diagnosis_does_not_know_is_a_warning() -> None:
     assert "alpha/gw" in warning
     assert "tradingmode" in warning
     assert "trading_mode" in warning
+
+
+@pytest.mark.parametrize(
+    "machine", ["alpha", "my host", "höst", "🦊", "$(reboot)", "a/b", "a,b", "-x", "<b>", "x" * 300, "gw"]
+)
+def test_a_machine_may_be_called_almost_anything(machine: str) -> None:
+    inventory.check_names([machine, "beta"])
+
+
+@pytest.mark.parametrize(
+    "machine", ["a\nb", "a\x1b[2Jb", "a\x9bb", "a\u202eb", "a\u200bb", " a", "a ", "a  b", "\t", "", "x\x00" * 500]
+)
+def test_a_machine_that_can_not_be_shown_as_it_is_called_is_refused(machine: str) -> None:
+    with pytest.raises(
+        Misuse, match=r"the inventory has a machine named '.*'?; a name has no control characters"
+    ) as caught:
+        inventory.check_names(["beta", machine])
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+def test_a_machine_that_could_be_taken_for_a_gateway_is_refused() -> None:
+    inventory.check_names(["a/b", "ab", "a/b.c"])
+    with pytest.raises(Misuse, match="the machine a/b is named as a gateway of the machine a would be"):
+        inventory.check_names(["a/b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([], ""),
+        (["alpha", "beta"], "alpha, beta"),
+        ([f"gw{at:03}" for at in range(1000)], r"gw499, .* and 995 more"),
+    ],
+)
+def test_of_many_names_a_sentence_has_those_that_come_nearest(names: list[str], sentence: str) -> None:
+    assert re.fullmatch(sentence, inventory.few(names, "gw499x"))
 
 
 def test_hostile_text_in_the_inventory_stays_on_one_printable_line() -> None:
@@ -161,13 +225,14 @@ def test_settings_make_no_sense(settings: dict[str, Any], said: str) -> None:
         ("gw", ["gw"]),
         ("gw, alpha/other ,", ["gw", "alpha/other"]),
         (["gw", "alpha/other"], ["gw", "alpha/other"]),
+        (["rack 1/alpha/gw", "a,b/gw"], ["rack 1/alpha/gw", "a,b/gw"]),
     ],
 )
 def test_a_selection_is_a_list_or_one_text(only: Any, items: list[str]) -> None:
     assert inventory.selection("diagnose_only", only) == items
 
 
-@pytest.mark.parametrize("only", ["a/b/c", "alpha/", "x y", {"alpha": "gw"}, 7, ["ok", "-x"]])
+@pytest.mark.parametrize("only", ["/gw", "alpha/", "x y", {"alpha": "gw"}, 7, ["ok", "-x"]])
 def test_a_selection_that_names_no_gateway(only: Any) -> None:
     with pytest.raises(Misuse, match=r"machine/name"):
         inventory.selection("diagnose_only", only)

@@ -129,3 +129,14 @@ def test_a_lost_link_says_since_when() -> None:
 def test_a_container_of_no_known_family_may_run_its_gateway_under_any_name() -> None:
     stranger = merged(ROWS["gateway.not_running"][0], {"gateway": {"family": None}})
     assert findings()["gateway.not_running"].prove(case(**stranger)) is None
+
+
+def test_a_port_that_anothers_process_holds_is_taken_and_says_so_until_clients_are_served() -> None:
+    held, unasked = {"gateway": {"sockets": {"taken": [4004]}}}, {"api": {"outcome": "not_asked"}}
+    (quoted, *_log) = proof("relay.port_taken", merged(held, unasked)).evidence
+    assert "another's process listens on 4004" in quoted.quote
+    rule = findings()["relay.port_taken"]
+    assert rule.prove(case(**held)) is None
+    assert rule.prove(case(**merged({"gateway": {"sockets": {"taken": [4003]}}}, unasked))) is None, (
+        "that one is live's"
+    )
