@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
 from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection
 from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import SESSIONS_END
 from dateutil.rrule import rrulestr
@@ -140,15 +140,18 @@ def test_a_survey_asks_for_what_the_playbooks_role_takes(awx: Controller) -> Non
             )
 
 
-def test_a_question_can_be_left_open_only_where_that_stands_for_all(awx: Controller) -> None:
-    open_ones = {
-        question["variable"]
-        for name in awx.named("job_templates")
-        for question in awx.survey(name)
-        if not question["required"]
-    }
-    assert open_ones == {"diagnose_only", "audit_only"}
-    for variable in open_ones:  # how an answer that was not given arrives, depending on AWX
+def test_nothing_has_to_be_answered_where_nobody_is_asked(awx: Controller) -> None:
+    kinds = ("schedules", "workflow_job_template_nodes")
+    alone = {each["unified_job_template"] for kind in kinds for each in awx.named(kind).values()}
+    for name, job in awx.named("job_templates").items():
+        if job["id"] in alone:
+            assert [each["variable"] for each in awx.survey(name) if each["required"]] == [], name
+
+
+def test_no_answer_stands_for_all_gateways_or_has_to_be_given(awx: Controller) -> None:
+    questions = [each for name in awx.named("job_templates") for each in awx.survey(name) if "default" not in each]
+    assert {each["variable"] for each in questions if not each["required"]} == {"diagnose_only", "audit_only"}
+    for variable in ("diagnose_only", "audit_only"):  # how no answer arrives, depending on AWX
         assert selection(variable, "") == selection(variable, None) == []
 
 
@@ -317,24 +320,34 @@ def test_the_secrets_that_somebody_fills_in_reach_the_role_of_their_machine(awx:
 
 
 def told(awx: Controller, template: str, artifacts: dict[str, Any] | None) -> tuple[str, str]:
-    """Subject and body of what AWX sends about a job that failed."""
+    """Subject and body of what AWX sends about a job that failed; it takes only a message without anything undefined."""
     messages = awx.named("notification_templates")[template]["messages"]["error"]
     job = {"name": "Gateways: diagnose", "id": 42, "status": "failed"}
     context = {"job": job if artifacts is None else {**job, "artifacts": artifacts}, "url": "https://awx/jobs/42"}
-    render = ImmutableSandboxedEnvironment().from_string
+    render = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string
     return render(messages["message"]).render(**context), render(messages["body"]).render(**context)
 
 
+def example(name: str) -> Any:
+    return json.loads((CHECKOUT / "docs" / f"{name}.example.json").read_text(encoding="utf-8"))
+
+
 def test_a_message_names_each_gateway_that_is_wrong_and_no_other(awx: Controller) -> None:
-    example = json.loads((CHECKOUT / "docs" / "report.example.json").read_text(encoding="utf-8"))
-    subject, body = told(awx, "Gateways: something is wrong", {"ibgw": report.artifact(example)})
+    diagnosed = example("report")
+    subject, body = told(awx, "Gateways: something is wrong", {"ibgw": report.artifact(diagnosed)})
     assert "\n" not in subject
-    assert "https://awx/jobs/42" in subject
-    for row in example["gateways"]:
-        assert (f"{row['id']} is {row['status']}: {row['code']}" in body) == (
-            row["status"] not in ("healthy", "starting")
-        )
+    for row in diagnosed["gateways"]:
+        named = f"{row['id']} is {row['status']}: {row['code']}" in body
+        assert named == (row["status"] not in ("healthy", "starting")), row["id"]
     assert WORKFLOW in body
+
+
+def test_a_message_names_what_an_audit_finds(awx: Controller) -> None:
+    audited = example("audit")
+    _subject, body = told(awx, "Gateways: an audit fails", {"ibgw": audit.artifact(audited)})
+    for row in audited["gateways"]:
+        assert (f"{row['id']}: " in body) == row["failing"]
+    assert "config.port_bypasses_relay" in body
 
 
 def test_a_message_says_where_to_look_when_a_job_failed_before_it_found_anything(awx: Controller) -> None:

@@ -63,7 +63,7 @@ def test_a_job_finds_the_store_on_a_host_that_its_slice_does_not_have(tmp_path: 
         check=False,
     )
     assert "beta (probe.stale)" in ended.stdout
-    assert (tmp_path / "store" / "report.json").is_file()
+    assert "localhost -> 127.0.0.1" in ended.stdout
 
 
 def test_the_project_asks_for_this_collection() -> None:
