@@ -347,7 +347,7 @@ def test_a_message_names_what_an_audit_finds(awx: Controller) -> None:
     _subject, body = told(awx, "Gateways: an audit fails", {"ibgw": audit.artifact(audited)})
     for row in audited["gateways"]:
         assert (f"{row['id']}: " in body) == row["failing"]
-    assert "config.port_bypasses_relay" in body
+    assert "config.vnc_enabled" in body
 
 
 def test_a_message_says_where_to_look_when_a_job_failed_before_it_found_anything(awx: Controller) -> None:
