@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, checklist
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, checklist, page
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
@@ -37,7 +37,7 @@ class ActionModule(ControllerAction):
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
         built = audit_on(variables, plan, now, arguments["fail_on"], inventories(), about_the_collection())
-        path = write_report(built, arguments["report_dir"], "audit.json", "audit_report_dir")
+        path = write_report(built, arguments["report_dir"], "audit.json", "audit_report_dir", page.render)
         show(partial(checklist.lines, built), arguments["ascii"])
         return {
             "fleet": built["fleet"],

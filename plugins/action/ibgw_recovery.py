@@ -73,7 +73,16 @@ def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
     machines, suppressions = list(asked["plan"]["machines"]), _suppressions(asked["plan"], now)
     fleet, blind = _fleet(variables["hostvars"], machines, suppressions, now)
     _check_found(allowed, fleet)
-    alike = [Alike(each.row["id"], each.row["status"], each.code, each.row["since"]) for each in fleet]
+    alike = [
+        Alike(
+            each.row["id"],
+            each.row["status"],
+            each.code,
+            each.row["since"],
+            (each.health.get("container") or {}).get("id"),
+        )
+        for each in fleet
+    ]
     planned: dict[str, dict[str, Any]] = {}
     told: list[tuple[Move, Mapping[str, Any]]] = []
     for each in fleet:

@@ -14,7 +14,7 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, metrics, page, report, store, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     inventories,
     show,
     texts_of,
+    write_metrics,
     write_report,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
@@ -40,6 +41,7 @@ class ActionModule(StoringAction):
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
+        "metrics_file": {"type": "str", "default": ""},
         "remind_before": {"type": "float", "default": 0},
         "ascii": {"type": "bool", "default": False},
         "store_dir": {"type": "str", "default": ""},
@@ -66,8 +68,11 @@ class ActionModule(StoringAction):
         if plan.get("store_only"):
             built = self._whole(built, plan, run, variables, arguments)
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
+        stores = arguments["store_dir"] and plan["machines"] and not plan["bundle"]
+        if arguments["metrics_file"] and not stores and not plan.get("store_only"):
+            _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         show(partial(summary.lines, built), arguments["ascii"])
-        if arguments["store_dir"] and plan["machines"] and not plan["bundle"]:
+        if stores:
             self._keep(built, plan, run, variables, arguments)
         return {
             "fleet": built["fleet"],
@@ -116,6 +121,8 @@ class ActionModule(StoringAction):
         try:
             whole = store.merged(kept["machines"], missing, run, arguments["stale_after"])
             files = texts_of(whole, "report.json", page.render)
+            if arguments["metrics_file"]:
+                files[arguments["metrics_file"]] = metrics.exposition(whole)
         except Exception as error:  # rows that another version put in: that must not cost the run its own
             raise Misuse(
                 f"the reports in the store could not be merged ({type(error).__name__}: {quote(str(error))})"
@@ -135,3 +142,25 @@ def _missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str
             except (Misuse, TypeError, KeyError, AttributeError):
                 missing[machine] = []
     return missing
+
+
+def _tell_metrics(built: Mapping[str, Any], path: str, left_out: str | None) -> None:
+    """Write the metrics of the whole fleet: those of a part would take all others out of the file."""
+    if left_out:
+        display.display(f"The metrics in {quote(path)} are left as they are: {left_out}.")
+    else:
+        write_metrics(metrics.exposition(built), path, "diagnose_metrics_file")
+
+
+def left_out(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
+    """Why a run tells nothing of the fleet as a whole."""
+    if plan["log"] or plan["bundle"]:
+        return "what was judged is no machine as it is now"
+    if plan["only"]:
+        return "this run looked at selected gateways only"
+    groups = variables["groups"]
+    if variables.get("ansible_limit") and not set(groups.get("gateway_hosts") or groups["all"]) <= set(
+        plan["machines"]
+    ):
+        return "this run was limited to some machines"
+    return None

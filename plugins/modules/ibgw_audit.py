@@ -21,8 +21,8 @@ options:
     required: true
   report_dir:
     description:
-      - Directory on the controller for C(audit.json) (schema in C(docs/audit.schema.json)), made when missing. A relative one is relative
-        to the current directory.
+      - Directory on the controller for C(audit.json) (schema in C(docs/audit.schema.json)) and its page C(audit.html), made when missing. A
+        relative one is relative to the current directory.
       - Where it can not be written, a warning says so.
     type: str
     default: reports

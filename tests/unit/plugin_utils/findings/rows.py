@@ -145,6 +145,7 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"gateway": {"supervisors": [{**AUTOHEAL, "does": ["restart"]}]}},
         {"gateway": {"supervisors": [AUTOHEAL]}},
     ),
+    "container.named_twice": ({"same_container": ["beta/ib-gateway"]}, {"same_user": ["beta/ib-gateway"]}),
     "container.unhealthy": (
         {"container": {"health": {"status": "unhealthy", "failing_streak": 3}}},
         {"container": {"health": {"status": "starting"}}},
