@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -65,15 +65,16 @@ class ActionModule(StoringAction):
             run_of(plan, plan["suppress"], now, arguments["fail_on"], given, about_the_collection()),
             remind_before=arguments["remind_before"],
         )
+        merge = partial(self.merged, variables, arguments, merge=partial(_merge, variables, arguments, run))
         if plan.get("store_only"):
-            built = self._whole(built, plan, run, variables, arguments)
+            built = merge(None)
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         stores = arguments["store_dir"] and plan["machines"] and not plan["bundle"]
         if arguments["metrics_file"] and not stores and not plan.get("store_only"):
             _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         show(partial(summary.lines, built), arguments["ascii"])
         if stores:
-            self._keep(built, plan, run, variables, arguments)
+            _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -83,53 +84,34 @@ class ActionModule(StoringAction):
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
 
-    def _keep(
-        self,
-        own: Mapping[str, Any],
-        plan: Mapping[str, Any],
-        run: Run,
-        variables: Mapping[str, Any],
-        arguments: Mapping[str, Any],
-    ) -> None:
-        """Put a run's own report into the store, and say what that has then; what keeps it from that is a warning."""
-        try:
-            whole = self._whole(own, plan, run, variables, arguments)
-        except Misuse as misuse:
-            display.warning(f"{misuse}; the report of this run stands above")
-            return
-        display.display(f"Report store: {summary.in_a_line(whole)}")
-        stale = store.stale(whole, arguments["stale_after"])
-        if stale:
-            display.warning(stale)
 
-    def _whole(
-        self,
-        own: Mapping[str, Any],
-        plan: Mapping[str, Any],
-        run: Run,
-        variables: Mapping[str, Any],
-        arguments: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """The report on all that the store has, this run's own put in, and published there; raises `Misuse` where it can not be used."""
-        directory = arguments["store_dir"]
-        kept = self.kept(variables, directory, store.put(plan, own) if plan["machines"] else None, arguments["forget"])
-        missing = _missing(variables, kept["machines"])
-        if not kept["machines"] and not missing:
-            raise Misuse(
-                f"the report store in {directory} is empty; a diagnosis with that diagnose_store_dir puts its report in"
-            )
-        try:
-            whole = store.merged(kept["machines"], missing, run, arguments["stale_after"])
-            files = texts_of(whole, "report.json", page.render)
-            if arguments["metrics_file"]:
-                files[arguments["metrics_file"]] = metrics.exposition(whole)
-        except Exception as error:  # rows that another version put in: that must not cost the run its own
-            raise Misuse(
-                f"the reports in the store could not be merged ({type(error).__name__}: {quote(str(error))})"
-            ) from error
-        if kept["machines"]:
-            self.publish(variables, directory, kept["revision"], files)
-        return whole
+def _merge(
+    variables: Mapping[str, Any], arguments: Mapping[str, Any], run: Run, machines: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The report on all that the store has, and the files to publish."""
+    missing = _missing(variables, machines)
+    if not machines and not missing:
+        raise Misuse(
+            f"the report store in {quote(arguments['store_dir'])} is empty; a diagnosis with that diagnose_store_dir puts its report in"
+        )
+    whole = store.merged(machines, missing, run, arguments["stale_after"])
+    files = texts_of(whole, "report.json", page.render)
+    if arguments["metrics_file"]:
+        files[arguments["metrics_file"]] = metrics.exposition(whole)
+    return whole, files
+
+
+def _tell_of_store(merge: Callable[[], dict[str, Any]], stale_after: float) -> None:
+    """Say what the store has now; what keeps a run from it costs its own report nothing."""
+    try:
+        whole = merge()
+    except Misuse as misuse:
+        display.warning(f"{misuse}; the report of this run stands above")
+        return
+    display.display(f"Report store: {summary.in_a_line(whole)}")
+    stale = store.stale(whole, stale_after)
+    if stale:
+        display.warning(stale)
 
 
 def _missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[str]]:

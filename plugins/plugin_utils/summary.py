@@ -319,8 +319,11 @@ def in_a_line(report: Mapping[str, Any]) -> str:
 
 
 def _as_of(report: Mapping[str, Any]) -> str:
-    """The moment that a saved log was judged from, and how long ago it ends: nothing in it tells what came later."""
-    log = report["saved_log"]
+    """How old what is told may be: of a merged report by its oldest run; a saved log tells nothing of what came after its end."""
+    log, runs = report["saved_log"], report["runs"]
+    now, oldest = moment(report["generated_at"]), moment(runs[-1]["generated_at"]) if runs else None
+    if now and oldest:
+        return f", as {counted(len(runs), 'run')} reported it, the oldest {passed(max(now - oldest, timedelta()))} ago"
     if not log or not log["lines"]:
         return ""
     last = moment(log["last_at"])

@@ -28,14 +28,22 @@ ALLOWED = (
     "README.md",
     "CHANGELOG.md",
     "LICENSE",
+    "awx/*",
+    "awx/collections/requirements.yml",
+    "awx/configuration/*.yml",
+    "awx/inventory/hosts.yml",
     "changelogs/changelog.yaml",
     "changelogs/config.yaml",
     "docs/*.json",
     "docs/*.md",
     "docs/examples/*.py",
     "docs/findings/*.md",
+    "execution-environment.yml",
     "inventories/example/hosts.yml",
     "inventories/local/hosts.yml",
+    "meta/ee-bindep.txt",
+    "meta/ee-requirements.txt",
+    "meta/execution-environment.yml",
     "meta/runtime.yml",
     "monitoring/alerts.test.yml",
     "monitoring/alerts.yml",
@@ -83,7 +91,7 @@ def test_nothing_else_is_packed(packed: set[str]) -> None:
 
 
 def test_nothing_is_left_out(packed: set[str]) -> None:
-    folders = [CHECKOUT / name for name in ("docs", "meta", "monitoring", "playbooks", "plugins", "roles")]
+    folders = [CHECKOUT / name for name in ("awx", "docs", "meta", "monitoring", "playbooks", "plugins", "roles")]
     needed = (path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     assert {path.relative_to(CHECKOUT).as_posix() for path in needed} <= packed
 
