@@ -14,6 +14,8 @@ description:
   - M(ibgw.ops.ibgw_report) and M(ibgw.ops.ibgw_audit) run it where O(ibgw.ops.ibgw_report#module:store.directory) is given; nobody else has to.
   - The state is one file, O(name) with C(.state.json), replaced as a whole by whoever holds the lock beside it. One of a newer version of the
     collection is left alone; one that can not be understood is kept under another name, and the store begins anew.
+extends_documentation_fragment:
+  - ibgw.ops.probe
 options:
   directory:
     description: Absolute path of the store's directory; made with mode 0750 when something is put in.
