@@ -342,6 +342,17 @@ def test_a_message_names_each_gateway_that_is_wrong_and_no_other(awx: Controller
     assert WORKFLOW in body
 
 
+def test_whoever_is_asked_to_approve_finds_the_way(awx: Controller) -> None:
+    asked = awx.named("notification_templates")["Gateways: something is wrong"]["messages"]["workflow_approval"][
+        "running"
+    ]
+    render = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string
+    for text in asked.values():
+        assert "https://awx/workflow/7" in render(text).render(
+            approval_node_name="Recover?", workflow_url="https://awx/workflow/7"
+        )
+
+
 def test_a_message_names_what_an_audit_finds(awx: Controller) -> None:
     audited = example("audit")
     _subject, body = told(awx, "Gateways: an audit fails", {"ibgw": audit.artifact(audited)})
