@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     display,
     inventories,
     path_of,
+    where_it_runs,
     write_metrics,
     write_report,
 )
@@ -44,6 +46,16 @@ def test_commands_name_the_inventory_that_was_given_but_none_that_ends_with_its_
     assert inventories() == ["fleet", "/runner/inventory"]
     monkeypatch.setenv("AWX_PRIVATE_DATA_DIR", "/tmp/awx_1_abc")
     assert inventories() == []
+
+
+def test_a_run_is_looked_up_by_its_host_or_by_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JOB_ID", "AWX_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    assert where_it_runs() == platform.node()
+    monkeypatch.setenv("JOB_ID", "1234")
+    assert where_it_runs() == platform.node(), "JOB_ID alone may be anybody's"
+    monkeypatch.setenv("AWX_HOST", "https://awx.example")
+    assert where_it_runs() == "job 1234 of https://awx.example"
 
 
 def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
