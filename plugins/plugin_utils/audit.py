@@ -71,6 +71,7 @@ def build(gateways: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
     rows = sorted(gateways, key=_urgency)
     return {
         **run.heads(SCHEMA),
+        "runs": run.runs,
         "fleet": {
             "machines": run.machines,
             "total": len(rows),

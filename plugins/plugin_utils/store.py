@@ -99,15 +99,15 @@ def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) 
     """The proof that a diagnosis tells nothing of now any more."""
     at = moment(told["at"])
     assert at is not None
-    last = told.get("row")
+    if -AHEAD <= (now - at).total_seconds() <= stale_after:
+        return None
+    last, controller = told.get("row"), quote(told["controller"])
     known = (Quote("store", quote(f"{last.get('status')}: {last.get('summary')}"), told["at"]),) if last else ()
-    if (at - now).total_seconds() > AHEAD:
-        clocks = f"the clock of {quote(told['controller'])} or of {quote(run.controller)} is wrong"
+    if at > now:
+        clocks = f"the clock of {controller} or of {quote(run.controller)} is wrong"
         return Proof(f"last diagnosed at {told['at']}, which is still to come: {clocks}", known)
-    if (now - at).total_seconds() > stale_after:
-        ago = f"last diagnosed {passed(now - at)} ago, from {quote(told['controller'])}"
-        return Proof(ago, known, since=stamp(at + timedelta(seconds=stale_after)))
-    return None
+    since = stamp(at + timedelta(seconds=stale_after))
+    return Proof(f"last diagnosed {passed(now - at)} ago, from {controller}", known, since=since)
 
 
 def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof) -> Mapping[str, Any]:

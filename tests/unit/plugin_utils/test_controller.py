@@ -5,13 +5,22 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from ansible import context
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import display, inventories, path_of, write_report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
+    display,
+    inventories,
+    path_of,
+    write_metrics,
+    write_report,
+)
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -85,6 +94,37 @@ def test_where_there_is_no_directory_the_warning_says_so_and_the_old_report_stay
     assert warning.startswith("report.json and report.html could not be written to ")
     assert "File exists" not in warning
     assert len(warning) < 500
+
+
+def test_metrics_are_there_for_another_user_and_nothing_else_that_ends_like_them(tmp_path: Path) -> None:
+    was = os.umask(0o077)
+    try:
+        write_metrics("up 1\n", str(tmp_path / "ibgw.prom"), "diagnose_metrics_file")
+    finally:
+        os.umask(was)
+    (written,) = tmp_path.iterdir()
+    assert (written.name, written.read_text(encoding="utf-8")) == ("ibgw.prom", "up 1\n")
+    assert stat.filemode(written.stat().st_mode) == "-rw-r--r--"
+
+
+def test_of_many_who_write_at_once_one_stays_and_no_reader_sees_half(tmp_path: Path) -> None:
+    path = tmp_path / "ibgw.prom"
+    texts = {f"{number} ".rjust(10) * 50_000 for number in range(8)}
+    seen: set[str] = set()
+    with ThreadPoolExecutor(len(texts)) as writers:
+        written = [
+            writers.submit(write_metrics, text, str(path), "diagnose_metrics_file") for text in texts for _ in range(5)
+        ]
+        while not all(each.done() for each in written):
+            seen |= {path.read_text(encoding="utf-8")} if path.exists() else set()
+    assert [each.result() for each in written] == [None] * len(written)
+    assert seen | {path.read_text(encoding="utf-8")} <= texts
+    assert [each.name for each in tmp_path.iterdir()] == ["ibgw.prom"]
+
+
+def test_metrics_that_can_not_be_written_are_a_warning_and_no_directory_is_made(tmp_path: Path) -> None:
+    write_metrics("up 1\n", str(tmp_path / "missing" / "ibgw.prom"), "diagnose_metrics_file")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ def test_slices_become_one_report(tmp_path: Path) -> None:
         {"controller": "second", "generated_at": "2026-03-01T12:28:00Z", "machines": 1, "gateways": 1},
     ]
     assert (whole["generated_at"], whole["controller"]) == (RUN.generated_at, "merger")
+    said = "2 gateways on 2 machines: 1 down, 1 healthy, as 2 runs reported it, the oldest 2 minutes ago."
+    assert summary.in_a_line(whole) == said
     assert store.stale(whole, 900) is None
 
 
