@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -66,5 +65,5 @@ class ActionModule(StoringAction):
 
 def _merge(run: Run, machines: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The audit of all that the store has, and the files to publish."""
-    whole = audit.build(store.rows(machines), replace(run, machines=len(machines), runs=store.runs(machines)))
+    whole = store.merged_audit(machines, run)
     return whole, texts_of(whole, "audit.json", page.render)

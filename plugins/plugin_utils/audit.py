@@ -100,6 +100,13 @@ def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
     return {row["id"]: {"audit": _published(row)} for row in report["gateways"]}
 
 
+def fails(unseen: str | None, rows: Iterable[Mapping[str, Any]], run: Run) -> bool:
+    """Whether a gateway fails a run: by what fails there, or because it could not be looked at."""
+    if run.fail_on == "never":
+        return False
+    return unseen is not None or any(row["severity"] in FAILING[run.fail_on] for row in failed(rows))
+
+
 def failed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those of the rows that fail and nobody has accepted, the gravest first."""
     return sorted(
@@ -147,7 +154,7 @@ def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> di
         "next_command": None if worst.status == "healthy" else run.typed(look_again(machine, gateway.name, code)),
         "checked_at": stamp(worst.case.now),
         "unseen": unseen,
-        "failing": run.fail_on != "never" and (unseen is not None or bool({*severities} & {*FAILING[run.fail_on]})),
+        "failing": fails(unseen, rows, run),
         "worst": severities[0] if severities else None,
         "by_result": _counted(rows),
         "rows": rows,

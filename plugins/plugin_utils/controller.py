@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +38,12 @@ def inventories() -> list[str]:
         for source in given
         if source not in C.DEFAULT_HOST_LIST
     ]
+
+
+def where_it_runs() -> str:
+    """Where this run can be looked up: the job of AWX, whose container is gone when somebody asks, else the host's name."""
+    job, awx = os.environ.get("JOB_ID"), os.environ.get("AWX_HOST")  # AWX tasks/jobs.py, build_env
+    return f"job {job} of {awx}" if job and awx else platform.node()
 
 
 def about_the_collection() -> dict[str, Any]:

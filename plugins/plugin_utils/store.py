@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.store import AHEAD
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Verdict, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few
@@ -32,11 +32,6 @@ def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
         "machines": {machine: ask["names"] if plan["only"] else None for machine, ask in plan["machines"].items()},
         "rows": built["gateways"],
     }
-
-
-def rows(machines: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The newest row of every gateway, as a run put it in."""
-    return [told["row"] for known in machines.values() for told in known["rows"]]
 
 
 def runs(machines: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -59,8 +54,7 @@ def merged(
     `missing` are the machines of the inventory that the store does not know, with the gateways that each declares.
     """
     whole = replace(run, machines=len(machines) + len(missing), runs=runs(machines))
-    now = moment(run.generated_at)
-    assert now is not None
+    now = datetime.fromisoformat(run.generated_at)
     told = [row for machine, known in machines.items() for row in _current(machine, known, whole, now, stale_after)]
     never = [
         _stale(machine, {"name": name}, whole, now, NEVER)
@@ -68,6 +62,13 @@ def merged(
         for name in names or [machine]
     ]
     return report.assembled([*told, *never], whole)
+
+
+def merged_audit(machines: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The audit of all that the store has; what fails it is told by the run that merges."""
+    whole = replace(run, machines=len(machines), runs=runs(machines))
+    rows = [told["row"] for known in machines.values() for told in known["rows"]]
+    return audit.build(({**row, "failing": audit.fails(row["unseen"], row["rows"], whole)} for row in rows), whole)
 
 
 def stale(built: Mapping[str, Any], stale_after: float) -> str | None:
@@ -97,8 +98,7 @@ def _current(
 
 def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
     """The proof that a diagnosis tells nothing of now any more."""
-    at = moment(told["at"])
-    assert at is not None
+    at = datetime.fromisoformat(told["at"])
     if -AHEAD <= (now - at).total_seconds() <= stale_after:
         return None
     last, controller = told.get("row"), quote(told["controller"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.health import probe
+from ansible_collections.ibgw.ops.plugins.module_utils.record import RECORDS
 from docker import DockerClient
 from ib_async import IB
 
@@ -89,3 +90,24 @@ def test_each_says_what_it_says_alone(
     client.reqCurrentTime()
     seen = probe([gateways["well"].user], False, address_of(engine), 20.0, "1h")
     assert seen["gateways"][0]["sockets"]["close_wait"] == {}
+
+
+@pytest.mark.long
+def test_diagnoses_beside_a_recovery_see_where_it_is_and_cost_nothing(
+    start: Start, address: str, launch: Launch
+) -> None:
+    killed = start().logged_in()
+    killed.container.kill()
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    here = {"here": {**HERE, "diagnose_docker_host": address, "gateways": [{"name": killed.user}]}}
+    told = []
+    recovery = launch("recover", here, extra={"recover_report_dir": ""}, writable=[RECORDS])
+    while recovery.process.poll() is None:
+        diagnosis = launch("diagnose", here, extra={"diagnose_fail_on": "never", "diagnose_report_dir": ""})
+        told.append(diagnosis.ended().verdicts[f"here/{killed.user}"])
+    ended = recovery.ended()
+    assert ended.status == "successful", ended.output
+    assert told[0] == ("down", "container.killed")
+    assert {status for status, _code in told} <= {"down", "starting", "healthy"}
+    assert {code for status, code in told if status == "down"} == {"container.killed"}
+    assert killed.broker.count("login_attempt", killed.user) == 2, "its own, and that of the recovery"

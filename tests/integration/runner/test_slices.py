@@ -119,6 +119,7 @@ def test_slices_become_one_report_that_misses_the_one_that_does_not_run(
     assert verdicts == alone.verdicts
     assert without_times(report_in(sliced)) == without_times(report_in(whole))
     assert report_in(sliced)["fleet"]["machines"] == len(fleet)
+    assert report_in(sliced)["controller"] == "job 1 of https://awx.example"
     assert (sliced / "report.html").exists()
 
     # Three quarters of an hour later all but the last slice have run again; that one was killed.

@@ -121,10 +121,10 @@ def test_a_run_that_is_killed_and_a_store_that_is_not_there_cost_nobody_else_any
     assert set(codes(keeper.published()).values()) == {"engine.down"}
 
     keeper.container.stop(timeout=0)
-    for run_of_one in (keeper.play("diagnose", "-l", "alpha"), keeper.play("diagnose", "-l", "alpha", "--check")):
-        assert run_of_one.status == 2
-        assert codes(run_of_one.report) == {"alpha": "engine.down"}
-        assert "the report store could not be used on keeper: Failed to connect" in run_of_one.output
+    own = keeper.play("diagnose", "-l", "alpha")
+    assert own.status == 2
+    assert codes(own.report) == {"alpha": "engine.down"}
+    assert "the report store could not be used on keeper: Failed to connect" in own.output
     shown = keeper.play("report")
     assert shown.status == 2
     assert "the report store could not be used on keeper" in shown.output

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     display,
     inventories,
     path_of,
+    where_it_runs,
     write_metrics,
     write_report,
 )
@@ -46,6 +48,16 @@ def test_commands_name_the_inventory_that_was_given_but_none_that_ends_with_its_
     assert inventories() == []
 
 
+def test_a_run_is_looked_up_by_its_host_or_by_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JOB_ID", "AWX_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    assert where_it_runs() == platform.node()
+    monkeypatch.setenv("JOB_ID", "1234")
+    assert where_it_runs() == platform.node(), "JOB_ID alone may be anybody's"
+    monkeypatch.setenv("AWX_HOST", "https://awx.example")
+    assert where_it_runs() == "job 1234 of https://awx.example"
+
+
 def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
     directory = tmp_path / "made" / "here"
     for total in (2, 1):
@@ -71,6 +83,14 @@ def test_a_page_that_can_not_be_written_costs_no_report(tmp_path: Path, monkeypa
         f"report.html could not be written to {tmp_path} (Is a directory); diagnose_report_dir names another directory"
     ]
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_a_page_that_can_not_be_made_costs_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
+    assert write_report({}, str(tmp_path), "report.json", "diagnose_report_dir", lambda told: told["absent"])
+    assert warnings == ["no page was made of report.json: KeyError: 'absent', a defect of the collection"]
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
 
 
 @pytest.mark.parametrize("kind", ["file", "link to nowhere", "link to itself", "below a file", "too long"])

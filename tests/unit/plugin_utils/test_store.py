@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils import page, report, stor
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
+from tests.unit.plugin_utils import audits
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).parents[3] / "docs"
+SCHEMA, AUDIT_SCHEMA = (
+    json.loads((DOCS / f"{name}.schema.json").read_text(encoding="utf-8")) for name in ("report", "audit")
+)
 
 #: The minute in which the report is made.
 RUN = Run(
@@ -125,7 +130,7 @@ def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(t
 
 def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     quiet = Suppression("probe.stale", "alpha", "it is being moved", None)
-    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), Run(**{**vars(RUN), "suppressions": [quiet]}))
+    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), replace(RUN, suppressions=[quiet]))
     assert whole["fleet"]["failing"] == []
     assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
     assert store.stale(whole, 900) is None
@@ -147,3 +152,19 @@ def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
     assert whole["gateways"] == own["gateways"]
     assert own["runs"] is None
     assert report.artifact(whole) == report.artifact(own)
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "failing"), [("advice", ["beta/b", "alpha/a"]), ("down", ["beta/b"]), ("never", [])]
+)
+def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list[str]) -> None:
+    """By the level of the run that merges, whatever those of the slices were."""
+    one = audits.report_of(audits.gateway("a", audits.row()), generated_at="2026-03-01T12:29:00Z")
+    other = audits.report_of(audits.unseen("b", "beta"), generated_at="2026-03-01T08:00:00Z")
+    machines = machines_of(tmp_path, store.put(plan("alpha"), one), store.put(plan("beta"), other))
+    whole = store.merged_audit(machines, replace(RUN, fail_on=fail_on))
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert sorted(whole["fleet"]["failing"]) == sorted(failing)
+    assert whole["fleet"]["machines"] == 2
+    assert [each["gateways"] for each in whole["runs"]] == [1, 1]
+    assert page.render(whole)
