@@ -35,6 +35,9 @@ _LAYOUTS = {
 #: Names of facts that are not their keys.
 _LABELS = {"api_ms": "API handshake", "api_server_version": "API version", "gateway_version": "IB Gateway"}
 
+#: The time that was left when a summary was written. The page counts it on beside, so that nobody reads it as that of now.
+_LEFT = re.compile(r" \((\d+ d )?(\d+ h )?[\d:]+ min left\)")
+
 #: Seconds after which a row that is older than its report says so: rows of one run are made within minutes.
 _AS_OLD = 300
 
@@ -51,7 +54,14 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        shown=_shown, near=_near, minute=_minute, second=_second, pieces=pieces, label=_label, web=_web
+        shown=_shown,
+        undated=_undated,
+        near=_near,
+        minute=_minute,
+        second=_second,
+        pieces=pieces,
+        label=_label,
+        web=_web,
     )
     environment.tests.update(stamp=_is_stamp, gap=_has_gap)
     style, script = (_HERE / "page.css").read_text(encoding="utf-8"), (_HERE / "page.js").read_text(encoding="utf-8")
@@ -84,6 +94,11 @@ def _hash(text: str) -> str:
 def _shown(text: object) -> str:
     """Foreign text without what could turn the reading direction or hide itself; the template escapes it."""
     return printable(str(text))
+
+
+def _undated(summary: str, deadline: str | None) -> str:
+    """A summary without how much time was left, where the page tells of a deadline how much is left now."""
+    return _LEFT.sub("", summary) if deadline else summary
 
 
 def _near(stamp: str) -> str:

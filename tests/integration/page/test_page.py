@@ -188,7 +188,7 @@ def test_on_paper_stands_what_is_to_be_done_and_no_button(show: Show) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = false; })")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.locator("button:visible").all_inner_texts() == [
-        *("Gateway", "Status", "Since", "What is wrong", "What to do", "Time left", "Next forced login")
+        *("Gateway", "Status", "Since", "Verdict", "What to do", "Time left", "Next forced login")
     ]
     expect(page.locator(".card").first.get_by_text("Stop the loop first")).to_be_visible()
     expect(page.locator(".card", has_text="beta/gw-2").get_by_text("Facts")).to_be_hidden()

@@ -55,6 +55,14 @@ def test_what_sets_a_report_apart_stands_on_its_page(report: dict[str, Any], sai
     assert said in text_of(report)
 
 
+def test_the_time_that_was_left_is_not_told_beside_the_one_that_runs() -> None:
+    report = json.loads((DOCS / "report.example.json").read_text(encoding="utf-8"))
+    assert "min left)" in json.dumps(report)
+    said = text_of(report)
+    assert "expires about 04:42:47, then it stays logged out" in said
+    assert "min left" not in said
+
+
 @pytest.mark.parametrize("report", [verdicts.report_of(verdict()), audits.report_of(audits.gateway("gw"))])
 def test_a_merged_report_says_what_it_is_merged_from(report: dict[str, Any]) -> None:
     run = {"controller": "slice 1", "generated_at": "2026-03-01T11:58:00Z", "machines": 1, "gateways": 2}
