@@ -102,12 +102,18 @@ def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) 
     if -AHEAD <= (now - at).total_seconds() <= stale_after:
         return None
     last, controller = told.get("row"), quote(told["controller"])
-    known = (Quote("store", quote(f"{last.get('status')}: {last.get('summary')}"), told["at"]),) if last else ()
+    known = (Quote("store", _known(last), told["at"]),) if last else ()
     if at > now:
         clocks = f"the clock of {controller} or of {quote(run.controller)} is wrong"
         return Proof(f"last diagnosed at {told['at']}, which is still to come: {clocks}", known)
     since = stamp(at + timedelta(seconds=stale_after))
     return Proof(f"last diagnosed {passed(now - at)} ago, from {controller}", known, since=since)
+
+
+def _known(row: Mapping[str, Any]) -> str:
+    """What was last known; of all that were healthy the same, so that they share a block of the summary."""
+    status = str(row.get("status"))
+    return status if status == "healthy" else quote(f"{status}, {row.get('code')}: {row.get('summary')}")
 
 
 def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof) -> Mapping[str, Any]:
