@@ -281,8 +281,11 @@ def _replace(path: Path, text: str, mode: int | None = None) -> None:
 
 def _unusable(directory: Path, error: OSError) -> Unavailable:
     problem = "host.disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "probe.incomplete"
-    symlink = error.errno == errno.ELOOP
-    came = "a file of it is a symbolic link, which is not followed" if symlink else error.strerror or error
+    said = {
+        errno.ELOOP: "a file of it is a symbolic link, which is not followed",
+        errno.EEXIST: "it is no directory",  # mkdir calls a file a thing that exists
+    }
+    came = said.get(error.errno or 0, error.strerror or error)
     where = f" ({error.filename})" if error.filename else ""
     reason = f"the report store in {directory} could not be used by uid {os.geteuid()}: {came}{where}"
     fix = (

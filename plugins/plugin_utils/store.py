@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.store import AHEAD
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Verdict, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few
@@ -54,8 +54,7 @@ def merged(
     `missing` are the machines of the inventory that the store does not know, with the gateways that each declares.
     """
     whole = replace(run, machines=len(machines) + len(missing), runs=runs(machines))
-    now = moment(run.generated_at)
-    assert now is not None
+    now = datetime.fromisoformat(run.generated_at)
     told = [row for machine, known in machines.items() for row in _current(machine, known, whole, now, stale_after)]
     never = [
         _stale(machine, {"name": name}, whole, now, NEVER)
@@ -99,17 +98,22 @@ def _current(
 
 def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
     """The proof that a diagnosis tells nothing of now any more."""
-    at = moment(told["at"])
-    assert at is not None
+    at = datetime.fromisoformat(told["at"])
     if -AHEAD <= (now - at).total_seconds() <= stale_after:
         return None
     last, controller = told.get("row"), quote(told["controller"])
-    known = (Quote("store", quote(f"{last.get('status')}: {last.get('summary')}"), told["at"]),) if last else ()
+    known = (Quote("store", _known(last), told["at"]),) if last else ()
     if at > now:
         clocks = f"the clock of {controller} or of {quote(run.controller)} is wrong"
         return Proof(f"last diagnosed at {told['at']}, which is still to come: {clocks}", known)
     since = stamp(at + timedelta(seconds=stale_after))
     return Proof(f"last diagnosed {passed(now - at)} ago, from {controller}", known, since=since)
+
+
+def _known(row: Mapping[str, Any]) -> str:
+    """What was last known; of all that were healthy the same, so that they share a block of the summary."""
+    status = str(row.get("status"))
+    return status if status == "healthy" else quote(f"{status}, {row.get('code')}: {row.get('summary')}")
 
 
 def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof) -> Mapping[str, Any]:

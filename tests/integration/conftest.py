@@ -41,7 +41,7 @@ _COUNTS, _ASKS_ALL = (f"tests/integration/{name}.py" for name in ("diagnose/test
 
 
 #: Where a single test takes a minute or so: they begin first, so that no worker is left alone with one at the end.
-_SLOW = ("faults/", "rebuild/", "recover/")
+_SLOW = ("faults/", "rebuild/", "recover/", "runner/")
 
 
 class _BySharing(LoadScopeScheduling):

@@ -70,6 +70,7 @@ def _environment() -> Environment:
             "failed": audit.failed,
             "rules_of": rules,
             "older": _older,
+            "counted": summary.counted,
         }
     )
     return environment

@@ -58,6 +58,7 @@
   const open = () => {
     const found = location.hash && target(location.hash);
     if (!(found instanceof HTMLDetailsElement)) return;
+    found.hidden = false;
     found.open = true;
     found.scrollIntoView();
     found.firstElementChild.focus();

@@ -279,41 +279,40 @@ def test_only_what_makes_containers_gets_the_secrets(awx: Controller, job: str, 
     assert set(given) == {"Gateways: SSH"} | ({"Gateways: secrets"} if secrets else set())
 
 
-def test_the_secrets_that_somebody_fills_in_reach_the_role_of_their_machine(awx: Controller, tmp_path: Path) -> None:
+def secrets_of(directory: Path, variables: dict[str, str]) -> dict[str, Any]:
+    """What each machine of the project's inventory has as secrets, in a job with these extra variables."""
+    given = directory / "extravars.yml"  # as AWX writes them: not to be taken for templates
+    given.write_text("".join(f"{name}: !unsafe {json.dumps(text)}\n" for name, text in variables.items()) or "{}")
+    command: list[str | Path] = [Path(sys.executable).with_name("ansible"), "gateway_hosts", "-e", f"@{given}"]
+    command += ["-i", PROJECT / "inventory" / "hosts.yml", "-m", "ansible.builtin.debug", "-a", "var=gateway_secrets"]
+    callback = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
+    printed = subprocess.run(
+        command, env={**os.environ, **callback}, cwd=directory, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    (play,) = json.loads(printed)["plays"]
+    return {name: result["gateway_secrets"] for name, result in play["tasks"][0]["hosts"].items()}
+
+
+@pytest.mark.parametrize(
+    "filled_in", [{"alpha": {"ib-gateway": {"user": "someone", "password": "{{ no }} template: # \"'"}}}, {}]
+)
+def test_the_secrets_that_somebody_fills_in_reach_the_role_of_their_machine(
+    awx: Controller, tmp_path: Path, filled_in: dict[str, Any]
+) -> None:
     kind = awx.named("credential_types")["IB Gateway secrets"]
     (asked,) = kind["inputs"]["fields"]
     assert asked["secret"] is True
-    filled_in = {"alpha": {"ib-gateway": {"user": "someone", "password": "{{ not }} a # template: \"'"}}}
-    # As AWX makes them (its models/credential): with a sandboxed Jinja, into a file of extra variables that are no templates.
+    text = yaml.safe_dump(filled_in) if filled_in else ""
+    # As AWX makes them (its models/credential): with a sandboxed Jinja.
     render = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string
     given = {
-        name: render(text).render(**{asked["id"]: yaml.safe_dump(filled_in)})
-        for name, text in kind["injectors"]["extra_vars"].items()
+        name: render(template).render({asked["id"]: text}) for name, template in kind["injectors"]["extra_vars"].items()
     }
-    variables = tmp_path / "extravars.yml"
-    variables.write_text("".join(f"{name}: !unsafe {json.dumps(text)}\n" for name, text in given.items()))
-    for arguments, expected in ((["-e", f"@{variables}"], filled_in), ([], {})):
-        printed = subprocess.run(
-            [
-                *(
-                    Path(sys.executable).with_name("ansible"),
-                    "gateway_hosts",
-                    "-i",
-                    PROJECT / "inventory" / "hosts.yml",
-                ),
-                *("-m", "ansible.builtin.debug", "-a", "var=gateway_secrets", *arguments),
-            ],
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json"}
-            | {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        (play,) = json.loads(printed)["plays"]
-        hosts = play["tasks"][0]["hosts"]
-        assert {name: each["gateway_secrets"] for name, each in hosts.items()} == {"beta": {}, "alpha": {}} | expected
+    assert secrets_of(tmp_path, given) == {"alpha": {}, "beta": {}} | filled_in
+
+
+def test_a_job_without_that_credential_has_no_secrets(tmp_path: Path) -> None:
+    assert secrets_of(tmp_path, {}) == {"alpha": {}, "beta": {}}
 
 
 # --- what people are told ---------------------------------------------------------------------------------------------------------
@@ -340,6 +339,17 @@ def test_a_message_names_each_gateway_that_is_wrong_and_no_other(awx: Controller
         named = f"{row['id']} is {row['status']}: {row['code']}" in body
         assert named == (row["status"] not in ("healthy", "starting")), row["id"]
     assert WORKFLOW in body
+
+
+def test_whoever_is_asked_to_approve_finds_the_way(awx: Controller) -> None:
+    asked = awx.named("notification_templates")["Gateways: something is wrong"]["messages"]["workflow_approval"][
+        "running"
+    ]
+    render = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string
+    for text in asked.values():
+        assert "https://awx/workflow/7" in render(text).render(
+            approval_node_name="Recover?", workflow_url="https://awx/workflow/7"
+        )
 
 
 def test_a_message_names_what_an_audit_finds(awx: Controller) -> None:

@@ -191,6 +191,7 @@ def test_on_paper_stands_what_is_to_be_done_and_no_button(show: Show) -> None:
         *("Gateway", "Status", "Since", "What is wrong", "What to do", "Time left", "Next forced login")
     ]
     expect(page.locator(".card").first.get_by_text("Stop the loop first")).to_be_visible()
+    expect(page.locator(".card", has_text="beta/gw-2").get_by_text("Facts")).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 

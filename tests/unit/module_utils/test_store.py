@@ -285,7 +285,7 @@ def has_symlinked_lock(path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [
-        (is_file, "File exists|Not a directory"),
+        (is_file, "it is no directory|Not a directory"),
         (has_directory, "Is a directory"),
         (has_symlink, "symbolic link, which is not followed"),
         (has_symlinked_lock, "symbolic link, which is not followed"),

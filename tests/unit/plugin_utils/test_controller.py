@@ -85,6 +85,14 @@ def test_a_page_that_can_not_be_written_costs_no_report(tmp_path: Path, monkeypa
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
 
 
+def test_a_page_that_can_not_be_made_costs_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
+    assert write_report({}, str(tmp_path), "report.json", "diagnose_report_dir", lambda told: told["absent"])
+    assert warnings == ["no page was made of report.json: KeyError: 'absent', a defect of the collection"]
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
+
+
 @pytest.mark.parametrize("kind", ["file", "link to nowhere", "link to itself", "below a file", "too long"])
 def test_where_there_is_no_directory_the_warning_says_so_and_the_old_report_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -106,7 +106,9 @@ def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: st
     assert (row["status"], row["code"], row["remedy"]) == ("unknown", "probe.stale", "none")
     assert said in row["summary"]
     (finding,) = row["findings"]
-    assert finding["evidence"] == [{"source": "store", "quote": "down: proof of relay.down", "at": at, "line": None}]
+    assert finding["evidence"] == [
+        {"source": "store", "quote": "down, relay.down: proof of relay.down", "at": at, "line": None}
+    ]
     assert (row["checked_at"], row["reported_at"]) == (NOW, at)
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
     assert not any(row["facts"].values())
@@ -124,6 +126,13 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
     assert "gamma/a" in whole["fleet"]["failing"]
     block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]
     assert len(block) == 1  # however many they are: what reads alike shares one
+
+
+def test_when_the_schedule_stops_a_healthy_fleet_takes_one_block(tmp_path: Path) -> None:
+    rows = [verdict(f"gw{at}", f"m{at}", summary=f"API handshake completed in {at} ms") for at in range(50)]
+    own = report_of(*rows, generated_at="2026-03-01T11:00:00Z")
+    whole = merged(machines_of(tmp_path, store.put(plan(*(row.host for row in rows)), own)))
+    assert len([line for line in summary.lines(whole, 120) if "last diagnosed 90 minutes ago" in line.text]) == 1
 
 
 def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(tmp_path: Path) -> None:

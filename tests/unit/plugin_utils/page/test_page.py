@@ -62,6 +62,13 @@ def test_what_sets_a_report_apart_stands_on_its_page(report: dict[str, Any], sai
     assert said in text_of(report)
 
 
+@pytest.mark.parametrize("report", [verdicts.report_of(verdict()), audits.report_of(audits.gateway("gw"))])
+def test_a_merged_report_says_what_it_is_merged_from(report: dict[str, Any]) -> None:
+    run = {"controller": "slice 1", "generated_at": "2026-03-01T11:58:00Z", "machines": 1, "gateways": 2}
+    assert "Merged from" not in text_of(report)
+    assert "Merged from slice 1: 2 gateways on 1 machine, 01 Mar 11:58 UTC" in text_of({**report, "runs": [run]})
+
+
 def test_a_row_of_this_run_needs_no_time_of_its_own_whatever_the_clock_of_its_machine_says() -> None:
     for checked_at in (verdicts.NOW, "2020-01-01T00:00:00Z"):
         assert " seen " not in text_of(verdicts.report_of(verdict(checked_at=checked_at)))
