@@ -153,6 +153,7 @@ def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> di
         "code": code,
         "next_command": None if worst.status == "healthy" else run.typed(look_again(machine, gateway.name, code)),
         "checked_at": stamp(worst.case.now),
+        "reported_at": run.generated_at,
         "unseen": unseen,
         "failing": fails(unseen, rows, run),
         "worst": severities[0] if severities else None,

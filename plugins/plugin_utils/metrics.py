@@ -169,9 +169,9 @@ METRICS = (
     ),
     Metric(
         "ibgw_gateway_last_diagnosis_timestamp_seconds",
-        "When the gateway was last looked at.",
+        "When the gateway was last looked at, by the clock of the controller.",
         OF_GATEWAY,
-        _of_each_gateway(lambda row: _one(epoch(row["checked_at"]))),
+        _of_each_gateway(lambda row: _one(epoch(row["reported_at"]))),
     ),
     Metric(
         "ibgw_gateway_deadline_timestamp_seconds",

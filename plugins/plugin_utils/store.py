@@ -93,7 +93,7 @@ def _current(
     empty = known["whole"] if not known["rows"] else None
     over = _over(empty, run, now, stale_after) if empty else None
     if over:
-        yield _stale(machine, {"name": machine}, run, now, over)
+        yield _stale(machine, {"name": machine, "reported_at": known["whole"]["at"]}, run, now, over)
 
 
 def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
@@ -136,4 +136,4 @@ def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof:
         found=(found,),
         facts=facts_of(case),
     )
-    return report.row_of(verdict, run)
+    return {**report.row_of(verdict, run), "reported_at": row.get("reported_at")}

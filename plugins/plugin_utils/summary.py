@@ -59,6 +59,9 @@ NAMED = 2
 #: Quotes of evidence shown for each finding; the report has them all.
 QUOTES = 2
 
+#: Findings that are no fault of a healthy gateway, and told of it.
+TOLD = ("container.rebuild_unfinished", "container.named_twice", "config.port_not_as_declared")
+
 #: The time that a log line begins with.
 OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
@@ -284,7 +287,7 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
     if not row["declared"]:
         yield "not declared in the inventory"
     for found in row["findings"]:
-        if found["code"] in ("container.rebuild_unfinished", "container.named_twice"):
+        if found["code"] in TOLD:
             yield found["summary"]
 
 

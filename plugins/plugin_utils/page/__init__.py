@@ -140,5 +140,5 @@ def _web(url: str | None) -> str | None:
 
 def _older(row: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     """The row was made by a run before that of the report."""
-    made, seen = moment(told["generated_at"]), moment(row["checked_at"])
+    made, seen = moment(told["generated_at"]), moment(row["reported_at"])
     return made is not None and seen is not None and (made - seen).total_seconds() > _AS_OLD

@@ -24,6 +24,7 @@ _VARIES = (
     "generated_at",
     "controller",
     "checked_at",
+    "reported_at",
     "since",
     "facts",
     "endpoints",

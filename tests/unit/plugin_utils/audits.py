@@ -52,6 +52,7 @@ def gateway(name: str, *rows: dict[str, Any], host: str = "alpha", **more: Any) 
         "code": None,
         "next_command": None,
         "checked_at": NOW,
+        "reported_at": NOW,
         "unseen": None,
         "failing": bool(severities),
         "worst": severities[0] if severities else None,

@@ -90,11 +90,19 @@ def test_what_is_suppressed_shows() -> None:
 
 
 def test_a_gateway_that_nobody_has_looked_at_for_too_long_is_unknown_since_then() -> None:
-    stale = verdict(leading=found("probe.stale", "unknown", remedy="none"), checked_at="2026-03-01T09:00:00Z")
-    series = told(report_of(stale))
+    stale = verdict(leading=found("probe.stale", "unknown", remedy="none"))
+    whole = report_of(stale)
+    whole["gateways"][0]["reported_at"] = "2026-03-01T09:00:00Z"
+    series = told(whole)
     assert series["ibgw_gateway_verdict_info"] == {"probe.stale none unknown": 1}
     assert series["ibgw_gateway_last_diagnosis_timestamp_seconds"] == {"": epoch("2026-03-01T09:00:00Z")}
     assert series["ibgw_report_timestamp_seconds"] == {"": epoch(NOW)}
+
+
+def test_the_clock_of_a_machine_does_not_tell_when_somebody_looked() -> None:
+    for wrong in ("2020-01-01T00:00:00Z", "2036-01-01T00:00:00Z"):
+        series = told(report_of(verdict(checked_at=wrong)))
+        assert series["ibgw_gateway_last_diagnosis_timestamp_seconds"] == {"": epoch(NOW)}
 
 
 HOSTILE = ['a"b', "a\\", 'x"} 1\nup{y="', "a\nb", "{{ 7*7 }}", "<script>", "ä😀", "\u2028\x1b[31m", "\udcff", " ", "#"]

@@ -75,6 +75,10 @@ def test_slices_become_one_report(tmp_path: Path) -> None:
     said = "2 gateways on 2 machines: 1 down, 1 healthy, as 2 runs reported it, the oldest 2 minutes ago."
     assert summary.in_a_line(whole) == said
     assert store.stale(whole, 900) is None
+    assert {row["host"]: row["reported_at"] for row in whole["gateways"]} == {
+        "alpha": "2026-03-01T12:29:00Z",
+        "beta": "2026-03-01T12:28:00Z",
+    }
 
 
 def test_what_a_run_was_limited_to_is_all_that_it_replaces() -> None:
@@ -105,7 +109,7 @@ def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: st
     assert finding["evidence"] == [
         {"source": "store", "quote": "down, relay.down: proof of relay.down", "at": at, "line": None}
     ]
-    assert row["checked_at"] == NOW
+    assert (row["checked_at"], row["reported_at"]) == (NOW, at)
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
     assert not any(row["facts"].values())
     assert whole["fleet"]["failing"] == ["alpha/gw"]
@@ -117,7 +121,7 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
     never = {row["id"]: row for row in whole["gateways"] if row["code"] == "probe.stale"}
     assert {*never} == {"gamma/a", "gamma/b", "delta"}
     assert {row["summary"] for row in never.values()} == {"never diagnosed: no run has put it into the report store"}
-    assert {row["checked_at"] for row in never.values()} == {None}
+    assert {(row["checked_at"], row["reported_at"]) for row in never.values()} == {(None, None)}
     assert whole["fleet"]["machines"] == 4
     assert "gamma/a" in whole["fleet"]["failing"]
     block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]

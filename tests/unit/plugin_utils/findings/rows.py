@@ -208,6 +208,7 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {**UNPUBLISHED, "relay_inside": {}, "inside": {}},
         {**UNPUBLISHED, "relay_inside": SHUT, "inside": SHUT},
     ),
+    "config.port_not_as_declared": ({"declared": {"ports": {"paper": 4007}}}, {"declared": {"ports": {"live": 4007}}}),
     "config.read_only_api": (
         {"declared": {"expect_orders": True}, "log": {"settings": {"ReadOnlyApi": "yes"}}},
         {"log": {"settings": {"ReadOnlyApi": "yes"}}},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.page import render
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import SavedLog
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
@@ -26,6 +27,12 @@ STALE = found("probe.stale", "unknown", summary="last seen 3 hours ago", evidenc
 def text_of(report: dict[str, Any]) -> str:
     """The words of its page, as a reader of its source without a browser has them."""
     return " ".join(html.unescape(re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", render(report), flags=re.S)).split())
+
+
+def reported(at: str, *told: Verdict) -> dict[str, Any]:
+    """A merged report whose rows are of an earlier run."""
+    whole = verdicts.report_of(*told)
+    return {**whole, "gateways": [{**row, "reported_at": at} for row in whole["gateways"]]}
 
 
 @pytest.mark.parametrize("name", ["report.example.json", "audit.example.json"])
@@ -45,7 +52,7 @@ def test_an_example_has_its_page_with_every_gateway_and_code(name: str) -> None:
         (audits.report_of(), "There is no gateway"),
         (verdicts.report_of(verdict(), error="out of <order>"), "This report is not whole. out of <order>"),
         (verdicts.report_of(verdict(), log=SavedLog("old.log", None, 9)), "Judged from a saved log, old.log"),
-        (verdicts.report_of(verdict(checked_at="2026-03-01T09:00:00Z", leading=STALE)), "seen 01 Mar 09:00 UTC"),
+        (reported("2026-03-01T09:00:00Z", verdict(leading=STALE)), "seen 01 Mar 09:00 UTC"),
         (verdicts.report_of(verdict(declared=False)), "does not declare it"),
         (audits.report_of(audits.unseen("gw")), "1 of 1 gateways could not be looked at: gamma/gw."),
     ],
@@ -70,8 +77,9 @@ def test_a_merged_report_says_what_it_is_merged_from(report: dict[str, Any]) -> 
     assert "Merged from slice 1: 2 gateways on 1 machine, 01 Mar 11:58 UTC" in text_of({**report, "runs": [run]})
 
 
-def test_a_row_of_this_run_needs_no_time_of_its_own() -> None:
-    assert " seen " not in text_of(verdicts.report_of(verdict()))
+def test_a_row_of_this_run_needs_no_time_of_its_own_whatever_the_clock_of_its_machine_says() -> None:
+    for checked_at in (verdicts.NOW, "2020-01-01T00:00:00Z"):
+        assert " seen " not in text_of(verdicts.report_of(verdict(checked_at=checked_at)))
 
 
 def test_what_is_suppressed_says_by_which_reason_and_until_when() -> None:
