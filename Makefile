@@ -15,6 +15,7 @@ env:
 
 tools:
 	@scripts/setup.sh $(VENV) requirements.txt requirements-dev.txt
+	@scripts/promtool.sh
 
 demo: env
 	@$(BIN)/python -m simulator demo

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import FAMILIES
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import RULES
@@ -26,6 +28,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     named,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.foreign import word_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.metrics import METRICS
 
 from scripts import role_readme
 
@@ -39,6 +42,7 @@ RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
 RECOVERY_EXAMPLE = DOCS / "recovery.example.json"
 AUDIT_SCHEMA = DOCS / "audit.schema.json"
 AUDIT_EXAMPLE = DOCS / "audit.example.json"
+ALERTS = CHECKOUT / "monitoring" / "alerts.yml"
 
 GENERATED = "<!-- Generated from plugins/plugin_utils/findings by `make docs`: change it there. -->"
 GENERATED_FROM_SCHEMA = (
@@ -111,6 +115,35 @@ COMMON_ADVICE = {
     ),
 }
 
+GENERATED_FROM_METRICS = (
+    "<!-- Generated from plugins/plugin_utils/metrics.py and monitoring/alerts.yml by `make docs`: change it there. -->"
+)
+
+#: How metrics come to those who look at them.
+METRICS_SET_UP = """\
+1. On the controller, next to ansible-core: `pip install prometheus_client`. Where `diagnose_metrics_file` is set and it is missing, a run says so
+   before it probes anything, with the command for that very Python.
+2. Give the file to every scheduled run, in the directory that node_exporter reads (`--collector.textfile.directory`; with Debian's package
+   `/var/lib/prometheus/node-exporter`), on the controller, or with a report store on its host:
+
+       diagnose_metrics_file: /var/lib/prometheus/node-exporter/ibgw.prom
+
+3. Prometheus (2.42 or newer) takes [alerts.yml](../monitoring/alerts.yml) in `rule_files`, and Grafana (10.1 or newer)
+   [dashboard.json](../monitoring/dashboard.json) by import or provisioning; it needs no rules. Both are in the installed collection, too.
+4. Alertmanager: `group_by: [machine, gateway]`; route by `severity`, and by `trading_mode` where paper need not wake anybody. Whoever changes a
+   threshold tries it with `promtool test rules alerts.test.yml`."""
+
+METRICS_WHOLE = """\
+The file always has the whole fleet, for what is missing in it is gone for Prometheus. So a run that looks at a part only (`-l`, `diagnose_only`, a
+saved log, a bundle) leaves the file as it is, and says so; slices of a fleet need a report store, with which every run writes what all of them have
+seen. It is replaced as a whole: whoever reads it sees the old one or the new one, and of two runs at once the last one stays. Where it can not
+be written, a warning says so, and the run goes on."""
+
+METRICS_TIME = """\
+A file is read for minutes after it was written, and Prometheus keeps its values until the next one. A number of seconds left would stand still all
+the while, and be wrong when somebody has to hurry. So moments are written, as Prometheus advises, and `time()` makes seconds of them when somebody
+asks. The rules record those that people ask for most:"""
+
 #: The finding whose row stands for all in the page on the report.
 SHOWN = "twofa.pending"
 
@@ -121,6 +154,7 @@ def pages() -> dict[str, str]:
         "docs/report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
         "docs/recovery.md": _recovery(_read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
         "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
+        "docs/metrics.md": _metrics(yaml.safe_load(ALERTS.read_text(encoding="utf-8"))),
         "docs/audit.md": _audit(_read(AUDIT_SCHEMA), _read(AUDIT_EXAMPLE)),
         "docs/findings/README.md": _index(),
         "docs/variables.md": _variables(),
@@ -137,7 +171,8 @@ def _report(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
         "# report.json",
         schema["description"],
         "A whole one is [report.example.json](report.example.json), a diagnosis of some gateways of the demo fleet (`make demo`); validators and"
-        " generators find the schema in [report.schema.json](report.schema.json). One row of the example's `gateways`:",
+        " generators find the schema in [report.schema.json](report.schema.json). `report.html` beside it says the"
+        " same to a reader. One row of the example's `gateways`:",
         f"```json\n{json.dumps(row, indent=2, ensure_ascii=False)}\n```",
         *_sections(schema),
     ]
@@ -197,6 +232,51 @@ def _variable(name: str, family: Family) -> str:
     otherwise = f"{known.wrong.manner}: {known.wrong.effect}" if known.wrong else ""
     told = f"`{word}`" if word in WORDS else "`gateway_secrets`" if word else ""
     return f"| `{name}` | {takes} | {f'`{known.default}`' if known.default else ''} | {otherwise} | {told} |"
+
+
+def _metrics(rules: Mapping[str, Any]) -> str:
+    """The page on metrics: how to set them up, every name with its labels, what the rules make of them, and the alerts."""
+    names = "\n".join(f"| `{each.name}` | {_listed(each.labels)} | {each.help} |" for each in METRICS)
+    (group,) = rules["groups"]
+    seconds = "\n".join(
+        f"| `{rule['record']}` | `{rule['expr']}` |"
+        for rule in group["rules"]
+        if "record" in rule and "time()" in rule["expr"]
+    )
+    alerts = "\n".join(_alert(rule) for rule in group["rules"] if "alert" in rule)
+    parts = [
+        GENERATED_FROM_METRICS,
+        "# Metrics",
+        "What `ibgw.ops.diagnose` writes for Prometheus to `diagnose_metrics_file`, in its text format: the verdicts of [the report](report.md) as"
+        " numbers. Alerts and a dashboard go with it.",
+        f"## Set up\n\n{METRICS_SET_UP}",
+        f"## The whole fleet, or nothing\n\n{METRICS_WHOLE}",
+        f"## Names\n\n| metric | labels | meaning |\n|---|---|---|\n{names}",
+        "All are gauges; what is not known has no series. `machine` is the inventory host, `gateway` the container, or the machine's name again for a"
+        " machine that could not be judged and declares none. No label has a value without bounds: no times, no sentences, no accounts.",
+        f"## Seconds\n\n{METRICS_TIME}",
+        f"| recorded | is |\n|---|---|\n{seconds}",
+        "## Alerts",
+        "They are made for a diagnosis every five minutes. What is suppressed raises none. Three or more gateways with the same finding raise one"
+        " alert, but for logins and second factors, of which each is a matter of its own account; and who has one of these has no other for not"
+        " serving. Each names the page of its finding (`runbook_url`).",
+        f"| alert | severity | after | says |\n|---|---|---|---|\n{alerts}",
+        "Where the schedule itself has died, `IBGatewayDiagnosisStopped` fires; where node_exporter or the file has, `IBGatewayMetricsGone`; where a"
+        " slice has and others have not, `IBGatewayDiagnosisStale`. That Prometheus itself runs is for somebody else to watch.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _alert(rule: Mapping[str, Any]) -> str:
+    severity = " or ".join(re.findall(r"critical|warning|info", rule["labels"]["severity"]))
+    asked = re.sub(r"{{ with .*?}}|{{ *end *}}", "", rule["annotations"]["summary"])
+    said = re.sub(r"{{ \$(?:labels\.)?(\w+)(?: \| \w+)? }}", r"*\1*", asked)
+    said = re.sub(r"{{ \. .*?}}", "*value*", said)
+    return f"| `{rule['alert']}` | {severity} | {rule.get('for', 'at once')} | {said} |"
+
+
+def _listed(labels: Iterable[str]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
 
 
 def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:

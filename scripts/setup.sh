@@ -61,6 +61,9 @@ done
 
 "$python" -c 'import ensurepip, venv' 2>/dev/null \
     || install_package "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" "a virtual environment"
+case $missing in *-dev.txt*)
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || install_package chromium "testing reports in a browser" ;;
+esac
 command -v ssh >/dev/null || install_package openssh-client "Ansible's way to other machines"
 
 mkdir -p "$venv"

@@ -9,27 +9,36 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, checklist
-from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
+from ansible.utils.display import Display
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, checklist, page, store
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     inventories,
     show,
+    texts_of,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
+
+display = Display()
 
 
-class ActionModule(ControllerAction):
+class ActionModule(StoringAction):
     """The action behind `ibgw_audit`; its options are documented in the module of the same name."""
 
     BYPASS_HOST_LOOP = True
+    STORED = "audit"
     ARGUMENTS = {
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "advice", "choices": list(audit.FAILING)},
         "ascii": {"type": "bool", "default": False},
+        "store_dir": {"type": "str", "default": ""},
+        "forget": {"type": "list", "elements": "str", "default": []},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,8 +46,14 @@ class ActionModule(ControllerAction):
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
         built = audit_on(variables, plan, now, arguments["fail_on"], inventories(), about_the_collection())
-        path = write_report(built, arguments["report_dir"], "audit.json", "audit_report_dir")
+        path = write_report(built, arguments["report_dir"], "audit.json", "audit_report_dir", page.render)
         show(partial(checklist.lines, built), arguments["ascii"])
+        if arguments["store_dir"]:
+            run = run_of(plan, plan["accept"], now, arguments["fail_on"], inventories(), about_the_collection())
+            try:
+                self.merged(variables, arguments, store.put(plan, built), partial(_merge, run))
+            except Misuse as misuse:
+                display.warning(f"{misuse}; the audit of this run stands above")
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -46,3 +61,9 @@ class ActionModule(ControllerAction):
             "verdict": audit.sentence(built),
             "ansible_stats": {"data": {"ibgw": audit.artifact(built)}, "per_host": False, "aggregate": True},
         }
+
+
+def _merge(run: Run, machines: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The audit of all that the store has, and the files to publish."""
+    whole = store.merged_audit(machines, run)
+    return whole, texts_of(whole, "audit.json", page.render)

@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.loader import connection_loader
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, metrics, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
@@ -34,6 +37,7 @@ SETTINGS = (
     "diagnose_log_path",
     "diagnose_log_as_of",
     "diagnose_bundle",
+    "diagnose_metrics_file",
     "audit_accept",
     "audit_fail_on",
 )
@@ -59,6 +63,7 @@ class ActionModule(ControllerAction):
         "health": {"type": "str"},
         "only": {"type": "str", "default": "diagnose_only"},
         "machines_only": {"type": "bool", "default": False},
+        "writes_metrics": {"type": "bool", "default": False},
         "store_only": {"type": "bool", "default": False},
     }
 
@@ -74,17 +79,21 @@ def preflight(
     health: str | None,
     only: str = "diagnose_only",
     machines_only: bool = False,
+    writes_metrics: bool = False,
     store_only: bool = False,
 ) -> dict[str, Any]:
     """Check everything, then plan.
 
     `health` names the variable with what the machines turned out to have, `only` the one with the selection; `machines_only` refuses
-    what may be judged instead of machines. With `store_only` nothing is asked: what the report store has is to be shown.
+    what may be judged instead of machines, `writes_metrics` checks where and with what they are written. With `store_only` nothing is
+    asked: what the report store has is to be shown.
     """
     inventory.check_settings(settings)
     if machines_only:
         _check_machines_only(settings)
     _check_directories(settings)
+    if writes_metrics:
+        _check_metrics_file(settings)
     _check_store_host(settings, task_vars["hostvars"])
     suppressions = suppression.read("diagnose_suppress", settings.get("diagnose_suppress"))
     accepted = suppression.accepted("audit_accept", settings.get("audit_accept"))
@@ -149,15 +158,33 @@ def _check_directories(settings: Mapping[str, Any]) -> None:
         path_of(name, given or ".")
 
 
+def _check_metrics_file(settings: Mapping[str, Any]) -> None:
+    """Check where metrics are to be written, and that they can be made."""
+    given = settings.get("diagnose_metrics_file")
+    if not given:
+        return
+    if not isinstance(given, str) or not given.endswith(".prom"):
+        raise Misuse(
+            f"diagnose_metrics_file is {shown(given)}; it must be a file that ends in .prom, for node_exporter reads no other"
+        )
+    path_of("diagnose_metrics_file", given)
+    if settings.get("diagnose_store_dir") and not os.path.isabs(given):
+        raise Misuse(
+            f"diagnose_metrics_file is {shown(given)}; where there is a report store, it must be an absolute path on the store's host"
+        )
+    if find_spec(metrics.LIBRARY) is None:
+        raise Misuse(
+            f"diagnose_metrics_file is {shown(given)}, but the Python of this Ansible has no {metrics.LIBRARY} to make metrics with;"
+            f" please run: {shlex.quote(sys.executable)} -m pip install {metrics.LIBRARY}"
+        )
+
+
 def _check_store_host(settings: Mapping[str, Any], hostvars: Mapping[str, Any]) -> None:
     """Check that the report store's host can be asked at all: what comes of that costs no report, but without a way there is no task."""
     host = settings.get("diagnose_store_host", "localhost")
-    if not settings.get("diagnose_store_dir") or host == "localhost":
+    # A slice of the inventory need not have it: Ansible connects to what is no host of it as to an address.
+    if not settings.get("diagnose_store_dir") or host == "localhost" or host not in hostvars:
         return
-    if host not in hostvars:
-        raise Misuse(
-            f"diagnose_store_host is {shown(host)}, which is no host of the inventory; it must be one, or localhost, the controller"
-        )
     way = rendered(hostvars[host], ("ansible_connection", "ansible_host"), f"the host {host}").get(
         "ansible_connection", "ssh"
     )

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import platform
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -20,6 +19,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
     show,
+    where_it_runs,
     write_report,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import registered
@@ -73,7 +73,16 @@ def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
     machines, suppressions = list(asked["plan"]["machines"]), _suppressions(asked["plan"], now)
     fleet, blind = _fleet(variables["hostvars"], machines, suppressions, now)
     _check_found(allowed, fleet)
-    alike = [Alike(each.row["id"], each.row["status"], each.code, each.row["since"]) for each in fleet]
+    alike = [
+        Alike(
+            each.row["id"],
+            each.row["status"],
+            each.code,
+            each.row["since"],
+            (each.health.get("container") or {}).get("id"),
+        )
+        for each in fleet
+    ]
     planned: dict[str, dict[str, Any]] = {}
     told: list[tuple[Move, Mapping[str, Any]]] = []
     for each in fleet:
@@ -95,7 +104,7 @@ def _plan(variables: Mapping[str, Any], asked: Mapping[str, Any], allowed: Setti
     leaves = bool(allowed.pause_until or allowed.hold) and not asked["dry_run"]
     turns = [] if asked["dry_run"] or leaves else [move.step for move, _row in told if move.do != "stop"]
     return {
-        "owner": f"ibgw.ops.recover on {platform.node()} ({uuid.uuid4().hex[:8]})",
+        "owner": f"ibgw.ops.recover on {where_it_runs()} ({uuid.uuid4().hex[:8]})",
         "fleet": [asdict(each) for each in alike],
         "not_seen": not_seen,
         "planned": planned,
@@ -170,7 +179,7 @@ def _report(
         worked.append(_worked(first, planned, told, recovery["dry_run"], now))
     run = report.Run(
         generated_at=stamp(now),
-        controller=platform.node(),
+        controller=where_it_runs(),
         dry_run=recovery["dry_run"],
         fail_on=asked["fail_on"],
         version=about_the_collection().get("version"),

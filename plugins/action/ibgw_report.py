@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, metrics, page, report, store, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
@@ -22,6 +22,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     inventories,
     show,
     texts_of,
+    write_metrics,
     write_report,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
@@ -40,6 +41,7 @@ class ActionModule(StoringAction):
         "plan": {"type": "dict", "required": True},
         "report_dir": {"type": "str", "default": "reports"},
         "fail_on": {"type": "str", "default": "down", "choices": list(report.FAILING)},
+        "metrics_file": {"type": "str", "default": ""},
         "remind_before": {"type": "float", "default": 0},
         "ascii": {"type": "bool", "default": False},
         "store_dir": {"type": "str", "default": ""},
@@ -63,12 +65,16 @@ class ActionModule(StoringAction):
             run_of(plan, plan["suppress"], now, arguments["fail_on"], given, about_the_collection()),
             remind_before=arguments["remind_before"],
         )
+        merge = partial(self.merged, variables, arguments, merge=partial(_merge, variables, arguments, run))
         if plan.get("store_only"):
-            built = self._whole(built, plan, run, variables, arguments)
+            built = merge(None)
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
+        stores = arguments["store_dir"] and plan["machines"] and not plan["bundle"]
+        if arguments["metrics_file"] and not stores and not plan.get("store_only"):
+            _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         show(partial(summary.lines, built), arguments["ascii"])
-        if arguments["store_dir"] and plan["machines"] and not plan["bundle"]:
-            self._keep(built, plan, run, variables, arguments)
+        if stores:
+            _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -78,51 +84,34 @@ class ActionModule(StoringAction):
             "ansible_stats": {"data": {"ibgw": report.artifact(built)}, "per_host": False, "aggregate": True},
         }
 
-    def _keep(
-        self,
-        own: Mapping[str, Any],
-        plan: Mapping[str, Any],
-        run: Run,
-        variables: Mapping[str, Any],
-        arguments: Mapping[str, Any],
-    ) -> None:
-        """Put a run's own report into the store, and say what that has then; what keeps it from that is a warning."""
-        try:
-            whole = self._whole(own, plan, run, variables, arguments)
-        except Misuse as misuse:
-            display.warning(f"{misuse}; the report of this run stands above")
-            return
-        display.display(f"Report store: {summary.in_a_line(whole)}")
-        stale = store.stale(whole, arguments["stale_after"])
-        if stale:
-            display.warning(stale)
 
-    def _whole(
-        self,
-        own: Mapping[str, Any],
-        plan: Mapping[str, Any],
-        run: Run,
-        variables: Mapping[str, Any],
-        arguments: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """The report on all that the store has, this run's own put in, and published there; raises `Misuse` where it can not be used."""
-        directory = arguments["store_dir"]
-        kept = self.kept(variables, directory, store.put(plan, own) if plan["machines"] else None, arguments["forget"])
-        missing = _missing(variables, kept["machines"])
-        if not kept["machines"] and not missing:
-            raise Misuse(
-                f"the report store in {directory} is empty; a diagnosis with that diagnose_store_dir puts its report in"
-            )
-        try:
-            whole = store.merged(kept["machines"], missing, run, arguments["stale_after"])
-            files = texts_of(whole, "report.json", page.render)
-        except Exception as error:  # rows that another version put in: that must not cost the run its own
-            raise Misuse(
-                f"the reports in the store could not be merged ({type(error).__name__}: {quote(str(error))})"
-            ) from error
-        if kept["machines"]:
-            self.publish(variables, directory, kept["revision"], files)
-        return whole
+def _merge(
+    variables: Mapping[str, Any], arguments: Mapping[str, Any], run: Run, machines: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The report on all that the store has, and the files to publish."""
+    missing = _missing(variables, machines)
+    if not machines and not missing:
+        raise Misuse(
+            f"the report store in {quote(arguments['store_dir'])} is empty; a diagnosis with that diagnose_store_dir puts its report in"
+        )
+    whole = store.merged(machines, missing, run, arguments["stale_after"])
+    files = texts_of(whole, "report.json", page.render)
+    if arguments["metrics_file"]:
+        files[arguments["metrics_file"]] = metrics.exposition(whole)
+    return whole, files
+
+
+def _tell_of_store(merge: Callable[[], dict[str, Any]], stale_after: float) -> None:
+    """Say what the store has now; what keeps a run from it costs its own report nothing."""
+    try:
+        whole = merge()
+    except Misuse as misuse:
+        display.warning(f"{misuse}; the report of this run stands above")
+        return
+    display.display(f"Report store: {summary.in_a_line(whole)}")
+    stale = store.stale(whole, stale_after)
+    if stale:
+        display.warning(stale)
 
 
 def _missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -135,3 +124,25 @@ def _missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str
             except (Misuse, TypeError, KeyError, AttributeError):
                 missing[machine] = []
     return missing
+
+
+def _tell_metrics(built: Mapping[str, Any], path: str, left_out: str | None) -> None:
+    """Write the metrics of the whole fleet: those of a part would take all others out of the file."""
+    if left_out:
+        display.display(f"The metrics in {quote(path)} are left as they are: {left_out}.")
+    else:
+        write_metrics(metrics.exposition(built), path, "diagnose_metrics_file")
+
+
+def left_out(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
+    """Why a run tells nothing of the fleet as a whole."""
+    if plan["log"] or plan["bundle"]:
+        return "what was judged is no machine as it is now"
+    if plan["only"]:
+        return "this run looked at selected gateways only"
+    groups = variables["groups"]
+    if variables.get("ansible_limit") and not set(groups.get("gateway_hosts") or groups["all"]) <= set(
+        plan["machines"]
+    ):
+        return "this run was limited to some machines"
+    return None

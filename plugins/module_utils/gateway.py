@@ -313,6 +313,9 @@ def recorded(name: str, kind: str, not_seen: list[str]) -> dict[str, Any] | None
         return {"unreadable": quote(f"{path} can not be used: {error}")}
     if not isinstance(found, dict):
         return {"unreadable": f"{path} holds no record"}
+    if found.get("schema", f"ibgw.ops/{kind}/1") != f"ibgw.ops/{kind}/1":
+        form = quote(str(found["schema"]), limit=60)
+        return {"unreadable": f"{path} is of the form {form}, which a newer version of the collection understands"}
     return found if size(found) <= _RECORD_BYTES else {"unreadable": f"{path} is longer than {_RECORD_BYTES} bytes"}
 
 

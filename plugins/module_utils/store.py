@@ -223,8 +223,21 @@ def _publish(path: Path, state: Mapping[str, Any], publish: Mapping[str, Any], w
     if writes:
         _replace(path, json.dumps({**state, "published": publish["revision"]}))
         for file, text in publish["files"].items():
-            _replace(path.parent / file, text)
+            _publish_file(path.parent / file, text, elsewhere=os.path.isabs(file))
     return True
+
+
+def _publish_file(path: Path, text: str, elsewhere: bool) -> None:
+    """Replace a published file; one `elsewhere` is there for others to read, whoever runs this, and says by itself what keeps it from that."""
+    try:
+        _replace(path, text, 0o644 if elsewhere else None)
+    except OSError as error:
+        if not elsewhere:
+            raise
+        reason = f"{path} could not be written by uid {os.geteuid()}: {error.strerror or error}"
+        raise Unavailable(
+            "probe.incomplete", reason, "name a file in a directory that is there and that this user may write to"
+        ) from None
 
 
 @contextmanager
@@ -250,7 +263,7 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, mode: int | None = None) -> None:
     """Replace a file as a whole: whoever reads sees the old or the new one, after a power cut too."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)  # of one that was killed
@@ -258,6 +271,8 @@ def _replace(path: Path, text: str) -> None:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         new.replace(path)
     finally:
@@ -266,8 +281,11 @@ def _replace(path: Path, text: str) -> None:
 
 def _unusable(directory: Path, error: OSError) -> Unavailable:
     problem = "host.disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "probe.incomplete"
-    symlink = error.errno == errno.ELOOP
-    came = "a file of it is a symbolic link, which is not followed" if symlink else error.strerror or error
+    said = {
+        errno.ELOOP: "a file of it is a symbolic link, which is not followed",
+        errno.EEXIST: "it is no directory",  # mkdir calls a file a thing that exists
+    }
+    came = said.get(error.errno or 0, error.strerror or error)
     where = f" ({error.filename})" if error.filename else ""
     reason = f"the report store in {directory} could not be used by uid {os.geteuid()}: {came}{where}"
     fix = (

@@ -13,7 +13,7 @@ description:
     gateway what of the production checklist it keeps, fails, or can not be told of.
   - Publishes counts and the codes that fail as artifacts under the key C(ibgw), keyed by C(machine/name), each below C(audit); an AWX job
     keeps them.
-  - Runs on the controller, connects to nothing, once for all hosts of the play, and never fails because of what was found.
+  - Runs on the controller, connects to nothing but the host of O(store_dir), once for all hosts of the play, and never fails because of what was found.
 options:
   plan:
     description: The result of M(ibgw.ops.ibgw_preflight).
@@ -21,8 +21,8 @@ options:
     required: true
   report_dir:
     description:
-      - Directory on the controller for C(audit.json) (schema in C(docs/audit.schema.json)), made when missing. A relative one is relative
-        to the current directory.
+      - Directory on the controller for C(audit.json) (schema in C(docs/audit.schema.json)) and its page C(audit.html), made when missing. A
+        relative one is relative to the current directory.
       - Where it can not be written, a warning says so.
     type: str
     default: reports
@@ -37,6 +37,18 @@ options:
     description: Print nothing but ASCII.
     type: bool
     default: false
+  store_dir:
+    description:
+      - Directory of a report store on the host to which the task is delegated; empty without one. What the run reports is put in, and
+        C(audit.json) and C(audit.html) of everything that is in it are published there.
+      - Where it can not be used, a warning says so; what the run itself reports is not affected.
+    type: str
+    default: ""
+  forget:
+    description: Machines, and gateways as C(machine/name), that the store is to forget.
+    type: list
+    elements: str
+    default: []
 attributes:
   action:
     support: full

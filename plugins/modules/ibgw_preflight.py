@@ -28,6 +28,10 @@ options:
       - Name of the variable that selects gateways, each as C(name) or C(machine/name).
     type: str
     default: diagnose_only
+  writes_metrics:
+    description: Whether the run is to write metrics, so that C(diagnose_metrics_file) and the library for them are checked.
+    type: bool
+    default: false
   machines_only:
     description:
       - Fail when C(diagnose_log_path) or C(diagnose_bundle) is set, instead of planning to judge what was saved.

@@ -30,6 +30,13 @@ options:
     type: str
     choices: [never, down, waiting, degraded]
     default: down
+  metrics_file:
+    description:
+      - A file for the verdicts as Prometheus metrics, in a directory that is there; none by default. On the controller, and with O(store_dir) an
+        absolute path on its host, where it tells what the store has.
+      - It is left as it is by a run that looks at a part of the fleet only. Where it can not be written, a warning says so.
+    type: str
+    default: ""
   remind_before:
     description: Seconds before its next forced login from which on a gateway is listed in C(fleet.logins_due); 0 lists none.
     type: float

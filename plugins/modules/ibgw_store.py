@@ -11,9 +11,11 @@ short_description: Keep what was last reported of every gateway in one place
 version_added: 0.1.0
 description:
   - A report store is a directory on one host. Runs of several controllers, or slices of one, put their rows in and get those of all.
-  - M(ibgw.ops.ibgw_report) and M(ibgw.ops.ibgw_audit) run it where O(ibgw.ops.ibgw_report#module:store.directory) is given; nobody else has to.
+  - M(ibgw.ops.ibgw_report) and M(ibgw.ops.ibgw_audit) run it where they are given a C(store_dir); nobody else has to.
   - The state is one file, O(name) with C(.state.json), replaced as a whole by whoever holds the lock beside it. One of a newer version of the
     collection is left alone; one that can not be understood is kept under another name, and the store begins anew.
+extends_documentation_fragment:
+  - ibgw.ops.probe
 options:
   directory:
     description: Absolute path of the store's directory; made with mode 0750 when something is put in.
@@ -75,6 +77,11 @@ attributes:
   diff_mode:
     support: none
     description: What changes are rows of a report.
+  idempotent:
+    support: none
+    description: Each change is a new revision.
+notes:
+  - A store that can not be used is a result with C(available=false), a finding code in C(problem), a C(reason) and a C(fix).
 author:
   - ibgw.ops contributors (@ibgw)
 """

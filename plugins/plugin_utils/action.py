@@ -8,7 +8,7 @@ They connect to nothing, but for those that keep their report in a store, too.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.probe import TASK_CURES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
 
 #: Seconds that the host of the report store may take for an answer, whatever keeps it; it waits for its lock itself, and shorter.
@@ -59,23 +60,36 @@ class StoringAction(ControllerAction):
     #: Which of the store's states is its own.
     STORED: ClassVar[str]
 
-    def kept(
-        self, variables: Mapping[str, Any], directory: str, put: Mapping[str, Any] | None, forget: Sequence[str]
+    def merged(
+        self,
+        variables: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        put: Mapping[str, Any] | None,
+        merge: Callable[[Mapping[str, Any]], tuple[dict[str, Any], Mapping[str, str]]],
     ) -> dict[str, Any]:
-        """What the store has once that was put in and forgotten; raises `Misuse` where it can not be used."""
+        """The report that `merge` makes of all that the store has, once that was put in; the files that it gives are published there.
+
+        Raises `Misuse` where the store can not be used. That the files can not be published is a warning.
+        """
+        directory, forget = arguments["store_dir"], [name.strip() for name in arguments["forget"]]
         kept = self._asked(variables, directory, put=put, forget=forget)
         for warning in kept["warnings"]:
             display.warning(warning)
         for unknown in sorted({*forget} - {*kept["forgotten"]}):
             display.warning(f"diagnose_forget has {quote(unknown)}, which the report store does not know")
-        return kept
-
-    def publish(self, variables: Mapping[str, Any], directory: str, revision: int, files: Mapping[str, str]) -> None:
-        """Publish files made of that revision, unless newer ones have been; that it can not be done is a warning."""
         try:
-            self._asked(variables, directory, publish={"revision": revision, "files": files})
-        except Misuse as misuse:
-            display.warning(str(misuse))
+            whole, files = merge(kept["machines"])
+        except Misuse:
+            raise
+        except Exception as error:  # rows that another version put in: that must not cost the run its own
+            said = f"{type(error).__name__}: {quote(str(error))}"
+            raise Misuse(f"the reports in the store could not be merged ({said})") from error
+        if kept["revision"]:  # else nothing was ever put in, and there is not even a directory
+            try:
+                self._asked(variables, directory, publish={"revision": kept["revision"], "files": files})
+            except Misuse as misuse:
+                display.warning(str(misuse))
+        return whole
 
     def _asked(self, variables: Mapping[str, Any], directory: str, **asked: Any) -> dict[str, Any]:
         host = self._task.delegate_to or "localhost"
@@ -88,20 +102,25 @@ class StoringAction(ControllerAction):
         store: dict[str, Any] | None = plain(result.get("store"))
         if store is None:
             said = next(filter(None, map(result.get, ("module_stderr", "module_stdout", "msg"))), "no answer")
-            raise Misuse(f"the report store could not be used on {host}: {quote(said)}")
+            cure = next(cure for words, _what, cure in TASK_CURES if words in said)
+            raise Misuse(f"the report store could not be used on {host}: {quote(said)}; {cure.format(machine=host)}")
         if not store["available"]:
             raise Misuse(f"{store['reason']} (on {host}); {store['fix']}")
         return store
 
     @contextmanager
     def _untold(self) -> Iterator[None]:
-        """What goes to and fro is a report: too much for -vvv, and for the log of the store's host."""
-        told = self._task.no_log, self._play_context.no_log
-        self._task.no_log = self._play_context.no_log = True
+        """What goes to and fro is a report: too much for the log of the store's host, and for -vvv.
+
+        Without -vvv the connection prints nothing, and is left to say why it failed.
+        """
+        told, connection = self._task.no_log, self._connection._play_context
+        before = connection.no_log
+        self._task.no_log, connection.no_log = True, before or display.verbosity >= 3
         try:
             yield
         finally:
-            self._task.no_log, self._play_context.no_log = told
+            self._task.no_log, connection.no_log = told, before
 
 
 class _TooLong(BaseException):
@@ -113,7 +132,7 @@ def _limited(seconds: int) -> Iterator[None]:
     """What is done in it ends after so many seconds; the keyword `timeout` of a task would take all of its result with it."""
 
     def over(_signal: int, _frame: object) -> None:
-        raise _TooLong(f"no answer in {seconds} seconds")
+        raise _TooLong(f"Timed out after {seconds} seconds")
 
     before = signal.signal(signal.SIGALRM, over)
     signal.alarm(seconds)

@@ -71,6 +71,7 @@ def build(gateways: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
     rows = sorted(gateways, key=_urgency)
     return {
         **run.heads(SCHEMA),
+        "runs": run.runs,
         "fleet": {
             "machines": run.machines,
             "total": len(rows),
@@ -97,6 +98,13 @@ def _why(row: Mapping[str, Any]) -> str:
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
     """What the run publishes to a scheduler: counts, and what fails."""
     return {row["id"]: {"audit": _published(row)} for row in report["gateways"]}
+
+
+def fails(unseen: str | None, rows: Iterable[Mapping[str, Any]], run: Run) -> bool:
+    """Whether a gateway fails a run: by what fails there, or because it could not be looked at."""
+    if run.fail_on == "never":
+        return False
+    return unseen is not None or any(row["severity"] in FAILING[run.fail_on] for row in failed(rows))
 
 
 def failed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -145,8 +153,9 @@ def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> di
         "code": code,
         "next_command": None if worst.status == "healthy" else run.typed(look_again(machine, gateway.name, code)),
         "checked_at": stamp(worst.case.now),
+        "reported_at": run.generated_at,
         "unseen": unseen,
-        "failing": run.fail_on != "never" and (unseen is not None or bool({*severities} & {*FAILING[run.fail_on]})),
+        "failing": fails(unseen, rows, run),
         "worst": severities[0] if severities else None,
         "by_result": _counted(rows),
         "rows": rows,

@@ -48,8 +48,10 @@ _TEXT = 4096
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_NAME = 48
 
-# What stands in the names of machines and gateways, masked ones among them: nothing that means something to a shell.
+# What stands in the names of gateways, masked ones among them: nothing that means something to a shell. Those of machines are
+# quoted where they are part of a command.
 _NAME = re.compile(r"\w[\w.:@*+=,%-]{0,254}")
+_LONGEST_MACHINE = 1024
 
 
 @dataclass(frozen=True)
@@ -366,7 +368,7 @@ def _check_plan(plan: Mapping[str, Any], machines: Mapping[str, Any]) -> None:
 
 
 def _check_machine(machine: str, variables: Any) -> None:
-    _check_names([machine])
+    _expect(0 < len(machine) <= _LONGEST_MACHINE, f"names a machine {quote(repr(machine), limit=60)}")
     _expect(isinstance(variables, dict), f"has nothing to read of {machine}")
     _check_named(machine, variables.get("gateways"))
     for probe, key in PROBES.items():
@@ -390,7 +392,7 @@ def _check_named(machine: str, gateways: Any) -> None:
 def _check_names(names: Iterable[str]) -> None:
     """Names become part of commands that a verdict offers."""
     odd = next((name for name in names if not _NAME.fullmatch(name)), None)
-    _expect(odd is None, f"names a machine or gateway {quote(repr(odd), limit=60)}")
+    _expect(odd is None, f"names a gateway {quote(repr(odd), limit=60)}")
 
 
 def _rows(variables: Mapping[str, Any]) -> int:

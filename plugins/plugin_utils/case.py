@@ -121,7 +121,8 @@ class Case:
     else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
     there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
     answered within the container. `alerting` is what tells a person, by the inventory. `clock_offset` is by how many seconds the
-    machine's clock is off at least. `same_user` names the other gateways of the run that log in as the same user to the same endpoint.
+    machine's clock is off at least. `same_user` names the other gateways of the run that log in as the same user to the same endpoint,
+    `same_container` the other names under which the run has this container.
     """
 
     machine: str
@@ -145,6 +146,7 @@ class Case:
     relay_inside: Endpoint = read(Endpoint, None)
     inside: Endpoint = read(Endpoint, None)
     same_user: tuple[str, ...] = ()
+    same_container: tuple[str, ...] = ()
 
     # Is it alive?
 

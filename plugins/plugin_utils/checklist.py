@@ -67,7 +67,7 @@ def lines(report: Mapping[str, Any], width: int = 80, ascii_only: bool = False) 
         drawn += [Line(""), *block.lines]
     if len(blocks) >= INDEXED:
         drawn += [Line(""), *index(blocks, width)]
-    drawn += [Line(""), *wrapped(_fleet(report), width, colour=blocks[-1].colour if blocks else COLOURS["healthy"])]
+    drawn += [Line(""), *wrapped(in_a_line(report), width, colour=blocks[-1].colour if blocks else COLOURS["healthy"])]
     if not drawn[1].text:
         del drawn[0]
     return [Line(in_ascii(line.text) if ascii_only else line.text, line.colour) for line in drawn]
@@ -100,7 +100,7 @@ def _block(
     drawn = [*wrapped(head, width, "", "    ", LOOKS[severity])]
     drawn += wrapped(rule["demand"], width, "  Rule  ", "        ")
     for said, there in ways[:SHOWN]:
-        if len(_named(ids, gateways)) > FEW or len(ways) > 1:
+        if len(short_names(ids, gateways)) > FEW or len(ways) > 1:
             drawn += wrapped(_where(there, gateways), width, "  On    ", "        ")
         drawn += said
     others = [gateway for _said, there in ways[SHOWN:] for gateway in there]
@@ -218,19 +218,19 @@ def _by_gateways(gateways: Rows, result: str) -> dict[tuple[str, ...], list[str]
 
 
 def _where(ids: Iterable[str], gateways: Rows) -> str:
-    """Gateways by their names; all of a larger machine by its name, and all of a larger fleet by their number."""
-    return ", ".join(_named(ids, gateways))
+    return ", ".join(short_names(ids, gateways))
 
 
 def _briefly(ids: Sequence[str], gateways: Rows, most: int = LISTED) -> str:
     """The same where these are few names, else their number."""
-    named = _named(ids, gateways)
+    named = short_names(ids, gateways)
     # An endpoint stands behind the name of its gateway, which has no blank.
     number = len({each.partition(" ")[0] for each in ids})
     return ", ".join(named) if len(named) <= most else f"{number} of {len(gateways)} gateways"
 
 
-def _named(ids: Iterable[str], gateways: Rows) -> list[str]:
+def short_names(ids: Iterable[str], gateways: Rows) -> list[str]:
+    """Gateways by their names; all of a larger machine by its name, and all of a larger fleet by their number."""
     ids, machines = {*ids}, dict[str, set[str]]()
     if len(ids) > FEW and ids == {row["id"] for row in gateways}:
         return [f"all {len(ids)} gateways"]
@@ -240,7 +240,8 @@ def _named(ids: Iterable[str], gateways: Rows) -> list[str]:
     return sorted([*whole, *ids.difference(*whole.values())])
 
 
-def _fleet(report: Mapping[str, Any]) -> str:
+def in_a_line(report: Mapping[str, Any]) -> str:
+    """How many there are, and what the checklist makes of them, in one sentence."""
     fleet = report["fleet"]
     counts = ", ".join(f"{count} {said.replace('_', ' ')}" for said, count in fleet["by_result"].items() if count)
     reach = counted(len(fleet["failing"]), "gateway") if fleet["failing"] else "no gateway"

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -36,6 +38,12 @@ def inventories() -> list[str]:
         for source in given
         if source not in C.DEFAULT_HOST_LIST
     ]
+
+
+def where_it_runs() -> str:
+    """Where this run can be looked up: the job of AWX, whose container is gone when somebody asks, else the host's name."""
+    job, awx = os.environ.get("JOB_ID"), os.environ.get("AWX_HOST")  # AWX tasks/jobs.py, build_env
+    return f"job {job} of {awx}" if job and awx else platform.node()
 
 
 def about_the_collection() -> dict[str, Any]:
@@ -101,16 +109,43 @@ def texts_of(
 ) -> dict[str, str]:
     """The files of a report by their names: its JSON, and its page beside it."""
     texts = {name: json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
-    if page:
-        texts[str(Path(name).with_suffix(".html"))] = page(report)
+    made = _made(page, report, name) if page else None
+    if made is not None:
+        texts[str(Path(name).with_suffix(".html"))] = made
     return texts
 
 
-def _replace(path: Path, text: str) -> None:
+def _made(page: Callable[[Mapping[str, Any]], str], report: Mapping[str, Any], name: str) -> str | None:
+    """The page of a report. One that can not be made is a defect of ours, and costs nobody the report."""
+    try:
+        return page(report)
+    except Exception as error:
+        display.warning(
+            f"no page was made of {name}: {type(error).__name__}: {quote(str(error))}, a defect of the collection"
+        )
+        return None
+
+
+def write_metrics(text: str, given: str, setting: str) -> None:
+    """Write metrics where node_exporter looks for them, which reads them as another user, and nothing that does not end in .prom.
+
+    Where that can not be done, a warning names the `setting`. A directory that is not there is not made: nobody would look into it.
+    """
+    path = path_of(setting, given)
+    try:
+        _replace(path, text, mode=0o644)
+    except OSError as error:
+        display.warning(f"metrics could not be written to {path} ({error.strerror}); {setting} names another file")
+
+
+def _replace(path: Path, text: str, mode: int | None = None) -> None:
     """A reader sees the old text or the new one, never half of one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # Runs in containers that share a directory may share a process id, too.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         unfinished.write_text(text, encoding="utf-8")
+        if mode is not None:
+            unfinished.chmod(mode)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

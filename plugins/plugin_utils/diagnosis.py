@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, evidence, inventory, report, verdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES, Case, Quote, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import where_it_runs
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Found, Proof, Verdict, findings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
@@ -77,7 +77,7 @@ def run_of(
     return Run(
         machines=len(plan["machines"]) or 1,
         generated_at=stamp(now),
-        controller=platform.node(),
+        controller=where_it_runs(),
         fail_on=fail_on,
         version=collection.get("version"),
         documentation=collection.get("documentation"),

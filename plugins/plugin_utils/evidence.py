@@ -95,27 +95,39 @@ def machine(
 
 
 def across(machines: Sequence[Machine]) -> list[Machine]:
-    """The same evidence, each case now with what only all machines together show: who else logs in as its user."""
+    """The same evidence, each case now with what only all machines together show: who else logs in as its user, and who else it is."""
     users: dict[tuple[str, str | None], dict[str, str | None]] = {}
+    containers: dict[str | None, set[str]] = {None: set()}
     for machine in machines:
         for gateway in machine.gateways:
             for case in gateway.cases:
+                if case.gateway.container.id:
+                    containers.setdefault(case.gateway.container.id, set()).add(f"{machine.name}/{gateway.name}")
                 # One that only stands by, stopped and undeclared, takes no session.
                 if case.user and (gateway.declared or not case.ended):
                     named = users.setdefault((case.user, case.endpoint), {})
                     named[f"{machine.name}/{gateway.name}"] = case.gateway.container.id
     return [
-        replace(machine, gateways=tuple(_among(gateway, users) for gateway in machine.gateways)) for machine in machines
+        replace(
+            machine, gateways=tuple(_among(machine.name, gateway, users, containers) for gateway in machine.gateways)
+        )
+        for machine in machines
     ]
 
 
-def _among(gateway: Gateway, users: Mapping[tuple[str, str | None], Mapping[str, str | None]]) -> Gateway:
+def _among(
+    machine: str,
+    gateway: Gateway,
+    users: Mapping[tuple[str, str | None], Mapping[str, str | None]],
+    containers: Mapping[str | None, Collection[str]],
+) -> Gateway:
     """The gateway with who shares its users; one container is one gateway, under whatever name its machine is asked."""
     cases = []
     for case in gateway.cases:
         named = users.get((case.user or "", case.endpoint), {})
         same = sorted(name for name, container in named.items() if container != case.gateway.container.id)
-        cases.append(replace(case, same_user=tuple(same)))
+        names = sorted({*containers[case.gateway.container.id]} - {f"{machine}/{gateway.name}"})
+        cases.append(replace(case, same_user=tuple(same), same_container=tuple(names)))
     return replace(gateway, cases=tuple(cases))
 
 

@@ -183,6 +183,7 @@ def row_of(verdict: Verdict, run: Run) -> dict[str, Any]:
         **run.page(leading.finding.code if leading else None),
         "deadline": leading.proof.deadline if leading else None,
         "checked_at": verdict.checked_at,
+        "reported_at": run.generated_at,
         "findings": [_finding(found, run) for found in verdict.found],
         "facts": dict(verdict.facts),
     }

@@ -8,20 +8,32 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.store import AHEAD
-from ansible_collections.ibgw.ops.plugins.plugin_utils import report
-from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, moment, stamp
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Verdict, findings
-from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    REMEDIES,
+    STATUSES,
+    EndpointVerdict,
+    Proof,
+    Verdict,
+    findings,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few, named_in_fleet
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import passed
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import completed
 
 #: What is said of a machine that no run has put in.
 NEVER = Proof("never diagnosed: no run has put it into the report store")
+
+#: What mends a store that controllers of several versions use.
+SAME_VERSION = "Install the same version of the collection on every controller, then diagnose again."
 
 
 def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,11 +44,6 @@ def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
         "machines": {machine: ask["names"] if plan["only"] else None for machine, ask in plan["machines"].items()},
         "rows": built["gateways"],
     }
-
-
-def rows(machines: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The newest row of every gateway, as a run put it in."""
-    return [told["row"] for known in machines.values() for told in known["rows"]]
 
 
 def runs(machines: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -59,15 +66,21 @@ def merged(
     `missing` are the machines of the inventory that the store does not know, with the gateways that each declares.
     """
     whole = replace(run, machines=len(machines) + len(missing), runs=runs(machines))
-    now = moment(run.generated_at)
-    assert now is not None
+    now = datetime.fromisoformat(run.generated_at)
     told = [row for machine, known in machines.items() for row in _current(machine, known, whole, now, stale_after)]
     never = [
-        _stale(machine, {"name": name}, whole, now, NEVER)
+        _unknown("probe.stale", machine, {"name": name}, whole, now, NEVER)
         for machine, names in missing.items()
         for name in names or [machine]
     ]
     return report.assembled([*told, *never], whole)
+
+
+def merged_audit(machines: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The audit of all that the store has; what fails it is told by the run that merges."""
+    whole = replace(run, machines=len(machines), runs=runs(machines))
+    rows = [told["row"] for known in machines.values() for told in known["rows"]]
+    return audit.build(({**row, "failing": audit.fails(row["unseen"], row["rows"], whole)} for row in rows), whole)
 
 
 def stale(built: Mapping[str, Any], stale_after: float) -> str | None:
@@ -87,33 +100,78 @@ def _current(
 ) -> Iterator[Mapping[str, Any]]:
     """The rows of a machine: one of its own where it was looked at as a whole and has no gateway, but only when that is too long ago."""
     for told in known["rows"]:
-        over = _over(told, run, now, stale_after)
-        yield _stale(machine, told["row"], run, now, over) if over else told["row"]
+        over, foreign = _over(told, run, now, stale_after), _foreign(told)
+        readable = {"name": told["row"]["name"], "reported_at": told["at"]} if foreign else told["row"]
+        if over:
+            yield _unknown("probe.stale", machine, readable, run, now, over)
+        elif foreign:
+            yield _unknown("probe.incomplete", machine, readable, run, now, foreign)
+        else:
+            yield told["row"]
     empty = known["whole"] if not known["rows"] else None
     over = _over(empty, run, now, stale_after) if empty else None
     if over:
-        yield _stale(machine, {"name": machine}, run, now, over)
+        yield _unknown("probe.stale", machine, {"name": machine, "reported_at": known["whole"]["at"]}, run, now, over)
 
 
 def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
     """The proof that a diagnosis tells nothing of now any more."""
-    at = moment(told["at"])
-    assert at is not None
-    last = told.get("row")
-    known = (Quote("store", quote(f"{last.get('status')}: {last.get('summary')}"), told["at"]),) if last else ()
-    if (at - now).total_seconds() > AHEAD:
-        clocks = f"the clock of {quote(told['controller'])} or of {quote(run.controller)} is wrong"
+    at = datetime.fromisoformat(told["at"])
+    if -AHEAD <= (now - at).total_seconds() <= stale_after:
+        return None
+    last, controller = told.get("row"), quote(told["controller"])
+    known = (Quote("store", _known(last), told["at"]),) if last else ()
+    if at > now:
+        clocks = f"the clock of {controller} or of {quote(run.controller)} is wrong"
         return Proof(f"last diagnosed at {told['at']}, which is still to come: {clocks}", known)
-    if (now - at).total_seconds() > stale_after:
-        ago = f"last diagnosed {passed(now - at)} ago, from {quote(told['controller'])}"
-        return Proof(ago, known, since=stamp(at + timedelta(seconds=stale_after)))
-    return None
+    since = stamp(at + timedelta(seconds=stale_after))
+    return Proof(f"last diagnosed {passed(now - at)} ago, from {controller}", known, since=since)
 
 
-def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof) -> Mapping[str, Any]:
-    """The row of a gateway that nobody has looked at for too long; what was last known of it is evidence, and nothing more."""
+def _known(row: Mapping[str, Any]) -> str:
+    """What was last known; of all that were healthy the same, so that they share a block of the summary."""
+    status = str(row.get("status"))
+    return status if status == "healthy" else quote(f"{status}, {row.get('code')}: {row.get('summary')}")
+
+
+def _foreign(told: Mapping[str, Any]) -> Proof | None:
+    """The proof that a row of another version of the collection can not be read by this one: it would cost all others the report."""
+    row = told["row"]
+    known = row.get("status") in STATUSES and row.get("remedy") in REMEDIES
+    if known and row.get("id") == named_in_fleet(row["host"], row["name"]) and _has_form(row, _form()):
+        return None
+    said = f"what {quote(told['controller'])} last reported of it is of another version of the collection, which this one can not read"
+    return Proof(said, (Quote("store", _known(row), told["at"]),), fix=(SAME_VERSION,))
+
+
+@cache
+def _form() -> Mapping[str, Any]:
+    """A row that has every key which this version reads."""
+    case = Case(machine="", name="", now=datetime.min)
+    found = completed(findings()["probe.stale"], Proof("", (Quote("store", ""),)), case)
+    endpoint = EndpointVerdict("unknown", None, "", (Phase("", None, None),))
+    verdict = Verdict("", "", True, "unknown", None, found=(found,), endpoints={"": endpoint}, facts=facts_of(case))
+    return report.row_of(verdict, Run(machines=0, generated_at="", controller="", fail_on="never"))
+
+
+def _has_form(value: Any, form: Any) -> bool:
+    """Whether it has all keys of a form, and each item of a list those of the form's only one; the key "" stands for any."""
+    if isinstance(form, Mapping):
+        keys = value if "" in form else form
+        return isinstance(value, Mapping) and all(
+            key in value and _has_form(value[key], form.get(key, form.get(""))) for key in keys
+        )
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_has_form(each, form[0]) for each in value if form)
+    return True
+
+
+def _unknown(
+    code: str, machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof
+) -> Mapping[str, Any]:
+    """The row of a gateway of which the store tells nothing of now; what was last known of it is evidence, and nothing more."""
     case = Case(machine=machine, name=row["name"], now=now)
-    found = completed(findings()["probe.stale"], proof, case)
+    found = completed(findings()[code], proof, case)
     covering = (each for each in run.in_force if each.covers(found.finding.code, machine, row["name"]))
     found = replace(found, suppressed=next(covering, None))
     verdict = Verdict(
@@ -130,4 +188,4 @@ def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof:
         found=(found,),
         facts=facts_of(case),
     )
-    return report.row_of(verdict, run)
+    return {**report.row_of(verdict, run), "reported_at": row.get("reported_at")}

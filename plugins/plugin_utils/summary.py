@@ -16,6 +16,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import STATUSES, URGENCY
+from ansible_collections.ibgw.ops.plugins.plugin_utils.steps import Piece, pieces
 
 #: Colours by Ansible's names; its display leaves them out where there is no terminal or NO_COLOR is set. Of the 256, which
 #: look the same everywhere, those that can be read on white and on black (contrast 3.8 and more): the first 16 are the
@@ -58,11 +59,10 @@ NAMED = 2
 #: Quotes of evidence shown for each finding; the report has them all.
 QUOTES = 2
 
-#: A step that ends in a command.
-_COMMAND = re.compile(
-    r"(.+:) ((?:ansible-playbook|df|docker|free|journalctl|ss|ssh|systemctl|timedatectl) [^,()]+)(?<!\.)"
-)
+#: Findings that are no fault of a healthy gateway, and told of it.
+TOLD = ("container.rebuild_unfinished", "container.named_twice", "config.port_not_as_declared")
 
+#: The time that a log line begins with.
 OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
 _ASCII = str.maketrans(
@@ -155,6 +155,9 @@ def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
     for assertion in _proven(row):
         yield from wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, COLOURS[row["status"]])
+    for found in row["findings"]:
+        if found["code"] == "container.named_twice":
+            yield from wrapped(found["summary"], width, "  - ", "    ", QUIET)
     yield from steps(row["fix"], width)
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""
     yield from wrapped(f"{SAFE[row['remedy']]}{reason}", width, "  Safe  ", "          ")
@@ -169,12 +172,12 @@ def steps(fix: Sequence[str], width: int) -> Iterator[Line]:
 def _step(step: str, width: int, indent: str) -> Iterator[Line]:
     """A step of the fix; a command at its end is never wrapped, for it is there to be copied."""
     drawn = list(wrapped(step, width, indent, "          "))
-    found = _COMMAND.fullmatch(printable(step))
-    if found is None or len(drawn) == 1:
+    *words, last = pieces(printable(step)) or [Piece("", False)]
+    if len(drawn) == 1 or not last.is_command:
         yield from drawn
     else:
-        yield from wrapped(found[1], width, indent, "          ")
-        yield Line(f"          {found[2]}")
+        yield from wrapped("".join(piece.text for piece in words), width, indent, "          ")
+        yield Line(f"          {last.text}")
 
 
 def _suppressions(report: Mapping[str, Any]) -> Iterator[str]:
@@ -284,7 +287,7 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
     if not row["declared"]:
         yield "not declared in the inventory"
     for found in row["findings"]:
-        if found["code"] == "container.rebuild_unfinished":
+        if found["code"] in TOLD:
             yield found["summary"]
 
 
@@ -319,8 +322,11 @@ def in_a_line(report: Mapping[str, Any]) -> str:
 
 
 def _as_of(report: Mapping[str, Any]) -> str:
-    """The moment that a saved log was judged from, and how long ago it ends: nothing in it tells what came later."""
-    log = report["saved_log"]
+    """How old what is told may be: of a merged report by its oldest run; a saved log tells nothing of what came after its end."""
+    log, runs = report["saved_log"], report["runs"]
+    now, oldest = moment(report["generated_at"]), moment(runs[-1]["generated_at"]) if runs else None
+    if now and oldest:
+        return f", as {counted(len(runs), 'run')} reported it, the oldest {passed(max(now - oldest, timedelta()))} ago"
     if not log or not log["lines"]:
         return ""
     last = moment(log["last_at"])

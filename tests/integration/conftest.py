@@ -32,7 +32,8 @@ _ours = pytest.StashKey[bool]()
 #: worker, every other test goes to whoever is free.
 _SHARED = (
     *("test_demo.py", "test_package.py", "bundle/test_bundle.py", "deploy/test_gateway.py", "faults/test_servers.py"),
-    *("handshake/test_relays.py", "health/test_audited.py", "health/test_who_did_it.py"),
+    *("awx/test_configure.py", "handshake/test_relays.py", "health/test_audited.py", "health/test_who_did_it.py"),
+    "page/test_page.py",
     *(f"simulator/test_{name}.py" for name in ("api", "container", "releases", "restart")),
 )
 #: This one counts who asked a gateway that hangs, and the demo's tests once ask every gateway of the engine: never both at once.
@@ -40,7 +41,7 @@ _COUNTS, _ASKS_ALL = (f"tests/integration/{name}.py" for name in ("diagnose/test
 
 
 #: Where a single test takes a minute or so: they begin first, so that no worker is left alone with one at the end.
-_SLOW = ("faults/", "rebuild/", "recover/")
+_SLOW = ("faults/", "rebuild/", "recover/", "runner/")
 
 
 class _BySharing(LoadScopeScheduling):

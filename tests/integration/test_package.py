@@ -28,15 +28,26 @@ ALLOWED = (
     "README.md",
     "CHANGELOG.md",
     "LICENSE",
+    "awx/*",
+    "awx/collections/requirements.yml",
+    "awx/configuration/*.yml",
+    "awx/inventory/hosts.yml",
     "changelogs/changelog.yaml",
     "changelogs/config.yaml",
     "docs/*.json",
     "docs/*.md",
     "docs/examples/*.py",
     "docs/findings/*.md",
+    "execution-environment.yml",
     "inventories/example/hosts.yml",
     "inventories/local/hosts.yml",
+    "meta/ee-bindep.txt",
+    "meta/ee-requirements.txt",
+    "meta/execution-environment.yml",
     "meta/runtime.yml",
+    "monitoring/alerts.test.yml",
+    "monitoring/alerts.yml",
+    "monitoring/dashboard.json",
     "playbooks/*.yml",
     "plugins/*/*.py",
     "plugins/module_utils/*/*.py",
@@ -80,7 +91,7 @@ def test_nothing_else_is_packed(packed: set[str]) -> None:
 
 
 def test_nothing_is_left_out(packed: set[str]) -> None:
-    folders = [CHECKOUT / name for name in ("docs", "meta", "playbooks", "plugins", "roles")]
+    folders = [CHECKOUT / name for name in ("awx", "docs", "meta", "monitoring", "playbooks", "plugins", "roles")]
     needed = (path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     assert {path.relative_to(CHECKOUT).as_posix() for path in needed} <= packed
 
@@ -159,6 +170,14 @@ def diagnosed(ansible: Run, installed: Path, home: Path, *arguments: str | Path)
 def test_a_saved_log_is_judged(ansible: Run, installed: Path, home: Path, log: Path) -> None:
     row = diagnosed(ansible, installed, home, "-e", f"diagnose_log_path={log}")
     assert row["code"] == "twofa.pending"
+
+
+def test_metrics_need_a_library_and_say_so_before_anything_is_probed(ansible: Run, python: Path, log: Path) -> None:
+    said = ansible(
+        "playbook", "ibgw.ops.diagnose", "-e", f"diagnose_log_path={log}", "-e", "diagnose_metrics_file=x.prom"
+    )
+    assert said.returncode == 2
+    assert f"please run: {python} -m pip install prometheus_client" in said.stdout + said.stderr
 
 
 @pytest.fixture

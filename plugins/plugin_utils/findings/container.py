@@ -709,3 +709,24 @@ def restarted_by_tool(case: Case) -> Answer:
         quotes + tuple(_told(case, event) for event in starts[-1:]),
         change=Change("; ".join(tool.alone for _one, tool in doing)),
     )
+
+
+@finding(
+    "container.named_twice",
+    severity="advice",
+    remedy="ask_person",
+    title="The inventory has one container under several names",
+    meaning=(
+        "Two hosts of the inventory lead to the same Docker engine, so that a gateway is counted, judged and asked once for each of them. What"
+        " is done about it is done once: the machine keeps the lock, and each look is a new one."
+    ),
+    fix=(
+        "Have each engine once in the inventory, with all of its gateways; further names of a machine belong into its variables.",
+    ),
+    remedy_reason="which of the names is meant, its operator knows",
+)
+def named_twice(case: Case) -> Answer:
+    if not case.same_container:
+        return None
+    words = f"{' and '.join(sorted((f'{case.machine}/{case.name}', *case.same_container)))} are one container"
+    return Proof(words, (case.quote("health", f"container {(case.gateway.container.id or '')[:12]}"),))

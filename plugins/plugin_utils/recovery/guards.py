@@ -59,6 +59,7 @@ class Alike:
     status: str
     code: str | None
     since: str | None
+    container: str | None = None
 
 
 @dataclass(frozen=True)
@@ -261,10 +262,12 @@ def fleet(question: Question) -> Check | None:
     situation = question.situation
     if question.remedy not in LOGS_IN or situation.row.get("layer") not in SHARED_LAYERS:
         return None
+    itself = (situation.health.get("container") or {}).get("id")  # under another name of its machine
     alike = [
         each.id
         for each in question.fleet
         if each.id != situation.row["id"]
+        and (itself is None or each.container != itself)
         and each.code == situation.code
         and _together(each.since, situation.row["since"])
     ]

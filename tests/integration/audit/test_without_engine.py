@@ -61,5 +61,5 @@ def test_what_can_not_be_looked_at_is_not_fine(ansible_playbook: Play, tmp_path:
     assert "dead could not be audited" in run.output
     assert "2 of 2 gateways reach audit_fail_on=advice: alpha/ib-gateway (not seen), dead (not seen)" in run.output
     assert "[WARNING]: audit_accept has config.heap_over_limit until 2026-01-31T23:59:59Z, which is over" in run.output
-    assert "audit.json could not be written to file/reports" in run.output
+    assert "audit.json and audit.html could not be written to file/reports" in run.output
     assert ansible_playbook("audit", *given, "-e", "audit_fail_on=never").status == 0

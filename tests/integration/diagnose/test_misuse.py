@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils.commands import pattern, selecting
 
-from tests.integration.diagnose.conftest import LOCAL, Diagnose, refused
+from tests.integration.diagnose.conftest import LOCAL, Diagnose, judged, refused
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,26 @@ def test_selection_that_is_nowhere_stops_after_the_machines_were_asked(diagnose:
     assert "no such gateway is declared or found; there is alpha/ib-gateway" in ended.output
     assert ended.report is None
     assert "Read the log" not in ended.output
+
+
+def test_machines_of_almost_any_name_are_told_apart_and_the_option_that_selects_one_selects_no_other(
+    diagnose: Diagnose, tmp_path: Path
+) -> None:
+    names = ["my host", "$(touch pwned)", "it's <b>", "a,b", "a", "-dash", "web/1"]
+    machines = dict.fromkeys(names, LOCAL)
+    ended = diagnose(machines)
+    judged(ended)
+    assert set(ended.rows) == {f"{name}/ib-gateway" for name in names}
+    assert set(diagnose(machines, *shlex.split(selecting("diagnose_only", "a,b", "ib-gateway"))).rows) == {
+        "a,b/ib-gateway"
+    }
+    assert set(diagnose(machines, "-l", *shlex.split(pattern("it's <b>"))).rows) == {"it's <b>/ib-gateway"}
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_machine_whose_name_drives_a_terminal_is_refused(diagnose: Diagnose) -> None:
+    ended = diagnose({"alpha": LOCAL, "x\x9b2J\u202ey": LOCAL})
+    refused(ended, "the inventory has a machine named 'x\\x9b2J\\u202ey'; a name has no control characters")
 
 
 def test_key_that_diagnosis_does_not_know_is_a_warning(diagnose: Diagnose) -> None:

@@ -12,12 +12,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from simulator.waiting import until
 
 #: What AWX sets for a job, beside paths (its settings/defaults.py and tasks/jobs.py).
 ENVIRONMENT = {
@@ -91,10 +94,19 @@ class Job:
             sorted((event for event in events if "counter" in event), key=lambda event: int(event["counter"])),
         )
 
+    def begun(self, task: str) -> None:
+        """Wait until it is at that task."""
+        events = self.directory / "artifacts" / "1" / "job_events"
+        until(lambda: any(task in path.read_text(encoding="utf-8") for path in events.glob("*-*.json")), task, 120)
+
     def kill(self) -> None:
         """Nothing more of it happens, as if its container was taken away."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+        home = f"HOME={self.directory}".encode()
+        for each in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if home in each.read_bytes().split(b"\0"):
+                    os.kill(int(each.parent.name), signal.SIGKILL)
+        self.process.wait()
 
 
 def launch(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,45 @@ def test_a_saved_log_may_be_called_anything_that_a_file_can(tmp_path: Path) -> N
     log = tmp_path / "a b{{ x }}\x1b[31mä.log"
     log.write_text("")
     assert checked(diagnose_log_path=str(log))["log"] == str(log)
+
+
+def with_metrics(given: Any) -> dict[str, Any]:
+    """The plan of a run that writes metrics."""
+    return preflight({"diagnose_metrics_file": given}, INVENTORY, None, None, writes_metrics=True)
+
+
+@pytest.mark.parametrize("given", [None, "", "ibgw.prom", "/no/such/ibgw.prom", "~/a b{{ x }}ä.prom"])
+def test_a_file_of_metrics_that_may_not_be_writable_is_for_the_writer_to_tell(given: Any) -> None:
+    assert list(with_metrics(given)["machines"]) == ["alpha"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("ibgw.txt", "it must be a file that ends in .prom"),
+        ("metrics/", "it must be a file that ends in .prom"),
+        (["ibgw.prom"], "it must be a file that ends in .prom"),
+        (True, "it must be a file that ends in .prom"),
+        ("~nobody-of-that-name/x.prom", "which is no path on the controller"),
+        ("x" * 256 + ".prom", "which is no path on the controller"),
+    ],
+)
+def test_what_node_exporter_would_not_read_is_refused(given: Any, said: str) -> None:
+    with pytest.raises(Misuse, match=f"^diagnose_metrics_file is .*{said}"):
+        with_metrics(given)
+
+
+def test_a_run_that_can_not_make_metrics_says_so_first_with_the_command_that_mends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)  # as where it is not installed
+    with pytest.raises(
+        Misuse, match=f"has no prometheus_client .*: {sys.executable} -m pip install prometheus_client$"
+    ):
+        with_metrics("ibgw.prom")
+    assert with_metrics("")["machines"], "nobody else needs it"
+    without = preflight({"diagnose_metrics_file": "ibgw.prom"}, INVENTORY, None, None, "recover_only")
+    assert without["machines"], "a recovery writes none"
 
 
 @pytest.mark.parametrize("setting", ["diagnose_only", "bundle_only", "audit_only"])
@@ -159,12 +199,9 @@ def test_each_machine_may_be_asked_in_its_own_way() -> None:
 STORE = {"diagnose_store_dir": "/var/lib/ibgw-reports"}
 
 
-def test_a_store_is_on_the_controller_or_on_a_host_of_the_inventory() -> None:
-    for host in ("localhost", "alpha"):
-        assert list(checked(**STORE, diagnose_store_host=host)["machines"]) == ["alpha"]
-    assert list(checked(diagnose_store_host="nobody")["machines"]) == ["alpha"]  # without a store it is nobody's matter
-    with pytest.raises(Misuse, match="^diagnose_store_host is 'nobody', which is no host of the inventory"):
-        checked(**STORE, diagnose_store_host="nobody")
+@pytest.mark.parametrize("host", ["localhost", "alpha", "not-in-this-slice.example"])
+def test_a_store_is_on_the_controller_or_on_a_host_of_the_inventory_or_at_an_address(host: str) -> None:
+    assert list(checked(**STORE, diagnose_store_host=host)["machines"]) == ["alpha"]
 
 
 def test_a_store_has_a_way_to_it() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,29 @@ def test_a_hold_that_can_not_be_understood_is_still_a_hold(
         assert list(seen or ()) == ["unreadable"]
     else:
         assert seen == hold
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema", "understood"),
+    [
+        ("deployment", "ibgw.ops/deployment/1", True),
+        ("deployment", "ibgw.ops/deployment/2", False),
+        ("deployment", "\x1b[2J" * 1000, False),
+        ("deployment", 2, False),
+        ("rebuild", "ibgw.ops/rebuild/1", True),
+        ("rebuild", "ibgw.ops/rebuild/2", False),
+    ],
+)
+def test_a_record_of_a_newer_version_counts_and_is_not_guessed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, schema: Any, understood: bool
+) -> None:
+    monkeypatch.setattr(record, "RECORDS", tmp_path)
+    (tmp_path / "gw").mkdir()
+    (tmp_path / "gw" / f"{kind}.json").write_text(json.dumps({"schema": schema, "name": "gw"})[:4000])
+    seen = gateway.recorded("gw", kind, [])
+    assert seen is not None
+    assert ("unreadable" not in seen) == understood
+    assert all(str(value).isprintable() and len(str(value)) < 300 for value in seen.values())
 
 
 @pytest.mark.parametrize("kind", ["directory", "loop"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -164,6 +165,27 @@ def test_a_file_is_published_elsewhere_too(tmp_path: Path) -> None:
     assert os.listdir(elsewhere) == ["ibgw.prom"]
 
 
+def test_what_is_published_elsewhere_can_be_read_by_others(tmp_path: Path) -> None:
+    was = os.umask(0o077)
+    try:
+        revision = reported(tmp_path / "store", put=FIRST)["revision"]
+        files = {"report.json": "{}", str(tmp_path / "ibgw.prom"): "ibgw 1"}
+        reported(tmp_path / "store", publish={"revision": revision, "files": files})
+    finally:
+        os.umask(was)
+    assert stat.S_IMODE((tmp_path / "ibgw.prom").stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "store" / "report.json").stat().st_mode) == 0o600
+
+
+def test_what_can_not_be_published_elsewhere_is_told_by_its_path_and_costs_nothing_else(tmp_path: Path) -> None:
+    revision = reported(tmp_path, put=FIRST)["revision"]
+    nowhere = str(tmp_path / "nowhere" / "ibgw.prom")
+    with pytest.raises(Unavailable) as caught:
+        reported(tmp_path, publish={"revision": revision, "files": {"report.json": "{}", nowhere: "ibgw 1"}})
+    assert str(caught.value.reason).startswith(f"{nowhere} could not be written by uid ")
+    assert (tmp_path / "report.json").read_text() == "{}"
+
+
 # What is there already, and what can not be done.
 
 
@@ -263,7 +285,7 @@ def has_symlinked_lock(path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [
-        (is_file, "File exists|Not a directory"),
+        (is_file, "it is no directory|Not a directory"),
         (has_directory, "Is a directory"),
         (has_symlink, "symbolic link, which is not followed"),
         (has_symlinked_lock, "symbolic link, which is not followed"),

@@ -24,6 +24,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     logscan,
     machine,
     record,
+    store,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils import (
     gateway as gateways,
@@ -36,6 +37,7 @@ from ansible_collections.ibgw.ops.plugins.modules import (
     ibgw_health,
     ibgw_logscan,
     ibgw_record,
+    ibgw_store,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Handshake, Health, LogScan
 
@@ -122,3 +124,14 @@ def test_record_returns_what_it_documents(monkeypatch: pytest.MonkeyPatch, tmp_p
         result = record.probe(["gw"], False, rearm_after=3600, **{kind: value})
     del result["changed"]  # the module tells it beside its result
     assert list(differing(documented(ibgw_record), result)) == []
+
+
+def test_the_store_returns_what_it_documents(tmp_path: Path) -> None:
+    row = {"host": "alpha", "name": "gw"}
+    put = {"at": "2026-03-01T12:00:00Z", "controller": "ops", "machines": {"alpha": None}, "rows": [row]}
+    keys = documented(ibgw_store)
+    result = store.probe(str(tmp_path), "report", False, put=put)
+    published = store.probe(str(tmp_path), "report", False, publish={"revision": 1, "files": {}})
+    for each in (result, published, {**AVAILABLE, **store.NOTHING, "changed": False}):
+        assert each.keys() - {"changed"} == keys.keys()
+    assert list(differing(keys["machines"]["contains"], result["machines"]["alpha"])) == []

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit
@@ -40,7 +41,6 @@ def row(code: str = OPEN, result: str = "fail", **more: Any) -> dict[str, Any]:
 def gateway(name: str, *rows: dict[str, Any], host: str = "alpha", **more: Any) -> dict[str, Any]:
     """A gateway and its rows."""
     severities = [each["severity"] for each in audit.failed(rows)]
-    counts = Counter("accepted" if each["accepted"] else each["result"] for each in rows)
     said: dict[str, Any] = {
         "name": name,
         "host": host,
@@ -52,13 +52,19 @@ def gateway(name: str, *rows: dict[str, Any], host: str = "alpha", **more: Any) 
         "code": None,
         "next_command": None,
         "checked_at": NOW,
+        "reported_at": NOW,
         "unseen": None,
         "failing": bool(severities),
         "worst": severities[0] if severities else None,
-        "by_result": {result: counts[result] for result in audit.COUNTED},
+        "by_result": _counted(rows),
         "rows": list(rows),
     }
     return {**said, **more}
+
+
+def _counted(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    counts = Counter("accepted" if each["accepted"] else each["result"] for each in rows)
+    return {result: counts[result] for result in audit.COUNTED}
 
 
 def unseen(name: str, host: str = "gamma", reason: str = "no route to host") -> dict[str, Any]:
@@ -74,17 +80,18 @@ def report_of(*gateways: dict[str, Any], **run: Any) -> dict[str, Any]:
     said = {"machines": len({each["host"] for each in gateways}), "generated_at": NOW, "controller": "here"}
     built = audit.build(gateways, Run(**{**said, "fail_on": "advice", **run}))
     codes = dict.fromkeys(each["code"] for one in gateways for each in one["rows"])
-    return {**built, "rules": [_rule(code) for code in codes]}
+    rows = [each for one in gateways for each in one["rows"]]
+    return {**built, "rules": [_rule(code, [each for each in rows if each["code"] == code]) for code in codes]}
 
 
-def _rule(code: str) -> dict[str, Any]:
+def _rule(code: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     page = f"findings/{code}.md"
     return {
         "code": code,
         "layer": code.partition(".")[0],
         "severity": "advice",
         "demand": f"What {code} tells of is not so.",
-        "by_result": dict.fromkeys(audit.COUNTED, 0),
+        "by_result": _counted(rows),
         "docs": f"docs/{page}",
         "docs_url": f"https://docs.example/{page}",
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -236,9 +237,10 @@ def test_the_forger_of_these_tests_changes_no_more_than_is_said(tmp_path: Path) 
         (lambda seen: seen["machines"]["alpha"].update(gateways=[{}]), "no gateways of alpha"),
         (
             lambda seen: seen["machines"]["alpha"].update(gateways=[{"name": "x; rm -rf ~"}]),
-            "names a machine or gateway",
+            "names a gateway 'x; rm -rf ~'",
         ),
-        (lambda seen: seen["machines"].update({"$(id)": {"gateways": []}}), "names a machine or gateway"),
+        (lambda seen: seen["machines"].update({"": {"gateways": []}}), "names a machine ''"),
+        (lambda seen: seen["machines"].update({"x" * 2000: {"gateways": []}}), "names a machine 'xxx"),
         (lambda seen: seen["machines"]["alpha"].update(diagnose_health=[]), "no health of alpha"),
         (lambda seen: seen["machines"]["alpha"].update(diagnose_inside={"handshake": 1}), "no inside of alpha"),
         (lambda seen: seen["machines"]["alpha"]["diagnose_health"]["health"].pop("gateways"), "no gateways of alpha"),
@@ -316,6 +318,19 @@ def test_nothing_in_evidence_drives_a_terminal_or_goes_on_for_ever(tmp_path: Pat
     told = json.dumps(rows, ensure_ascii=False)
     assert [char for char in told if not char.isprintable()] == []
     assert len(told) < 50_000
+
+
+@pytest.mark.parametrize("machine", ["my host", "$(id)", "a,b", "-dash", "<b>", "🦊"])
+def test_a_machine_of_any_name_is_judged_and_is_one_word_of_each_command(tmp_path: Path, machine: str) -> None:
+    def change(seen: dict[str, Any]) -> None:
+        seen["machines"] = {machine: {"gateways": [{"name": "gw"}]}}
+        seen["plan"]["machines"] = {machine: {"names": ["gw"], "find": True}}
+
+    (row,) = judged(bundle.load(forged(tmp_path, change)))["gateways"]
+    assert row["id"] == f"{machine}/gw"
+    *command, last = shlex.split(row["next_command"])
+    assert command[:2] == ["ansible-playbook", "ibgw.ops.diagnose"]
+    assert json.loads(last) == {"diagnose_only": [f"{machine}/gw"]}
 
 
 def test_odd_types_in_what_probes_told_cost_a_verdict_at_most(tmp_path: Path) -> None:

@@ -5,13 +5,24 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from ansible import context
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import display, inventories, path_of, write_report
+from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
+    display,
+    inventories,
+    path_of,
+    where_it_runs,
+    write_metrics,
+    write_report,
+)
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -35,6 +46,16 @@ def test_commands_name_the_inventory_that_was_given_but_none_that_ends_with_its_
     assert inventories() == ["fleet", "/runner/inventory"]
     monkeypatch.setenv("AWX_PRIVATE_DATA_DIR", "/tmp/awx_1_abc")
     assert inventories() == []
+
+
+def test_a_run_is_looked_up_by_its_host_or_by_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JOB_ID", "AWX_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    assert where_it_runs() == platform.node()
+    monkeypatch.setenv("JOB_ID", "1234")
+    assert where_it_runs() == platform.node(), "JOB_ID alone may be anybody's"
+    monkeypatch.setenv("AWX_HOST", "https://awx.example")
+    assert where_it_runs() == "job 1234 of https://awx.example"
 
 
 def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -64,6 +85,14 @@ def test_a_page_that_can_not_be_written_costs_no_report(tmp_path: Path, monkeypa
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "report.json"]
 
 
+def test_a_page_that_can_not_be_made_costs_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
+    assert write_report({}, str(tmp_path), "report.json", "diagnose_report_dir", lambda told: told["absent"])
+    assert warnings == ["no page was made of report.json: KeyError: 'absent', a defect of the collection"]
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
+
+
 @pytest.mark.parametrize("kind", ["file", "link to nowhere", "link to itself", "below a file", "too long"])
 def test_where_there_is_no_directory_the_warning_says_so_and_the_old_report_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -85,6 +114,37 @@ def test_where_there_is_no_directory_the_warning_says_so_and_the_old_report_stay
     assert warning.startswith("report.json and report.html could not be written to ")
     assert "File exists" not in warning
     assert len(warning) < 500
+
+
+def test_metrics_are_there_for_another_user_and_nothing_else_that_ends_like_them(tmp_path: Path) -> None:
+    was = os.umask(0o077)
+    try:
+        write_metrics("up 1\n", str(tmp_path / "ibgw.prom"), "diagnose_metrics_file")
+    finally:
+        os.umask(was)
+    (written,) = tmp_path.iterdir()
+    assert (written.name, written.read_text(encoding="utf-8")) == ("ibgw.prom", "up 1\n")
+    assert stat.filemode(written.stat().st_mode) == "-rw-r--r--"
+
+
+def test_of_many_who_write_at_once_one_stays_and_no_reader_sees_half(tmp_path: Path) -> None:
+    path = tmp_path / "ibgw.prom"
+    texts = {f"{number} ".rjust(10) * 50_000 for number in range(8)}
+    seen: set[str] = set()
+    with ThreadPoolExecutor(len(texts)) as writers:
+        written = [
+            writers.submit(write_metrics, text, str(path), "diagnose_metrics_file") for text in texts for _ in range(5)
+        ]
+        while not all(each.done() for each in written):
+            seen |= {path.read_text(encoding="utf-8")} if path.exists() else set()
+    assert [each.result() for each in written] == [None] * len(written)
+    assert seen | {path.read_text(encoding="utf-8")} <= texts
+    assert [each.name for each in tmp_path.iterdir()] == ["ibgw.prom"]
+
+
+def test_metrics_that_can_not_be_written_are_a_warning_and_no_directory_is_made(tmp_path: Path) -> None:
+    write_metrics("up 1\n", str(tmp_path / "missing" / "ibgw.prom"), "diagnose_metrics_file")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:

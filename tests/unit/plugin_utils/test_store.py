@@ -5,19 +5,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
-from ansible_collections.ibgw.ops.plugins.plugin_utils import page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
+from tests.unit.plugin_utils import audits
 from tests.unit.plugin_utils.verdicts import NOW, found, report_of, verdict
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).parents[3] / "docs"
+SCHEMA, AUDIT_SCHEMA = (
+    json.loads((DOCS / f"{name}.schema.json").read_text(encoding="utf-8")) for name in ("report", "audit")
+)
 
 #: The minute in which the report is made.
 RUN = Run(
@@ -39,7 +46,8 @@ def machines_of(directory: Path, *puts: dict[str, Any]) -> dict[str, Any]:
 
 def slices(directory: Path, alpha: str = "2026-03-01T12:29:00Z", beta: str = "2026-03-01T12:28:00Z") -> dict[str, Any]:
     """What two runs put in, each of a machine: a gateway that is down, and a healthy one."""
-    one = report_of(verdict("gw", "alpha", found()), generated_at=alpha, controller="first")
+    down = verdict("gw", "alpha", found(), endpoints={"paper": EndpointVerdict("down", "relay.down", "")})
+    one = report_of(down, generated_at=alpha, controller="first")
     other = report_of(verdict("gw", "beta"), generated_at=beta, controller="second")
     return machines_of(directory, store.put(plan("alpha"), one), store.put(plan("beta"), other))
 
@@ -67,7 +75,13 @@ def test_slices_become_one_report(tmp_path: Path) -> None:
         {"controller": "second", "generated_at": "2026-03-01T12:28:00Z", "machines": 1, "gateways": 1},
     ]
     assert (whole["generated_at"], whole["controller"]) == (RUN.generated_at, "merger")
+    said = "2 gateways on 2 machines: 1 down, 1 healthy, as 2 runs reported it, the oldest 2 minutes ago."
+    assert summary.in_a_line(whole) == said
     assert store.stale(whole, 900) is None
+    assert {row["host"]: row["reported_at"] for row in whole["gateways"]} == {
+        "alpha": "2026-03-01T12:29:00Z",
+        "beta": "2026-03-01T12:28:00Z",
+    }
 
 
 def test_what_a_run_was_limited_to_is_all_that_it_replaces() -> None:
@@ -95,8 +109,10 @@ def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: st
     assert (row["status"], row["code"], row["remedy"]) == ("unknown", "probe.stale", "none")
     assert said in row["summary"]
     (finding,) = row["findings"]
-    assert finding["evidence"] == [{"source": "store", "quote": "down: proof of relay.down", "at": at, "line": None}]
-    assert row["checked_at"] == NOW
+    assert finding["evidence"] == [
+        {"source": "store", "quote": "down, relay.down: proof of relay.down", "at": at, "line": None}
+    ]
+    assert (row["checked_at"], row["reported_at"]) == (NOW, at)
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
     assert not any(row["facts"].values())
     assert whole["fleet"]["failing"] == ["alpha/gw"]
@@ -108,11 +124,18 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
     never = {row["id"]: row for row in whole["gateways"] if row["code"] == "probe.stale"}
     assert {*never} == {"gamma/a", "gamma/b", "delta"}
     assert {row["summary"] for row in never.values()} == {"never diagnosed: no run has put it into the report store"}
-    assert {row["checked_at"] for row in never.values()} == {None}
+    assert {(row["checked_at"], row["reported_at"]) for row in never.values()} == {(None, None)}
     assert whole["fleet"]["machines"] == 4
     assert "gamma/a" in whole["fleet"]["failing"]
     block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]
     assert len(block) == 1  # however many they are: what reads alike shares one
+
+
+def test_when_the_schedule_stops_a_healthy_fleet_takes_one_block(tmp_path: Path) -> None:
+    rows = [verdict(f"gw{at}", f"m{at}", summary=f"API handshake completed in {at} ms") for at in range(50)]
+    own = report_of(*rows, generated_at="2026-03-01T11:00:00Z")
+    whole = merged(machines_of(tmp_path, store.put(plan(*(row.host for row in rows)), own)))
+    assert len([line for line in summary.lines(whole, 120) if "last diagnosed 90 minutes ago" in line.text]) == 1
 
 
 def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(tmp_path: Path) -> None:
@@ -123,10 +146,59 @@ def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(t
 
 def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     quiet = Suppression("probe.stale", "alpha", "it is being moved", None)
-    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), Run(**{**vars(RUN), "suppressions": [quiet]}))
+    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), replace(RUN, suppressions=[quiet]))
     assert whole["fleet"]["failing"] == []
     assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
     assert store.stale(whole, 900) is None
+
+
+def without(*path: str) -> Callable[[Any], None]:
+    """Takes out what an older version did not tell yet."""
+
+    def change(row: Any) -> None:
+        for key in path[:-1]:
+            row = row[int(key) if key.isdecimal() else key]
+        del row[path[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("suppressed"),
+        without("remedy_reason"),
+        without("facts", "next_forced_login"),
+        without("endpoints", "paper", "phases"),
+        without("findings", "0", "evidence"),
+        without("findings", "0", "evidence", "0", "source"),
+        lambda row: row.update(status="sleeping"),
+        lambda row: row.update(remedy="kick"),
+        lambda row: row.update(id=None),
+        lambda row: row.update(facts=None),
+        lambda row: row["endpoints"]["paper"].update(phases=None),
+    ],
+)
+def test_a_row_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
+    machines = slices(tmp_path)
+    change(machines["alpha"]["rows"][0]["row"])
+    whole = merged(machines)
+    assert told(whole) == {"alpha/gw": ("unknown", "probe.incomplete"), "beta/gw": ("healthy", None)}
+    assert metrics.exposition(whole)
+    row = next(row for row in whole["gateways"] if row["host"] == "alpha")
+    assert "what first last reported of it is of another version of the collection" in row["summary"]
+    assert row["fix"] == [store.SAME_VERSION]
+    assert whole["fleet"]["failing"] == ["alpha/gw"]
+
+
+def test_what_a_newer_version_tells_beside_is_kept(tmp_path: Path) -> None:
+    machines = slices(tmp_path)
+    row = machines["alpha"]["rows"][0]["row"]
+    row["colour"] = row["facts"]["moon"] = row["endpoints"]["paper"]["shade"] = "red"
+    whole = store.merged(machines, {}, RUN, 900)
+    assert told(whole)["alpha/gw"] == ("down", "relay.down")
+    assert page.render(whole)
+    assert metrics.exposition(whole)
 
 
 def test_names_are_data(tmp_path: Path) -> None:
@@ -145,3 +217,19 @@ def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
     assert whole["gateways"] == own["gateways"]
     assert own["runs"] is None
     assert report.artifact(whole) == report.artifact(own)
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "failing"), [("advice", ["beta/b", "alpha/a"]), ("down", ["beta/b"]), ("never", [])]
+)
+def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list[str]) -> None:
+    """By the level of the run that merges, whatever those of the slices were."""
+    one = audits.report_of(audits.gateway("a", audits.row()), generated_at="2026-03-01T12:29:00Z")
+    other = audits.report_of(audits.unseen("b", "beta"), generated_at="2026-03-01T08:00:00Z")
+    machines = machines_of(tmp_path, store.put(plan("alpha"), one), store.put(plan("beta"), other))
+    whole = store.merged_audit(machines, replace(RUN, fail_on=fail_on))
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert sorted(whole["fleet"]["failing"]) == sorted(failing)
+    assert whole["fleet"]["machines"] == 2
+    assert [each["gateways"] for each in whole["runs"]] == [1, 1]
+    assert page.render(whole)

@@ -42,7 +42,7 @@ def form(schema: Path, example: Path, *unshown: str) -> Form:
 FORMS = {
     # What the example, which is of a fleet, does not show.
     "report": form(docs.SCHEMA, docs.EXAMPLE, "saved_log", "login_due", "run"),
-    "audit": form(docs.AUDIT_SCHEMA, docs.AUDIT_EXAMPLE),
+    "audit": form(docs.AUDIT_SCHEMA, docs.AUDIT_EXAMPLE, "run"),
 }
 
 

@@ -280,6 +280,41 @@ def _foreign(case: Case) -> list[Port]:
 
 
 @finding(
+    "config.port_not_as_declared",
+    severity="advice",
+    remedy="ask_person",
+    title="The inventory has the API at another port than the container",
+    meaning=(
+        "The inventory gives a port of the machine for this endpoint, and the container publishes others. Whoever goes by the inventory meets"
+        " nobody there, or another gateway. What is diagnosed is this container, at the port that it publishes."
+    ),
+    fix=(
+        "See where it is published: docker port {name}. Correct ports in the inventory, or the port mapping.",
+        CREATE_AT_A_GOOD_TIME,
+    ),
+    remedy_reason="which of the two is meant, its operator knows",
+    next_command=SEE_PORTS,
+)
+def port_not_as_declared(case: Case) -> Answer:
+    wanted = case.declared.ports.get(case.endpoint or "") if case.declared else None
+    published = [port for port in case.gateway.ports if port.host_port]
+    if wanted is None or not case.running or not published or wanted in [port.host_port for port in published]:
+        return None
+    others = [
+        other.name
+        for other in case.health.gateways
+        if other.name != case.name
+        and other.container.status == "running"
+        and wanted in [port.host_port for port in other.ports]
+    ]
+    whose = f", which is that of {' and '.join(filter(None, others))}" if others else ""
+    words = (
+        f"the inventory has {case.endpoint} at port {wanted}{whose}; published is {', '.join(map(shown, published))}"
+    )
+    return Proof(words, port_quotes(case, published))
+
+
+@finding(
     "config.port_exposed",
     severity="advice",
     remedy="ask_person",

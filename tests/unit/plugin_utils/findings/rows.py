@@ -145,6 +145,7 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {"gateway": {"supervisors": [{**AUTOHEAL, "does": ["restart"]}]}},
         {"gateway": {"supervisors": [AUTOHEAL]}},
     ),
+    "container.named_twice": ({"same_container": ["beta/ib-gateway"]}, {"same_user": ["beta/ib-gateway"]}),
     "container.unhealthy": (
         {"container": {"health": {"status": "unhealthy", "failing_streak": 3}}},
         {"container": {"health": {"status": "starting"}}},
@@ -207,6 +208,7 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         {**UNPUBLISHED, "relay_inside": {}, "inside": {}},
         {**UNPUBLISHED, "relay_inside": SHUT, "inside": SHUT},
     ),
+    "config.port_not_as_declared": ({"declared": {"ports": {"paper": 4007}}}, {"declared": {"ports": {"live": 4007}}}),
     "config.read_only_api": (
         {"declared": {"expect_orders": True}, "log": {"settings": {"ReadOnlyApi": "yes"}}},
         {"log": {"settings": {"ReadOnlyApi": "yes"}}},

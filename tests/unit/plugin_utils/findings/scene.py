@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -182,9 +182,11 @@ def machine(
     declared: Mapping[str, Any] | None = None,
     only: list[str] | None = None,
     same_user: list[str] | None = None,
+    same_container: list[str] | None = None,
     variables: Mapping[str, Any] | None = None,
 ) -> Machine:
-    """The machine with the given changes; `tasks` replaces what a task registered altogether, `same_user` are gateways of other machines."""
+    """The machine with the given changes; `tasks` replaces what a task registered altogether, `same_user` and
+    `same_container` are gateways of other machines."""
     looked_at = merged(merged(GATEWAY, gateway or {}), {"container": container or {}})
     instances = [merged(RUN, each) for each in runs or [run or {}]]
     answers = [merged(API, each) for each in [api or {}, *(more_api or [])]]
@@ -214,12 +216,13 @@ def machine(
     }
     entry = merged({"name": NAME, "trading_mode": "paper", "expect_orders": False}, declared or {})
     seen = evidence.machine("alpha", {**(variables or {}), "gateways": [entry]}, results, only, NOW)
-    return replace(seen, gateways=tuple(_sharing(gateway, same_user or ()) for gateway in seen.gateways))
+    others = {"same_user": tuple(same_user or ()), "same_container": tuple(same_container or ())}
+    return replace(seen, gateways=tuple(_sharing(gateway, others) for gateway in seen.gateways))
 
 
-def _sharing(gateway: Gateway, others: Sequence[str]) -> Gateway:
+def _sharing(gateway: Gateway, others: Mapping[str, tuple[str, ...]]) -> Gateway:
     """What the evidence of all machines together would show."""
-    return replace(gateway, cases=tuple(replace(each, same_user=tuple(others)) for each in gateway.cases))
+    return replace(gateway, cases=tuple(replace(each, **others) for each in gateway.cases))
 
 
 def case(**changes: Any) -> Case:

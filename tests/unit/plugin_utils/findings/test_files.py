@@ -285,3 +285,12 @@ def test_gateways_with_one_user_are_found_across_machines() -> None:
 
 def test_one_container_under_two_names_is_one_gateway() -> None:
     assert fleet(("alpha", as_user("5e1f", id="one")), ("localhost", as_user("5e1f", id="one"))) == [(), ()]
+
+
+def test_each_name_of_a_container_that_stands_in_the_inventory_twice_is_told() -> None:
+    machines = [
+        replace(machine(container={"id": one}), name=name)
+        for name, one in (("alpha", "one"), ("beta", "two"), ("localhost", "one"), ("gone", None), ("away", None))
+    ]
+    names = [each.gateways[0].cases[0].same_container for each in evidence.across(machines)]
+    assert names == [("localhost/ib-gateway",), (), ("alpha/ib-gateway",), (), ()]

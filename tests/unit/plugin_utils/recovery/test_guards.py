@@ -170,6 +170,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"changes": CRASHED, "fleet": alike(300)},
         {"changes": CRASHED, "fleet": alike(300, "gateway.hung")},
     ),
+    "fleet: itself, under another name of its machine": (
+        "start",
+        {"changes": CRASHED, "fleet": [replace(alike(300)[0], container="another")]},
+        {"changes": CRASHED, "fleet": [replace(alike(300)[0], container="c0ffee")]},
+    ),
     "starting": (
         "restart",
         {"changes": {"container": {"started_at": at(119)}}},

@@ -1,0 +1,42 @@
+# Copyright: ibgw.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which runs write metrics: those that looked at the whole fleet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.action.ibgw_report import left_out
+
+MACHINES: dict[str, Any] = {"alpha": {}, "beta": {}}
+PLAN: dict[str, Any] = {"log": None, "bundle": None, "only": [], "machines": MACHINES}
+GROUPS = {"all": ["alpha", "beta", "web"], "gateway_hosts": ["alpha", "beta"]}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"groups": GROUPS},
+        {"groups": GROUPS, "ansible_limit": "gateway_hosts"},
+        {"groups": {"all": ["alpha", "beta", "web"], "mine": ["alpha", "beta"]}},  # a play of somebody's own
+    ],
+    ids=["no limit", "a limit to the whole group", "another group"],
+)
+def test_a_run_that_looked_at_all(variables: dict[str, Any]) -> None:
+    assert left_out(PLAN, variables) is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "limit", "said"),
+    [
+        ({"only": ["alpha/gw"]}, None, "selected gateways only"),
+        ({"machines": {"alpha": {}}}, "alpha", "limited to some machines"),
+        ({"log": "gateway.log", "machines": {}}, None, "no machine as it is now"),
+        ({"bundle": "ibgw-bundle.tar.gz"}, None, "no machine as it is now"),
+    ],
+    ids=["a selection", "a limit", "a saved log", "a bundle"],
+)
+def test_a_run_that_would_take_others_out_of_the_file(plan: dict[str, Any], limit: str | None, said: str) -> None:
+    variables = {"groups": GROUPS} | ({"ansible_limit": limit} if limit else {})
+    assert said in str(left_out({**PLAN, **plan}, variables))
