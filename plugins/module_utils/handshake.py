@@ -150,7 +150,7 @@ def probe(
     begun = time.monotonic()
     made = _made_inside(targets, limits, docker_host)
     spent = time.monotonic() - begun
-    with ThreadPoolExecutor(max_workers=min(len(targets), _MOST_THREADS)) as threads:
+    with ThreadPoolExecutor(max_workers=min(len(targets) or 1, _MOST_THREADS)) as threads:
         results = list(threads.map(lambda target, its: _probe_endpoint(target, limits, its, spent), targets, made))
     shares = Counter(target.gateway or index for index, target in enumerate(targets))
     fitting = (RESULT_BYTES // shares[target.gateway or index] for index, target in enumerate(targets))
@@ -164,13 +164,11 @@ def _named(
     if endpoints is not None and (host is not None or port is not None):
         raise Misuse("endpoints is given together with host or port; allowed is either endpoints, or port with host")
     if endpoints is not None:
-        given = [{key: value for key, value in endpoint.items() if value is not None} for endpoint in endpoints]
-    else:
-        ports = [] if port is None else [port] if isinstance(port, (int, str)) else list(port)
-        given = [{"host": host, "port": each} if host is not None else {"port": each} for each in ports]
-    if not given:
+        return [{key: value for key, value in endpoint.items() if value is not None} for endpoint in endpoints]
+    ports = [] if port is None else [port] if isinstance(port, (int, str)) else list(port)
+    if not ports:
         raise Misuse("no endpoint is given; allowed are a port, a list of ports, or a list of endpoints")
-    return given
+    return [{"host": host, "port": each} if host is not None else {"port": each} for each in ports]
 
 
 def _endpoint(given: Mapping[str, Any]) -> _Endpoint:

@@ -35,7 +35,7 @@ options:
     elements: int
   endpoints:
     description:
-      - Endpoints to probe, instead of O(host) and O(port).
+      - Endpoints to probe, instead of O(host) and O(port). An empty list is answered with an empty list.
     type: list
     elements: dict
     suboptions:

@@ -378,7 +378,6 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
     ({"port": []}, "no endpoint is given"),
     ({}, "no endpoint is given"),
     ({"host": "alpha"}, "no endpoint is given"),
-    ({"endpoints": []}, "no endpoint is given"),
     ({"endpoints": [{"host": "alpha"}]}, "port is None"),
     ({"port": 4001, "endpoints": [{"port": 4002}]}, "together"),
     ({"host": "alpha", "endpoints": [{"port": 4002}]}, "together"),
@@ -401,6 +400,11 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"port": 4001, "inside": "gateway", "docker_host": "nowhere"}, "docker_host 'nowhere'"),
 ]
+
+
+def test_no_endpoints_are_answered_with_none() -> None:
+    seen = probe(endpoints=[])
+    assert (seen["available"], seen["endpoints"]) == (True, [])
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), MISUSES, ids=lambda value: str(value)[:40])
