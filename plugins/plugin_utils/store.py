@@ -107,7 +107,10 @@ def _current(
         elif foreign:
             yield _unknown("probe.incomplete", machine, readable, run, now, foreign)
         else:
-            yield told["row"]
+            yield {
+                **_in_force(told["row"], run),
+                "findings": [_in_force(each, run) for each in told["row"]["findings"]],
+            }
     empty = known["whole"] if not known["rows"] else None
     over = _over(empty, run, now, stale_after) if empty else None
     if over:
@@ -132,6 +135,13 @@ def _known(row: Mapping[str, Any]) -> str:
     """What was last known; of all that were healthy the same, so that they share a block of the summary."""
     status = str(row.get("status"))
     return status if status == "healthy" else quote(f"{status}, {row.get('code')}: {row.get('summary')}")
+
+
+def _in_force(judged: Mapping[str, Any], run: Run) -> Mapping[str, Any]:
+    """A row or a finding; what was suppressed when it was put in is not any more once that is over."""
+    excuse = judged["suppressed"]
+    over = excuse is not None and excuse["until"] is not None and excuse["until"] < run.generated_at
+    return {**judged, "suppressed": None} if over else judged
 
 
 def _foreign(told: Mapping[str, Any]) -> Proof | None:

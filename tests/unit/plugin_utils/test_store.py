@@ -152,6 +152,22 @@ def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     assert store.stale(whole, 900) is None
 
 
+@pytest.mark.parametrize(
+    ("until", "failing"),
+    [("2026-03-01T12:29:59Z", ["alpha/gw"]), ("2026-03-01T12:30:00Z", []), (None, [])],
+)
+def test_what_a_slice_suppressed_is_so_until_that_is_over(
+    tmp_path: Path, until: str | None, failing: list[str]
+) -> None:
+    moved = replace(found(), suppressed=Suppression("relay.down", "alpha", "it is being moved", until))
+    down = verdict("gw", "alpha", moved)
+    put = store.put(plan("alpha"), report_of(down, generated_at="2026-03-01T12:29:00Z"))
+    whole = merged(machines_of(tmp_path, put))
+    assert whole["fleet"]["failing"] == failing
+    (row,) = whole["gateways"]
+    assert {row["suppressed"] is None, row["findings"][0]["suppressed"] is None} == {bool(failing)}
+
+
 def without(*path: str) -> Callable[[Any], None]:
     """Takes out what an older version did not tell yet."""
 
