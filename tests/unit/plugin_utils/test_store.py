@@ -249,3 +249,25 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     assert whole["fleet"]["machines"] == 2
     assert [each["gateways"] for each in whole["runs"]] == [1, 1]
     assert page.render(whole)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("unseen"),
+        without("rows", "0", "accepted"),
+        lambda row: row.update(status="sleeping"),
+        lambda row: row["rows"][0].update(severity="panic"),
+        lambda row: row["rows"][0].update(result="perhaps"),
+    ],
+)
+def test_an_audit_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
+    both = audits.report_of(audits.gateway("aa", audits.row()), audits.gateway("bb", audits.row()), generated_at=NOW)
+    machines = machines_of(tmp_path, store.put(plan("alpha"), both))
+    change(machines["alpha"]["rows"][0]["row"])
+    whole = store.merged_audit(machines, replace(RUN, fail_on="advice"))
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert page.render(whole)
+    unseen = {row["name"]: row["unseen"] for row in whole["gateways"]}
+    assert unseen["bb"] is None
+    assert "of another version of the collection" in str(unseen["aa"])
