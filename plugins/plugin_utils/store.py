@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
@@ -15,13 +16,24 @@ from ansible_collections.ibgw.ops.plugins.module_utils.store import AHEAD
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Proof, Verdict, findings
-from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
+    REMEDIES,
+    STATUSES,
+    EndpointVerdict,
+    Proof,
+    Verdict,
+    findings,
+)
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few, named_in_fleet
 from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import passed
 from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import completed
 
 #: What is said of a machine that no run has put in.
 NEVER = Proof("never diagnosed: no run has put it into the report store")
+
+#: What mends a store that controllers of several versions use.
+SAME_VERSION = "Install the same version of the collection on every controller, then diagnose again."
 
 
 def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +69,7 @@ def merged(
     now = datetime.fromisoformat(run.generated_at)
     told = [row for machine, known in machines.items() for row in _current(machine, known, whole, now, stale_after)]
     never = [
-        _stale(machine, {"name": name}, whole, now, NEVER)
+        _unknown("probe.stale", machine, {"name": name}, whole, now, NEVER)
         for machine, names in missing.items()
         for name in names or [machine]
     ]
@@ -88,12 +100,21 @@ def _current(
 ) -> Iterator[Mapping[str, Any]]:
     """The rows of a machine: one of its own where it was looked at as a whole and has no gateway, but only when that is too long ago."""
     for told in known["rows"]:
-        over = _over(told, run, now, stale_after)
-        yield _stale(machine, told["row"], run, now, over) if over else told["row"]
+        over, foreign = _over(told, run, now, stale_after), _foreign(told)
+        readable = {"name": told["row"]["name"], "reported_at": told["at"]} if foreign else told["row"]
+        if over:
+            yield _unknown("probe.stale", machine, readable, run, now, over)
+        elif foreign:
+            yield _unknown("probe.incomplete", machine, readable, run, now, foreign)
+        else:
+            yield {
+                **_in_force(told["row"], run),
+                "findings": [_in_force(each, run) for each in told["row"]["findings"]],
+            }
     empty = known["whole"] if not known["rows"] else None
     over = _over(empty, run, now, stale_after) if empty else None
     if over:
-        yield _stale(machine, {"name": machine, "reported_at": known["whole"]["at"]}, run, now, over)
+        yield _unknown("probe.stale", machine, {"name": machine, "reported_at": known["whole"]["at"]}, run, now, over)
 
 
 def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
@@ -116,10 +137,51 @@ def _known(row: Mapping[str, Any]) -> str:
     return status if status == "healthy" else quote(f"{status}, {row.get('code')}: {row.get('summary')}")
 
 
-def _stale(machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof) -> Mapping[str, Any]:
-    """The row of a gateway that nobody has looked at for too long; what was last known of it is evidence, and nothing more."""
+def _in_force(judged: Mapping[str, Any], run: Run) -> Mapping[str, Any]:
+    """A row or a finding; what was suppressed when it was put in is not any more once that is over."""
+    excuse = judged["suppressed"]
+    over = excuse is not None and excuse["until"] is not None and excuse["until"] < run.generated_at
+    return {**judged, "suppressed": None} if over else judged
+
+
+def _foreign(told: Mapping[str, Any]) -> Proof | None:
+    """The proof that a row of another version of the collection can not be read by this one: it would cost all others the report."""
+    row = told["row"]
+    known = row.get("status") in STATUSES and row.get("remedy") in REMEDIES
+    if known and row.get("id") == named_in_fleet(row["host"], row["name"]) and _has_form(row, _form()):
+        return None
+    said = f"what {quote(told['controller'])} last reported of it is of another version of the collection, which this one can not read"
+    return Proof(said, (Quote("store", _known(row), told["at"]),), fix=(SAME_VERSION,))
+
+
+@cache
+def _form() -> Mapping[str, Any]:
+    """A row that has every key which this version reads."""
+    case = Case(machine="", name="", now=datetime.min)
+    found = completed(findings()["probe.stale"], Proof("", (Quote("store", ""),)), case)
+    endpoint = EndpointVerdict("unknown", None, "", (Phase("", None, None),))
+    verdict = Verdict("", "", True, "unknown", None, found=(found,), endpoints={"": endpoint}, facts=facts_of(case))
+    return report.row_of(verdict, Run(machines=0, generated_at="", controller="", fail_on="never"))
+
+
+def _has_form(value: Any, form: Any) -> bool:
+    """Whether it has all keys of a form, and each item of a list those of the form's only one; the key "" stands for any."""
+    if isinstance(form, Mapping):
+        keys = value if "" in form else form
+        return isinstance(value, Mapping) and all(
+            key in value and _has_form(value[key], form.get(key, form.get(""))) for key in keys
+        )
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_has_form(each, form[0]) for each in value if form)
+    return True
+
+
+def _unknown(
+    code: str, machine: str, row: Mapping[str, Any], run: Run, now: datetime, proof: Proof
+) -> Mapping[str, Any]:
+    """The row of a gateway of which the store tells nothing of now; what was last known of it is evidence, and nothing more."""
     case = Case(machine=machine, name=row["name"], now=now)
-    found = completed(findings()["probe.stale"], proof, case)
+    found = completed(findings()[code], proof, case)
     covering = (each for each in run.in_force if each.covers(found.finding.code, machine, row["name"]))
     found = replace(found, suppressed=next(covering, None))
     verdict = Verdict(

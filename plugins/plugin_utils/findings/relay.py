@@ -60,7 +60,7 @@ RELAY_LOOP = "/home/ibgateway/scripts/run_socat.sh"
 def port_taken(case: Case) -> Proof | None:
     relay = case.log.relay if case.log else None
     held = set(case.own_ports("relay")) & set(case.gateway.sockets.taken)
-    if held and case.alive and not case.served:
+    if held and case.alive and not case.served and _wants_a_port(case):
         words = f"another's process listens on {min(held)} of the network that it shares"
         return Proof("the relay's port is held by somebody else", (case.quote("health", words), *case.log_quotes(1)))
     last = moment(relay.last_at) if relay else None
@@ -69,6 +69,11 @@ def port_taken(case: Case) -> Proof | None:
         return None
     count = f" {relay.bind_errors} times" if relay and relay.bind_errors else ""
     return Proof(f"the relay could not bind its port{count}", case.log_quotes())
+
+
+def _wants_a_port(case: Case) -> bool:
+    """Whether a relay is still to bind one: at which is known, none listens, and no tunnel takes its place (gnzsnz common.sh:182)."""
+    return case.endpoint is not None and not case.listeners("relay") and case.variable("SSH_TUNNEL") != "yes"
 
 
 @finding(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
-from ansible_collections.ibgw.ops.plugins.plugin_utils import page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
 
@@ -44,7 +46,8 @@ def machines_of(directory: Path, *puts: dict[str, Any]) -> dict[str, Any]:
 
 def slices(directory: Path, alpha: str = "2026-03-01T12:29:00Z", beta: str = "2026-03-01T12:28:00Z") -> dict[str, Any]:
     """What two runs put in, each of a machine: a gateway that is down, and a healthy one."""
-    one = report_of(verdict("gw", "alpha", found()), generated_at=alpha, controller="first")
+    down = verdict("gw", "alpha", found(), endpoints={"paper": EndpointVerdict("down", "relay.down", "")})
+    one = report_of(down, generated_at=alpha, controller="first")
     other = report_of(verdict("gw", "beta"), generated_at=beta, controller="second")
     return machines_of(directory, store.put(plan("alpha"), one), store.put(plan("beta"), other))
 
@@ -147,6 +150,71 @@ def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     assert whole["fleet"]["failing"] == []
     assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
     assert store.stale(whole, 900) is None
+
+
+@pytest.mark.parametrize(
+    ("until", "failing"),
+    [("2026-03-01T12:29:59Z", ["alpha/gw"]), ("2026-03-01T12:30:00Z", []), (None, [])],
+)
+def test_what_a_slice_suppressed_is_so_until_that_is_over(
+    tmp_path: Path, until: str | None, failing: list[str]
+) -> None:
+    moved = replace(found(), suppressed=Suppression("relay.down", "alpha", "it is being moved", until))
+    down = verdict("gw", "alpha", moved)
+    put = store.put(plan("alpha"), report_of(down, generated_at="2026-03-01T12:29:00Z"))
+    whole = merged(machines_of(tmp_path, put))
+    assert whole["fleet"]["failing"] == failing
+    (row,) = whole["gateways"]
+    assert {row["suppressed"] is None, row["findings"][0]["suppressed"] is None} == {bool(failing)}
+
+
+def without(*path: str) -> Callable[[Any], None]:
+    """Takes out what an older version did not tell yet."""
+
+    def change(row: Any) -> None:
+        for key in path[:-1]:
+            row = row[int(key) if key.isdecimal() else key]
+        del row[path[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("suppressed"),
+        without("remedy_reason"),
+        without("facts", "next_forced_login"),
+        without("endpoints", "paper", "phases"),
+        without("findings", "0", "evidence"),
+        without("findings", "0", "evidence", "0", "source"),
+        lambda row: row.update(status="sleeping"),
+        lambda row: row.update(remedy="kick"),
+        lambda row: row.update(id=None),
+        lambda row: row.update(facts=None),
+        lambda row: row["endpoints"]["paper"].update(phases=None),
+    ],
+)
+def test_a_row_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
+    machines = slices(tmp_path)
+    change(machines["alpha"]["rows"][0]["row"])
+    whole = merged(machines)
+    assert told(whole) == {"alpha/gw": ("unknown", "probe.incomplete"), "beta/gw": ("healthy", None)}
+    assert metrics.exposition(whole)
+    row = next(row for row in whole["gateways"] if row["host"] == "alpha")
+    assert "what first last reported of it is of another version of the collection" in row["summary"]
+    assert row["fix"] == [store.SAME_VERSION]
+    assert whole["fleet"]["failing"] == ["alpha/gw"]
+
+
+def test_what_a_newer_version_tells_beside_is_kept(tmp_path: Path) -> None:
+    machines = slices(tmp_path)
+    row = machines["alpha"]["rows"][0]["row"]
+    row["colour"] = row["facts"]["moon"] = row["endpoints"]["paper"]["shade"] = "red"
+    whole = store.merged(machines, {}, RUN, 900)
+    assert told(whole)["alpha/gw"] == ("down", "relay.down")
+    assert page.render(whole)
+    assert metrics.exposition(whole)
 
 
 def test_names_are_data(tmp_path: Path) -> None:

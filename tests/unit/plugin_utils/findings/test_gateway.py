@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import RESTART_IT, Proof, findings
@@ -132,7 +133,10 @@ def test_a_container_of_no_known_family_may_run_its_gateway_under_any_name() -> 
 
 
 def test_a_port_that_anothers_process_holds_is_taken_and_says_so_until_clients_are_served() -> None:
-    held, unasked = {"gateway": {"sockets": {"taken": [4004]}}}, {"api": {"outcome": "not_asked"}}
+    held, unasked = (
+        {"gateway": {"sockets": {"listening": [{"port": 4002}], "taken": [4004]}}},
+        {"api": {"outcome": "not_asked"}},
+    )
     (quoted, *_log) = proof("relay.port_taken", merged(held, unasked)).evidence
     assert "another's process listens on 4004" in quoted.quote
     rule = findings()["relay.port_taken"]
@@ -140,3 +144,14 @@ def test_a_port_that_anothers_process_holds_is_taken_and_says_so_until_clients_a
     assert rule.prove(case(**merged({"gateway": {"sockets": {"taken": [4003]}}}, unasked))) is None, (
         "that one is live's"
     )
+
+
+def test_a_port_that_a_gateway_may_not_want_tells_nothing_when_another_has_it() -> None:
+    held = {"gateway": {"sockets": {"listening": [], "taken": [4004]}}, "api": {"outcome": "not_asked"}}
+    waiting = case(**held)
+    prove = findings()["relay.port_taken"].prove
+    assert prove(waiting)
+    assert prove(replace(waiting, endpoint=None)) is None, "whether it is paper is not known"
+    assert prove(case(**held, container={"environment": {"SSH_TUNNEL": "yes"}})) is None, "it has no relay"
+    program = {"gateway": {"sockets": {"listening": [{"port": 4004}], "taken": [7499]}}}
+    assert prove(case(**merged(held, program))) is None, "it is Gateway, and that is the port of TWS"
