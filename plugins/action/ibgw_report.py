@@ -65,14 +65,14 @@ class ActionModule(StoringAction):
             run_of(plan, plan["suppress"], now, arguments["fail_on"], given, about_the_collection()),
             remind_before=arguments["remind_before"],
         )
-        merge = partial(self.merged, variables, arguments, merge=partial(_merge, variables, arguments, run))
+        merge = partial(self.merged, variables, arguments, merge=partial(merged_and_files, variables, arguments, run))
         if plan.get("store_only"):
             built = merge(None)
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         stores = arguments["store_dir"] and plan["machines"] and not plan["bundle"]
+        show(partial(summary.lines, built), arguments["ascii"])
         if arguments["metrics_file"] and not stores and not plan.get("store_only"):
             _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
-        show(partial(summary.lines, built), arguments["ascii"])
         if stores:
             _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"])
         return {
@@ -85,12 +85,12 @@ class ActionModule(StoringAction):
         }
 
 
-def _merge(
+def merged_and_files(
     variables: Mapping[str, Any], arguments: Mapping[str, Any], run: Run, machines: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The report on all that the store has, and the files to publish."""
     missing = _missing(variables, machines)
-    if not machines and not missing:
+    if not machines and not missing and not arguments["forget"]:  # what was forgotten leaves what is published, too
         raise Misuse(
             f"the report store in {quote(arguments['store_dir'])} is empty; a diagnosis with that diagnose_store_dir puts its report in"
         )

@@ -71,7 +71,7 @@ attributes:
     description: Runs once for all hosts of the play.
   check_mode:
     support: full
-    description: Writes its report in check mode too, but nothing into a store; nothing on a machine is changed by it.
+    description: Writes its report and its metrics in check mode too, but nothing into a store; nothing on a machine is changed by it.
   diff_mode:
     support: none
     description: Changes nothing on a machine, so there is nothing to show.

@@ -107,6 +107,11 @@ def fails(unseen: str | None, rows: Iterable[Mapping[str, Any]], run: Run) -> bo
     return unseen is not None or any(row["severity"] in FAILING[run.fail_on] for row in failed(rows))
 
 
+def readable(row: Mapping[str, Any]) -> bool:
+    """Whether this version of the collection knows what the row of a rule says."""
+    return row["result"] in RESULTS and row["severity"] in (None, *SEVERITIES)
+
+
 def failed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those of the rows that fail and nobody has accepted, the gravest first."""
     return sorted(

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.store import AHEAD
-from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, report
+from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, evidence, report
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, Quote, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import facts_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
@@ -34,6 +34,9 @@ NEVER = Proof("never diagnosed: no run has put it into the report store")
 
 #: What mends a store that controllers of several versions use.
 SAME_VERSION = "Install the same version of the collection on every controller, then diagnose again."
+
+# For the form of a row any time will do.
+_ONCE = datetime.fromtimestamp(0, timezone.utc)
 
 
 def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,8 +82,27 @@ def merged(
 def merged_audit(machines: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """The audit of all that the store has; what fails it is told by the run that merges."""
     whole = replace(run, machines=len(machines), runs=runs(machines))
-    rows = [told["row"] for known in machines.values() for told in known["rows"]]
+    now = datetime.fromisoformat(run.generated_at)
+    rows = [_audited(told, whole, now) for known in machines.values() for told in known["rows"]]
     return audit.build(({**row, "failing": audit.fails(row["unseen"], row["rows"], whole)} for row in rows), whole)
+
+
+def _audited(told: Mapping[str, Any], run: Run, now: datetime) -> Mapping[str, Any]:
+    """What a gateway was last audited to be; not known where another version told it in a form that this one can not read."""
+    row: Mapping[str, Any] = told["row"]
+    if row.get("status") in STATUSES and _has_form(row, _audit_form()) and all(map(audit.readable, row["rows"])):
+        return row
+    nothing = evidence.machine(row["host"], {"gateways": [{"name": row["name"]}]}, {}, None, now)
+    (unseen,) = audit.audited(nothing, run, _of_another_version(told))
+    return {**unseen, "reported_at": told["at"]}
+
+
+@cache
+def _audit_form() -> Mapping[str, Any]:
+    """An audited gateway that has every key which this version reads."""
+    nothing = evidence.machine("", {"gateways": [{"name": ""}]}, {}, None, _ONCE)
+    (row,) = audit.audited(nothing, Run(machines=0, generated_at="", controller="", fail_on="never"), "")
+    return row
 
 
 def stale(built: Mapping[str, Any], stale_after: float) -> str | None:
@@ -107,7 +129,10 @@ def _current(
         elif foreign:
             yield _unknown("probe.incomplete", machine, readable, run, now, foreign)
         else:
-            yield told["row"]
+            yield {
+                **_in_force(told["row"], run),
+                "findings": [_in_force(each, run) for each in told["row"]["findings"]],
+            }
     empty = known["whole"] if not known["rows"] else None
     over = _over(empty, run, now, stale_after) if empty else None
     if over:
@@ -134,20 +159,31 @@ def _known(row: Mapping[str, Any]) -> str:
     return status if status == "healthy" else quote(f"{status}, {row.get('code')}: {row.get('summary')}")
 
 
+def _in_force(judged: Mapping[str, Any], run: Run) -> Mapping[str, Any]:
+    """A row or a finding; what was suppressed when it was put in is not any more once that is over."""
+    excuse = judged["suppressed"]
+    over = excuse is not None and excuse["until"] is not None and excuse["until"] < run.generated_at
+    return {**judged, "suppressed": None} if over else judged
+
+
 def _foreign(told: Mapping[str, Any]) -> Proof | None:
     """The proof that a row of another version of the collection can not be read by this one: it would cost all others the report."""
     row = told["row"]
     known = row.get("status") in STATUSES and row.get("remedy") in REMEDIES
     if known and row.get("id") == named_in_fleet(row["host"], row["name"]) and _has_form(row, _form()):
         return None
-    said = f"what {quote(told['controller'])} last reported of it is of another version of the collection, which this one can not read"
-    return Proof(said, (Quote("store", _known(row), told["at"]),), fix=(SAME_VERSION,))
+    return Proof(_of_another_version(told), (Quote("store", _known(row), told["at"]),), fix=(SAME_VERSION,))
+
+
+def _of_another_version(told: Mapping[str, Any]) -> str:
+    controller = quote(told["controller"])
+    return f"what {controller} last reported of it is of another version of the collection, which this one can not read"
 
 
 @cache
 def _form() -> Mapping[str, Any]:
     """A row that has every key which this version reads."""
-    case = Case(machine="", name="", now=datetime.min)
+    case = Case(machine="", name="", now=_ONCE)
     found = completed(findings()["probe.stale"], Proof("", (Quote("store", ""),)), case)
     endpoint = EndpointVerdict("unknown", None, "", (Phase("", None, None),))
     verdict = Verdict("", "", True, "unknown", None, found=(found,), endpoints={"": endpoint}, facts=facts_of(case))

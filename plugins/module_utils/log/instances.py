@@ -115,11 +115,14 @@ class Instances:
         if self._rivals and event.kind in _SAID_AGAIN and event.mode is None:
             return run
         candidates = [(one, one.looks, looks_after(one, event)) for one in (run, *self._rivals) if self._rivals]
-        before = run.looks
+        before, entered = run.looks, run.since
         take(run, event)
         run.settings = event.settings or run.settings
         run.terms = event.terms or run.terms
-        self._doubt(run, event, candidates)
+        said_again = (
+            run.since is entered and entered is not None and (entered.kind, entered.title) == (event.kind, event.title)
+        )
+        self._doubt(run, event, candidates, said_again)
         if run.looks != before or run.first is event:
             self._settle(run, event)
         return run
@@ -286,11 +289,12 @@ class Instances:
                 one.doubts = [doubt for doubt in one.doubts if doubt.kind != "login_completed"]
         return run
 
-    def _doubt(self, run: Run, event: Event, candidates: Sequence[tuple[Run, Looks, Looks]]) -> None:
+    def _doubt(self, run: Run, event: Event, candidates: Sequence[tuple[Run, Looks, Looks]], said_again: bool) -> None:
         """Note that `event` may have been another's than `run`'s, where that makes a difference."""
         for one, now, after in candidates:
             if now != after:
-                one.doubts.append(Doubt(event.kind, None if now.stands != after.stands else event.title, run))
+                window = None if now.stands != after.stands else event.title
+                one.doubts.append(Doubt(event.kind, window, run, said_again))
 
     def _settle(self, run: Run, event: Event) -> None:
         """Let go of doubts where what has just happened to `run` shows that they make no difference any more."""
@@ -300,7 +304,7 @@ class Instances:
         ends = run.over and all(doubt.kind in _EXITS for doubt in doubts)
         if (ends or run.state == "logged_in") and all(one.looks == run.looks for one in self.runs):
             for one in self.runs:
-                one.doubts = []
+                one.doubts = [doubt for doubt in one.doubts if doubt.said_again]
 
 
 def _recent(run: Run) -> int:

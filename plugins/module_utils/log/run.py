@@ -49,6 +49,8 @@ class Doubt(NamedTuple):
     #: The window that it opened, where it changed nothing else.
     window: str | None
     holder: Run
+    #: The holder had just said the same, so that this was news of the other, if of either.
+    said_again: bool = False
 
 
 class Run:

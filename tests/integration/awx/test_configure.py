@@ -95,7 +95,7 @@ def test_what_is_as_it_should_be_is_left_alone(awx: Controller, tmp_path: Path) 
 def test_every_job_runs_a_playbook_that_awx_finds_in_the_project(awx: Controller) -> None:
     found = {path.name for path in PROJECT.glob("*.yml") if PLAYBOOK.search(path.read_text(encoding="utf-8"))}
     named = {job["playbook"] for job in awx.named("job_templates").values()}
-    assert named == found - {"configure.yml", "store_host.yml"}
+    assert named == found - {"configure.yml"}
 
 
 def test_no_job_meets_another_of_its_kind(awx: Controller) -> None:

@@ -49,8 +49,7 @@ class Keeper:
         return str(done.output.decode())
 
     def arguments(self, *more: str) -> list[str]:
-        store = f"diagnose_store_host=keeper diagnose_store_dir={DIRECTORY}"
-        return ["-i", str(self.inventory), "-e", store, *more]
+        return ["-i", str(self.inventory), *more]
 
     def play(self, playbook: str, *more: str) -> Run:
         return run(self.directory, playbook, *self.arguments(*more))
@@ -73,6 +72,7 @@ def keeper(simulation: Simulation, tmp_path: Path) -> Iterator[Keeper]:
     }
     inventory = write_inventory(tmp_path, {"alpha": MACHINE, "beta": MACHINE, "gamma": MACHINE})
     fleet = {**json.loads(inventory.read_text(encoding="utf-8")), "others": {"hosts": {"keeper": keeper}}}
+    fleet["gateway_hosts"]["vars"] = {"diagnose_store_host": "keeper", "diagnose_store_dir": DIRECTORY}
     inventory.write_text(json.dumps(fleet), encoding="utf-8")
     until(lambda: container.exec_run(["pgrep", "-x", "sshd"]).exit_code == 0, "the SSH server", 30)
     yield Keeper(container, inventory, tmp_path)

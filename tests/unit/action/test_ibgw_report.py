@@ -1,13 +1,16 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which runs write metrics: those that looked at the whole fleet."""
+"""Which runs write metrics: those that looked at the whole fleet. And what is published of a report store that has become empty."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.action.ibgw_report import left_out
+from ansible_collections.ibgw.ops.plugins.action.ibgw_report import left_out, merged_and_files
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
 MACHINES: dict[str, Any] = {"alpha": {}, "beta": {}}
 PLAN: dict[str, Any] = {"log": None, "bundle": None, "only": [], "machines": MACHINES}
@@ -40,3 +43,12 @@ def test_a_run_that_looked_at_all(variables: dict[str, Any]) -> None:
 def test_a_run_that_would_take_others_out_of_the_file(plan: dict[str, Any], limit: str | None, said: str) -> None:
     variables = {"groups": GROUPS} | ({"ansible_limit": limit} if limit else {})
     assert said in str(left_out({**PLAN, **plan}, variables))
+
+
+def test_an_empty_store_is_a_mistake_unless_its_last_machine_was_forgotten() -> None:
+    run = Run(machines=0, generated_at="2026-03-01T12:00:00Z", controller="here", fail_on="down")
+    given: dict[str, Any] = {"store_dir": "/srv/ibgw", "stale_after": 900, "metrics_file": ""}
+    with pytest.raises(Misuse, match="the report store in /srv/ibgw is empty"):
+        merged_and_files({"groups": {}}, {**given, "forget": []}, run, {})
+    _whole, files = merged_and_files({"groups": {}}, {**given, "forget": ["alpha"]}, run, {})
+    assert json.loads(files["report.json"])["gateways"] == []

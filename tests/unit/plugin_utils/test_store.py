@@ -152,6 +152,22 @@ def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     assert store.stale(whole, 900) is None
 
 
+@pytest.mark.parametrize(
+    ("until", "failing"),
+    [("2026-03-01T12:29:59Z", ["alpha/gw"]), ("2026-03-01T12:30:00Z", []), (None, [])],
+)
+def test_what_a_slice_suppressed_is_so_until_that_is_over(
+    tmp_path: Path, until: str | None, failing: list[str]
+) -> None:
+    moved = replace(found(), suppressed=Suppression("relay.down", "alpha", "it is being moved", until))
+    down = verdict("gw", "alpha", moved)
+    put = store.put(plan("alpha"), report_of(down, generated_at="2026-03-01T12:29:00Z"))
+    whole = merged(machines_of(tmp_path, put))
+    assert whole["fleet"]["failing"] == failing
+    (row,) = whole["gateways"]
+    assert {row["suppressed"] is None, row["findings"][0]["suppressed"] is None} == {bool(failing)}
+
+
 def without(*path: str) -> Callable[[Any], None]:
     """Takes out what an older version did not tell yet."""
 
@@ -233,3 +249,25 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     assert whole["fleet"]["machines"] == 2
     assert [each["gateways"] for each in whole["runs"]] == [1, 1]
     assert page.render(whole)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("unseen"),
+        without("rows", "0", "accepted"),
+        lambda row: row.update(status="sleeping"),
+        lambda row: row["rows"][0].update(severity="panic"),
+        lambda row: row["rows"][0].update(result="perhaps"),
+    ],
+)
+def test_an_audit_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
+    both = audits.report_of(audits.gateway("aa", audits.row()), audits.gateway("bb", audits.row()), generated_at=NOW)
+    machines = machines_of(tmp_path, store.put(plan("alpha"), both))
+    change(machines["alpha"]["rows"][0]["row"])
+    whole = store.merged_audit(machines, replace(RUN, fail_on="advice"))
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert page.render(whole)
+    unseen = {row["name"]: row["unseen"] for row in whole["gateways"]}
+    assert unseen["bb"] is None
+    assert "of another version of the collection" in str(unseen["aa"])

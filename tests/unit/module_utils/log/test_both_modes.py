@@ -185,6 +185,19 @@ def test_what_either_may_have_done_is_ambiguous_until_it_makes_no_difference() -
     assert [(run["state"], run["ambiguous"]) for run in runs.values()] == [("logged_in", False)] * 2
 
 
+@pytest.mark.parametrize(("again", "ambiguous"), [(False, False), (True, True)], ids=["once", "twice"])
+def test_who_connects_twice_may_be_two(again: bool, ambiguous: bool) -> None:
+    """Its login tells of one window of connecting; by another the gateway that serves may have lost its link."""
+    live, paper = told("live", "logs in", 9, 0), told("paper", "logs in", 5, 60)
+    live.now = paper.now
+    if again:
+        live.wait(2).frame("Connecting to server...")
+        paper.wait(2)
+    runs = told_apart(slowed(live.lines, [0]), slowed(paper.wait(1).completes().lines, [0]))
+    assert [run["state"] for run in runs.values()] == ["logged_in"] * 2
+    assert runs["live"]["ambiguous"] is ambiguous
+
+
 def test_the_only_instance_is_never_ambiguous() -> None:
     (run,) = told_apart(slowed(told("live", "loses its link", 9, 0).lines, [0])).values()
     assert run["ambiguous"] is False
