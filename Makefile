@@ -30,7 +30,7 @@ test-unit: tools
 
 # With one row of the fault matrix for each remedy. Mostly it waits, for logins and for silence: hence more at once than there are processors.
 test-integration: tools
-	$(BIN)/pytest -n 5 -q -m 'not servers and not long' tests/integration
+	$(BIN)/pytest -n 5 -q --durations 12 -m 'not servers and not long' tests/integration
 
 # The whole matrix, which writes its result to docs/faults.md (half an hour), and whatever else takes minutes.
 test-faults: tools

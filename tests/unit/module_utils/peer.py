@@ -206,11 +206,11 @@ def one_segment(link: Link) -> None:
 def late_notice(link: Link) -> None:
     """Slow with everything, and so with the news that its link is lost."""
     link.read_hello()
-    threading.Event().wait(0.1)
+    threading.Event().wait(0.24)
     link.send(REPLY)
     link.read_start()
     link.send(ACCOUNTS, ORDER_ID)
-    threading.Event().wait(0.05)
+    threading.Event().wait(0.04)
     link.send(LINK_LOST)
     link.serve()
 
