@@ -119,6 +119,7 @@ def test_a_broken_image_gives_way_to_the_old_container(deploy: Deploy, broken_im
     assert gateway.logins() == 2
 
 
+@pytest.mark.long
 def test_a_refused_password_is_tried_once_and_by_nobody_again(deploy: Deploy) -> None:
     gateway = deploy()
     before = gateway.id

@@ -148,6 +148,7 @@ def test_a_push_is_asked_for_once_and_a_person_waited_for(recover: Recover, star
     assert live.broker.count("push_sent", live.user) == pushes + 1
 
 
+@pytest.mark.long
 def test_a_wrong_password_that_is_tried_again_is_stopped_and_held(recover: Recover, start: Start) -> None:
     refused = {"refused_as": "login_failed", "answer_delay": 3.0}  # which the controller answers with a cold restart
     paper = start(password="wrong", user=refused, restart_policy={"Name": "always"})
