@@ -45,11 +45,11 @@ class ActionModule(StoringAction):
         """Never fails because of what was found; `failing` tells the next task."""
         now = datetime.now(timezone.utc).replace(microsecond=0)
         plan = plain(arguments["plan"])
-        built = audit_on(variables, plan, now, arguments["fail_on"], inventories(), about_the_collection())
+        run = run_of(plan, plan["accept"], now, arguments["fail_on"], inventories(), about_the_collection())
+        built = audit_on(variables, plan, now, run)
         path = write_report(built, arguments["report_dir"], "audit.json", "audit_report_dir", page.render)
         show(partial(checklist.lines, built), arguments["ascii"])
         if arguments["store_dir"]:
-            run = run_of(plan, plan["accept"], now, arguments["fail_on"], inventories(), about_the_collection())
             try:
                 self.merged(variables, arguments, store.put(plan, built), partial(_merge, run))
             except Misuse as misuse:

@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.bundle import Collected
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import about_the_collection, inventories
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, variables_of
 
 #: The tasks that bring what is collected, in their order.
@@ -48,7 +48,8 @@ class ActionModule(ControllerAction):
         seen = bundle.evidence(hostvars, plan, now, inventories(), known, masked)
         collection = about_the_collection()
         # Of what is in the bundle, not of what it was made from: whoever judges it again comes to the same.
-        report = report_on({"hostvars": seen.machines}, seen.plan, now, "down", seen.inventories, collection)
+        run = run_of(seen.plan, seen.plan["suppress"], now, "down", seen.inventories, collection)
+        report = report_on({"hostvars": seen.machines}, seen.plan, now, run)
         collected = {machine: _collected(hostvars[machine]) for machine in plan["machines"]}
         path = Path(arguments["directory"]).expanduser().absolute() / f"ibgw-bundle-{now:%Y%m%dT%H%M%SZ}.tar.gz"
         try:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -58,16 +57,11 @@ class ActionModule(StoringAction):
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
             display.display(f"Judged as of {stamp(now)}, when the bundle was made.")
-        built = report_on(
-            variables, plan, now, arguments["fail_on"], given, about_the_collection(), arguments["remind_before"]
-        )
-        run = replace(
-            run_of(plan, plan["suppress"], now, arguments["fail_on"], given, about_the_collection()),
-            remind_before=arguments["remind_before"],
+        run = run_of(
+            plan, plan["suppress"], now, arguments["fail_on"], given, about_the_collection(), arguments["remind_before"]
         )
         merge = partial(self.merged, variables, arguments, merge=partial(merged_and_files, variables, arguments, run))
-        if plan.get("store_only"):
-            built = merge(None)
+        built = merge(None) if plan.get("store_only") else report_on(variables, plan, now, run)
         path = write_report(built, arguments["report_dir"], "report.json", "diagnose_report_dir", page.render)
         stores = arguments["store_dir"] and plan["machines"] and not plan["bundle"]
         show(partial(summary.lines, built), arguments["ascii"])

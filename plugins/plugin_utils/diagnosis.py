@@ -30,32 +30,15 @@ HOW_A_TASK_FAILED = ("unreachable", "failed", "msg", "module_stderr", "module_st
 Row = TypeVar("Row")
 
 
-def report_on(
-    task_vars: Mapping[str, Any],
-    plan: Mapping[str, Any],
-    now: datetime,
-    fail_on: str,
-    inventories: Sequence[str],
-    collection: Mapping[str, Any],
-    remind_before: float = 0,
-) -> dict[str, Any]:
-    """The report on everything that was asked; `collection` is what it says of itself."""
-    run = replace(run_of(plan, plan["suppress"], now, fail_on, inventories, collection), remind_before=remind_before)
+def report_on(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime, run: Run) -> dict[str, Any]:
+    """The report on everything that was asked."""
     verdicts, defects = judged(task_vars, plan, run.in_force, now)
     log = _saved_log(Path(plan["log"]).name, task_vars) if plan["log"] else None
     return report.build(verdicts, replace(run, error="; ".join(defects) or None, log=log))
 
 
-def audit_on(
-    task_vars: Mapping[str, Any],
-    plan: Mapping[str, Any],
-    now: datetime,
-    fail_on: str,
-    inventories: Sequence[str],
-    collection: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The audit of everything that was asked; `collection` is what it says of itself."""
-    run = run_of(plan, plan["accept"], now, fail_on, inventories, collection)
+def audit_on(task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime, run: Run) -> dict[str, Any]:
+    """The audit of everything that was asked."""
 
     def unasked(machine: str, names: Sequence[str], reason: str) -> list[dict[str, Any]]:
         nothing = evidence.machine(machine, {"gateways": [{"name": name} for name in names]}, {}, None, now)
@@ -72,8 +55,9 @@ def run_of(
     fail_on: str,
     inventories: Sequence[str],
     collection: Mapping[str, Any],
+    remind_before: float = 0,
 ) -> Run:
-    """What a report is to say of the run itself, but for what is found out on the way."""
+    """What a report is to say of the run itself, but for what is found out on the way; `collection` is what that says of itself."""
     return Run(
         machines=len(plan["machines"]) or 1,
         generated_at=stamp(now),
@@ -83,6 +67,7 @@ def run_of(
         documentation=collection.get("documentation"),
         inventories=inventories,
         suppressions=[Suppression(**each) for each in suppressions],
+        remind_before=remind_before,
     )
 
 

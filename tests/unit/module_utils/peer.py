@@ -203,16 +203,27 @@ def one_segment(link: Link) -> None:
     link.serve()
 
 
-def late_notice(link: Link) -> None:
-    """Slow with everything, and so with the news that its link is lost."""
+def _slowly_ready(link: Link) -> None:
+    """So slow with everything that what comes behind it is waited for: a relay, too, may hand that on late."""
     link.read_hello()
     threading.Event().wait(0.24)
     link.send(REPLY)
     link.read_start()
     link.send(ACCOUNTS, ORDER_ID)
+
+
+def late_notice(link: Link) -> None:
+    """Slow with everything, and so with the news that its link is lost."""
+    _slowly_ready(link)
     threading.Event().wait(0.04)
     link.send(LINK_LOST)
     link.serve()
+
+
+def ready_fin(link: Link) -> None:
+    """Gone as soon as it was ready."""
+    _slowly_ready(link)
+    link.fin()
 
 
 def strange_zone(link: Link) -> None:
@@ -300,16 +311,6 @@ def after_hello(answer: bytes, close: bool = False) -> Callable[[Link], None]:
         link.fin() if close else link.hold()
 
     return mode
-
-
-def ready_fin(link: Link) -> None:
-    """Gone as soon as it was ready, and so slow before that its end is waited for: a relay may hand it on late."""
-    link.read_hello()
-    threading.Event().wait(0.24)
-    link.send(REPLY)
-    link.read_start()
-    link.send(ACCOUNTS, ORDER_ID)
-    link.fin()
 
 
 def after_start(*answer: bytes, close: bool = False) -> Callable[[Link], None]:

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit, evidence
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Machine
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     LAYERS,
@@ -278,7 +278,8 @@ def test_what_is_wrong_now_stands_beside() -> None:
 
 def test_odd_evidence_of_one_machine_costs_the_others_nothing() -> None:
     plan = {"accept": [], "only": [], "machines": {name: {"names": ["gw", "other"]} for name in ("alpha", "beta")}}
-    built = audit_on({"hostvars": {"beta": {"gateways": [{"name": "gw"}]}}}, plan, scene.NOW, "down", [], {})
+    run = run_of(plan, plan["accept"], scene.NOW, "down", [], {})
+    built = audit_on({"hostvars": {"beta": {"gateways": [{"name": "gw"}]}}}, plan, scene.NOW, run)
     kept_to_schema(built)
     assert built["error"] == "alpha could not be judged: KeyError: 'alpha'"
     reasons = {seen["id"]: seen["unseen"] for seen in built["gateways"]}

@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import archive, bundle
 from ansible_collections.ibgw.ops.plugins.plugin_utils.archive import File
 from ansible_collections.ibgw.ops.plugins.plugin_utils.bundle import Collected
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
 
 from tests.unit.plugin_utils.findings.scene import (
     API,
@@ -77,7 +77,8 @@ def evidence(masked: Counter[str] | None = None) -> bundle.Evidence:
 
 
 def judged(seen: bundle.Evidence) -> dict[str, Any]:
-    return report_on({"hostvars": seen.machines}, seen.plan, seen.at, "down", seen.inventories, COLLECTION)
+    run = run_of(seen.plan, seen.plan["suppress"], seen.at, "down", seen.inventories, COLLECTION)
+    return report_on({"hostvars": seen.machines}, seen.plan, seen.at, run)
 
 
 def fetched(path: Path, *files: tuple[str, str, bytes]) -> Collected:
@@ -126,7 +127,8 @@ def test_a_bundle_is_judged_as_its_diagnosis_was(tmp_path: Path) -> None:
 
 
 def test_it_is_judged_as_the_hosts_are() -> None:
-    plain = report_on({"hostvars": MACHINES}, PLAN, NOW, "down", ["my fleet.yml"], COLLECTION)
+    run = run_of(PLAN, PLAN["suppress"], NOW, "down", ["my fleet.yml"], COLLECTION)
+    plain = report_on({"hostvars": MACHINES}, PLAN, NOW, run)
     of_bundle = judged(evidence())
     assert of_bundle["gateways"][-1] == plain["gateways"][-1]
     assert [row["code"] for row in of_bundle["gateways"]] == [row["code"] for row in plain["gateways"]]
