@@ -355,9 +355,10 @@ def test_whoever_is_asked_to_approve_finds_the_way(awx: Controller) -> None:
 def test_a_message_names_what_an_audit_finds(awx: Controller) -> None:
     audited = example("audit")
     _subject, body = told(awx, "Gateways: an audit fails", {"ibgw": audit.artifact(audited)})
-    for row in audited["gateways"]:
-        assert (f"{row['id']}: " in body) == row["failing"]
-    assert "config.vnc_enabled" in body
+    for gateway in audited["gateways"]:
+        assert (f"{gateway['id']}: " in body) == gateway["failing"]
+        for row in gateway["rows"]:
+            assert (row["code"] in body) == (row["result"] == "fail" and not row["accepted"]), row["code"]
 
 
 def test_a_message_says_where_to_look_when_a_job_failed_before_it_found_anything(awx: Controller) -> None:
