@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Alike
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER, next_remedy, permitted
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
     Journal,
     Move,
@@ -249,32 +249,6 @@ def test_a_login_that_could_not_be_counted_was_not_spent() -> None:
 
 def test_what_did_not_help_is_not_done_again() -> None:
     assert after(KILLED, KILLED, looks=3).do != "act"
-
-
-@pytest.mark.parametrize(
-    ("code", "asked", "tried", "ready", "remedy"),
-    [
-        ("gateway.hung", "soft_restart", [], False, "soft_restart"),
-        ("gateway.hung", "soft_restart", ["soft_restart"], False, "restart"),
-        ("gateway.hung", "soft_restart", ["soft_restart", "restart"], False, "none"),
-        ("api.silent", "soft_restart", ["soft_restart"], False, "none"),
-        ("relay.down", "restart_relay", ["restart_relay"], False, "none"),
-        ("twofa.timed_out", "ask_person", [], False, "ask_person"),
-        ("twofa.timed_out", "ask_person", [], True, "restart"),
-        ("login.credentials_rejected", "ask_person", [], True, "ask_person"),
-        ("engine.down", "ask_person", [], False, "start_engine"),
-        (None, "none", [], True, "none"),
-    ],
-)
-def test_the_ladder_is_climbed_only_as_far_as_the_finding_allows(
-    code: str | None, asked: str, tried: list[str], ready: bool, remedy: str
-) -> None:
-    assert next_remedy(code, asked, tried, ready) == remedy
-
-
-def test_max_remedy_bounds_the_ladder() -> None:
-    for at_most, dearest in enumerate(LADDER):
-        assert [remedy for remedy in LADDER if permitted(remedy, dearest)] == list(LADDER[: at_most + 1])
 
 
 def test_what_a_remedy_costs_is_said() -> None:
