@@ -187,7 +187,7 @@ def person(question: Question) -> Check | None:
         return Check("person", False, "a second factor waits for approval, and this would kill it")
     if question.remedy not in BEGINS_A_SESSION:
         return None
-    unanswered = max(situation.unanswered, situation.code == "twofa.timed_out")
+    unanswered = max(situation.unanswered, int(situation.code == "twofa.timed_out"))
     if situation.code == "twofa.login_incomplete":
         unanswered = max(unanswered - 1, 0)  # the last one was answered, with yes or no
     if not unanswered:
