@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import GUARDS, Alike, Check, Diagnosis, Question
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records, Situation
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NEW_YORK, Window
 
 from tests.unit.plugin_utils.findings.rows import UNREACHABLE, ended, said, state
 from tests.unit.plugin_utils.findings.scene import NAME, NOW, at, merged
@@ -70,9 +69,9 @@ PENDING = {"run": {"state": "twofa_pending", "since": at(30), "endpoint": "live"
 PUSH_MISSED = said("twofa.timed_out", "ended")
 HELD = {"code": "login.looping", "reason": "the password was wrong", "by": "anna"}
 CORRUPT = "it can not be used"
-WINDOW = (windows.read("it", {"days": ["sun"], "from": "06:30", "to": "07:30", "zone": "America/New_York"}),)
-OVER = (windows.read("it", {"days": ["sun"], "from": "05:00", "to": "07:00", "zone": "America/New_York"}),)
-LATER = (windows.read("it", {"days": ["sun"], "from": "06:30", "to": "08:00", "zone": "America/New_York"}),)
+WINDOW = (Window(("sun",), time(6, 30), time(7, 30), NEW_YORK),)
+OVER = (Window(("sun",), time(5), time(7), NEW_YORK),)
+LATER = (Window(("sun",), time(6, 30), time(8), NEW_YORK),)
 UNREAD = read(Records, {"available": False, "reason": "permission denied"})
 DEPLOYED = {"gateway": {"deployment": {"read_only_api": False}}}
 
@@ -522,38 +521,6 @@ def test_starting_the_engine_starts_every_gateway_there(guard: str, record: dict
     assert check is not None
     assert check.passed is False
     assert "other" in check.reason or check.reason == CORRUPT
-
-
-@pytest.mark.parametrize(
-    ("moment", "inside"),
-    [
-        ("2026-02-28T03:59:59+00:00", False),
-        ("2026-02-28T04:00:00+00:00", True),
-        ("2026-02-28T07:59:59+00:00", True),
-        ("2026-02-28T08:00:00+00:00", False),
-        ("2026-03-01T05:00:00+00:00", False),
-    ],
-)
-def test_a_window_that_passes_midnight(moment: str, inside: bool) -> None:
-    weekend = windows.read("it", {"days": ["fri"], "from": 1380, "to": "03:00", "zone": "America/New_York"})
-    assert (weekend.until(datetime.fromisoformat(moment).astimezone(timezone.utc)) is not None) is inside
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"days": ["someday"]}, "the days"),
-        ({"days": []}, "the days"),
-        ({"from": "25:00"}, "the time"),
-        ({"zone": "Mars/Olympus"}, "the zone"),
-        ({"zone": "../../etc/passwd"}, "the zone"),
-        ({"until": "noon"}, "must be like"),
-    ],
-)
-def test_a_window_that_makes_no_sense(changed: dict[str, Any], words: str) -> None:
-    window = {"days": ["sun"], "from": "00:15", "to": "01:45", "zone": "America/New_York"}
-    with pytest.raises(Misuse, match=words):
-        windows.read("entry 1", {**window, **changed})
 
 
 def test_what_others_wrote_is_shown_without_control_characters_or_secrets() -> None:
