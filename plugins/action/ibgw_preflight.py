@@ -32,6 +32,8 @@ SETTINGS = (
     "diagnose_depth",
     "diagnose_timeout",
     "diagnose_api_timeout",
+    "diagnose_api_slow_after",
+    "recover_reset_windows",
     "diagnose_ascii",
     "diagnose_suppress",
     "diagnose_log_path",
