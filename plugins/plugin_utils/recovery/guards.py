@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import CUTS, permitted
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Login, Record, Situation
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import reset_ends
 
 #: Findings with which every further login harms the account.
 ENDANGERED = ("login.credentials_rejected", "login.throttled", "login.account_locked", "login.api_not_permitted")
@@ -187,7 +188,7 @@ def person(question: Question) -> Check | None:
         return Check("person", False, "a second factor waits for approval, and this would kill it")
     if question.remedy not in BEGINS_A_SESSION:
         return None
-    unanswered = max(situation.unanswered, situation.code == "twofa.timed_out")
+    unanswered = max(situation.unanswered, int(situation.code == "twofa.timed_out"))
     if situation.code == "twofa.login_incomplete":
         unanswered = max(unanswered - 1, 0)  # the last one was answered, with yes or no
     if not unanswered:
@@ -249,9 +250,7 @@ def reset_window(question: Question) -> Check | None:
     """While IBKR resets its servers a login fails."""
     if question.remedy not in LOGS_IN:
         return None
-    ends = max(
-        filter(None, (each.until(question.situation.now) for each in question.settings.reset_windows)), default=None
-    )
+    ends = reset_ends(question.settings.reset_windows, question.situation.now)
     if ends is None:
         return Check("reset_window", True, "IBKR has no reset now")
     return Check("reset_window", False, f"IBKR resets its servers until about {ends:%H:%M %Z}: a login would fail")
