@@ -42,6 +42,7 @@ SETTINGS = (
     "diagnose_metrics_file",
     "audit_accept",
     "audit_fail_on",
+    "audit_stale_after",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
 #: In these machines may differ: each goes its own way.

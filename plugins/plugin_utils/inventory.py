@@ -233,6 +233,11 @@ def _check_store(variables: Mapping[str, Any]) -> None:
         raise Misuse(
             f"diagnose_stale_after is {shown(stale_after)}; allowed are 60 to {30 * 86400} seconds, which is a month"
         )
+    audit_after = variables.get("audit_stale_after", 2 * 86400)
+    if not _within(audit_after, 60, 366 * 86400):
+        raise Misuse(
+            f"audit_stale_after is {shown(audit_after)}; allowed are 60 to {366 * 86400} seconds, which is a year"
+        )
     forget = variables.get("diagnose_forget") or []
     if not isinstance(forget, (str, list)) or not all(isinstance(item, str) for item in forget):
         raise Misuse(f"diagnose_forget is {shown(forget)}; it must be machines, and gateways as machine/name")

@@ -412,6 +412,7 @@ class Instance:
 @dataclass(frozen=True)
 class History:
     login_attempts_last_hour: int | None
+    logins_completed_last_hour: int | None
     twofa_prompts: int | None
     twofa_prompts_last_day: int | None
     unanswered_prompts: int | None

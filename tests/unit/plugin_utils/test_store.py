@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
-from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import checklist, metrics, page, report, store, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
@@ -244,6 +244,32 @@ def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
     assert report.artifact(whole) == report.artifact(own)
 
 
+TWO_DAYS = 172800
+
+
+@pytest.mark.parametrize(("at", "over"), [("2026-02-27T12:30:00Z", False), ("2026-02-27T12:29:59Z", True)])
+def test_an_audit_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: str, over: bool) -> None:
+    old = audits.report_of(audits.gateway("a", audits.row(), audits.row(audits.HEAP, "pass")), generated_at=at)
+    machines = machines_of(tmp_path, store.put(plan("alpha"), old))
+    whole = store.merged_audit(machines, {"gamma": []} if over else {}, replace(RUN, fail_on="down"), TWO_DAYS)
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert page.render(whole)
+    assert checklist.lines(whole)
+    row = next(row for row in whole["gateways"] if row["host"] == "alpha")
+    said = store.stale_audits(whole, TWO_DAYS)
+    if not over:
+        assert (row["unseen"], row["by_result"]["fail"], whole["fleet"]["failing"], said) == (None, 1, [], None)
+        return
+    assert row["unseen"] == "last audited 2 days ago, from here; then 1 of 2 rules failed"
+    assert (row["status"], row["code"], row["reported_at"]) == ("unknown", "probe.stale", at)
+    assert row["next_command"] == "ansible-playbook ibgw.ops.audit -i fleet.yml -l alpha"
+    assert {each["result"] for each in row["rows"]} == {"not_known"}
+    never = next(row for row in whole["gateways"] if row["id"] == "gamma")
+    assert never["unseen"] == "never audited: no run has put its audit into the report store"
+    assert sorted(whole["fleet"]["failing"]) == ["alpha/a", "gamma"]
+    assert "1 gateway has not been audited for more than 172800 seconds (audit_stale_after): alpha/a;" in str(said)
+
+
 @pytest.mark.parametrize(
     ("fail_on", "failing"), [("advice", ["beta/b", "alpha/a"]), ("down", ["beta/b"]), ("never", [])]
 )
@@ -252,7 +278,7 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     one = audits.report_of(audits.gateway("a", audits.row()), generated_at="2026-03-01T12:29:00Z")
     other = audits.report_of(audits.unseen("b", "beta"), generated_at="2026-03-01T08:00:00Z")
     machines = machines_of(tmp_path, store.put(plan("alpha"), one), store.put(plan("beta"), other))
-    whole = store.merged_audit(machines, replace(RUN, fail_on=fail_on))
+    whole = store.merged_audit(machines, {}, replace(RUN, fail_on=fail_on), TWO_DAYS)
     jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
     assert sorted(whole["fleet"]["failing"]) == sorted(failing)
     assert whole["fleet"]["machines"] == 2
@@ -275,7 +301,7 @@ def test_an_audit_of_another_version_costs_the_others_nothing(tmp_path: Path, ch
     both = audits.report_of(*gateways, generated_at=NOW)
     machines = machines_of(tmp_path, store.put(plan("alpha"), both))
     change(machines["alpha"]["rows"][0]["row"])
-    whole = store.merged_audit(machines, replace(RUN, fail_on="advice"))
+    whole = store.merged_audit(machines, {}, replace(RUN, fail_on="advice"), TWO_DAYS)
     jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
     assert page.render(whole)
     unseen = {row["name"]: row["unseen"] for row in whole["gateways"]}
