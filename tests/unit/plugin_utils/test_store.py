@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
 from ansible_collections.ibgw.ops.plugins.plugin_utils import checklist, metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
@@ -113,6 +115,8 @@ def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: st
         {"source": "store", "quote": "down, relay.down: proof of relay.down", "at": at, "line": None}
     ]
     assert (row["checked_at"], row["reported_at"]) == (NOW, at)
+    since = datetime.fromisoformat(at) + timedelta(seconds=900)
+    assert row["since"] == (None if "to come" in said else stamp(since))
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
     assert not any(row["facts"].values())
     assert whole["fleet"]["failing"] == ["alpha/gw"]
@@ -124,7 +128,8 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
     never = {row["id"]: row for row in whole["gateways"] if row["code"] == "probe.stale"}
     assert {*never} == {"gamma/a", "gamma/b", "delta"}
     assert {row["summary"] for row in never.values()} == {"never diagnosed: no run has put it into the report store"}
-    assert {(row["checked_at"], row["reported_at"]) for row in never.values()} == {(None, None)}
+    assert {(row["checked_at"], row["reported_at"], row["declared"]) for row in never.values()} == {(None, None, True)}
+    assert str(store.stale(whole, 900)).startswith("3 gateways have not been diagnosed for more than 900 seconds")
     assert whole["fleet"]["machines"] == 4
     assert "gamma/a" in whole["fleet"]["failing"]
     block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]
@@ -141,15 +146,19 @@ def test_when_the_schedule_stops_a_healthy_fleet_takes_one_block(tmp_path: Path)
 def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(tmp_path: Path) -> None:
     for at, expected in (("2026-03-01T12:29:00Z", {}), ("2026-03-01T11:00:00Z", {"alpha": ("unknown", "probe.stale")})):
         machines = machines_of(tmp_path / at, store.put(plan("alpha"), report_of(generated_at=at)))
-        assert told(merged(machines)) == expected
+        whole = merged(machines)
+        assert told(whole) == expected
+        assert [(run["machines"], run["gateways"]) for run in whole["runs"]] == [(0, 0)]
 
 
 def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     quiet = Suppression("probe.stale", "alpha", "it is being moved", None)
-    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), replace(RUN, suppressions=[quiet]))
-    assert whole["fleet"]["failing"] == []
+    both = slices(tmp_path, alpha="2026-03-01T11:00:00Z", beta="2026-03-01T11:00:00Z")
+    whole = merged(both, replace(RUN, suppressions=[quiet]))
+    assert whole["fleet"]["failing"] == ["beta/gw"]
     assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
-    assert store.stale(whole, 900) is None
+    assert "1 gateway has" in str(store.stale(whole, 900))
+    assert store.stale(merged({"alpha": both["alpha"]}, replace(RUN, suppressions=[quiet])), 900) is None
 
 
 @pytest.mark.parametrize(
@@ -324,7 +333,8 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     ],
 )
 def test_an_audit_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
-    both = audits.report_of(audits.gateway("aa", audits.row()), audits.gateway("bb", audits.row()), generated_at=NOW)
+    gateways = [audits.gateway(name, audits.row(), audits.row()) for name in ("aa", "bb")]
+    both = audits.report_of(*gateways, generated_at=NOW)
     machines = machines_of(tmp_path, store.put(plan("alpha"), both))
     change(machines["alpha"]["rows"][0]["row"])
     whole = store.merged_audit(machines, {}, replace(RUN, fail_on="advice"), TWO_DAYS)
