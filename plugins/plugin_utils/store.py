@@ -96,9 +96,13 @@ def merged_audit(
         for machine, names in missing.items()
         for name in names or [machine]
     ]
-    return audit.build(
-        ({**row, "failing": audit.fails(row["unseen"], row["rows"], whole)} for row in (*rows, *never)), whole
-    )
+    return audit.build((_by_this_run(row, whole) for row in (*rows, *never)), whole)
+
+
+def _by_this_run(gateway: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """An audited gateway by the level of the run that merges, without what is accepted no longer."""
+    rows = [{**row, "accepted": _still(row["accepted"], run)} for row in gateway["rows"]]
+    return audit.judged_again(gateway, rows, run)
 
 
 def _audited(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Mapping[str, Any]:
@@ -199,9 +203,13 @@ def _known(row: Mapping[str, Any]) -> str:
 
 def _in_force(judged: Mapping[str, Any], run: Run) -> Mapping[str, Any]:
     """A row or a finding; what was suppressed when it was put in is not any more once that is over."""
-    excuse = judged["suppressed"]
+    return {**judged, "suppressed": _still(judged["suppressed"], run)}
+
+
+def _still(excuse: Mapping[str, Any] | None, run: Run) -> Mapping[str, Any] | None:
+    """An excuse that is not over."""
     over = excuse is not None and excuse["until"] is not None and excuse["until"] < run.generated_at
-    return {**judged, "suppressed": None} if over else judged
+    return None if over else excuse
 
 
 def _foreign(told: Mapping[str, Any]) -> Proof | None:

@@ -177,6 +177,45 @@ def test_what_a_slice_suppressed_is_so_until_that_is_over(
     assert {row["suppressed"] is None, row["findings"][0]["suppressed"] is None} == {bool(failing)}
 
 
+def test_the_suppressions_that_are_told_are_those_that_its_rows_have(tmp_path: Path) -> None:
+    moved, known = (Suppression(code, "alpha", "it moves", None) for code in ("relay.down", "config.port_exposed"))
+    advice = replace(found("config.port_exposed", "advice"), suppressed=known)
+    down = verdict("gw", "alpha", found=(replace(found(), suppressed=moved), advice))
+    both = [replace(down, name=name) for name in ("gw", "wg")]
+    put = store.put(plan("alpha"), report_of(*both, generated_at="2026-03-01T12:29:00Z"))
+    fresh = store.put(plan("beta"), report_of(verdict("gw", "beta"), generated_at="2026-03-01T12:29:00Z"))
+    late = store.put(plan("gamma"), report_of(verdict("gw", "gamma"), generated_at="2026-03-01T11:00:00Z"))
+    own = [
+        Suppression("probe.stale", "gamma", "it is off", None),
+        Suppression("relay.down", "beta", "nobody knows", None),
+    ]
+    whole = merged(machines_of(tmp_path, put, fresh, late), replace(RUN, suppressions=own))
+    told = {(each["code"], each["host"], each["reason"], *each["gateways"]) for each in whole["fleet"]["suppressed"]}
+    assert told == {
+        ("relay.down", "alpha", "it moves", "alpha/gw", "alpha/wg"),
+        ("config.port_exposed", "alpha", "it moves", "alpha/gw", "alpha/wg"),
+        ("probe.stale", "gamma", "it is off", "gamma/gw"),
+    }
+
+
+ACCEPTED = {"host": None, "reason": "behind a firewall", "until": "2026-03-01T12:30:00Z"}
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026-03-01T12:30:00Z", True), ("2026-03-01T12:30:01Z", False)])
+def test_what_an_audit_accepted_is_told_until_that_is_over(tmp_path: Path, at: str, told: bool) -> None:
+    kept = audits.report_of(audits.gateway("a", audits.row(accepted=ACCEPTED)), generated_at="2026-03-01T12:29:00Z")
+    machines = machines_of(tmp_path, store.put(plan("alpha"), kept))
+    whole = store.merged_audit(machines, {}, replace(RUN, generated_at=at, fail_on="advice"), TWO_DAYS)
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    said = [{"code": audits.OPEN, **ACCEPTED, "expired": False, "gateways": ["alpha/a"]}]
+    assert whole["fleet"]["accepted"] == (said if told else [])
+    assert whole["fleet"]["failing"] == ([] if told else ["alpha/a"])
+    assert whole["gateways"][0]["worst"] == (None if told else "advice")
+
+
+TWO_DAYS = 172800
+
+
 def without(*path: str) -> Callable[[Any], None]:
     """Takes out what an older version did not tell yet."""
 
@@ -242,9 +281,6 @@ def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
     assert whole["gateways"] == own["gateways"]
     assert own["runs"] is None
     assert report.artifact(whole) == report.artifact(own)
-
-
-TWO_DAYS = 172800
 
 
 @pytest.mark.parametrize(("at", "over"), [("2026-02-27T12:30:00Z", False), ("2026-02-27T12:29:59Z", True)])
