@@ -26,7 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, may_be_gateway, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     AS_ROOT,
     Misuse,
@@ -341,7 +341,7 @@ def _may_be_gateway(image: Traits | None, listed: Mapping[str, Any]) -> bool:
         return True
     command = f"{image.command} {listed.get('Command') or ''}"
     labels = listed.get("Labels") or image.labels
-    return recognise(replace(image, command=command, labels=labels)) is not None
+    return may_be_gateway(replace(image, command=command, labels=labels))
 
 
 def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]], wanted: tuple[str, bool]) -> Target:
