@@ -13,7 +13,7 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction, missing
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
@@ -24,7 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     write_metrics,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import looked_at, report_on, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
@@ -54,6 +54,8 @@ class ActionModule(StoringAction):
         plan = plain(arguments["plan"])
         given = inventories()
         if plan.get("bundle"):
+            from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
             display.display(f"Judged as of {stamp(now)}, when the bundle was made.")
@@ -68,7 +70,7 @@ class ActionModule(StoringAction):
         if arguments["metrics_file"] and not stores and not plan.get("store_only"):
             _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         if stores:
-            _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"])
+            _tell_of_store(partial(merge, store.put(plan, built, looked_at(variables, plan))), arguments["stale_after"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
