@@ -16,6 +16,11 @@ TASK_CURES = (
         "set ansible_python_interpreter of {machine} to a Python 3.9 or newer that works there, for example /usr/bin/python3",
     ),
     (
+        "result deserialization failed",
+        "something else printed into what the probe answered",
+        "let the login shell of the remote user of {machine} print nothing where no terminal is (.bashrc, .profile, /etc/profile.d)",
+    ),
+    (
         "Timed out after",
         "no answer within the task's time",
         "try the way there: ansible {machine} -m ansible.builtin.ping; where that takes long too, load, disk or network are the trouble",
