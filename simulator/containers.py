@@ -185,20 +185,18 @@ class Simulation:
         return container
 
     def create(self, name: str, image: str, alias: str = "", **options: Any) -> Container:
-        """A container in its network that is not started yet; `alias` is its name there, `options` go to the engine."""
+        """A container in its network that is not started yet; `alias` is its name there, `options` go to the engine.
+
+        With a `network_mode` it has another's network instead.
+        """
         own = self._own(name)
         if own is not None:
             own.remove(force=True, v=True)
         labels = {LABEL: self.name, **options.pop("labels", {})}
-        endpoint = self.engine.api.create_endpoint_config(aliases=[alias] if alias else None)
-        return self.engine.containers.create(
-            image,
-            name=name,
-            labels=labels,
-            network=self.name,
-            networking_config={self.name: endpoint},
-            **options,
-        )
+        if "network_mode" not in options:
+            endpoint = self.engine.api.create_endpoint_config(aliases=[alias] if alias else None)
+            options |= {"network": self.name, "networking_config": {self.name: endpoint}}
+        return self.engine.containers.create(image, name=name, labels=labels, **options)
 
     def containers(self) -> list[Container]:
         """All containers of this simulation, broker and machine among them, running or not."""

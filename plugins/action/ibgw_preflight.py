@@ -33,6 +33,8 @@ SETTINGS = (
     "diagnose_depth",
     "diagnose_timeout",
     "diagnose_api_timeout",
+    "diagnose_api_slow_after",
+    "recover_reset_windows",
     "diagnose_ascii",
     "diagnose_suppress",
     "diagnose_log_path",
@@ -41,6 +43,7 @@ SETTINGS = (
     "diagnose_metrics_file",
     "audit_accept",
     "audit_fail_on",
+    "audit_stale_after",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
 #: In these machines may differ: each goes its own way.

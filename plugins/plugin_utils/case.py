@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Setting
@@ -29,6 +29,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     SettingsDirectory,
     read,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NO_ZONE, RESET_WINDOWS, Window, reset_ends
 
 #: The tasks that probe, in the order in which they run, with the key of their module's result.
 PROBES = {"health": "health", "logscan": "logscan", "handshake": "handshake", "inside": "handshake"}
@@ -110,6 +111,7 @@ class Declared:
     family: str | None
     ports: dict[str, int]
     expect_orders: bool | None
+    api_slow_after: object
     expose: bool | None
 
 
@@ -120,7 +122,8 @@ class Case:
     Every part may be missing; of a saved log there is only the log. `mode` is `both` where the container has a second endpoint,
     else as `endpoint`. `run` is the log's newest run of this endpoint. `api` is what a client outside gets; where nobody could ask
     there, what one in the container's network gets. `relay_inside` and `inside` are what the relay's port and the gateway's own
-    answered within the container. `alerting` is what tells a person, by the inventory. `clock_offset` is by how many seconds the
+    answered within the container. `alerting` is what tells a person, `api_slow_after` the limit of seconds for the API (0: none), and
+    `reset_windows` when IBKR resets its servers, all three by the inventory. `clock_offset` is by how many seconds the
     machine's clock is off at least. `same_user` names the other gateways of the run that log in as the same user to the same endpoint,
     `same_container` the other names under which the run has this container.
     """
@@ -134,6 +137,8 @@ class Case:
     saved_log: bool = False
     declared: Declared | None = None
     alerting: str = ""
+    api_slow_after: float = 0.0
+    reset_windows: tuple[Window, ...] = RESET_WINDOWS
     tasks: Mapping[str, Task] = field(default_factory=dict)
     health: Health = read(Health, None)
     logscan: LogScan = read(LogScan, None)
@@ -200,6 +205,14 @@ class Case:
         if self.saved_log:
             return self.run.state == "logged_in" and self.run.problem is None
         return self.api.outcome in ("ready", "account_ok")
+
+    @property
+    def reset_until(self) -> datetime | None:
+        """When the reset of IBKR's servers that goes on is over; None where none does."""
+        try:
+            return reset_ends(self.reset_windows, self.now - timedelta(seconds=self.clock_offset))
+        except NO_ZONE:  # a controller without time zone data
+            return None
 
     # What does the log say?
 

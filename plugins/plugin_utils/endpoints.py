@@ -204,9 +204,14 @@ def _shares_network(gateway: GatewayHealth) -> bool:
 
 def _anothers(gateway: GatewayHealth, endpoint: str | None, port: int | None) -> str | None:
     """Why what answers at a port inside is not this gateway: in a network that it shares, another's process listens there, or where its
-    relay leads."""
+    relay leads.
+
+    A relay of another container leads to the gateway that holds the port behind it; on the machine, what forwards a port may lead anywhere.
+    """
     family, listening = _family(gateway), {each.port for each in gateway.sockets.listening}
-    behind = _own_and_relay(family, endpoint, listening)[0] if family and endpoint else None
+    behind, relay = _own_and_relay(family, endpoint, listening) if family and endpoint else (None, None)
+    if port == relay and behind in listening and gateway.container.network_mode != "host":
+        return None
     taken = next((one for one in (port, behind) if one in gateway.sockets.taken), None)
     return f"another's process listens on {taken} of the network that it shares" if taken else None
 

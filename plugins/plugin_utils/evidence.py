@@ -28,9 +28,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
     LogScan,
     read,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import reset_windows
 
 #: What the inventory says of all gateways of a machine, beside their list.
-OF_MACHINE = ("gateway_expose", "audit_alerting")
+OF_MACHINE = ("gateway_expose", "audit_alerting", "diagnose_api_slow_after", "recover_reset_windows")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def machine(
     `only` selects gateways (`name` or `machine/name`); None selects all. A machine that could not be judged has one gateway per
     declared one; where it declares none, one with its own name.
     """
-    blank = replace(_blank(name, results, now, asked_at), alerting=_text(variables.get("audit_alerting")))
+    blank = replace(
+        _blank(name, results, now, asked_at),
+        alerting=_text(variables.get("audit_alerting")),
+        reset_windows=reset_windows(variables),
+    )
     declared = _declared(variables)
     seen = {gateway.name: gateway for gateway in blank.health.gateways if gateway.name}
     names = list(dict.fromkeys([*declared, *seen]))
@@ -80,6 +85,7 @@ def machine(
                     blank,
                     name=gateway,
                     declared=declared.get(gateway),
+                    api_slow_after=_slow_after(declared.get(gateway), variables),
                     gateway=seen.get(gateway, blank.gateway),
                     log=next((log for log in blank.logscan.gateways if log.name == gateway), None),
                 ),
@@ -204,6 +210,16 @@ def _declared(variables: Mapping[str, Any]) -> dict[str, Declared]:
 
 def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
+
+
+def _slow_after(declared: Declared | None, variables: Mapping[str, Any]) -> float:
+    """After how many seconds the API of a gateway counts as slow: its own limit, else that of its machine; 0 for no limit."""
+    own = declared.api_slow_after if declared else None
+    given = variables.get("diagnose_api_slow_after") if own is None else own
+    try:
+        return float(str(given or 0))  # what comes from the command line is text
+    except ValueError:
+        return 0.0
 
 
 def _selected(only: Collection[str] | None, machine_name: str, gateway: str) -> bool:

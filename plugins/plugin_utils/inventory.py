@@ -22,16 +22,20 @@ from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 from ansible_collections.ibgw.ops.plugins.plugin_utils import audit
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import Unusable, Window, reset_windows
 
 TRADING_MODES = ("paper", "live", "both")
 STATES = ("present", "absent")
 
 #: What diagnosis uses of an entry; the other words describe a gateway that is deployed.
-GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders", "expose")
+GATEWAY_KEYS = ("name", "state", "trading_mode", "family", "ports", "expect_orders", "api_slow_after", "expose")
 PORT_NAMES = ("paper", "live", "vnc")
 
 #: Names that a sentence has of many.
 NAMED = 5
+
+#: Seconds that the API of a gateway may take, unless `diagnose_api_timeout` is given.
+API_TIMEOUT = 5
 
 #: Seconds from one forced login to the next.
 WEEK = 604_800
@@ -82,7 +86,10 @@ def check_machine(machine: str, variables: Mapping[str, Any]) -> list[str]:
         raise Misuse(
             f"gateways of the machine {machine} is {shown(gateways)}; it must be a list like [{{name: ib-gateway}}]"
         )
-    warnings = [warning for at, entry in enumerate(gateways, 1) for warning in _check_gateway(machine, at, entry)]
+    api_timeout = float(variables.get("diagnose_api_timeout", API_TIMEOUT))
+    warnings = [
+        warning for at, entry in enumerate(gateways, 1) for warning in _check_gateway(machine, at, entry, api_timeout)
+    ]
     names = [entry["name"] for entry in gateways]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -112,7 +119,7 @@ def _check_alerting(machine: str, told: Any) -> None:
         )
 
 
-def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
+def _check_gateway(machine: str, at: int, entry: Any, api_timeout: float) -> list[str]:
     where = f"gateway {at} of the machine {machine}"
     if not isinstance(entry, Mapping):
         raise Misuse(f"{where} is {shown(entry)}; it must be a mapping like {{name: ib-gateway, trading_mode: paper}}")
@@ -130,6 +137,7 @@ def _check_gateway(machine: str, at: int, entry: Any) -> list[str]:
     expect_orders = entry.get("expect_orders")
     if expect_orders is not None and not isinstance(expect_orders, bool):
         raise Misuse(f"expect_orders of {where} is {shown(expect_orders)}; allowed are true and false")
+    _check_slow_after(f"api_slow_after of {where}", entry.get("api_slow_after", 0), api_timeout)
     unknown = [str(key) for key in entry if key not in GATEWAY_KEYS and key not in WORDS]
     return [
         f"{where} has {shown(key)}, which diagnosis does not use; it uses {_listed(GATEWAY_KEYS)}" for key in unknown
@@ -176,12 +184,32 @@ def _check_probing(variables: Mapping[str, Any], whose: str = "") -> None:
     """Check the settings in which machines may differ."""
     _one_of(f"diagnose_depth{whose}", variables.get("diagnose_depth", "api"), DEPTHS)
     _check_timeout(f"diagnose_timeout{whose}", variables.get("diagnose_timeout", 10))
-    _check_timeout(f"diagnose_api_timeout{whose}", variables.get("diagnose_api_timeout", 5))
+    api_timeout = variables.get("diagnose_api_timeout", API_TIMEOUT)
+    _check_timeout(f"diagnose_api_timeout{whose}", api_timeout)
+    slow_after = variables.get("diagnose_api_slow_after", 0)
+    _check_slow_after(f"diagnose_api_slow_after{whose}", slow_after, float(api_timeout))
+    windows(variables, whose)
 
 
 def _check_timeout(name: str, value: Any) -> None:
     if not _within(value, 1, 300):
         raise Misuse(f"{name} is {shown(value)}; allowed are 1 to 300 seconds")
+
+
+def windows(variables: Mapping[str, Any], whose: str = "") -> tuple[Window, ...]:
+    """When IBKR resets its servers, as operators give it; raises `Misuse`."""
+    try:
+        return reset_windows(variables, whose)
+    except Unusable as error:
+        raise Misuse(str(error)) from None
+
+
+def _check_slow_after(name: str, value: Any, api_timeout: float) -> None:
+    """Check a limit that the API may not exceed: what takes longer than it is asked was never seen to become ready."""
+    if not _within(value, 0, api_timeout) or float(value) == api_timeout:
+        raise Misuse(
+            f"{name} is {shown(value)}; allowed are seconds below diagnose_api_timeout, which is {api_timeout:g}, and 0 for no limit"
+        )
 
 
 def _check_remind_before(value: Any) -> None:
@@ -204,6 +232,11 @@ def _check_store(variables: Mapping[str, Any]) -> None:
     if not _within(stale_after, 60, 30 * 86400):
         raise Misuse(
             f"diagnose_stale_after is {shown(stale_after)}; allowed are 60 to {30 * 86400} seconds, which is a month"
+        )
+    audit_after = variables.get("audit_stale_after", 2 * 86400)
+    if not _within(audit_after, 60, 366 * 86400):
+        raise Misuse(
+            f"audit_stale_after is {shown(audit_after)}; allowed are 60 to {366 * 86400} seconds, which is a year"
         )
     forget = variables.get("diagnose_forget") or []
     if not isinstance(forget, (str, list)) or not all(isinstance(item, str) for item in forget):

@@ -62,6 +62,9 @@ QUOTES = 2
 #: Findings that are no fault of a healthy gateway, and told of it.
 TOLD = ("container.rebuild_unfinished", "container.named_twice", "config.port_not_as_declared")
 
+#: Findings that change no status, and are told of a gateway that is not healthy.
+TOLD_BESIDE = ("container.named_twice", "ibkr.reset_window")
+
 #: The time that a log line begins with.
 OWN_STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d* ")
 
@@ -156,7 +159,7 @@ def _said(row: Mapping[str, Any], width: int) -> Iterator[Line]:
         yield from wrapped(assertion, width, "  √ ", "    ")
     yield from _broken(row, width, COLOURS[row["status"]])
     for found in row["findings"]:
-        if found["code"] == "container.named_twice":
+        if found["code"] in TOLD_BESIDE and not found["suppressed"]:
             yield from wrapped(found["summary"], width, "  - ", "    ", QUIET)
     yield from steps(row["fix"], width)
     reason = f": {row['remedy_reason']}" if row["remedy_reason"] else ""

@@ -113,7 +113,7 @@ def judge(case: Case, suppressions: Sequence[Suppression] = ()) -> Judgement:
     leading = _leading(each for each in found if not each.suppressed) or _leading(found)
     if leading is None or (case.proven_healthy and (leading.suppressed or leading.severity == "unknown")):
         return Judgement(case, "healthy", None, tuple(found))
-    harmless = _warned(_held_back(leading, found, case), found)
+    harmless = _after_the_reset(_warned(_held_back(leading, found, case), found), found, case)
     return Judgement(case, leading.severity, harmless, tuple(harmless if each is leading else each for each in found))
 
 
@@ -175,6 +175,14 @@ def _warned(leading: Found, found: Iterable[Found]) -> Found:
         return leading
     warning = f"Make no new login before this is mended: {refused.proof.summary} ({refused.finding.code})."
     return replace(leading, proof=replace(leading.proof, fix=(warning, *leading.proof.fix)))
+
+
+def _after_the_reset(leading: Found, found: Iterable[Found], case: Case) -> Found:
+    """`leading` with what to wait for before its steps, while IBKR resets its servers."""
+    reset = next((each for each in found if each.finding.code == "ibkr.reset_window"), None)
+    if reset is None or reset.suppressed or leading.suppressed or case.saved_log:
+        return leading
+    return replace(leading, proof=replace(leading.proof, fix=(*reset.proof.fix, *leading.proof.fix)))
 
 
 def _forbids_a_login(found: Found) -> bool:

@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 
 #: Keys of an entry that have no default for the machine.
-ENTRY_KEYS = ("name", "state", "expect_orders")
+ENTRY_KEYS = ("name", "state", "expect_orders", "api_slow_after")
 
 #: The families of which containers are made; the others are diagnosed.
 DEPLOYED = tuple(name for name, family in BY_NAME.items() if not family.build.refused)

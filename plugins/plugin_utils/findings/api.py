@@ -11,6 +11,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.gateway import s
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import MUTE_API, Proof, finding
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.relay import API_IS_OFF, tws_without_api
 
+#: The phases until a client is served; what a connection does beside them is our own asking.
+CONNECTING = ("resolve", "tcp", "hello", "start", "ready")
+
 LOGIN_FIRST = "Find out where the login is: docker logs --tail 300 {name}. The port opens after the login, not before."
 
 
@@ -250,6 +253,36 @@ def start_refused(case: Case) -> Proof | None:
 def start_incomplete(case: Case) -> Proof | None:
     code = "api.start_incomplete"
     return _when_repeated(case, code, _met(case, code, "the API session starts and does not complete"))
+
+
+@finding(
+    "api.slow",
+    severity="degraded",
+    remedy="none",
+    title="The API is slower than it may be",
+    meaning=(
+        "The API serves, and took longer to do so than the operator allows: api_slow_after of the gateway, or diagnose_api_slow_after, in"
+        " seconds. Without either nothing is called slow, for what is too slow depends on the clients; ib_async gives up after 4 seconds."
+        " What counts is one connection, from looking up the name to the order id, with the phases that it went through. It is judged by one"
+        " look: a machine that was busy just then shows the same."
+    ),
+    fix=(
+        "Diagnose again: one look that was slow can be chance.",
+        "If resolve or tcp is slow, look at names and network; if hello, start or ready is, at the load of {machine} and at the gateway's"
+        " memory: docker stats --no-stream {name}",
+        "Stop clients that keep reconnecting: each connection is served in turn.",
+    ),
+    remedy_reason="it serves; a restart costs a login and cuts its clients off",
+)
+def slow(case: Case) -> Proof | None:
+    phases = [phase for phase in case.api.phases if phase.phase in CONNECTING and phase.ms is not None]
+    took = sum(phase.ms or 0 for phase in phases) / 1000
+    if not case.served or not case.api_slow_after or took <= case.api_slow_after:
+        return None
+    parts = ", ".join(f"{phase.phase} {phase.ms:.0f} ms" for phase in phases)
+    return Proof(
+        f"the API took {took:.1f} s to be ready, and may take {case.api_slow_after:g} s", (case.quote("api", parts),)
+    )
 
 
 @finding(

@@ -249,6 +249,7 @@ def build_retired(case: Case) -> Proof | None:
         "gateway.crashed",
         "clients.half_closed",
         "api.unreachable",
+        "api.slow",
         *PROCESS_ENDED,
         *CLOSED_PORT,
         *MUTE_API,

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import timezone
+
 from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import FARM_DOWN, IBKR_BACK, IBKR_LOST
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case, moment, stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.facts import countdown, next_forced_login
@@ -92,6 +94,30 @@ def account_silent(case: Case) -> Proof | None:
     if case.api.outcome != "account_silent":
         return None
     return Proof("the API is ready, account values never come", case.api_quotes())
+
+
+@finding(
+    "ibkr.reset_window",
+    severity="note",
+    remedy="none",
+    title="IBKR resets its servers now",
+    meaning=(
+        "IBKR resets its servers every night, and for longer at the weekend. In these hours links are lost and logins fail, and each that"
+        " fails counts. A gateway that was logged in comes back by itself. The hours are those of recover_reset_windows, by default those of"
+        " North America; within them nothing is done that costs a login. It is told of a gateway that is not healthy, and changes no status."
+    ),
+    fix=("Wait until the window is over with everything that logs in. What is still wrong then has another cause.",),
+)
+def reset_window(case: Case) -> Proof | None:
+    ends = None if case.proven_healthy or case.health.failed else case.reset_until
+    if ends is None:
+        return None
+    until = f"about {ends:%H:%M %Z} ({ends.astimezone(timezone.utc):%H:%M} UTC)"
+    return Proof(
+        f"inside IBKR's reset window, until {until}",
+        fix=(f"Make no login before {until}: IBKR resets its servers, and a login that fails counts.",),
+        deadline=stamp(ends),
+    )
 
 
 @finding(

@@ -38,7 +38,8 @@ RELAY_LOOP = "/home/ibgateway/scripts/run_socat.sh"
     title="The relay's port is taken",
     meaning=(
         "The relay can not listen: something else in the container, or on the machine with host networking, holds its port. It tries"
-        " again every few seconds. The gateway itself may be logged in; clients outside do not reach it."
+        " again every few seconds. The gateway itself may be logged in; clients outside do not reach it. Where they are served all the same,"
+        " by a relay in a container of its own that shares the gateway's network, say, it is advice."
     ),
     fix=(
         "Find who holds the port: ss -ltnp on {machine}, and docker top {name}",
@@ -60,15 +61,43 @@ RELAY_LOOP = "/home/ibgateway/scripts/run_socat.sh"
 def port_taken(case: Case) -> Proof | None:
     relay = case.log.relay if case.log else None
     held = set(case.own_ports("relay")) & set(case.gateway.sockets.taken)
-    if held and case.alive and not case.served and _wants_a_port(case):
-        words = f"another's process listens on {min(held)} of the network that it shares"
-        return Proof("the relay's port is held by somebody else", (case.quote("health", words), *case.log_quotes(1)))
     last = moment(relay.last_at) if relay else None
     repeats = relay is not None and (relay.bind_errors or 0) > 1 and last is not None and case.now - last < RECENT
-    if not (case.alive and repeats and not case.served) and not case.shows("relay.port_taken"):
+    if held and case.alive and _wants_a_port(case):
+        words = f"another's process listens on {min(held)} of the network that it shares"
+        proof = Proof("the relay's port is held by somebody else", (case.quote("health", words), *case.log_quotes(1)))
+    elif (case.alive and repeats) or case.shows("relay.port_taken"):
+        count = f" {relay.bind_errors} times" if relay and relay.bind_errors else ""
+        proof = Proof(f"the relay could not bind its port{count}", case.log_quotes())
+    else:
         return None
-    count = f" {relay.bind_errors} times" if relay and relay.bind_errors else ""
-    return Proof(f"the relay could not bind its port{count}", case.log_quotes())
+    if case.served:
+        return _in_its_place(proof, case)
+    return None if _waits_for_its_gateway(case) else proof
+
+
+def _in_its_place(proof: Proof, case: Case) -> Proof:
+    """Another relay holds the port, a sidecar's or one that was there before, and clients are served through it."""
+    return replace(
+        proof,
+        summary=f"{proof.summary}; clients are served all the same",
+        evidence=(*proof.evidence, *case.api_quotes()),
+        fix=(
+            "If a relay of your own is to hold the port, leave it so: the image's own tries in vain, and harms nobody.",
+            "Else find who holds it: ss -ltnp on {machine}, and docker top {name}",
+        ),
+        severity="advice",
+        remedy="none",
+        remedy_reason="clients are served",
+    )
+
+
+def _waits_for_its_gateway(case: Case) -> bool:
+    """Whether what holds the port may well be a relay that leads here: the gateway's own port is not open yet."""
+    if case.listeners("gateway") or case.gateway.container.network_mode == "host":
+        return False
+    held = set(case.own_ports("relay")) & set(case.gateway.sockets.taken)
+    return bool(held) or case.api_problem == "relay.no_backend"
 
 
 def _wants_a_port(case: Case) -> bool:

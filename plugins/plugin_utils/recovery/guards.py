@@ -21,6 +21,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import CUTS, permitted
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Login, Record, Situation
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import few
+from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import reset_ends
 
 #: Findings with which every further login harms the account.
 ENDANGERED = ("login.credentials_rejected", "login.throttled", "login.account_locked", "login.api_not_permitted")
@@ -187,7 +189,7 @@ def person(question: Question) -> Check | None:
         return Check("person", False, "a second factor waits for approval, and this would kill it")
     if question.remedy not in BEGINS_A_SESSION:
         return None
-    unanswered = max(situation.unanswered, situation.code == "twofa.timed_out")
+    unanswered = max(situation.unanswered, int(situation.code == "twofa.timed_out"))
     if situation.code == "twofa.login_incomplete":
         unanswered = max(unanswered - 1, 0)  # the last one was answered, with yes or no
     if not unanswered:
@@ -249,9 +251,7 @@ def reset_window(question: Question) -> Check | None:
     """While IBKR resets its servers a login fails."""
     if question.remedy not in LOGS_IN:
         return None
-    ends = max(
-        filter(None, (each.until(question.situation.now) for each in question.settings.reset_windows)), default=None
-    )
+    ends = reset_ends(question.settings.reset_windows, question.situation.now)
     if ends is None:
         return Check("reset_window", True, "IBKR has no reset now")
     return Check("reset_window", False, f"IBKR resets its servers until about {ends:%H:%M %Z}: a login would fail")
@@ -273,8 +273,7 @@ def fleet(question: Question) -> Check | None:
     ]
     if not alike:
         return Check("fleet", True, f"no other gateway that was seen has {situation.code}")
-    named = ", ".join(alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
-    return Check("fleet", False, f"{named} failed alike at about the same time: that is IBKR or the network")
+    return Check("fleet", False, f"{few(alike)} failed alike at about the same time: that is IBKR or the network")
 
 
 def starting(question: Question) -> Check | None:

@@ -12,8 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
-from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import windows
+from ansible_collections.ibgw.ops.plugins.plugin_utils.inventory import selection, windows
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
 from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import RESET_WINDOWS, Window
 
@@ -86,7 +85,7 @@ def read(variables: Mapping[str, Any]) -> Settings:
     return Settings(
         only=_only(given.get("only", [])),
         max_remedy=max_remedy,
-        reset_windows=_windows(given["reset_windows"]) if "reset_windows" in given else RESET_WINDOWS,
+        reset_windows=windows(variables),
         pause_until=pause_until,
         hold=hold,
         **checked,
@@ -98,12 +97,6 @@ def _only(given: Any) -> tuple[str, ...]:
     if not items and given != []:  # what was to name a gateway and turned out empty must not stand for all of them
         raise Misuse("recover_only names no gateway; name one, or leave it out to have all of them recovered")
     return items
-
-
-def _windows(given: Any) -> tuple[Window, ...]:
-    if not isinstance(given or [], list):
-        raise Misuse(f"recover_reset_windows is {shown(given)}; it must be a list of entries like {windows.FORM}")
-    return tuple(windows.read(f"entry {at} of recover_reset_windows", each) for at, each in enumerate(given or [], 1))
 
 
 def _switch(name: str, given: Any) -> bool:

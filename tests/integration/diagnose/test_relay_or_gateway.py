@@ -11,7 +11,9 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import address_of
 from ansible_collections.ibgw.ops.plugins.module_utils.health import probe
 from docker import DockerClient
+from docker.models.containers import Container
 
+from simulator.containers import Simulation, build_image
 from tests.integration.gateways import Running, Start
 from tests.integration.playbooks import HERE, Play, Run, write_inventory
 
@@ -50,6 +52,15 @@ def end_relay(gateway: Running) -> None:
         assert code == 0, said
 
 
+def sidecar(simulation: Simulation, *command: str) -> Container:
+    """A container that lends its network, with the port of a paper gateway's relay published."""
+    published = {"4004/tcp": ("127.0.0.1", None)}
+    image = build_image(simulation.engine)
+    container = simulation.create(f"{simulation.name}-sidecar", image, command=[*command], ports=published)
+    container.start()
+    return container
+
+
 def close_wait(engine: DockerClient, gateway: Running) -> dict[str, int]:
     """Connections that the gateway does not close, by port."""
     seen = probe([str(gateway.container.name)], False, address_of(engine), 20.0, "1h")
@@ -57,10 +68,14 @@ def close_wait(engine: DockerClient, gateway: Running) -> dict[str, int]:
     return counted
 
 
-def test_each_is_told_by_what_was_answered_inside(engine: DockerClient, start: Start, diagnose: Diagnose) -> None:
+def test_each_is_told_by_what_was_answered_inside(
+    engine: DockerClient, simulation: Simulation, start: Start, diagnose: Diagnose
+) -> None:
+    relay = sidecar(simulation, "socat", "TCP-LISTEN:4004,fork,reuseaddr", "TCP:127.0.0.1:4002")
+    beside = start(ports={}, network_mode=f"container:{relay.id}")
     well, hung, no_relay, astray = start(), start(), start(), start()
     hidden, waits = start(ports={}), start(user={"second_factor": "push"})
-    for each in (well, hung, no_relay, astray, hidden):
+    for each in (well, hung, no_relay, astray, hidden, beside):
         each.logged_in()
     waits.wait_for_line("Second Factor Authentication initiated")
     hung.broker.hang(hung.user)
@@ -68,12 +83,15 @@ def test_each_is_told_by_what_was_answered_inside(engine: DockerClient, start: S
     end_relay(astray)
     astray.container.exec_run(["socat", "TCP-LISTEN:4004,fork,reuseaddr", "TCP:127.0.0.1:9"], detach=True)
 
-    rows = diagnose(well, hung, no_relay, astray, hidden, waits).gateways
+    beside.wait_for_line("Address already in use", times=2)
+    rows = diagnose(well, hung, no_relay, astray, hidden, waits, beside).gateways
 
     def outcome(gateway: Running) -> tuple[str, str | None]:
         return rows[gateway.user]["status"], rows[gateway.user]["code"]
 
-    assert outcome(well) == ("healthy", None)
+    assert outcome(well) == outcome(beside) == ("healthy", None)
+    (told,) = [each for each in rows[beside.user]["findings"] if each["layer"] == "relay"]
+    assert (told["code"], told["severity"]) == ("relay.port_taken", "advice")
     assert outcome(hung) == ("down", "gateway.hung")
     assert outcome(no_relay) == outcome(astray) == ("down", "relay.down")
     assert outcome(hidden) == ("degraded", "config.port_not_published")

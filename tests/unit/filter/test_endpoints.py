@@ -230,24 +230,36 @@ def test_an_address_at_which_two_gateways_would_be_is_asked_only_of_the_one_that
 
 
 @pytest.mark.parametrize(
-    ("taken", "skipped", "inside"),
+    ("network", "taken", "skipped", "inside"),
     [
-        ([], False, [4004, 4002]),
-        ([4004], True, [4002]),
-        ([4002], True, []),
-        ([4001], False, [4004, 4002]),
-        ([5900], False, [4004, 4002]),
+        ("container:abc", [], False, [4004, 4002]),
+        ("container:abc", [4004], False, [4004, 4002]),
+        ("bridge", [4004], False, [4004, 4002]),
+        ("host", [4004], True, [4002]),
+        ("container:abc", [4002], True, []),
+        ("container:abc", [4002, 4004], True, []),
+        ("container:abc", [4001], False, [4004, 4002]),
+        ("container:abc", [5900], False, [4004, 4002]),
     ],
 )
-def test_where_anothers_process_listens_nobody_is_asked_on_behalf_of_the_gateway(
-    taken: list[int], skipped: bool, inside: list[int]
+def test_where_anothers_process_listens_only_a_relay_to_the_gateways_own_port_is_asked_on_its_behalf(
+    network: str, taken: list[int], skipped: bool, inside: list[int]
 ) -> None:
-    seen = {**sockets([(4004, 0, 5), (4002, 0, 50)]), "taken": taken}
-    given = gateway(RELAY, family={"name": "gnzsnz-ibc"}, network_mode="container:abc", sockets=seen)
+    listening: list[tuple[int, int, int | None]] = [(4004, 0, 5), (4002, 0, 50)]
+    seen = {**sockets([one for one in listening if one[0] not in taken]), "taken": taken}
+    relay = port(4004, 4004)
+    given = gateway(relay, family={"name": "gnzsnz-ibc"}, network_mode=network, sockets=seen)
     (asked,) = endpoints([given])
     assert (asked["skip"] is not None) == skipped
     again = endpoints_inside([given], [{"gateway": "gw", "endpoint": "paper", "outcome": "refused"}])
     assert [each["port"] for each in again] == inside
+
+
+def test_a_relay_of_another_container_is_not_asked_before_the_gateways_own_port_is_open() -> None:
+    seen = {**sockets([]), "taken": [4004]}
+    given = gateway(port(4004, 4004), family={"name": "gnzsnz-ibc"}, network_mode="container:abc", sockets=seen)
+    (asked,) = endpoints([given])
+    assert "another's process listens on 4004" in asked["skip"], "it may lead to any other gateway"
 
 
 def log_of(name: str, *runs: tuple[str | None, bool | None]) -> dict[str, Any]:

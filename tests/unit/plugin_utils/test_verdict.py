@@ -22,6 +22,8 @@ from tests.unit.plugin_utils.findings.rows import (
     FAILED,
     FROM_INSIDE,
     NO_SUDO,
+    PHASES,
+    RESET,
     ROWS,
     SILENT,
     STOPPED,
@@ -1094,6 +1096,61 @@ def test_a_log_that_could_not_be_read_is_unknown():
     (row,) = verdict.verdicts_of_log("none.log", nothing, NOW)
     assert outcome(row) == ("unknown", "probe.incomplete")
     assert row.summary == "no such file"
+
+
+# Within IBKR's reset hours, which last until 12:45 UTC in the scene
+
+NIGHT = {"variables": {"recover_reset_windows": [RESET]}}
+KILLED = {**ROWS["container.killed"][0], "handshake": {"endpoints": []}}
+
+
+def test_within_a_reset_no_login_is_told_to_be_made():
+    row = judged(**merged(NIGHT, KILLED))
+    assert outcome(row) == ("down", "container.killed")
+    assert row.leading.remedy == "start"  # whether it may be done is recovery's to say
+    assert "Make no login before about 07:45 EST (12:45 UTC)" in row.leading.proof.fix[0]
+    assert len(row.leading.proof.fix) > 1
+    assert not any("Make no login" in step for step in judged(**KILLED).leading.proof.fix)
+
+
+@pytest.mark.parametrize("code", ["config.port_exposed", "api.first_attempt_failed", "api.slow"])
+def test_a_gateway_that_serves_is_told_nothing_of_a_reset(code):
+    row = judged(**merged(NIGHT, ROWS[code][0]))
+    assert outcome(row) == outcome(judged(**ROWS[code][0]))
+    assert "ibkr.reset_window" not in [each.finding.code for each in row.found]
+
+
+def test_a_clock_that_is_wrong_moves_no_reset():
+    fast = judged(**merged(NIGHT, {"api": NO_BACKEND, "host": {"now": at(-3600)}}))
+    assert "ibkr.reset_window" in [each.finding.code for each in fast.found]
+
+
+def test_whoever_said_not_to_care_about_resets_is_told_nothing_of_them():
+    suppression = Suppression("ibkr.reset_window", None, "our logins go elsewhere", None)
+    (row,) = verdict.verdicts_of_machine(machine(**merged(NIGHT, KILLED)), [suppression])
+    assert row.leading.proof.fix == judged(**KILLED).leading.proof.fix
+
+
+def test_of_a_saved_log_the_reset_is_told_and_nothing_to_be_waited_for():
+    window = {"last_at": "2026-03-02T06:00:00Z", "silent_seconds": 0}
+    refused = {**RUN, "problem": "login.server_unreachable", "state": "connecting"}
+    result = {"available": True, "gateways": [{**LOG, "window": window, "instances": [refused]}]}
+    (row,) = verdict.verdicts_of_log("some.log", result, NOW)
+    reset = next(each for each in row.found if each.finding.code == "ibkr.reset_window")
+    assert reset.proof.summary == "inside IBKR's reset window, until about 01:45 EST (06:45 UTC)"
+    assert not any("Make no login" in step for step in row.leading.proof.fix)
+
+
+# The operator's own limit
+
+
+def test_a_gateway_s_own_limit_goes_before_that_of_its_machine():
+    given = {"variables": {"diagnose_api_slow_after": "1"}, "api": {"phases": PHASES}}
+    assert outcome(judged(**given)) == ("degraded", "api.slow")
+    assert outcome(judged(**merged(given, {"declared": {"api_slow_after": 0}}))) == ("healthy", None)
+    row = judged(**merged(given, {"declared": {"api_slow_after": 0.1}}))
+    assert row.summary == "the API took 1.2 s to be ready, and may take 0.1 s"
+    assert row.leading.remedy == "none"
 
 
 # Facts

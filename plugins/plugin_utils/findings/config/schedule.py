@@ -32,9 +32,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import (
     MARKET_HOURS,
     NEW_YORK,
     NO_ZONE,
-    RESET_WINDOWS,
     before_sessions_end,
     occasions,
+    reset_ends,
 )
 
 
@@ -249,17 +249,17 @@ def _at_their_hours(
     for word, at, days, setting in times:
         what = f"the {word.replace('_', ' ')} at {setting.value} in {zone.value} is {_in_new_york(at, zone.value, days)} in New York"
         quotes.insert(-1, setting.shown)
-        into = _falls_into(at, zone.value, days)
+        into = _falls_into(case, at, zone.value, days)
         if into:
             return Proof(f"{what}, {into}", (setting.shown, zone.shown), change=_moved(case, word, zone.value, days))
         said.append(what)
     return Passed("; ".join(said), tuple(quotes))
 
 
-def _falls_into(at: time, zone: str, days: tuple[str, ...]) -> str:
+def _falls_into(case: Case, at: time, zone: str, days: tuple[str, ...]) -> str:
     """What is going on then, in New York, on one of those days at least."""
     moments = list(occasions(at, zone, days))
-    if any(window.until(moment) for window in RESET_WINDOWS for moment in moments):
+    if any(reset_ends(case.reset_windows, moment) for moment in moments):
         return "within the hours in which IBKR resets its servers"
     return "while the market is open" if any(map(MARKET_HOURS.until, moments)) else ""
 
@@ -268,7 +268,7 @@ def _moved(case: Case, word: str, zone: str, days: tuple[str, ...] = DAYS) -> Ch
     """The same at an hour at which nothing goes on: for a daily restart late, for a weekly login while somebody is awake."""
     hours = [time(hour, 30) for hour in (range(22, 11, -1) if days == DAYS else range(14, 23))]
     try:
-        free = [hour for hour in hours if not _falls_into(hour, zone, days)]
+        free = [hour for hour in hours if not _falls_into(case, hour, zone, days)]
         free = free if days == DAYS else [hour for hour in free if not before_sessions_end(hour, zone)]
     except NO_ZONE:
         free = hours

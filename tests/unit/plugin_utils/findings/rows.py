@@ -93,6 +93,22 @@ CLOSES = {**NO_BACKEND}
 SILENT = {**NO_BACKEND, "outcome": "silent_at_hello", "reached": "open", "problem": "api.silent", "attempts": 1}
 NOT_ENTERED = {**NO_BACKEND, "outcome": "error", "reached": "none", "problem": "probe.incomplete", "attempts": 0}
 
+#: A connection that took 1.2 seconds; the open phase is the probe's own waiting.
+PHASES = [
+    {"phase": name, "ok": True, "ms": ms}
+    for name, ms in (
+        ("resolve", 1.0),
+        ("tcp", 9.0),
+        ("open", 350.0),
+        ("hello", 1100.0),
+        ("start", 40.0),
+        ("ready", 50.0),
+    )
+]
+
+#: The hours in which the scene is.
+RESET = {"days": ["sun"], "from": "06:00", "to": "07:45", "zone": "America/New_York"}
+
 #: What nothing that a probe sees can prove: the audit says so.
 NEVER_PROVEN = ("clients.retry_unknown", "probe.stale")
 
@@ -387,6 +403,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         met("api.start_incomplete", "start_incomplete"),
         met("api.start_refused", "closed_at_start"),
     ),
+    "api.slow": (
+        {"variables": {"diagnose_api_slow_after": 1}, "api": {"phases": PHASES}},
+        {"variables": {"diagnose_api_slow_after": 1.2}, "api": {"phases": PHASES}},
+    ),
     "api.first_attempt_failed": ({"api": {"attempts": 2}}, {"api": {"attempts": 1}}),
     # ibkr and clients
     "ibkr.disconnected": (
@@ -405,6 +425,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
         },
     ),
     "ibkr.account_silent": ({"api": {"outcome": "account_silent"}}, {"api": {"outcome": "account_ok"}}),
+    "ibkr.reset_window": (
+        {"variables": {"recover_reset_windows": [RESET]}, "api": NO_BACKEND},
+        {"variables": {"recover_reset_windows": [RESET]}},
+    ),
     "ibkr.weekly_login_due": (
         {
             "declared": {"trading_mode": "live"},

@@ -7,9 +7,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import RESTART_IT, Proof, findings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import judge
 
-from tests.unit.plugin_utils.findings.rows import ROWS, STOPPED, said
+from tests.unit.plugin_utils.findings.rows import ROWS, SHUT, STOPPED, said, state
 from tests.unit.plugin_utils.findings.scene import at, case, merged
 
 
@@ -132,26 +134,58 @@ def test_a_container_of_no_known_family_may_run_its_gateway_under_any_name() -> 
     assert findings()["gateway.not_running"].prove(case(**stranger)) is None
 
 
-def test_a_port_that_anothers_process_holds_is_taken_and_says_so_until_clients_are_served() -> None:
-    held, unasked = (
-        {"gateway": {"sockets": {"listening": [{"port": 4002}], "taken": [4004]}}},
-        {"api": {"outcome": "not_asked"}},
-    )
-    (quoted, *_log) = proof("relay.port_taken", merged(held, unasked)).evidence
-    assert "another's process listens on 4004" in quoted.quote
+TAKEN = {"gateway": {"sockets": {"listening": [{"port": 4002}], "taken": [4004]}}}
+UNASKED = {"api": {"outcome": "not_asked"}}
+IN_THE_MACHINES_NETWORK = {"container": {"network_mode": "host"}}
+IN_ANOTHERS_NETWORK = {"container": {"network_mode": "container:c0ffee"}}
+BINDS_IN_VAIN = {"run": {"problem": "relay.port_taken"}, "log": {"relay": {"bind_errors": 9, "last_at": at(3)}}}
+
+
+def test_a_port_that_anothers_process_holds_is_taken_and_no_fault_once_clients_are_served() -> None:
+    taken = proof("relay.port_taken", merged(TAKEN, UNASKED))
+    assert taken.severity is None
+    assert "another's process listens on 4004" in taken.evidence[0].quote
     rule = findings()["relay.port_taken"]
-    assert rule.prove(case(**held)) is None
-    assert rule.prove(case(**merged({"gateway": {"sockets": {"taken": [4003]}}}, unasked))) is None, (
-        "that one is live's"
+    lives = {"gateway": {"sockets": {"taken": [4003]}}}
+    assert rule.prove(case(**merged(lives, UNASKED))) is None
+
+
+@pytest.mark.parametrize("seen", [merged(TAKEN, IN_ANOTHERS_NETWORK), merged(TAKEN, BINDS_IN_VAIN), BINDS_IN_VAIN])
+def test_a_gateway_that_serves_through_a_relay_in_another_container_is_advised_of_it_and_no_more(
+    seen: dict[str, Any],
+) -> None:
+    judged = judge(case(**seen))
+    assert (judged.status, judged.leading) == ("healthy", None)
+    (found,) = [each for each in judged.found if each.finding.code == "relay.port_taken"]
+    assert (found.severity, found.remedy) == ("advice", "none")
+    assert "clients are served all the same" in found.proof.summary
+    assert judge(case(**merged(seen, {"api": SHUT}))).status == "down"
+
+
+@pytest.mark.parametrize(
+    ("seen", "answer"),
+    [(merged(IN_ANOTHERS_NETWORK, {"gateway": {"sockets": {"taken": [4004]}}}), UNASKED), (BINDS_IN_VAIN, {})],
+)
+def test_before_the_login_a_relay_in_another_container_is_not_what_is_wrong(
+    seen: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    waits = merged(state("twofa_pending", 20), {"gateway": {"sockets": {"listening": []}}})
+    told = merged(merged(waits, seen), {"run": {"problem": "twofa.pending"}, **answer})
+    judged = judge(case(**told))
+    assert judged.leading is not None
+    assert (judged.status, judged.leading.finding.code) == ("waiting", "twofa.pending")
+    in_the_machines = merged(told, IN_THE_MACHINES_NETWORK)
+    assert findings()["relay.port_taken"].prove(case(**in_the_machines)), (
+        "there another gateway's port may be in its place"
     )
 
 
 def test_a_port_that_a_gateway_may_not_want_tells_nothing_when_another_has_it() -> None:
-    held = {"gateway": {"sockets": {"listening": [], "taken": [4004]}}, "api": {"outcome": "not_asked"}}
-    waiting = case(**held)
+    waiting = case(**merged(merged(TAKEN, UNASKED), IN_THE_MACHINES_NETWORK))
     prove = findings()["relay.port_taken"].prove
     assert prove(waiting)
     assert prove(replace(waiting, endpoint=None)) is None, "whether it is paper is not known"
-    assert prove(case(**held, container={"environment": {"SSH_TUNNEL": "yes"}})) is None, "it has no relay"
+    tunnel = {"container": {"environment": {"SSH_TUNNEL": "yes"}}}
+    assert prove(case(**merged(merged(TAKEN, UNASKED), tunnel))) is None, "it has no relay"
     program = {"gateway": {"sockets": {"listening": [{"port": 4004}], "taken": [7499]}}}
-    assert prove(case(**merged(held, program))) is None, "it is Gateway, and that is the port of TWS"
+    assert prove(case(**merged(UNASKED, program))) is None, "it is Gateway, and that is the port of TWS"
