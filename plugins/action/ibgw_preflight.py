@@ -17,7 +17,7 @@ from typing import Any
 from ansible.plugins.loader import connection_loader
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, metrics, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, metrics, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
@@ -114,6 +114,8 @@ def preflight(
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
         return {"at": now, "log": log, "bundle": None, "store_only": False, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
+        from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction, missing
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
@@ -54,6 +54,8 @@ class ActionModule(StoringAction):
         plan = plain(arguments["plan"])
         given = inventories()
         if plan.get("bundle"):
+            from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
             display.display(f"Judged as of {stamp(now)}, when the bundle was made.")

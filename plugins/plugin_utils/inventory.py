@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import ADDRESS, ADDRESSES, CONTAINER_NAME, CONTAINER_NAMES
-from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch

@@ -15,13 +15,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import Tail, unreadable
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Asked, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 
 
@@ -505,7 +505,7 @@ def of_container(
         "HostConfig": {"LogConfig": {"Type": "syslog"}},
         "Config": {"Env": environment},
     }
-    target = Target("gw", True, True, inspected=inspected, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "low", ()))
+    target = Target("gw", True, inspected=inspected, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "low", ()))
     return _container(engine, Asked(None, 1772625660.0, max_bytes, 50), ends, target)
 
 
@@ -625,7 +625,7 @@ def test_a_logging_driver_that_keeps_nothing_is_named_with_what_to_do(
 ) -> None:
     inspected = {"HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
     client: Any = Engine(b"")
-    told = unreadable(client, Target("gw", True, True, inspected=inspected), EngineSays(said))
+    told = unreadable(client, Target("gw", True, inspected=inspected), EngineSays(said))
     assert reason in told.reason
     assert fix in told.fix
     assert "HTTP" not in told.reason
@@ -650,7 +650,7 @@ def test_the_log_tells_the_controller_and_the_container_the_image(
 ) -> None:
     config = {"Env": environment, "Labels": labels}
     inspected = {"Id": "1", "State": {"Running": True}, "HostConfig": {}, "Config": config}
-    target = Target("gw", True, True, inspected=inspected, recognition=recognise(traits(config)))
+    target = Target("gw", True, inspected=inspected, recognition=recognise(traits(config)))
     engine: Any = Engine(Log().logged_in().text.encode())
     gateway = _container(engine, Asked(None, 1772625660.0, 1 << 22, 50), 1e12, target)
     assert gateway["family"] == family
