@@ -17,7 +17,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     configuration,
     connections,
     container,
-    engine,
     events,
     files,
     host,
