@@ -24,7 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     write_metrics,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import looked_at, report_on, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
@@ -70,7 +70,8 @@ class ActionModule(StoringAction):
         if arguments["metrics_file"] and not stores and not plan.get("store_only"):
             _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         if stores:
-            _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"], arguments["metrics_file"])
+            put = store.put(plan, built, looked_at(variables, plan))
+            _tell_of_store(partial(merge, put), arguments["stale_after"], arguments["metrics_file"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
