@@ -703,6 +703,10 @@ MISSING = {
         NO_PORT,
         ["the log shows the login as logged in", "the API answer is: not asked, for no API port is published"],
     ),
+    "one is published of its relay": (
+        {"handshake": {"endpoints": []}},
+        ["the log shows the login as logged in", "the API answer is: not asked"],
+    ),
     "it needs none in the machine's network": (
         merged(NO_PORT, {"container": {"network_mode": "host"}}),
         ["the log shows the login as logged in", "the API answer is: not asked"],
