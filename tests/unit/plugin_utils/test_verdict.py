@@ -907,6 +907,11 @@ def test_what_both_endpoints_show_is_said_once():
     row = judged(**merged(BOTH, {"container": STOPPED}), runs=[{}, LIVE_PROMPT])
     assert [each.finding.code for each in row.found].count("container.stopped") == 1
     assert row.leading.endpoint is None
+    of_live = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
+    assert {each.finding.code: each.endpoint for each in of_live.found if each.severity != "advice"} == {
+        "twofa.pending": "live",
+        "relay.no_backend": "live",
+    }
 
 
 # Suppressed findings
