@@ -182,7 +182,7 @@ def test_what_can_not_be_published_elsewhere_is_told_by_its_path_and_costs_nothi
     nowhere = str(tmp_path / "nowhere" / "ibgw.prom")
     with pytest.raises(Unavailable) as caught:
         reported(tmp_path, publish={"revision": revision, "files": {"report.json": "{}", nowhere: "ibgw 1"}})
-    assert str(caught.value.reason).startswith(f"{nowhere} could not be written by uid ")
+    assert str(caught.value.reason).startswith(f"{nowhere} could not be written by ")
     assert (tmp_path / "report.json").read_text() == "{}"
 
 

@@ -630,6 +630,34 @@ def test_a_failed_task_says_what_was_seen_and_mends_it(message, code):
     assert row.leading.proof.fix
 
 
+_NO_JSON = "Module result deserialization failed: No start of json char found"
+
+
+@pytest.mark.parametrize(
+    ("told", "what", "mends"),
+    [
+        ({"msg": "Task failed: Premature end of stream waiting for become success.\n>>> Standard Error\nsudo: a password is required"},
+         "sudo asks for a password", "--ask-become-pass"),
+        ({"msg": _NO_JSON, "module_stderr": "sudo: sorry, you must have a tty to run sudo\n"}, "requiretty", "ansible_pipelining: false"),
+        ({"msg": "Task failed: Timeout (12s) waiting for privilege escalation prompt:", "unreachable": True},
+         "becoming another user fails", "ansible_become_method"),
+        ({"msg": _NO_JSON, "module_stdout": "This account is currently not available.\n"}, "nologin", "ansible_user"),
+        ({"msg": _NO_JSON, "module_stderr": "rbash: line 1: /bin/sh: restricted: cannot specify `/' in command names\n"},
+         "restricted", "ansible_user"),
+        ({"msg": _NO_JSON, "module_stderr": "Sorry, user ops is not allowed to execute '/bin/sh -c x' as root on alpha.\n"},
+         "sudo does not let", "sudoers"),
+        ({"msg": "Module result deserialization failed: Extra data: line 3 column 1 (char 16)", "module_stdout": "{ hello }\n{}"},
+         "something else printed", "print nothing"),
+        ({"msg": _NO_JSON, "module_stderr": "Segmentation fault\n"}, "no working Python", "ansible_python_interpreter"),
+    ],
+)  # fmt: skip
+def test_a_user_who_is_kept_out_is_told_by_what(told, what, mends):
+    row = unjudgeable({"failed": True, **told})
+    assert row.status == "unknown"
+    assert what in row.summary
+    assert mends in " ".join(row.leading.proof.fix)
+
+
 def test_one_broken_probe_among_good_ones_leaves_the_verdict_to_the_others():
     broken = {
         "available": False,
