@@ -15,11 +15,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Disk
 
-#: What Ansible says when it got in and was not let do its work: its words, what that means, what mends it (ansible-core 2.19).
+#: What Ansible, sudo or a shell says when Ansible got in and was not let do its work: the words, what that means, what mends it
+#: (ansible-core 2.19, sudo 1.9).
+_PASSWORD = "run with --ask-become-pass, or set ansible_become_password"
 _SUDO = "check ansible_become, ansible_become_method and ansible_become_user of {machine}"
+_LOGIN = "set ansible_user of {machine} to a user with an ordinary shell, such as /bin/bash"
 _PYTHON = "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter to where it is"
 DENIALS = (
-    ("Missing sudo password", "sudo asks for a password", "run with --ask-become-pass, or set ansible_become_password"),
+    ("Missing sudo password", "sudo asks for a password", _PASSWORD),
+    ("a password is required", "sudo asks for a password", _PASSWORD),  # sudo itself, on the controller
     ("Incorrect sudo password", "sudo refuses the password", "correct ansible_become_password of {machine}"),
     ("Incorrect su password", "su refuses the password", "correct ansible_become_password of {machine}"),
     (
@@ -27,9 +31,18 @@ DENIALS = (
         "the remote user may not use sudo",
         "allow the user in sudoers, or set ansible_become: false",
     ),
+    (
+        "must have a tty",
+        "sudo wants a terminal (requiretty)",
+        "set ansible_pipelining: false for {machine}, or take requiretty out of its sudoers",
+    ),
+    ("is not allowed to execute", "sudo does not let the remote user run this", "allow the user in sudoers"),
     ("sudo: not found", "there is no sudo", "install sudo on {machine}, or set ansible_become_method"),
     ("waiting for become", "becoming another user fails", _SUDO),
+    ("waiting for privilege escalation", "becoming another user fails", _SUDO),
     ("become method", "becoming another user fails", _SUDO),
+    ("account is currently not available", "the remote user may not log in (nologin)", _LOGIN),
+    ("restricted: cannot specify", "the remote user's shell is a restricted one", _LOGIN),
     ("module interpreter", "there is no Python where Ansible looks for it", _PYTHON),
     ("python: not found", "there is no Python", _PYTHON),
     ("python3: not found", "there is no Python", _PYTHON),
@@ -39,6 +52,28 @@ DENIALS = (
         "the remote user has no place to write",
         "give the remote user of {machine} a writable home, or set ansible_remote_tmp",
     ),
+)
+
+# What OpenSSH says of a machine that it does not get into: its words, what that means, what mends it where that is more than looking.
+_UNREACHED = (
+    ("Permission denied", "refuses Ansible's key or password", ""),
+    (
+        "HOST IDENTIFICATION HAS CHANGED",
+        "shows another host key than before",
+        "Find out why (was it set up anew?); then forget the old key (ssh-keygen -R) and accept the new one with ssh by hand.",
+    ),
+    (
+        "Host key verification failed",
+        "has a host key that this controller does not know",
+        "Log in once with ssh by hand, as the controller's user, and compare the key before you accept it.",
+    ),
+    ("Could not resolve hostname", "has a name that the controller can not resolve", ""),
+    (
+        "No user exists for uid",
+        "was not asked: ssh does not start for a user without a name",
+        "Give the controller's user an entry in its /etc/passwd.",
+    ),
+    ("", "does not answer", ""),
 )
 
 #: Less than this, and a gateway can not keep its settings and logs.
@@ -78,9 +113,9 @@ def unreachable(case: Case) -> Proof | None:
     task = case.tasks.get("health")
     if task is None or not task.unreachable or denial(task.message):
         return None
-    refused = "Permission denied" in task.message  # OpenSSH's word for a key or password that it does not take
-    what = "refuses Ansible's key or password" if refused else "does not answer"
-    return Proof(f"the machine {case.machine} {what}", (case.quote("ansible", task.message),))
+    what, cure = next((what, cure) for words, what, cure in _UNREACHED if words in task.message)
+    summary = f"the machine {case.machine} {what}"
+    return Proof(summary, (case.quote("ansible", task.message),), (cure,) if cure else ())
 
 
 @finding(
