@@ -180,6 +180,7 @@ class SettingsDirectory:
     owner: Owner | None
     writable_by_gateway: bool | None
     blocked_by: tuple[str, ...]
+    time_zone: str | None
 
 
 @dataclass(frozen=True)
