@@ -16,7 +16,7 @@ from typing import Any
 from ansible.plugins.loader import connection_loader
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, metrics, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, metrics, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
@@ -42,6 +42,7 @@ SETTINGS = (
     "diagnose_metrics_file",
     "audit_accept",
     "audit_fail_on",
+    "audit_stale_after",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "rebuild_report_dir", "bundle_dir", "audit_report_dir")
 #: In these machines may differ: each goes its own way.
@@ -112,6 +113,8 @@ def preflight(
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
         return {"at": now, "log": log, "bundle": None, "store_only": False, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
+        from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]

@@ -37,6 +37,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import managed
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 #: Of the bytes that a gateway may take, those that are left to what is told of its machine.
@@ -68,7 +69,7 @@ _CUTTABLE = (
 )
 
 
-def gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
+def gateway(target: Target, seen: Machine) -> dict[str, Any]:
     not_seen: list[str] = []
     kept = record.read(target.name)
     result: dict[str, Any] = {

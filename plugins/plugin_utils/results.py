@@ -87,8 +87,6 @@ class Host:
     now: str | None
     boot_time: str | None
     clock_synchronized: bool | None
-    architecture: str | None
-    cpus: int | None
     memory: Memory
     disks: tuple[Disk, ...]
 
@@ -131,24 +129,13 @@ class KernelKill:
 
 @dataclass(frozen=True)
 class OpenFiles:
-    soft: int | None
     hard: int | None
-
-
-@dataclass(frozen=True)
-class ContainerLog:
-    driver: str | None
-    max_size: int | None
-    max_file: int | None
 
 
 @dataclass(frozen=True)
 class HealthCheckDefined:
     test: str | None
-    interval: float | None
-    timeout: float | None
     start_period: float | None
-    retries: int | None
     from_image: bool | None
 
 
@@ -165,7 +152,6 @@ class Mount:
     target: str | None
     type: str | None
     read_only: bool | None
-    source_exists: bool | None
     kind: str | None
     owner: Owner | None
     writable_by_gateway: bool | None
@@ -199,7 +185,6 @@ class SecretFile:
     kind: str | None
     owner: Owner | None
     readable_by_gateway: bool | None
-    world_readable: bool | None
     empty: bool | None
     carriage_return: bool | None
     trailing_blank: bool | None
@@ -223,8 +208,6 @@ class Container:
     image: str | None
     image_digest: str | None
     image_named_by: str | None
-    image_created: str | None
-    image_architecture: str | None
     status: str | None
     started_at: str | None
     finished_at: str | None
@@ -239,7 +222,6 @@ class Container:
     stop_timeout: int | None
     health: HealthCheck
     healthcheck: HealthCheckDefined | None
-    log: ContainerLog
     memory: ContainerMemory
     nofile: OpenFiles | None
     network_mode: str | None
@@ -431,6 +413,7 @@ class Instance:
 @dataclass(frozen=True)
 class History:
     login_attempts_last_hour: int | None
+    logins_completed_last_hour: int | None
     twofa_prompts: int | None
     twofa_prompts_last_day: int | None
     unanswered_prompts: int | None

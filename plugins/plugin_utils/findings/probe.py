@@ -66,8 +66,8 @@ def incomplete(case: Case) -> Proof | None:
     remedy="none",
     title="Nobody has looked for too long",
     meaning=(
-        "The report store has no diagnosis of the gateway that is young enough (`diagnose_stale_after`), or none at all. The runs that"
-        " should look at it have stopped, do not reach the store, or leave its machine out. What was last known stands in the evidence."
+        "The report store has no diagnosis of the gateway that is young enough (`diagnose_stale_after`, of an audit `audit_stale_after`), or none"
+        " at all. The runs that should look at it have stopped, do not reach the store, or leave its machine out. What was last known stands in the evidence."
         " It says nothing about the gateway now, and is never a reason to act on it."
     ),
     fix=(

@@ -7,13 +7,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
-from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import checklist, metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
@@ -113,6 +115,8 @@ def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: st
         {"source": "store", "quote": "down, relay.down: proof of relay.down", "at": at, "line": None}
     ]
     assert (row["checked_at"], row["reported_at"]) == (NOW, at)
+    since = datetime.fromisoformat(at) + timedelta(seconds=900)
+    assert row["since"] == (None if "to come" in said else stamp(since))
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
     assert not any(row["facts"].values())
     assert whole["fleet"]["failing"] == ["alpha/gw"]
@@ -124,7 +128,8 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
     never = {row["id"]: row for row in whole["gateways"] if row["code"] == "probe.stale"}
     assert {*never} == {"gamma/a", "gamma/b", "delta"}
     assert {row["summary"] for row in never.values()} == {"never diagnosed: no run has put it into the report store"}
-    assert {(row["checked_at"], row["reported_at"]) for row in never.values()} == {(None, None)}
+    assert {(row["checked_at"], row["reported_at"], row["declared"]) for row in never.values()} == {(None, None, True)}
+    assert str(store.stale(whole, 900)).startswith("3 gateways have not been diagnosed for more than 900 seconds")
     assert whole["fleet"]["machines"] == 4
     assert "gamma/a" in whole["fleet"]["failing"]
     block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]
@@ -141,15 +146,19 @@ def test_when_the_schedule_stops_a_healthy_fleet_takes_one_block(tmp_path: Path)
 def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(tmp_path: Path) -> None:
     for at, expected in (("2026-03-01T12:29:00Z", {}), ("2026-03-01T11:00:00Z", {"alpha": ("unknown", "probe.stale")})):
         machines = machines_of(tmp_path / at, store.put(plan("alpha"), report_of(generated_at=at)))
-        assert told(merged(machines)) == expected
+        whole = merged(machines)
+        assert told(whole) == expected
+        assert [(run["machines"], run["gateways"]) for run in whole["runs"]] == [(0, 0)]
 
 
 def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     quiet = Suppression("probe.stale", "alpha", "it is being moved", None)
-    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), replace(RUN, suppressions=[quiet]))
-    assert whole["fleet"]["failing"] == []
+    both = slices(tmp_path, alpha="2026-03-01T11:00:00Z", beta="2026-03-01T11:00:00Z")
+    whole = merged(both, replace(RUN, suppressions=[quiet]))
+    assert whole["fleet"]["failing"] == ["beta/gw"]
     assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
-    assert store.stale(whole, 900) is None
+    assert "1 gateway has" in str(store.stale(whole, 900))
+    assert store.stale(merged({"alpha": both["alpha"]}, replace(RUN, suppressions=[quiet])), 900) is None
 
 
 @pytest.mark.parametrize(
@@ -166,6 +175,45 @@ def test_what_a_slice_suppressed_is_so_until_that_is_over(
     assert whole["fleet"]["failing"] == failing
     (row,) = whole["gateways"]
     assert {row["suppressed"] is None, row["findings"][0]["suppressed"] is None} == {bool(failing)}
+
+
+def test_the_suppressions_that_are_told_are_those_that_its_rows_have(tmp_path: Path) -> None:
+    moved, known = (Suppression(code, "alpha", "it moves", None) for code in ("relay.down", "config.port_exposed"))
+    advice = replace(found("config.port_exposed", "advice"), suppressed=known)
+    down = verdict("gw", "alpha", found=(replace(found(), suppressed=moved), advice))
+    both = [replace(down, name=name) for name in ("gw", "wg")]
+    put = store.put(plan("alpha"), report_of(*both, generated_at="2026-03-01T12:29:00Z"))
+    fresh = store.put(plan("beta"), report_of(verdict("gw", "beta"), generated_at="2026-03-01T12:29:00Z"))
+    late = store.put(plan("gamma"), report_of(verdict("gw", "gamma"), generated_at="2026-03-01T11:00:00Z"))
+    own = [
+        Suppression("probe.stale", "gamma", "it is off", None),
+        Suppression("relay.down", "beta", "nobody knows", None),
+    ]
+    whole = merged(machines_of(tmp_path, put, fresh, late), replace(RUN, suppressions=own))
+    told = {(each["code"], each["host"], each["reason"], *each["gateways"]) for each in whole["fleet"]["suppressed"]}
+    assert told == {
+        ("relay.down", "alpha", "it moves", "alpha/gw", "alpha/wg"),
+        ("config.port_exposed", "alpha", "it moves", "alpha/gw", "alpha/wg"),
+        ("probe.stale", "gamma", "it is off", "gamma/gw"),
+    }
+
+
+ACCEPTED = {"host": None, "reason": "behind a firewall", "until": "2026-03-01T12:30:00Z"}
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026-03-01T12:30:00Z", True), ("2026-03-01T12:30:01Z", False)])
+def test_what_an_audit_accepted_is_told_until_that_is_over(tmp_path: Path, at: str, told: bool) -> None:
+    kept = audits.report_of(audits.gateway("a", audits.row(accepted=ACCEPTED)), generated_at="2026-03-01T12:29:00Z")
+    machines = machines_of(tmp_path, store.put(plan("alpha"), kept))
+    whole = store.merged_audit(machines, {}, replace(RUN, generated_at=at, fail_on="advice"), TWO_DAYS)
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    said = [{"code": audits.OPEN, **ACCEPTED, "expired": False, "gateways": ["alpha/a"]}]
+    assert whole["fleet"]["accepted"] == (said if told else [])
+    assert whole["fleet"]["failing"] == ([] if told else ["alpha/a"])
+    assert whole["gateways"][0]["worst"] == (None if told else "advice")
+
+
+TWO_DAYS = 172800
 
 
 def without(*path: str) -> Callable[[Any], None]:
@@ -235,6 +283,29 @@ def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
     assert report.artifact(whole) == report.artifact(own)
 
 
+@pytest.mark.parametrize(("at", "over"), [("2026-02-27T12:30:00Z", False), ("2026-02-27T12:29:59Z", True)])
+def test_an_audit_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: str, over: bool) -> None:
+    old = audits.report_of(audits.gateway("a", audits.row(), audits.row(audits.HEAP, "pass")), generated_at=at)
+    machines = machines_of(tmp_path, store.put(plan("alpha"), old))
+    whole = store.merged_audit(machines, {"gamma": []} if over else {}, replace(RUN, fail_on="down"), TWO_DAYS)
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert page.render(whole)
+    assert checklist.lines(whole)
+    row = next(row for row in whole["gateways"] if row["host"] == "alpha")
+    said = store.stale_audits(whole, TWO_DAYS)
+    if not over:
+        assert (row["unseen"], row["by_result"]["fail"], whole["fleet"]["failing"], said) == (None, 1, [], None)
+        return
+    assert row["unseen"] == "last audited 2 days ago, from here; then 1 of 2 rules failed"
+    assert (row["status"], row["code"], row["reported_at"]) == ("unknown", "probe.stale", at)
+    assert row["next_command"] == "ansible-playbook ibgw.ops.audit -i fleet.yml -l alpha"
+    assert {each["result"] for each in row["rows"]} == {"not_known"}
+    never = next(row for row in whole["gateways"] if row["id"] == "gamma")
+    assert never["unseen"] == "never audited: no run has put its audit into the report store"
+    assert sorted(whole["fleet"]["failing"]) == ["alpha/a", "gamma"]
+    assert "1 gateway has not been audited for more than 172800 seconds (audit_stale_after): alpha/a;" in str(said)
+
+
 @pytest.mark.parametrize(
     ("fail_on", "failing"), [("advice", ["beta/b", "alpha/a"]), ("down", ["beta/b"]), ("never", [])]
 )
@@ -243,7 +314,7 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     one = audits.report_of(audits.gateway("a", audits.row()), generated_at="2026-03-01T12:29:00Z")
     other = audits.report_of(audits.unseen("b", "beta"), generated_at="2026-03-01T08:00:00Z")
     machines = machines_of(tmp_path, store.put(plan("alpha"), one), store.put(plan("beta"), other))
-    whole = store.merged_audit(machines, replace(RUN, fail_on=fail_on))
+    whole = store.merged_audit(machines, {}, replace(RUN, fail_on=fail_on), TWO_DAYS)
     jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
     assert sorted(whole["fleet"]["failing"]) == sorted(failing)
     assert whole["fleet"]["machines"] == 2
@@ -262,10 +333,11 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     ],
 )
 def test_an_audit_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
-    both = audits.report_of(audits.gateway("aa", audits.row()), audits.gateway("bb", audits.row()), generated_at=NOW)
+    gateways = [audits.gateway(name, audits.row(), audits.row()) for name in ("aa", "bb")]
+    both = audits.report_of(*gateways, generated_at=NOW)
     machines = machines_of(tmp_path, store.put(plan("alpha"), both))
     change(machines["alpha"]["rows"][0]["row"])
-    whole = store.merged_audit(machines, replace(RUN, fail_on="advice"))
+    whole = store.merged_audit(machines, {}, replace(RUN, fail_on="advice"), TWO_DAYS)
     jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
     assert page.render(whole)
     unseen = {row["name"]: row["unseen"] for row in whole["gateways"]}
