@@ -262,4 +262,6 @@ def cut_off(gateway: Deployed, step: Callable[[Deployed], bool], **variables: ob
             os.killpg(run.pid, signal.SIGKILL)
         said = run.communicate()[0]
     assert reached, said
+    told = json.loads((gateway.directory / "reports" / "rebuild.json").read_text(encoding="utf-8"))
+    assert told["fleet"]["by_outcome"]["begun"] == 1
     gateway.record_of("lock").unlink()
