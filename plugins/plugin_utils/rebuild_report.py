@@ -20,16 +20,16 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.run import few
 
 SCHEMA = "ibgw.ops/rebuild-report/1"
 
-#: How it can end for a gateway, the best first. One that still is `begun` in the end was cut off.
+#: How it can end for a gateway, the best first. One that still is `not_begun` or `begun` in the end was cut off.
 OUTCOMES = (
     "rebuilt",
     "planned",
-    "not_begun",
     "refused",
     "undecided",
     "rolled_back",
     "protected",
     "failed",
+    "not_begun",
     "begun",
 )
 
@@ -37,7 +37,7 @@ OUTCOMES = (
 OVER = ("rebuilt", "refused", "undecided", "rolled_back", "protected")
 
 #: With these a run fails.
-FAILING = ("refused", "undecided", "rolled_back", "protected", "failed", "begun")
+FAILING = ("refused", "undecided", "rolled_back", "protected", "failed", "not_begun", "begun")
 
 #: What is done to a gateway, in that order; of the last two only one.
 STEPS = ("put_aside", "make", "try", "keep", "go_back", "start_old")

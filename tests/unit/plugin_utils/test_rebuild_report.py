@@ -34,7 +34,7 @@ KEPT = [*MADE, {"step": "keep"}, {"outcome": "rebuilt", "reason": "served", "aft
 BACK = [*MADE, {"step": "go_back", "after": DOWN}, {"step": "start_old", "logins": 1}]
 
 STORIES: dict[str, tuple[list[dict[str, Any]], str, int]] = {
-    "not looked at": ([{}], "not_begun", 0),
+    "not looked at": ([{}], "not_begun", 2),
     "could be": ([PLANNED], "planned", 0),
     "a guard refuses": ([{**PLANNED, "outcome": "refused", "guards": [CLIENTS]}], "refused", 2),
     "it could not be looked at": ([{"outcome": "failed", "reason": "the socket refuses"}], "refused", 2),
