@@ -20,7 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     texts_of,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on, run_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import audit_on, looked_at, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
@@ -56,7 +56,7 @@ class ActionModule(StoringAction):
         stale = None
         if arguments["store_dir"]:
             try:
-                stale = merge(store.put(plan, built), arguments["forget"])
+                stale = merge(store.put(plan, built, looked_at(variables, plan)), arguments["forget"])
             except Misuse as misuse:
                 display.warning(f"{misuse}; the audit of this run stands above")
         return {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -287,8 +288,13 @@ def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:
 def _file(setting: str, given: str, wanted: str) -> Path:
     """A file on the controller that a setting names."""
     path = path_of(setting, given)
-    if not os.path.isfile(path):  # unlike pathlib's, it raises for none
-        problem = "is not a file" if os.path.exists(path) else "does not exist"
+    try:
+        problem = None if stat.S_ISREG(path.stat().st_mode) else "is not a file"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "does not exist"
+    except OSError as error:
+        problem = f"can not be looked at ({error.strerror})"
+    if problem:
         raise Misuse(f"{setting} is {shown(given)}, which {problem} on the controller; it must be {wanted}")
     return path
 

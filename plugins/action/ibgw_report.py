@@ -24,7 +24,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     write_metrics,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import looked_at, report_on, run_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
@@ -70,7 +70,8 @@ class ActionModule(StoringAction):
         if arguments["metrics_file"] and not stores and not plan.get("store_only"):
             _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         if stores:
-            _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"])
+            put = store.put(plan, built, looked_at(variables, plan))
+            _tell_of_store(partial(merge, put), arguments["stale_after"], arguments["metrics_file"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -97,12 +98,13 @@ def merged_and_files(
     return whole, files
 
 
-def _tell_of_store(merge: Callable[[], dict[str, Any]], stale_after: float) -> None:
+def _tell_of_store(merge: Callable[[], dict[str, Any]], stale_after: float, metrics_file: str) -> None:
     """Say what the store has now; what keeps a run from it costs its own report nothing."""
     try:
         whole = merge()
     except Misuse as misuse:
-        display.warning(f"{misuse}; the report of this run stands above")
+        left = f", and the metrics in {quote(metrics_file)} are left as they are" if metrics_file else ""
+        display.warning(f"{misuse}; the report of this run stands above{left}")
         return
     display.display(f"Report store: {summary.in_a_line(whole)}")
     stale = store.stale(whole, stale_after)

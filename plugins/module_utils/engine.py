@@ -8,7 +8,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import difflib
-import getpass
 import io
 import json
 import os
@@ -30,6 +29,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     Misuse,
     Unavailable,
     missing_library,
+    user,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
@@ -279,14 +279,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _program_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin:/sbin:/snap/bin"))
-
-
-def user() -> str:
-    """Who asks."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a passwd entry
-        return f"uid {os.getuid()}"
 
 
 def _local_socket() -> str:

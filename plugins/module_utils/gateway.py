@@ -17,7 +17,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     configuration,
     connections,
     container,
-    engine,
     events,
     files,
     host,
@@ -34,6 +33,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     Unavailable,
     fit,
     size,
+    user,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import managed
@@ -116,7 +116,7 @@ def _existing(
     hidden = [mount["source"] for mount in facts["mounts"] if seen.here and _hidden(mount)]
     if hidden:
         others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""
-        not_seen.append(f"mounts: {engine.user()} may not look at {hidden[0]}{others}; {AS_ROOT}")
+        not_seen.append(f"mounts: {user()} may not look at {hidden[0]}{others}; {AS_ROOT}")
     if processes:
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
@@ -174,7 +174,7 @@ def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str])
 def _unproven(pid: int, seen: Machine) -> str:
     """Why a process on this machine can not be told to be the container's."""
     if not procfs.shows_others():
-        return f"/proc hides the processes of others from {engine.user()} (hidepid); {AS_ROOT}"
+        return f"/proc hides the processes of others from {user()} (hidepid); {AS_ROOT}"
     if seen.ungrouped:
         return "the engine runs containers without control groups, as rootless ones do on cgroup v1; with cgroup v2 and systemd they have them"
     return f"the control group of process {pid} does not prove that it is the container's"

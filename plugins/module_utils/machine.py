@@ -22,7 +22,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     host,
     procfs,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AS_ROOT
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AS_ROOT, user
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision import systemd, watchers
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision, managed
@@ -83,7 +83,7 @@ def look(
     told_events = ask(happened, "docker events", not_seen)
     log = host.kernel_log() if here else None
     if here and log is None:
-        not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
+        not_seen.append(f"host_oom_killed: {user()} may not read the kernel's log; {AS_ROOT}")
     return Machine(
         pids=pids,
         here=here,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils import engine
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, recognise
+from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, may_be_gateway, recognise
 
 if TYPE_CHECKING:
     import docker
@@ -75,4 +75,4 @@ def _may_be_gateway(image: Traits | None, listed: Mapping[str, Any]) -> bool:
         return True
     command = f"{image.command} {listed.get('Command') or ''}"
     labels = listed.get("Labels") or image.labels
-    return recognise(replace(image, command=command, labels=labels)) is not None
+    return may_be_gateway(replace(image, command=command, labels=labels))

@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.probe import TASK_CURES
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.probe import task_trouble
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
 
 #: Seconds that the host of the report store may take for an answer, whatever keeps it; it waits for its lock itself, and shorter.
@@ -107,8 +107,8 @@ class StoringAction(ControllerAction):
             result = {"msg": str(error)}
         store: dict[str, Any] | None = plain(result.get("store"))
         if store is None:
-            said = next(filter(None, map(result.get, ("module_stderr", "module_stdout", "msg"))), "no answer")
-            cure = next(cure for words, _what, cure in TASK_CURES if words in said)
+            told = [*filter(None, map(result.get, ("module_stderr", "module_stdout", "msg")))] or ["no answer"]
+            said, (_what, cure) = told[0], task_trouble(" ".join(told))
             raise Misuse(f"the report store could not be used on {host}: {quote(said)}; {cure.format(machine=host)}")
         if not store["available"]:
             raise Misuse(f"{store['reason']} (on {host}); {store['fix']}")

@@ -60,8 +60,6 @@ def _fits(hint: Any, value: object) -> bool:
         return isinstance(value, Mapping)
     if typing.get_origin(hint) is tuple:
         return isinstance(value, (list, tuple))
-    if typing.get_origin(hint) is tuple:
-        return isinstance(value, (list, tuple))
     return isinstance(value, typing.get_origin(hint) or hint)
 
 

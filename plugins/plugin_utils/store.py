@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -41,12 +41,21 @@ SAME_VERSION = "Install the same version of the collection on every controller, 
 _ONCE = datetime.fromtimestamp(0, timezone.utc)
 
 
-def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run puts in, by the plan of what it asked and its report."""
+def put(plan: Mapping[str, Any], built: Mapping[str, Any], seen: Collection[str]) -> dict[str, Any]:
+    """What a run puts in, by the plan of what it asked and its report.
+
+    `seen` are the machines that told which gateways they have: of another nobody knows that those are gone of which it tells nothing.
+    """
+    told: dict[str, list[str]] = {machine: [] for machine in plan["machines"]}
+    for row in built["gateways"]:
+        told[row["host"]].append(row["name"])
     return {
         "at": built["generated_at"],
         "controller": built["controller"],
-        "machines": {machine: ask["names"] if plan["only"] else None for machine, ask in plan["machines"].items()},
+        "machines": {
+            machine: ask["names"] if plan["only"] else None if machine in seen else told[machine]
+            for machine, ask in plan["machines"].items()
+        },
         "rows": built["gateways"],
     }
 

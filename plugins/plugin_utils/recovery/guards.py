@@ -125,7 +125,8 @@ def locked(question: Question) -> Check:
     records, record = question.situation.records, question.situation.record
     if record is None:
         reason = records.reason or "the machine could not be asked"
-        return Check("locked", False, f"what the machine keeps about it could not be read: {reason}")
+        mends = f"; {records.fix}" if records.fix else ""
+        return Check("locked", False, f"what the machine keeps about it could not be read: {reason}{mends}")
     if corrupt := _corrupt(record, "lock"):
         return Check("locked", False, corrupt)
     lock, until = record.lock, moment(record.lock.until) if record.lock else None

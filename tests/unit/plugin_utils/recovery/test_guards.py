@@ -72,7 +72,7 @@ CORRUPT = "it can not be used"
 WINDOW = (Window(("sun",), time(6, 30), time(7, 30), NEW_YORK),)
 OVER = (Window(("sun",), time(5), time(7), NEW_YORK),)
 LATER = (Window(("sun",), time(6, 30), time(8), NEW_YORK),)
-UNREAD = read(Records, {"available": False, "reason": "permission denied"})
+UNREAD = read(Records, {"available": False, "reason": "permission denied", "fix": "become root"})
 DEPLOYED = {"gateway": {"deployment": {"read_only_api": False}}}
 
 #: Both endpoints in one container, of which one has a dead relay; a client of paper on the gateway's own port.
@@ -364,7 +364,7 @@ WORDS: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "locked",
         "start",
         {"kept": UNREAD},
-        "what the machine keeps about it could not be read: permission denied",
+        "what the machine keeps about it could not be read: permission denied; become root",
     ),
     "one push": (
         "person",

@@ -61,6 +61,12 @@ def test_a_plan_that_may_be_carried_out_says_what_is_done_and_what_is_still_aske
     ]
 
 
+def test_of_what_could_not_be_judged_a_plan_says_what_mends_that() -> None:
+    task = {"failed": True, "msg": "Task failed: Missing sudo password"}
+    said = planned(situation({"tasks": {"health": task, "logscan": None, "handshake": {"skipped": True}}}))
+    assert any(line.startswith("  Fix   ") and "--ask-become-pass" in line for line in said)
+
+
 def test_a_plan_that_is_refused_says_so_before_its_reasons() -> None:
     said = planned(situation(KILLED), settings=Settings(max_remedy="none"))
     assert "  Plan  start, which costs a login: not now" in said
