@@ -22,7 +22,7 @@ from ansible_collections.ibgw.ops.tests.unit.module_utils import ibga_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import TWOFA, Log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.judged import result
 
-from tests.unit.plugin_utils.findings.scene import NAME, NO_BACKEND, NOW, at, machine, merged
+from tests.unit.plugin_utils.findings.scene import NAME, NO_BACKEND, NOW, SECRET, at, machine, merged
 
 Changes = dict[str, Any]
 
@@ -114,18 +114,6 @@ RESTARTS = {"AutoRestartTime": "11:45 PM"}
 
 #: The image's sample of the setting.
 ASKS_ONCE = {"container": {"environment": {"RELOGIN_AFTER_TWOFA_TIMEOUT": "no"}}}
-
-#: A secret in a file, as the gateway finds it.
-SECRET = {
-    "variable": "TWS_PASSWORD_FILE",
-    "path": "/run/secrets/password",
-    "source": "/srv/password",
-    "kind": "file",
-    "readable_by_gateway": True,
-    "empty": False,
-    "carriage_return": False,
-    "trailing_blank": False,
-}
 
 OF_IBGA = {
     "container": {"environment": {"IB_LOGINTYPE": "Live Trading", "IB_LOGOFF": "11:55 PM", "TRADING_MODE": None}},

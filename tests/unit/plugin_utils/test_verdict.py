@@ -731,6 +731,10 @@ MISSING = {
         NO_PORT,
         ["the log shows the login as logged in", "the API answer is: not asked, for no API port is published"],
     ),
+    "one is published of its relay": (
+        {"handshake": {"endpoints": []}},
+        ["the log shows the login as logged in", "the API answer is: not asked"],
+    ),
     "it needs none in the machine's network": (
         merged(NO_PORT, {"container": {"network_mode": "host"}}),
         ["the log shows the login as logged in", "the API answer is: not asked"],
@@ -931,6 +935,11 @@ def test_what_both_endpoints_show_is_said_once():
     row = judged(**merged(BOTH, {"container": STOPPED}), runs=[{}, LIVE_PROMPT])
     assert [each.finding.code for each in row.found].count("container.stopped") == 1
     assert row.leading.endpoint is None
+    of_live = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
+    assert {each.finding.code: each.endpoint for each in of_live.found if each.severity != "advice"} == {
+        "twofa.pending": "live",
+        "relay.no_backend": "live",
+    }
 
 
 # Suppressed findings
