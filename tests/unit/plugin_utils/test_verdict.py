@@ -630,6 +630,24 @@ def test_a_failed_task_says_what_was_seen_and_mends_it(message, code):
     assert row.leading.proof.fix
 
 
+@pytest.mark.parametrize(
+    ("told", "what", "mends"),
+    [
+        ("No ED25519 host key is known for alpha.\r\nHost key verification failed.", "does not know", "with ssh by hand"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\r\nHost key verification failed.", "another host key", "ssh-keygen -R"),
+        ("ssh: Could not resolve hostname alpha: Name or service not known", "can not resolve", "ansible_host"),
+        ("No user exists for uid 12345", "a user without a name", "/etc/passwd"),
+        ("ops@10.0.0.5: Permission denied (publickey).", "key or password", "ansible_user"),
+        ("ssh: connect to host alpha port 22: Connection timed out", "does not answer", "ansible_port"),
+    ],
+)  # fmt: skip
+def test_a_machine_that_ssh_does_not_get_into_is_told_by_why(told, what, mends):
+    row = unjudgeable({"unreachable": True, "msg": f"Task failed: Failed to connect to the host via ssh: {told}"})
+    assert outcome(row) == ("unknown", "host.unreachable")
+    assert what in row.summary
+    assert mends in " ".join(row.leading.proof.fix)
+
+
 _NO_JSON = "Module result deserialization failed: No start of json char found"
 
 
@@ -1172,6 +1190,7 @@ def test_within_a_reset_no_login_is_told_to_be_made():
     row = judged(**merged(NIGHT, KILLED))
     assert outcome(row) == ("down", "container.killed")
     assert row.leading.remedy == "start"  # whether it may be done is recovery's to say
+    assert row.leading.proof.remedy_reason.startswith("not now, but once IBKR's reset window is over: nothing")
     assert "Make no login before about 07:45 EST (12:45 UTC)" in row.leading.proof.fix[0]
     assert len(row.leading.proof.fix) > 1
     assert not any("Make no login" in step for step in judged(**KILLED).leading.proof.fix)
@@ -1213,7 +1232,7 @@ def test_a_gateway_s_own_limit_goes_before_that_of_its_machine():
     assert outcome(judged(**given)) == ("degraded", "api.slow")
     assert outcome(judged(**merged(given, {"declared": {"api_slow_after": 0}}))) == ("healthy", None)
     row = judged(**merged(given, {"declared": {"api_slow_after": 0.1}}))
-    assert row.summary == "the API took 1.2 s to be ready, and may take 0.1 s"
+    assert row.summary == "the API took 1.20 s to be ready, and may take 0.1 s"
     assert row.leading.remedy == "none"
 
 
