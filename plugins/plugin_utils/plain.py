@@ -14,6 +14,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
 #: Every result of a task has one of these.
 SAYS_HOW_IT_ENDED = frozenset(("changed", "failed", "unreachable"))
+#: What the task that probes a machine registers.
+PROBED = "diagnose_probed"
 
 
 def plain(value: Any) -> Any:
@@ -24,14 +26,20 @@ def plain(value: Any) -> Any:
 def variables_of(hostvars: Mapping[str, Any], machine: str) -> Mapping[str, Any]:
     """A machine's variables, rendered when they are read. Results of tasks are not: no template in them counts, and on a hundred machines
     it takes longer than all that is judged. Those of tasks that timed out come without how they were stopped: rendering that is
-    deprecated (ansible-core 2.21)."""
+    deprecated (ansible-core 2.21). Each step of a task that took several has a name of its own."""
     given: Mapping[str, Any] = getattr(hostvars, "raw_get", hostvars.__getitem__)(machine)
     results = {
         name: {key: one for key, one in value.items() if key != "timedout"}
         for name, value in given.items()
         if isinstance(value, Mapping) and not SAYS_HOW_IT_ENDED.isdisjoint(value)
     }
-    return ChainMap(results, hostvars[machine])
+    return ChainMap(_steps(results.get(PROBED, {})), results, hostvars[machine])
+
+
+def _steps(probed: Mapping[str, Any]) -> dict[str, Any]:
+    """What the steps of `ibgw_probe` were answered; where it failed as a whole, the first one did."""
+    steps = probed if "health" in probed else {"health": probed} if probed else {}
+    return {f"diagnose_{step}": answer for step, answer in steps.items() if isinstance(answer, Mapping)}
 
 
 def rendered(
