@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -16,37 +15,53 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerA
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import PROBES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import HOW_A_TASK_FAILED
 
+#: Read as they stand: as arguments of the task each would be an expression, which Ansible compiles anew for every machine.
+SETTINGS = (
+    "gateways",
+    "diagnose_docker_host",
+    "diagnose_user_salt",
+    "diagnose_depth",
+    "diagnose_timeout",
+    "diagnose_api_timeout",
+    "diagnose_task_timeout",
+    "diagnose_probe_python",
+)
+
 
 class ActionModule(ControllerAction):
     """The action behind `ibgw_probe`; its options are documented in the module of the same name."""
 
     _requires_connection = True
     ARGUMENTS = {
-        "names": {"type": "list", "elements": "str", "default": []},
-        "find": {"type": "bool", "default": True},
-        "selected": {"type": "bool", "default": False},
-        "gateways": {"type": "list", "elements": "dict", "default": []},
-        "user_salt": {"type": "str", "no_log": True},
-        "depth": {"type": "str", "choices": ["tcp", "api", "account"], "default": "api"},
-        "api_timeout": {"type": "float", "default": 5},
-        "step_timeout": {"type": "int", "default": 31},
-        "docker_host": {"type": "str"},
-        "timeout": {"type": "float", "default": 10},
-        "probe_python": {"type": "path", "default": "/opt/ibgw/probe/bin/python3"},
+        "ask": {"type": "dict", "required": True},
+        "only": {"type": "list", "elements": "str", "required": True},
     }
 
     def outcome(self, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What each step was answered; where already the first one failed, that is how the task fails."""
-        machine = variables["inventory_hostname"]
-        shared = {name: arguments[name] for name in ("docker_host", "timeout", "probe_python")}
+        machine, settings = variables["inventory_hostname"], self.settings(variables, SETTINGS)
+        asked = runbook.Asked(
+            **arguments["ask"],
+            selected=bool(arguments["only"]),
+            gateways=settings.get("gateways") or [],
+            docker_host=settings["diagnose_docker_host"] or None,
+            user_salt=settings["diagnose_user_salt"],
+            depth=settings["diagnose_depth"],
+            api_timeout=settings["diagnose_api_timeout"],
+        )
+        shared = {
+            "docker_host": asked.docker_host,
+            "timeout": settings["diagnose_timeout"],
+            "probe_python": settings["diagnose_probe_python"],
+        }
         facts: dict[str, Any] = {}
 
         def ask(module: str, given: dict[str, Any]) -> runbook.Answer:
-            answer = self._answer(module, {**shared, **given}, variables, arguments["step_timeout"])
+            answer = self._answer(module, {**shared, **given}, variables, int(settings["diagnose_task_timeout"]))
             facts.update(answer.pop("ansible_facts", {}))  # the interpreter, where Ansible had to look for it
             return answer
 
-        seen = runbook.follow(runbook.Asked(**{each.name: arguments[each.name] for each in fields(runbook.Asked)}), ask)
+        seen = runbook.follow(asked, ask)
         found = {"ansible_facts": facts} if facts else {}
         if "health" not in seen["health"]:
             return {**seen["health"], **found}

@@ -20,51 +20,22 @@ description:
     when it begins, and what is asked.
   - A later step that fails or runs out of its time is a warning, and what the others saw stays; a machine that can not be reached any more
     is asked nothing further. Where already the first step fails, so does the task; where it can not reach the machine, that is unreachable.
+  - Takes its settings from the machine's variables C(gateways) and C(diagnose_*), as P(ibgw.ops.diagnose#role) has them. A step that has not
+    come back after C(diagnose_task_timeout) seconds is given up.
+  - Private to that role.
 options:
-  names:
-    description: As O(ibgw.ops.ibgw_health#module:names).
+  ask:
+    description:
+      - What the machine is asked about; C(names) of containers and whether to C(find) others too, as
+        RV(ibgw.ops.ibgw_preflight#module:machines) has it.
+    type: dict
+    required: true
+  only:
+    description: The selection, RV(ibgw.ops.ibgw_preflight#module:only). Where there is one, nothing but C(names) is asked further.
     type: list
     elements: str
-    default: []
-  find:
-    description: As O(ibgw.ops.ibgw_health#module:find).
-    type: bool
-    default: true
-  selected:
-    description: Whether only O(names) are asked further, whatever else health told of.
-    type: bool
-    default: false
-  gateways:
-    description: The machine's C(gateways) as the inventory declares them.
-    type: list
-    elements: dict
-    default: []
-  user_salt:
-    description: As O(ibgw.ops.ibgw_health#module:user_salt).
-    type: str
-  depth:
-    description: As O(ibgw.ops.ibgw_handshake#module:depth).
-    type: str
-    choices: [tcp, api, account]
-    default: api
-  api_timeout:
-    description: Seconds that the API of one gateway may take; O(ibgw.ops.ibgw_handshake#module:timeout).
-    type: float
-    default: 5
-  step_timeout:
-    description:
-      - Seconds after which a step is given up that has not come back, with the way to the machine; above what the modules allow themselves.
-    type: int
-    default: 31
-  docker_host:
-    description: As O(ibgw.ops.ibgw_health#module:docker_host), for all of them.
-    type: str
-  timeout:
-    description: Seconds that health and the logs may take, each.
-    type: float
-    default: 10
+    required: true
 extends_documentation_fragment:
-  - ibgw.ops.probe
   - ibgw.ops.probe.looks
 attributes:
   action:
@@ -77,13 +48,9 @@ author:
 EXAMPLES = r"""
 - name: Probe every gateway of the machine
   ibgw.ops.ibgw_probe:
-    gateways: "{{ gateways | default([]) }}"
-  register: probed
-
-- name: Tell which APIs were ready
-  ansible.builtin.debug:
-    msg: "{{ item.gateway }}: {{ item.outcome }}"
-  loop: "{{ probed.handshake.handshake.endpoints | default([]) }}"
+    ask: "{{ diagnose_plan.machines[inventory_hostname] }}"
+    only: "{{ diagnose_plan.only }}"
+  register: diagnose_probed
 """
 
 RETURN = r"""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.template import Templar
 from ansible_collections.ibgw.ops.plugins.action.ibgw_probe import ActionModule, display
 
 from tests.unit.filter.test_endpoints_inside import PAPER, paper
@@ -20,19 +21,18 @@ LOGSCAN = {"logscan": {"gateways": []}}
 HANDSHAKE = {"handshake": {"endpoints": [SERVED]}}
 
 FOUND = {"discovered_interpreter_python": "/usr/bin/python3.12"}
-GIVEN = {
-    "names": ["gw"],
-    "find": False,
-    "selected": False,
-    "gateways": [],
-    "user_salt": "a secret of this run",
-    "depth": "api",
-    "api_timeout": 5.0,
-    "step_timeout": 1,
-    "docker_host": None,
-    "timeout": 10.0,
-    "probe_python": "python3",
+VARIABLES = {
+    "inventory_hostname": "alpha",
+    "gateways": [{"name": "gw"}],
+    "diagnose_docker_host": "",
+    "diagnose_user_salt": "a secret of this run",
+    "diagnose_depth": "api",
+    "diagnose_timeout": 10,
+    "diagnose_api_timeout": "5",
+    "diagnose_task_timeout": "1",
+    "diagnose_probe_python": "python3",
 }
+GIVEN: dict[str, Any] = {"ask": {"names": ["gw"], "find": False}, "only": []}
 
 Answer = Callable[[], dict[str, Any]]
 
@@ -50,7 +50,8 @@ def probed(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> dict[str, Any]:
     """The result of the task on a machine that answers these in turn."""
     left = iter(answers)
     monkeypatch.setattr(ActionModule, "_execute_module", lambda *_module, **_given: next(left)())
-    return ActionModule.__new__(ActionModule).outcome({"inventory_hostname": "alpha"}, GIVEN)
+    monkeypatch.setattr(ActionModule, "_templar", Templar(), raising=False)
+    return ActionModule.__new__(ActionModule).outcome(VARIABLES, GIVEN)
 
 
 def test_what_is_registered_is_what_the_probes_found(monkeypatch: pytest.MonkeyPatch) -> None:
