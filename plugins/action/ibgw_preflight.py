@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -16,7 +17,7 @@ from typing import Any
 from ansible.plugins.loader import connection_loader
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import shown
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, evidence, inventory, metrics, suppression
+from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence, inventory, metrics, suppression
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import path_of
@@ -42,6 +43,7 @@ SETTINGS = (
     "diagnose_metrics_file",
     "audit_accept",
     "audit_fail_on",
+    "audit_stale_after",
 )
 DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
 #: In these machines may differ: each goes its own way.
@@ -112,6 +114,8 @@ def preflight(
         log = str(_file("diagnose_log_path", str(settings["diagnose_log_path"]), "a saved log"))
         return {"at": now, "log": log, "bundle": None, "store_only": False, **no_machine, **given, **_warned(warnings)}
     if settings.get("diagnose_bundle"):
+        from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+
         path = _file("diagnose_bundle", str(settings["diagnose_bundle"]), "an evidence bundle")
         return {**bundle.load(path).plan, "bundle": str(path)}
     hostvars = task_vars["hostvars"]
@@ -284,8 +288,13 @@ def _machines(task_vars: Mapping[str, Any], group: str | None) -> list[str]:
 def _file(setting: str, given: str, wanted: str) -> Path:
     """A file on the controller that a setting names."""
     path = path_of(setting, given)
-    if not os.path.isfile(path):  # unlike pathlib's, it raises for none
-        problem = "is not a file" if os.path.exists(path) else "does not exist"
+    try:
+        problem = None if stat.S_ISREG(path.stat().st_mode) else "is not a file"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "does not exist"
+    except OSError as error:
+        problem = f"can not be looked at ({error.strerror})"
+    if problem:
         raise Misuse(f"{setting} is {shown(given)}, which {problem} on the controller; it must be {wanted}")
     return path
 

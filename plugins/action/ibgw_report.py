@@ -13,8 +13,8 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle, inventory, metrics, page, report, store, summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction
+from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.action import StoringAction, missing
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     about_the_collection,
@@ -24,8 +24,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     write_metrics,
     write_report,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import report_on, run_of
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
+from ansible_collections.ibgw.ops.plugins.plugin_utils.diagnosis import looked_at, report_on, run_of
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 
 display = Display()
@@ -54,6 +54,8 @@ class ActionModule(StoringAction):
         plan = plain(arguments["plan"])
         given = inventories()
         if plan.get("bundle"):
+            from ansible_collections.ibgw.ops.plugins.plugin_utils import bundle
+
             seen = bundle.load(Path(plan["bundle"]))
             plan, now, variables, given = seen.plan, seen.at, {"hostvars": seen.machines}, seen.inventories
             display.display(f"Judged as of {stamp(now)}, when the bundle was made.")
@@ -68,7 +70,8 @@ class ActionModule(StoringAction):
         if arguments["metrics_file"] and not stores and not plan.get("store_only"):
             _tell_metrics(built, arguments["metrics_file"], left_out(plan, variables))
         if stores:
-            _tell_of_store(partial(merge, store.put(plan, built)), arguments["stale_after"])
+            put = store.put(plan, built, looked_at(variables, plan))
+            _tell_of_store(partial(merge, put), arguments["stale_after"], arguments["metrics_file"])
         return {
             "fleet": built["fleet"],
             "report_path": path,
@@ -83,41 +86,30 @@ def merged_and_files(
     variables: Mapping[str, Any], arguments: Mapping[str, Any], run: Run, machines: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The report on all that the store has, and the files to publish."""
-    missing = _missing(variables, machines)
-    if not machines and not missing and not arguments["forget"]:  # what was forgotten leaves what is published, too
+    absent = missing(variables, machines)
+    if not machines and not absent and not arguments["forget"]:  # what was forgotten leaves what is published, too
         raise Misuse(
             f"the report store in {quote(arguments['store_dir'])} is empty; a diagnosis with that diagnose_store_dir puts its report in"
         )
-    whole = store.merged(machines, missing, run, arguments["stale_after"])
+    whole = store.merged(machines, absent, run, arguments["stale_after"])
     files = texts_of(whole, "report.json", page.render)
     if arguments["metrics_file"]:
         files[arguments["metrics_file"]] = metrics.exposition(whole)
     return whole, files
 
 
-def _tell_of_store(merge: Callable[[], dict[str, Any]], stale_after: float) -> None:
+def _tell_of_store(merge: Callable[[], dict[str, Any]], stale_after: float, metrics_file: str) -> None:
     """Say what the store has now; what keeps a run from it costs its own report nothing."""
     try:
         whole = merge()
     except Misuse as misuse:
-        display.warning(f"{misuse}; the report of this run stands above")
+        left = f", and the metrics in {quote(metrics_file)} are left as they are" if metrics_file else ""
+        display.warning(f"{misuse}; the report of this run stands above{left}")
         return
     display.display(f"Report store: {summary.in_a_line(whole)}")
     stale = store.stale(whole, stale_after)
     if stale:
         display.warning(stale)
-
-
-def _missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The machines of the inventory that the store does not know, with the gateways that each declares, where that makes sense."""
-    missing: dict[str, list[str]] = {}
-    for machine in variables["groups"].get("gateway_hosts", []):
-        if machine not in known:
-            try:
-                missing[machine] = inventory.declared(rendered(variables["hostvars"][machine], ("gateways",), machine))
-            except (Misuse, TypeError, KeyError, AttributeError):
-                missing[machine] = []
-    return missing
 
 
 def _tell_metrics(built: Mapping[str, Any], path: str, left_out: str | None) -> None:

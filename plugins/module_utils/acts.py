@@ -25,6 +25,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils import container, engine,
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Port, Relay
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target, gateway_containers
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import utc
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def probe(
     engine.check_names([name, value] if kind == "rename" else [name])
     if kind == "restart_policy" and not POLICY.fullmatch(value):
         raise Misuse(f"{quote(value)!r} is no restart policy; allowed are no, always, unless-stopped and on-failure:N")
-    (target,) = engine.gateway_containers(engine.connect(docker_host, timeout), [name], find=False)
+    (target,) = gateway_containers(engine.connect(docker_host, timeout), [name], find=False)
     refused = _refused(target, id)
     if refused or target.inspected is None:
         return {**AVAILABLE, **NOTHING, "done": False, "said": refused, "changed": False}
@@ -161,7 +162,7 @@ def probe(
     }
 
 
-def _refused(target: engine.Target, seen: str | None) -> str | None:
+def _refused(target: Target, seen: str | None) -> str | None:
     """Why nothing is done to this container at all."""
     if target.unavailable:
         raise target.unavailable

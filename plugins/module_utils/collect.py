@@ -41,6 +41,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import (
     spellings,
     without_control,
 )
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target, gateway_containers
 
 if TYPE_CHECKING:
     import docker
@@ -97,7 +98,7 @@ def probe(
     owner = _private(directory)
     path = os.path.join(directory, ARCHIVE)
     with closing(engine.connect(docker_host, timeout)) as client:
-        targets = engine.gateway_containers(client, names or (), find=not names)
+        targets = gateway_containers(client, names or (), find=not names)
     try:
         with _new_file(path, owner) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
             gateways = [
@@ -139,7 +140,7 @@ def _versions() -> dict[str, str | None]:
 class Look:
     """One look at one container: what is asked of the engine, and which values must not be told."""
 
-    def __init__(self, client: docker.DockerClient, target: engine.Target, log_bytes: int, ends: float) -> None:
+    def __init__(self, client: docker.DockerClient, target: Target, log_bytes: int, ends: float) -> None:
         self.client = client
         self.target = target
         self.log_bytes = log_bytes
@@ -159,7 +160,7 @@ class Look:
 
 
 def _gateway(
-    target: engine.Target,
+    target: Target,
     place: str,
     archive: tarfile.TarFile,
     docker_host: str | None,

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Docker engine of a machine: connect to it, find the gateways, say what is wrong when it does not answer.
+"""The Docker engine of a machine: connect to it, ask it for containers, say what is wrong when it does not answer.
 
 This module util is private to the collection; it can change at any time.
 """
@@ -8,7 +8,6 @@ This module util is private to the collection; it can change at any time.
 from __future__ import annotations
 
 import difflib
-import getpass
 import io
 import json
 import os
@@ -21,17 +20,16 @@ import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits, traits
-from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import Recognition, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     AS_ROOT,
     Misuse,
     Unavailable,
     missing_library,
+    user,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 
@@ -65,24 +63,17 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class Target:
-    """A container to look at: asked for by name, or found because it is recognised as a gateway.
+class Container:
+    """A container as the engine has it.
 
     `inspected` is what the engine says of it; None when there is no such container, or when asking failed (`unavailable`).
     """
 
     name: str
-    declared: bool
     exists: bool
     similar_names: tuple[str, ...] = ()
     inspected: Mapping[str, Any] | None = None
-    recognition: Recognition | None = None
     unavailable: Unavailable | None = None
-
-    @property
-    def family(self) -> Family | None:
-        """Its image family, if that is known."""
-        return self.recognition.family if self.recognition else None
 
     @property
     def missing(self) -> str:
@@ -147,18 +138,38 @@ def address_of(client: docker.DockerClient) -> str:
     return f"ssh://{adapter.ssh_host}" if hasattr(adapter, "ssh_host") else client.api.base_url
 
 
-def gateway_containers(client: docker.DockerClient, names: Sequence[str] = (), find: bool = True) -> list[Target]:
-    """The containers called `names`, in that order, then with `find` every other one that is recognised as a gateway."""
+def containers(client: docker.DockerClient, names: Sequence[str]) -> list[Container]:
+    """The containers called `names`, in that order."""
+    return each(partial(inspect, client, all_containers(client)), names)
+
+
+def all_containers(client: docker.DockerClient) -> dict[str, Mapping[str, Any]]:
+    """All containers of the machine, running or not, by name."""
     try:
-        listed = _containers(client)
-        others = _plausible(client, {name: one for name, one in listed.items() if name not in names}) if find else []
+        told = client.api.containers(all=True)
+        named = ((name.lstrip("/"), one) for one in told for name in one.get("Names") or ())
+        return {name: one for name, one in named if "/" not in name}  # a legacy link shows as /other/alias
     except Exception as error:
         raise unavailable(error, address_of(client)) from error
-    declared = dict.fromkeys(names)
-    targets = each(
-        partial(_target, client, listed), [(name, name in declared) for name in (*declared, *sorted(others))]
-    )
-    return [target for target in targets if target.declared or target.recognition or target.unavailable]
+
+
+def inspect(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]], name: str) -> Container:
+    """What the engine says of the container called `name`, by what it listed."""
+    from docker.errors import NotFound
+
+    if name not in listed:
+        near = difflib.get_close_matches(name, listed, n=3, cutoff=0.5)
+        return Container(name, exists=False, similar_names=tuple(near))
+    try:
+        return Container(name, exists=True, inspected=client.api.inspect_container(listed[name]["Id"]))
+    except NotFound:  # removed since it was listed
+        return Container(name, exists=False)
+    except Exception as error:
+        return Container(name, exists=True, unavailable=_about(name, unavailable(error, address_of(client))))
+
+
+def _about(name: str, problem: Unavailable) -> Unavailable:
+    return Unavailable(problem.problem, f"docker inspect {name}: {problem.reason}", problem.fix)
 
 
 def each(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
@@ -270,14 +281,6 @@ def _program_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin:/sbin:/snap/bin"))
 
 
-def user() -> str:
-    """Who asks."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a passwd entry
-        return f"uid {os.getuid()}"
-
-
 def _local_socket() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     candidates = (
@@ -312,54 +315,3 @@ def _speak_its_version(api: docker.APIClient) -> None:
     ping.raise_for_status()
     told = ping.headers.get("Api-Version") or api.version(api_version=False)["ApiVersion"]
     api._version = told  # type: ignore[attr-defined]  # the SDK has no other place for it
-
-
-def _containers(client: docker.DockerClient) -> dict[str, Mapping[str, Any]]:
-    """All containers of the machine, running or not, by name."""
-    named = ((name.lstrip("/"), one) for one in client.api.containers(all=True) for name in one.get("Names") or ())
-    return {name: one for name, one in named if "/" not in name}  # a legacy link shows as /other/alias
-
-
-def _plausible(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Which containers may be gateways, without asking any of them: a stranger that hangs must not cost time."""
-    ids = sorted({one["ImageID"] for one in listed.values()})
-    images = dict(zip(ids, each(partial(_image_traits, client), ids)))
-    return [name for name, one in listed.items() if _may_be_gateway(images[one["ImageID"]], one)]
-
-
-def _image_traits(client: docker.DockerClient, image: str) -> Traits | None:
-    from docker.errors import NotFound
-
-    try:
-        return traits(client.images.get(image).attrs.get("Config") or {})
-    except NotFound:  # removed while a container of it still stands
-        return None
-
-
-def _may_be_gateway(image: Traits | None, listed: Mapping[str, Any]) -> bool:
-    if image is None:
-        return True
-    command = f"{image.command} {listed.get('Command') or ''}"
-    labels = listed.get("Labels") or image.labels
-    return recognise(replace(image, command=command, labels=labels)) is not None
-
-
-def _target(client: docker.DockerClient, listed: Mapping[str, Mapping[str, Any]], wanted: tuple[str, bool]) -> Target:
-    from docker.errors import NotFound
-
-    name, declared = wanted
-    if name not in listed:
-        near = difflib.get_close_matches(name, listed, n=3, cutoff=0.5)
-        return Target(name, declared, exists=False, similar_names=tuple(near))
-    try:
-        inspected = client.api.inspect_container(listed[name]["Id"])
-    except NotFound:  # removed since it was listed
-        return Target(name, declared, exists=False)
-    except Exception as error:
-        return Target(name, declared, exists=True, unavailable=_about(name, unavailable(error, address_of(client))))
-    recognition = recognise(traits(inspected.get("Config") or {}))
-    return Target(name, declared, exists=True, inspected=inspected, recognition=recognition)
-
-
-def _about(name: str, problem: Unavailable) -> Unavailable:
-    return Unavailable(problem.problem, f"docker inspect {name}: {problem.reason}", problem.fix)

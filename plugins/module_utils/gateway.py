@@ -17,7 +17,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     configuration,
     connections,
     container,
-    engine,
     events,
     files,
     host,
@@ -34,9 +33,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import (
     Unavailable,
     fit,
     size,
+    user,
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import SET, is_secret, quote
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import managed
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
 #: Of the bytes that a gateway may take, those that are left to what is told of its machine.
@@ -68,7 +69,7 @@ _CUTTABLE = (
 )
 
 
-def gateway(target: engine.Target, seen: Machine) -> dict[str, Any]:
+def gateway(target: Target, seen: Machine) -> dict[str, Any]:
     not_seen: list[str] = []
     kept = record.read(target.name)
     result: dict[str, Any] = {
@@ -115,7 +116,7 @@ def _existing(
     hidden = [mount["source"] for mount in facts["mounts"] if seen.here and _hidden(mount)]
     if hidden:
         others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""
-        not_seen.append(f"mounts: {engine.user()} may not look at {hidden[0]}{others}; {AS_ROOT}")
+        not_seen.append(f"mounts: {user()} may not look at {hidden[0]}{others}; {AS_ROOT}")
     if processes:
         limits = procfs.nofile(processes[0].pid)
         facts["nofile"] = {"soft": limits[0], "hard": limits[1]} if limits else facts["nofile"]
@@ -173,7 +174,7 @@ def _processes(inspected: Mapping[str, Any], seen: Machine, not_seen: list[str])
 def _unproven(pid: int, seen: Machine) -> str:
     """Why a process on this machine can not be told to be the container's."""
     if not procfs.shows_others():
-        return f"/proc hides the processes of others from {engine.user()} (hidepid); {AS_ROOT}"
+        return f"/proc hides the processes of others from {user()} (hidepid); {AS_ROOT}"
     if seen.ungrouped:
         return "the engine runs containers without control groups, as rootless ones do on cgroup v1; with cgroup v2 and systemd they have them"
     return f"the control group of process {pid} does not prove that it is the container's"

@@ -29,7 +29,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import mask_accoun
 #: The result's own keys when nothing could be looked at.
 NOTHING: Mapping[str, Any] = {"endpoints": []}
 
-DEPTHS = ("tcp", "api", "account")
 MODES = ("paper", "live")
 
 #: Client ids of the probe: easy to recognise in a gateway's log, and far from what people give their programs.
@@ -130,8 +129,8 @@ def probe(
     docker_host: str | None = None,
 ) -> dict[str, Any]:
     """Probe all endpoints in parallel; the arguments are those of the module `ibgw_handshake`, which documents them."""
-    if depth not in DEPTHS:
-        raise Misuse(f"depth is {depth!r}; allowed are {', '.join(DEPTHS)}")
+    if depth not in wire.DEPTHS:
+        raise Misuse(f"depth is {depth!r}; allowed are {', '.join(wire.DEPTHS)}")
     limits = _Limits(
         depth=depth,
         timeout=_number("timeout", timeout, 0, 300, above=True),

@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.host import machine as ho
 from ansible_collections.ibgw.ops.plugins.module_utils.machine import ask, look
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, fit
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import gateway_containers
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import iso
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def probe(
     if user_salt is not None and len(user_salt) < SALT_LENGTH:
         raise Misuse(f"user_salt is too short to keep user names secret; it must have {SALT_LENGTH} characters or more")
     client = engine.connect(docker_host, timeout)
-    targets = engine.gateway_containers(client, names or (), find or not names)
+    targets = gateway_containers(client, names or (), find or not names)
     not_seen: list[str] = []
     told = ask(client.info, "docker info", not_seen) or {}
     seen = replace(look(client, targets, told, period, not_seen), user_salt=user_salt)

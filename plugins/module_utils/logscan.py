@@ -25,6 +25,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan, not
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import tails, unreadable, whole_log
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, spellings
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target, gateway_containers
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
 if TYPE_CHECKING:
@@ -110,11 +111,11 @@ def _file(path: str, asked: Asked) -> list[dict[str, Any]]:
 def _containers(names: Sequence[str], asked: Asked, docker_host: str | None, timeout: float) -> list[dict[str, Any]]:
     ends = time.monotonic() + timeout
     with closing(engine.connect(docker_host, timeout)) as client:
-        targets = engine.gateway_containers(client, names, find=not names)
+        targets = gateway_containers(client, names, find=not names)
         return engine.each(partial(_container, client, asked, ends), targets)
 
 
-def _container(client: docker.DockerClient, asked: Asked, ends: float, target: engine.Target) -> dict[str, Any]:
+def _container(client: docker.DockerClient, asked: Asked, ends: float, target: Target) -> dict[str, Any]:
     family = asked.family or target.family
     try:
         container = target.found()

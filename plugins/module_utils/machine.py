@@ -22,10 +22,11 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
     host,
     procfs,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AS_ROOT
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AS_ROOT, user
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision import systemd, watchers
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision, managed
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Machine:
 
 def look(
     client: docker.DockerClient,
-    targets: Iterable[engine.Target],
+    targets: Iterable[Target],
     told: Mapping[str, Any],
     period: int,
     not_seen: list[str],
@@ -82,7 +83,7 @@ def look(
     told_events = ask(happened, "docker events", not_seen)
     log = host.kernel_log() if here else None
     if here and log is None:
-        not_seen.append(f"host_oom_killed: {engine.user()} may not read the kernel's log; {AS_ROOT}")
+        not_seen.append(f"host_oom_killed: {user()} may not read the kernel's log; {AS_ROOT}")
     return Machine(
         pids=pids,
         here=here,
@@ -105,7 +106,7 @@ def look(
     )
 
 
-def _networks(client: docker.DockerClient, targets: Iterable[engine.Target]) -> dict[str, Mapping[str, Any]]:
+def _networks(client: docker.DockerClient, targets: Iterable[Target]) -> dict[str, Mapping[str, Any]]:
     """By container, the other one whose network it uses: that one publishes its ports (moby daemon/container_operations.go)."""
     modes = {one.inspected["Id"]: network_mode(one.inspected) for one in targets if one.inspected}
     others = {one: mode.partition(":")[2] for one, mode in modes.items() if mode.startswith("container:")}
@@ -146,14 +147,14 @@ def _same_machine(client: docker.DockerClient, told: Mapping[str, Any]) -> bool:
     return local and (told.get("Name"), told.get("KernelVersion"), told.get("MemTotal")) == ours
 
 
-def _paths(told: Mapping[str, Any], targets: Iterable[engine.Target]) -> list[str]:
+def _paths(told: Mapping[str, Any], targets: Iterable[Target]) -> list[str]:
     """Where room matters: the engine's root, and what gateways have mounted to write to."""
     mounts = [one for target in targets if target.inspected for one in target.inspected.get("Mounts") or ()]
     sources = (one.get("Source") for one in mounts if one.get("RW") and one.get("Type") in ("bind", "volume"))
     return [path for path in (told.get("DockerRootDir"), *sources) if path]
 
 
-def _networks_of(targets: Iterable[engine.Target], pids: Mapping[str, Sequence[int]]) -> Iterator[connections.Network]:
+def _networks_of(targets: Iterable[Target], pids: Mapping[str, Sequence[int]]) -> Iterator[connections.Network]:
     """Where the sockets are of those whose processes are proven to run here."""
     modes = [network_mode(target.inspected) for target in targets if target.inspected]
     lent = {mode.partition(":")[2] for mode in modes if mode.startswith("container:")}

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -58,6 +60,14 @@ class Unavailable(Exception):
 
 #: The same four keys when all went well.
 AVAILABLE: Mapping[str, Any] = {"available": True, "problem": None, "reason": None, "fix": None}
+
+
+def user() -> str:
+    """Who looks, whatever the environment says: not every way to become somebody else sets it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
 
 
 def fit(result: dict[str, Any], *parts: Sequence[tuple[str, ...]], limit: int = RESULT_BYTES) -> dict[str, Any]:

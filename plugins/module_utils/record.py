@@ -25,7 +25,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import CONTAINER_NAME, check_names
 from ansible_collections.ibgw.ops.plugins.module_utils.events import Deed
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable, user
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -279,7 +279,7 @@ def _write(directory: Path, part: str, value: Any) -> None:
 
 def _unwritable(path: Path, error: OSError) -> Unavailable:
     problem = "host.disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "probe.incomplete"
-    reason = f"the record in {path} could not be kept by uid {os.geteuid()}: {error.strerror or error}"
+    reason = f"the record in {path} could not be kept by {user()}: {error.strerror or error}"
     fix = "make room on that disk" if problem == "host.disk_full" else "let the role run as root (become)"
     return Unavailable(problem, reason, fix)
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE, Misuse, Unavailable, user
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch, iso
 
@@ -234,7 +234,7 @@ def _publish_file(path: Path, text: str, elsewhere: bool) -> None:
     except OSError as error:
         if not elsewhere:
             raise
-        reason = f"{path} could not be written by uid {os.geteuid()}: {error.strerror or error}"
+        reason = f"{path} could not be written by {user()}: {error.strerror or error}"
         raise Unavailable(
             "probe.incomplete", reason, "name a file in a directory that is there and that this user may write to"
         ) from None
@@ -287,7 +287,7 @@ def _unusable(directory: Path, error: OSError) -> Unavailable:
     }
     came = said.get(error.errno or 0, error.strerror or error)
     where = f" ({error.filename})" if error.filename else ""
-    reason = f"the report store in {directory} could not be used by uid {os.geteuid()}: {came}{where}"
+    reason = f"the report store in {directory} could not be used by {user()}: {came}{where}"
     fix = (
         "make room on that disk"
         if problem == "host.disk_full"

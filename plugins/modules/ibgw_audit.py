@@ -42,8 +42,14 @@ options:
       - Directory of a report store on the host to which the task is delegated; empty without one. What the run reports is put in, and
         C(audit.json) and C(audit.html) of everything that is in it are published there.
       - Where it can not be used, a warning says so; what the run itself reports is not affected.
+      - With C(store_only) in O(plan) only that is done, where audits were ever put in, only C(stale) is returned, and the task fails where
+        the store can not be used.
     type: str
     default: ""
+  stale_after:
+    description: Seconds after which an audit in the store tells nothing any more; its gateway was not seen then, by C(probe.stale).
+    type: float
+    default: 172800
   forget:
     description: Machines, and gateways as C(machine/name), that the store is to forget.
     type: list
@@ -104,4 +110,9 @@ verdict:
   returned: success
   type: str
   sample: "1 of 3 gateways reach audit_fail_on=advice: alpha/ib-gateway (2 failed)"
+stale:
+  description: Which gateways of the store nobody has audited for O(stale_after) seconds, in one sentence; null where there is none.
+  returned: success
+  type: str
+  sample: null
 """

@@ -378,7 +378,8 @@ handshake:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS, MODES, NOTHING, probe
+from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import DEPTHS
+from ansible_collections.ibgw.ops.plugins.module_utils.handshake import MODES, NOTHING, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import run_probe
 
 _SHARED: dict[str, dict[str, Any]] = {

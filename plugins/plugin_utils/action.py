@@ -17,7 +17,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote
-from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.probe import TASK_CURES
+from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.probe import task_trouble
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, rendered
 
 #: Seconds that the host of the report store may take for an answer, whatever keeps it; it waits for its lock itself, and shorter.
@@ -91,6 +92,11 @@ class StoringAction(ControllerAction):
                 display.warning(str(misuse))
         return whole
 
+    def known(self, variables: Mapping[str, Any], directory: str) -> Mapping[str, Any]:
+        """What the store has of each machine; nothing is written."""
+        machines: dict[str, Any] = self._asked(variables, directory)["machines"]
+        return machines
+
     def _asked(self, variables: Mapping[str, Any], directory: str, **asked: Any) -> dict[str, Any]:
         host = self._task.delegate_to or "localhost"
         asked = {"directory": directory, "name": self.STORED, **asked}
@@ -101,8 +107,8 @@ class StoringAction(ControllerAction):
             result = {"msg": str(error)}
         store: dict[str, Any] | None = plain(result.get("store"))
         if store is None:
-            said = next(filter(None, map(result.get, ("module_stderr", "module_stdout", "msg"))), "no answer")
-            cure = next(cure for words, _what, cure in TASK_CURES if words in said)
+            told = [*filter(None, map(result.get, ("module_stderr", "module_stdout", "msg")))] or ["no answer"]
+            said, (_what, cure) = told[0], task_trouble(" ".join(told))
             raise Misuse(f"the report store could not be used on {host}: {quote(said)}; {cure.format(machine=host)}")
         if not store["available"]:
             raise Misuse(f"{store['reason']} (on {host}); {store['fix']}")
@@ -121,6 +127,18 @@ class StoringAction(ControllerAction):
             yield
         finally:
             self._task.no_log, connection.no_log = told, before
+
+
+def missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The machines of the inventory that a store does not know, with the gateways that each declares, where that makes sense."""
+    unknown: dict[str, list[str]] = {}
+    for machine in variables["groups"].get("gateway_hosts", []):
+        if machine not in known:
+            try:
+                unknown[machine] = inventory.declared(rendered(variables["hostvars"][machine], ("gateways",), machine))
+            except (Misuse, TypeError, KeyError, AttributeError):
+                unknown[machine] = []
+    return unknown
 
 
 class TooLong(BaseException):

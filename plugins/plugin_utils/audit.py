@@ -28,6 +28,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
     ARTIFACT_BYTES,
     Run,
     excuse,
+    excuses,
     look_again,
     named_in_fleet,
     reaching,
@@ -77,7 +78,7 @@ def build(gateways: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
             "total": len(rows),
             "by_result": _counted(row for gateway in rows for row in gateway["rows"]),
             "failing": [row["id"] for row in rows if row["failing"]],
-            "accepted": [run.told(each, _affected(each, rows)) for each in run.suppressions],
+            "accepted": _accepted(rows, run),
         },
         "rules": [_rule(rule, rows, run) for rule in checklist()],
         "gateways": rows,
@@ -105,6 +106,18 @@ def fails(unseen: str | None, rows: Iterable[Mapping[str, Any]], run: Run) -> bo
     if run.fail_on == "never":
         return False
     return unseen is not None or any(row["severity"] in FAILING[run.fail_on] for row in failed(rows))
+
+
+def judged_again(gateway: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
+    """A gateway with other rows, or by the level of another run."""
+    severities = [row["severity"] for row in failed(rows)]
+    return {
+        **gateway,
+        "failing": fails(gateway["unseen"], rows, run),
+        "worst": severities[0] if severities else None,
+        "by_result": _counted(rows),
+        "rows": rows,
+    }
 
 
 def readable(row: Mapping[str, Any]) -> bool:
@@ -145,9 +158,8 @@ def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> di
     seen = worst.case.gateway.container.id is not None
     unseen = defect or (None if seen else worst.summary)
     rows = [row for rule in checklist() for row in _rows(rule, machine, gateway, unseen, run)]
-    severities = [row["severity"] for row in failed(rows)]
     code = worst.leading.finding.code if worst.leading else None
-    return {
+    asked = {
         "name": gateway.name,
         "host": machine,
         "id": named_in_fleet(machine, gateway.name),
@@ -160,11 +172,8 @@ def _gateway(machine: str, gateway: Gateway, run: Run, defect: str | None) -> di
         "checked_at": stamp(worst.case.now),
         "reported_at": run.generated_at,
         "unseen": unseen,
-        "failing": fails(unseen, rows, run),
-        "worst": severities[0] if severities else None,
-        "by_result": _counted(rows),
-        "rows": rows,
     }
+    return judged_again(asked, rows, run)
 
 
 def _rows(rule: Finding, machine: str, gateway: Gateway, unseen: str | None, run: Run) -> Iterator[dict[str, Any]]:
@@ -247,6 +256,13 @@ def _rule(rule: Finding, gateways: Iterable[Mapping[str, Any]], run: Run) -> dic
 def _counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     counts = Counter("accepted" if row["accepted"] else row["result"] for row in rows)
     return {result: counts[result] for result in COUNTED}
+
+
+def _accepted(gateways: Sequence[Mapping[str, Any]], run: Run) -> list[dict[str, Any]]:
+    """What the run accepts; where its rows are of others, what is accepted there."""
+    if run.runs is None:
+        return [run.told(each, _affected(each, gateways)) for each in run.suppressions]
+    return excuses((gateway["id"], row["code"], row["accepted"]) for gateway in gateways for row in gateway["rows"])
 
 
 def _affected(acceptance: Suppression, gateways: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -120,6 +120,19 @@ def _of_machines(
     return rows, defects
 
 
+def looked_at(task_vars: Mapping[str, Any], plan: Mapping[str, Any]) -> set[str]:
+    """The machines of the plan that told which gateways they have."""
+    return {machine for machine in plan["machines"] if _told(task_vars["hostvars"], machine)}
+
+
+def _told(hostvars: Mapping[str, Any], machine: str) -> bool:
+    try:
+        health = variables_of(hostvars, machine).get("diagnose_health")
+        return bool(health and (health.get("health") or {}).get("available"))
+    except Exception:  # such a machine could not be judged either, which is told
+        return False
+
+
 def seen_on_all(
     task_vars: Mapping[str, Any], plan: Mapping[str, Any], now: datetime
 ) -> tuple[dict[str, evidence.Machine], dict[str, Exception]]:

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ibgw.ops.plugins.module_utils.api.wire import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.engine import ADDRESS, ADDRESSES, CONTAINER_NAME, CONTAINER_NAMES
-from ansible_collections.ibgw.ops.plugins.module_utils.handshake import DEPTHS
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import printable, quote, shown
 from ansible_collections.ibgw.ops.plugins.module_utils.timestamps import epoch
@@ -232,6 +232,11 @@ def _check_store(variables: Mapping[str, Any]) -> None:
     if not _within(stale_after, 60, 30 * 86400):
         raise Misuse(
             f"diagnose_stale_after is {shown(stale_after)}; allowed are 60 to {30 * 86400} seconds, which is a month"
+        )
+    audit_after = variables.get("audit_stale_after", 2 * 86400)
+    if not _within(audit_after, 60, 366 * 86400):
+        raise Misuse(
+            f"audit_stale_after is {shown(audit_after)}; allowed are 60 to {366 * 86400} seconds, which is a year"
         )
     forget = variables.get("diagnose_forget") or []
     if not isinstance(forget, (str, list)) or not all(isinstance(item, str) for item in forget):

@@ -27,6 +27,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.run import (
     ARTIFACT_BYTES,
     Run,
     excuse,
+    excuses,
     few,
     look_again,
     named_in_fleet,
@@ -62,7 +63,7 @@ def assembled(rows: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any]:
         "saved_log": asdict(run.log) if run.log else None,
         "fleet": {
             **_fleet(ordered, run),
-            "suppressed": [run.told(each, _affected(each, ordered)) for each in run.suppressions],
+            "suppressed": _suppressed(ordered, run),
         },
         "gateways": ordered,
     }
@@ -143,6 +144,13 @@ def _reminds(row: Mapping[str, Any]) -> bool:
     return row["facts"]["next_forced_login"] is not None and not any(
         found["code"] == "ibkr.weekly_login_due" and found["suppressed"] for found in row["findings"]
     )
+
+
+def _suppressed(rows: Sequence[Mapping[str, Any]], run: Run) -> list[dict[str, Any]]:
+    """The suppressions of the run; where its rows are of others, those that the rows have."""
+    if run.runs is None:
+        return [run.told(each, _affected(each, rows)) for each in run.suppressions]
+    return excuses((row["id"], found["code"], found["suppressed"]) for row in rows for found in row["findings"])
 
 
 def _affected(suppression: Suppression, rows: Iterable[Mapping[str, Any]]) -> list[str]:

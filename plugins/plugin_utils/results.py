@@ -60,8 +60,6 @@ def _fits(hint: Any, value: object) -> bool:
         return isinstance(value, Mapping)
     if typing.get_origin(hint) is tuple:
         return isinstance(value, (list, tuple))
-    if typing.get_origin(hint) is tuple:
-        return isinstance(value, (list, tuple))
     return isinstance(value, typing.get_origin(hint) or hint)
 
 
@@ -87,8 +85,6 @@ class Host:
     now: str | None
     boot_time: str | None
     clock_synchronized: bool | None
-    architecture: str | None
-    cpus: int | None
     memory: Memory
     disks: tuple[Disk, ...]
 
@@ -131,24 +127,13 @@ class KernelKill:
 
 @dataclass(frozen=True)
 class OpenFiles:
-    soft: int | None
     hard: int | None
-
-
-@dataclass(frozen=True)
-class ContainerLog:
-    driver: str | None
-    max_size: int | None
-    max_file: int | None
 
 
 @dataclass(frozen=True)
 class HealthCheckDefined:
     test: str | None
-    interval: float | None
-    timeout: float | None
     start_period: float | None
-    retries: int | None
     from_image: bool | None
 
 
@@ -165,7 +150,6 @@ class Mount:
     target: str | None
     type: str | None
     read_only: bool | None
-    source_exists: bool | None
     kind: str | None
     owner: Owner | None
     writable_by_gateway: bool | None
@@ -198,7 +182,6 @@ class SecretFile:
     kind: str | None
     owner: Owner | None
     readable_by_gateway: bool | None
-    world_readable: bool | None
     empty: bool | None
     carriage_return: bool | None
     trailing_blank: bool | None
@@ -222,8 +205,6 @@ class Container:
     image: str | None
     image_digest: str | None
     image_named_by: str | None
-    image_created: str | None
-    image_architecture: str | None
     status: str | None
     started_at: str | None
     finished_at: str | None
@@ -238,7 +219,6 @@ class Container:
     stop_timeout: int | None
     health: HealthCheck
     healthcheck: HealthCheckDefined | None
-    log: ContainerLog
     memory: ContainerMemory
     nofile: OpenFiles | None
     network_mode: str | None
@@ -430,6 +410,7 @@ class Instance:
 @dataclass(frozen=True)
 class History:
     login_attempts_last_hour: int | None
+    logins_completed_last_hour: int | None
     twofa_prompts: int | None
     twofa_prompts_last_day: int | None
     unanswered_prompts: int | None

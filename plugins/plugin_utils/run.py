@@ -106,8 +106,22 @@ def look_again(machine: str, gateway: str, code: str | None) -> str:
 
 
 def excuse(suppression: Suppression | None) -> dict[str, Any] | None:
-    """Why something is not to be cared about, and until when."""
-    return None if suppression is None else {"reason": suppression.reason, "until": suppression.until}
+    """Why something is not to be cared about, where, and until when."""
+    if suppression is None:
+        return None
+    return {"host": suppression.host, "reason": suppression.reason, "until": suppression.until}
+
+
+def excuses(said: Iterable[tuple[str, str, Mapping[str, Any] | None]]) -> list[dict[str, Any]]:
+    """The suppressions that rows have, whoever's runs they are of, and on which gateways: `said` is of each gateway a code and its excuse."""
+    used: dict[tuple[Any, ...], dict[str, None]] = {}
+    for gateway, code, given in said:
+        if given:
+            used.setdefault((code, given.get("host"), given["reason"], given["until"]), {})[gateway] = None
+    return [
+        {**Suppression(*suppression).as_dict(), "expired": False, "gateways": list(gateways)}
+        for suppression, gateways in used.items()
+    ]
 
 
 def reaching(setting: str, report: Mapping[str, Any], failing: Sequence[str], apart: str = "") -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -23,6 +23,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     Proof,
     Verdict,
     findings,
+    named,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Phase
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run, few, named_in_fleet
@@ -31,6 +32,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.verdict import completed
 
 #: What is said of a machine that no run has put in.
 NEVER = Proof("never diagnosed: no run has put it into the report store")
+NEVER_AUDITED = "never audited: no run has put its audit into the report store"
 
 #: What mends a store that controllers of several versions use.
 SAME_VERSION = "Install the same version of the collection on every controller, then diagnose again."
@@ -39,12 +41,21 @@ SAME_VERSION = "Install the same version of the collection on every controller, 
 _ONCE = datetime.fromtimestamp(0, timezone.utc)
 
 
-def put(plan: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run puts in, by the plan of what it asked and its report."""
+def put(plan: Mapping[str, Any], built: Mapping[str, Any], seen: Collection[str]) -> dict[str, Any]:
+    """What a run puts in, by the plan of what it asked and its report.
+
+    `seen` are the machines that told which gateways they have: of another nobody knows that those are gone of which it tells nothing.
+    """
+    told: dict[str, list[str]] = {machine: [] for machine in plan["machines"]}
+    for row in built["gateways"]:
+        told[row["host"]].append(row["name"])
     return {
         "at": built["generated_at"],
         "controller": built["controller"],
-        "machines": {machine: ask["names"] if plan["only"] else None for machine, ask in plan["machines"].items()},
+        "machines": {
+            machine: ask["names"] if plan["only"] else None if machine in seen else told[machine]
+            for machine, ask in plan["machines"].items()
+        },
         "rows": built["gateways"],
     }
 
@@ -79,22 +90,50 @@ def merged(
     return report.assembled([*told, *never], whole)
 
 
-def merged_audit(machines: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    """The audit of all that the store has; what fails it is told by the run that merges."""
-    whole = replace(run, machines=len(machines), runs=runs(machines))
+def merged_audit(
+    machines: Mapping[str, Any], missing: Mapping[str, Sequence[str]], run: Run, stale_after: float
+) -> dict[str, Any]:
+    """The audit of all that the store has: a gateway whose last audit is older than `stale_after` seconds was not seen.
+
+    `missing` is as in `merged`; what fails the audit is told by the run that merges.
+    """
+    whole = replace(run, machines=len(machines) + len(missing), runs=runs(machines))
     now = datetime.fromisoformat(run.generated_at)
-    rows = [_audited(told, whole, now) for known in machines.values() for told in known["rows"]]
-    return audit.build(({**row, "failing": audit.fails(row["unseen"], row["rows"], whole)} for row in rows), whole)
+    rows = [_audited(told, whole, now, stale_after) for known in machines.values() for told in known["rows"]]
+    never = [
+        _unaudited("probe.stale", machine, name, whole, now, NEVER_AUDITED)
+        for machine, names in missing.items()
+        for name in names or [machine]
+    ]
+    return audit.build((_by_this_run(row, whole) for row in (*rows, *never)), whole)
 
 
-def _audited(told: Mapping[str, Any], run: Run, now: datetime) -> Mapping[str, Any]:
-    """What a gateway was last audited to be; not known where another version told it in a form that this one can not read."""
+def _by_this_run(gateway: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """An audited gateway by the level of the run that merges, without what is accepted no longer."""
+    rows = [{**row, "accepted": _still(row["accepted"], run)} for row in gateway["rows"]]
+    return audit.judged_again(gateway, rows, run)
+
+
+def _audited(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Mapping[str, Any]:
+    """What a gateway was last audited to be; not known where that is too long ago, or told in a form that this version can not read."""
     row: Mapping[str, Any] = told["row"]
-    if row.get("status") in STATUSES and _has_form(row, _audit_form()) and all(map(audit.readable, row["rows"])):
+    readable = row.get("status") in STATUSES and _has_form(row, _audit_form()) and all(map(audit.readable, row["rows"]))
+    over = _over(told, run, now, stale_after, "audited")
+    if readable and not over:
         return row
-    nothing = evidence.machine(row["host"], {"gateways": [{"name": row["name"]}]}, {}, None, now)
-    (unseen,) = audit.audited(nothing, run, _of_another_version(told))
-    return {**unseen, "reported_at": told["at"]}
+    code, reason = ("probe.stale", over.summary) if over else ("probe.incomplete", _of_another_version(told))
+    if over and readable:
+        reason += f"; then {row['by_result']['fail']} of {len(row['rows'])} rules failed"
+    unseen = _unaudited(code, row["host"], row["name"], run, now, reason)
+    return {**unseen, "checked_at": row.get("checked_at"), "reported_at": told["at"]}
+
+
+def _unaudited(code: str, machine: str, name: str, run: Run, now: datetime, reason: str) -> dict[str, Any]:
+    """The row of a gateway of which the store has no audit that counts."""
+    nothing = evidence.machine(machine, {"gateways": [{"name": name}]}, {}, None, now)
+    (unseen,) = audit.audited(nothing, run, reason)
+    command = run.typed(named("ansible-playbook ibgw.ops.audit -l {machine}", name, machine))
+    return {**unseen, "code": code, "next_command": command, "checked_at": None, "reported_at": None}
 
 
 @cache
@@ -106,13 +145,23 @@ def _audit_form() -> Mapping[str, Any]:
 
 
 def stale(built: Mapping[str, Any], stale_after: float) -> str | None:
-    """Which gateways nobody has looked at for too long, in a sentence."""
+    """Which gateways nobody has diagnosed for too long, in a sentence."""
     over = [row["id"] for row in built["gateways"] if row["code"] == "probe.stale" and not row["suppressed"]]
-    if not over:
+    return _overdue(over, "diagnosed", f"{stale_after:g} seconds (diagnose_stale_after)")
+
+
+def stale_audits(built: Mapping[str, Any], stale_after: float) -> str | None:
+    """Which gateways nobody has audited for too long, in a sentence; one that never was may not be meant to be."""
+    over = [row["id"] for row in built["gateways"] if row["code"] == "probe.stale" and row["reported_at"]]
+    return _overdue(over, "audited", f"{stale_after:g} seconds (audit_stale_after)")
+
+
+def _overdue(gateways: Sequence[str], done: str, limit: str) -> str | None:
+    if not gateways:
         return None
-    named = "1 gateway has" if len(over) == 1 else f"{len(over)} gateways have"
+    which = "1 gateway has" if len(gateways) == 1 else f"{len(gateways)} gateways have"
     return (
-        f"{named} not been diagnosed for more than {stale_after:g} seconds (diagnose_stale_after): {printable(few(over))};"
+        f"{which} not been {done} for more than {limit}: {printable(few(gateways))};"
         " see whether every scheduled run is still running; what is gone for good is forgotten with -e diagnose_forget=<machine>[/<gateway>]"
     )
 
@@ -139,8 +188,10 @@ def _current(
         yield _unknown("probe.stale", machine, {"name": machine, "reported_at": known["whole"]["at"]}, run, now, over)
 
 
-def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) -> Proof | None:
-    """The proof that a diagnosis tells nothing of now any more."""
+def _over(
+    told: Mapping[str, Any], run: Run, now: datetime, stale_after: float, done: str = "diagnosed"
+) -> Proof | None:
+    """The proof that a diagnosis, or what else was `done`, tells nothing of now any more."""
     at = datetime.fromisoformat(told["at"])
     if -AHEAD <= (now - at).total_seconds() <= stale_after:
         return None
@@ -148,9 +199,9 @@ def _over(told: Mapping[str, Any], run: Run, now: datetime, stale_after: float) 
     known = (Quote("store", _known(last), told["at"]),) if last else ()
     if at > now:
         clocks = f"the clock of {controller} or of {quote(run.controller)} is wrong"
-        return Proof(f"last diagnosed at {told['at']}, which is still to come: {clocks}", known)
+        return Proof(f"last {done} at {told['at']}, which is still to come: {clocks}", known)
     since = stamp(at + timedelta(seconds=stale_after))
-    return Proof(f"last diagnosed {passed(now - at)} ago, from {controller}", known, since=since)
+    return Proof(f"last {done} {passed(now - at)} ago, from {controller}", known, since=since)
 
 
 def _known(row: Mapping[str, Any]) -> str:
@@ -161,9 +212,13 @@ def _known(row: Mapping[str, Any]) -> str:
 
 def _in_force(judged: Mapping[str, Any], run: Run) -> Mapping[str, Any]:
     """A row or a finding; what was suppressed when it was put in is not any more once that is over."""
-    excuse = judged["suppressed"]
+    return {**judged, "suppressed": _still(judged["suppressed"], run)}
+
+
+def _still(excuse: Mapping[str, Any] | None, run: Run) -> Mapping[str, Any] | None:
+    """An excuse that is not over."""
     over = excuse is not None and excuse["until"] is not None and excuse["until"] < run.generated_at
-    return {**judged, "suppressed": None} if over else judged
+    return None if over else excuse
 
 
 def _foreign(told: Mapping[str, Any]) -> Proof | None:

@@ -250,7 +250,6 @@ def _steps(code: str, case: Case) -> tuple[str, ...]:
 
 def completed(rule: Finding, proof: Proof, case: Case) -> Found:
     """`proof` completed with what the registration says, and the names filled in."""
-
     command = proof.next_command or rule.next_command
     steps = proof.fix or rule.fix
     # What an image has no variable for can not be set there; a step that is the only one stays.

@@ -40,8 +40,9 @@ _DEFINITE = {
     10141: "disclaimer_pending",
 }
 
-#: After readiness: how long silence must last at least, and how long to listen at most, for the notices about the links to IBKR.
-#: The gateway sends them in one go with the order id and the accounts; one that is slow to answer is slow with them, too.
+#: After readiness: how long silence must last at least once a notice has come, and how long to listen at most, for those about the
+#: links to IBKR. A gateway tells of links that are well, too, in one go with the order id and the accounts (ibkr-go
+#: grounded_bootstrap.txt); one that is slow to answer is slow with them, too.
 _LINK_QUIET = 0.02
 _LINK_WAIT = 0.25
 
@@ -311,7 +312,7 @@ class Attempt:
         quiet = max(_LINK_QUIET, *(self.seen.seconds(name) for name in ("hello", "start")))
         with suppress(_Silent, wire.Malformed):  # what clients read or drop takes readiness from nobody
             while True:
-                self._take(self._next_frame(min(time.monotonic() + quiet, end)))
+                self._take(self._next_frame(min(time.monotonic() + quiet, end) if self.seen.notices else end))
         down = sorted(self.seen.links_down())
         phase["detail"] = f"down: {', '.join(down)}" if down else None
 
@@ -450,7 +451,8 @@ def _connect_failure(error: OSError) -> tuple[str, str]:
 
 def _escaped(data: bytes, accounts: Sequence[str]) -> str | None:
     """The start of what came, as ASCII with escapes; masked while account ids still stand between their own neighbours."""
-    text = mask(data.decode("latin-1"), known=[each for each in accounts if mask(each) == each])[:_FIRST_BYTES]
+    text = data.decode("latin-1")
+    text = mask(text, known=[each for each in accounts if each in text and mask(each) == each])[:_FIRST_BYTES]
     return text.encode("unicode_escape").decode("ascii") or None
 
 

@@ -15,14 +15,14 @@ from ansible_collections.ibgw.ops.plugins.module_utils import engine, netns
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Unavailable
 
 
-def find(names: Collection[str], docker_host: str | None, seconds: float) -> dict[str, engine.Target]:
+def find(names: Collection[str], docker_host: str | None, seconds: float) -> dict[str, engine.Container]:
     """The containers called so, by name; raises `Unavailable` when the engine can not be asked within `seconds`."""
     engine.check_names(names)
     with closing(engine.connect(docker_host, seconds)) as client:
-        return {target.name: target for target in engine.gateway_containers(client, sorted(names), find=False)}
+        return {one.name: one for one in engine.containers(client, sorted(names))}
 
 
-def sockets(target: engine.Target, family: int, count: int) -> list[socket.socket]:
+def sockets(target: engine.Container, family: int, count: int) -> list[socket.socket]:
     """TCP sockets of an address family in the container's network; raises `Unavailable` with what is missing."""
     container = target.found()
     state = container["State"]

@@ -13,6 +13,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Union
 
+#: How far a connection is taken: to an open port, to readiness, to the figures of an account.
+DEPTHS = ("tcp", "api", "account")
+
 #: Versions that the hello offers: from the oldest that frames its messages, to the newest that `ib_async` speaks, which
 #: still answers in plain text (ib_async client.py:88-89; the server takes min(its own newest, ours)).
 OFFERED = (100, 178)

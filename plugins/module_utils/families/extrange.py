@@ -40,9 +40,13 @@ def _from_the_shell(known: Variable) -> Variable:
     return replace(known, form=NO_BACKSLASH) if known.form is TEXT else known
 
 
+#: The image's start script, as many others call theirs (manhinhang's is /root/start.sh).
+STARTS = re.compile(r"(^|\s)/start\.sh\b")
+
+
 def _marks(traits: Traits) -> tuple[str, ...]:
     baked = [f"environment has {name}" for name in ("IBC_VERSION", "INSTALL_FILENAME") if name in traits.environment]
-    started = bool(re.search(r"(^|\s)/start\.sh\b", traits.command))  # other images start /root/start.sh
+    started = bool(STARTS.search(traits.command))
     if "IBC_VERSION" not in traits.environment or len(baked) + started < 2:
         return ()
     return (*baked, *(["its command runs /start.sh"] if started else []))

@@ -30,7 +30,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import (
 from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import EXACT_YES, HEAP_MB, choice
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES, SURROUNDINGS
 from ansible_collections.ibgw.ops.plugins.module_utils.families.ibc_settings import KEYS
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars import ibc
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import exit_codes
 
 _GIVES_UP = Wrong("refused", "the start script ends with exit code 1")
 
@@ -154,7 +154,7 @@ FAMILY = Family(
     # The image's own stop takes the display away first, and Java dies of that; while it starts it hears none (G:run.sh:15-46, 192).
     ends_java_first=True,
     exit_codes={
-        **{code % 256: meaning for code, (_name, meaning) in ibc.EXIT_CODES.items()},
+        **{code % 256: meaning for code, (_name, meaning) in exit_codes.IBC.items()},
         # G:common.sh:49-281, G:run.sh:15-46, B:ibcstart.sh:96-103
         0: "the gateway closed by itself: logoff or close was due or asked for",
         1: "the start script gave up (trading mode, secret, X server), or Java did not start or lost its X server in a stop",
@@ -167,7 +167,7 @@ FAMILY = Family(
         8: "the start script of IBC does not know this operating system",
     },
     exit_problems={
-        **{code % 256: ibc.EXIT_PROBLEMS[code] for code in ibc.EXIT_CODES},
+        **{code % 256: exit_codes.IBC_PROBLEMS[code] for code in exit_codes.IBC},
         3: "config.value_invalid",  # B:ibcstart.sh:187-190
         6: "config.file_missing",  # B:ibcstart.sh:96-103
         7: "config.file_missing",

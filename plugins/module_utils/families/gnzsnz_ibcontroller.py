@@ -39,7 +39,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.forms import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_scripts import LINES, SURROUNDINGS
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import EXIT_CODES
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import exit_codes
 
 _REFUSED = Wrong("refused", "ibcontroller ends with exit code 78")  # K:config.py, load_config
 _SWITCH = Variable(TRUE_FALSE, wrong=_REFUSED)
@@ -144,7 +144,7 @@ FAMILY = Family(
         "RDP_PASSWORD_FILE": FILE,
     },
     ends_java_first=False,  # the start script passes the stop on to the controller, which closes it (KI:run.sh)
-    exit_codes=EXIT_CODES,
+    exit_codes=exit_codes.IBCONTROLLER,
     exit_problems={},  # none proves one condition alone
     words={
         "user": Setting(("IBC_USERID",), file="IBC_USERID_FILE"),

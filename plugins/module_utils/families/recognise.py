@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.ibgw.ops.plugins.module_utils.families.extrange import FAMILY as EXTRANGE
+from ansible_collections.ibgw.ops.plugins.module_utils.families.extrange import STARTS as EXTRANGE_STARTS
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import Family, Traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibc import FAMILY as GNZSNZ_IBC
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibcontroller import FAMILY as GNZSNZ_IBCONTROLLER
@@ -88,6 +89,11 @@ def recognise(traits: Traits) -> Recognition | None:
         if marks:
             return Recognition(family, "high" if len(marks) > 1 else "low", marks)
     return None
+
+
+def may_be_gateway(traits: Traits) -> bool:
+    """Whether a container may be a gateway of which only its image, its command and its labels are known, not its own variables."""
+    return recognise(traits) is not None or bool(EXTRANGE_STARTS.search(traits.command))
 
 
 def no_gateway(traits: Traits) -> str | None:

@@ -12,29 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import exit_codes
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import refusal, window_kinds
 from ansible_collections.ibgw.ops.plugins.module_utils.log.event import CLOSED, OPENED, SEEN, Event, Terms, number
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
-
-#: What IBC ends the JVM with (B:ErrorCodes.java:23-35, B:LoginManager.java:180): name and meaning.
-EXIT_CODES: Mapping[int, tuple[str, str]] = {
-    1100: ("UNHANDLED_EXCEPTION", "an exception in IBC or the gateway, or the X server is gone"),
-    1101: ("CANT_FIND_CONTROL", "a control of the login window or of the second factor's device list is missing"),
-    1102: ("INCORRECT_NUMBER_OF_ARGS", "IBC was started with wrong arguments"),
-    1103: ("INI_FILE_DOES_NOT_EXIST", "config.ini is missing"),
-    1104: ("INVALID_TRADING_MODE", "the trading mode is neither live nor paper"),
-    1105: ("INVALID_SETTING_VALUE", "a setting of config.ini has a value that IBC refuses"),
-    1106: ("CANT_CREATE_TWS_SETTINGS_DIR", "the settings directory can not be created"),
-    1107: ("CANT_FIND_ENTRYPOINT", "the gateway's main class could not be started"),
-    1108: ("INVALID_JTSINI_PATH", "jts.ini is a directory"),
-    1109: ("IO_EXCEPTION_ON_JTSINI", "jts.ini could not be read or written"),
-    1110: ("INVALID_STATE", "another session took the login, and the action setting does not fit"),
-    1111: ("SECOND_FACTOR_AUTH_LOGIN_TIMED_OUT", "the login did not complete after the second factor"),
-    1112: ("LOGIN_DIALOG_DISPLAY_TIMED_OUT", "no login window that IBC knows was shown in time"),
-    99999: ("SCHEDULING_FAILURE", "IBC could not schedule a task"),
-}
 
 #: What the gateway's own end and Java's mean.
 _JAVA_CODES: Mapping[int, str] = {
@@ -42,32 +25,8 @@ _JAVA_CODES: Mapping[int, str] = {
     1: "Java did not start, or lost its X server",
 }
 
-#: The finding that an exit code proves when nothing before it did.
-EXIT_PROBLEMS: Mapping[int, str] = {
-    1: "gateway.crashed",
-    130: "container.stopped",
-    134: "gateway.crashed",
-    137: "gateway.crashed",
-    139: "gateway.crashed",
-    143: "container.stopped",
-    1100: "gateway.crashed",
-    1101: "gateway.login_window_unknown",
-    1102: "config.value_invalid",
-    1103: "config.file_missing",
-    1104: "config.trading_mode_invalid",
-    1105: "config.value_invalid",
-    1106: "config.settings_unwritable",
-    1107: "gateway.install_broken",
-    1108: "config.settings_unwritable",
-    1109: "config.settings_unwritable",
-    1110: "login.existing_session",
-    1111: "twofa.login_incomplete",
-    1112: "gateway.login_window_unknown",
-    99999: "gateway.crashed",
-}
-
 # The container and the script see the code modulo 256 (B:ibcstart.sh:540).
-_BY_STATUS = {code % 256: code for code in EXIT_CODES}
+_BY_STATUS = {code % 256: code for code in exit_codes.IBC}
 
 
 def exit_code(status: int) -> int:
@@ -77,7 +36,7 @@ def exit_code(status: int) -> int:
 
 def exit_meaning(code: int) -> str | None:
     """What an exit code means: IBC's own (1112), the same modulo 256 (88), or Java's; None for one that any process can end with."""
-    known = EXIT_CODES.get(exit_code(code))
+    known = exit_codes.IBC.get(exit_code(code))
     return known[1] if known else _JAVA_CODES.get(code)
 
 
@@ -306,7 +265,7 @@ class Ibc(Grammar):
         mode, value = MODES.get(values.get("mode") or ""), values.get("v") or ""
         problem = refusal(value) if kind == "dialog_text" else None
         if kind == "exit_announced":
-            problem = EXIT_PROBLEMS.get(int(value))
+            problem = exit_codes.IBC_PROBLEMS.get(int(value))
         return Event(kind, line.number, *self.last_moment, text, value, mode, problem=problem)
 
     def _window(self, line: Line, message: str) -> Event | None:
@@ -381,7 +340,7 @@ class Ibc(Grammar):
             self.version = value or self.version
         elif kind == "jvm_ended":
             code = exit_code(int(value))
-            value, problem = str(code), EXIT_PROBLEMS.get(code)
+            value, problem = str(code), exit_codes.IBC_PROBLEMS.get(code)
         elif kind == "heap_set":
             if _VALID_HEAP.fullmatch(value):
                 return None

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import exit_codes
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import MODES, Grammar, Rules, match, rules
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import (
     ANSWERED,
@@ -25,18 +26,6 @@ from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibkr import (
 from ansible_collections.ibgw.ops.plugins.module_utils.log.event import OPENED, Event, Terms
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import is_secret
-
-#: What it ends with (K:cli.py), which the start script passes on.
-EXIT_CODES: Mapping[int, str] = {
-    0: "asked to stop, or the gateway closed by itself",
-    1: "the start script gave up (trading mode, secret, X server), or a fault of the controller's own",
-    2: "the controller was called wrongly",
-    69: "the gateway crashed, was killed, or lost its controller",
-    75: "the second factor was not completed in time",
-    77: "the login was refused or throttled: another attempt can lock the account",
-    78: "the configuration was refused, the gateway's program was not found, or its agent did not answer in time",
-    137: "killed (SIGKILL): its grace ran out, for it can take 25 s to close; or by hand, or for want of memory",
-}
 
 # Markers. A pattern must match the whole text; group `v` is the event's value, group `mode` the trading mode that it proves.
 
@@ -185,7 +174,7 @@ class IbController(Grammar):
 
     @classmethod
     def exit_meaning(cls, code: int) -> str | None:
-        return EXIT_CODES.get(code)
+        return exit_codes.IBCONTROLLER.get(code)
 
     def read(self, line: Line) -> Event | None:
         """The event that `line` tells, if it is one."""

@@ -63,6 +63,9 @@ _EXPECTED = {
 # The controller's code that says in which state a run was when it ended: without a login window (IBC SessionManager.java:63-73).
 _ENDED_WITH = {"1112": frozenset({"gateway_starting", "shutting_down"})}
 
+# What only a live login has (IBC issue 182).
+_SECOND_FACTOR = ("twofa", "device", "code")
+
 # What a JVM that has not begun its session writes.
 _BEFORE_SESSION = frozenset(
     {"controller_version", "provider_named", "directory_named", "mode_named", "settings", "exit_announced", "jvm_ended"}
@@ -254,7 +257,7 @@ class Instances:
                 take(run, event)
             return self.runs[0]
         if len(self.runs) == 1 and not self._silenced:
-            return self.runs[0]
+            return self._unread(self.runs[0], event) or self.runs[0]
         named = [one for one in self.runs if event.mode and one.mode == event.mode]
         if len(named) == 1 and not self._silenced:
             return self._corrected(named[0], event)
@@ -269,6 +272,18 @@ class Instances:
                 self.runs.insert(0, silenced)
                 return silenced
         return run
+
+    def _unread(self, run: Run, event: Event) -> Run | None:
+        """The other of two instances, of which nothing was read before: `event` can not be of `run`, whose mode is known."""
+        mode = "live" if event.kind.startswith(_SECOND_FACTOR) else event.mode
+        # Only where there are two does the name of the file say for which it is (G:run.sh:148,181).
+        known = run.mode_shown or (run.mode_named and event.kind == "provider_named")
+        if event.writer or not known or mode in (None, run.mode):
+            return None
+        run.mode_refuted = False  # the scripts had spoken of this one
+        other = Run(event, mode)
+        self.runs.append(other)
+        return other
 
     def _corrected(self, run: Run, event: Event) -> Run:
         """The run that `event` names as `run`: the other one, where what was ascribed to `run` can not have been its own."""
@@ -338,7 +353,7 @@ def _fit(run: Run, event: Event) -> int:
 def _possible(run: Run, event: Event) -> bool:
     if run.over or (event.mode and run.mode and event.mode != run.mode):
         return False
-    if run.mode == "paper" and event.kind.startswith(("twofa", "device", "code")):  # none there (IBC issue 182)
+    if run.mode == "paper" and event.kind.startswith(_SECOND_FACTOR):
         return False
     if run.state == "script_starting":
         return event.kind in _OF_SCRIPTS

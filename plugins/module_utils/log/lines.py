@@ -188,12 +188,19 @@ _RELAYED = re.compile(
 )  # a Python program's log of it
 _LABELS = re.compile(r"\{[\w.]+=\"[^\"]*\"(?:, ?[\w.]+=\"[^\"]*\")*\} ?")  # a log shipper's
 
-#: Under which name an entry in JSON has the line, and when it was written (Docker's json-file and fluentd drivers, journald, Logstash).
-_JSON_LINE = ("log", "MESSAGE", "message")
-_JSON_TIME = ("time", "@timestamp")
+#: Under which name an entry in JSON has the line, and when it was written (Docker's json-file and fluentd drivers, journald, Logstash,
+#: Google Cloud, Loki).
+_JSON_LINE = ("log", "MESSAGE", "message", "textPayload", "line")
+_JSON_TIME = ("time", "@timestamp", "timestamp")
 
 #: The controllers' own stamp, to find what an unknown hand put before it (IBC Utils.java:35 and its likes).
 _OWN_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[:,.]\d{3} ")
+
+
+# What differs from line to line in what is put before one: numbers, the names of days and months, halves of the day, padding.
+_VARYING = re.compile(
+    r"(\d+| +|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM)\b)"
+)
 
 
 class _Form:
@@ -268,6 +275,8 @@ def _clean(text: str) -> str:
 
 def _json_entry(text: str) -> tuple[str, str | None] | None:
     """The line that an entry in JSON holds, and its keeper's time stamp; None where it is cut, or none."""
+    if text.endswith(('"', '",')):  # one of a list, as Ansible shows what a command printed
+        return _listed(text.strip())
     if not text.startswith('{"'):
         return None
     try:
@@ -279,6 +288,14 @@ def _json_entry(text: str) -> tuple[str, str | None] | None:
         return None
     stamps = (entry[name] for name in _JSON_TIME if isinstance(entry.get(name), str))
     return line, next(stamps, None) or _journal_time(entry.get("__REALTIME_TIMESTAMP"))
+
+
+def _listed(text: str) -> tuple[str, None] | None:
+    try:
+        line = json.loads(text.rstrip(","))
+    except ValueError:
+        return None
+    return (line, None) if isinstance(line, str) else None
 
 
 def _journal_time(microseconds: object) -> str | None:
@@ -303,13 +320,27 @@ def _unknown_prefix(texts: list[str]) -> re.Pattern[str] | None:
         if found:
             stamped += 1
             if found.start():
-                shapes[re.sub(r"\d+", "0", text[: found.start()])] += 1
+                shapes[_shape(text[: found.start()])] += 1
     if not shapes:
         return None
     shape, count = shapes.most_common(1)[0]
     if count < 3 or count * 2 < stamped:  # else a line that quotes another would make one
         return None
-    return re.compile(re.escape(shape).replace("0", r"\d+"))
+    return re.compile(shape)
+
+
+def _shape(prefix: str) -> str:
+    """`prefix` as a pattern of itself and of its like: with other numbers, of another day, and padded otherwise."""
+    text = prefix.lstrip(" ")
+    if not text:  # all that was put before is an indent
+        return re.escape(prefix)
+    inner = text.rstrip(" ")  # what follows may be indented itself
+    parts = (re.escape(part) if number % 2 == 0 else _like(part) for number, part in enumerate(_VARYING.split(inner)))
+    return f" *{''.join(parts)}{text[len(inner) :]}"
+
+
+def _like(part: str) -> str:
+    return r"\d+" if part.isdigit() else " +" if part.isspace() else "[AP]M" if part.endswith("M") else "[A-Z][a-z]{2}"
 
 
 def own_stamp(text: str) -> str:

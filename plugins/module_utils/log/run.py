@@ -59,6 +59,8 @@ class Run:
     def __init__(self, first: Event | None, mode: str | None = None, previous: Run | None = None) -> None:
         self.first = first
         self.mode = mode
+        #: Whether something in this run named its mode, and whether that was its login; else it is that of the run before.
+        self.mode_named = self.mode_shown = False
         #: The run before, where this one continues it because it failed.
         self.previous = previous
         #: Whether its start was read.
@@ -149,9 +151,11 @@ class Run:
         self.problem, self.evidence, self.failed_at = None, [], -1
 
     def name_mode(self, mode: str, effective: bool) -> None:
-        if effective and self.mode not in (None, mode):
-            self.mode_refuted, self.mode = True, mode  # a custom configuration overrules the script's
-        self.mode = self.mode or mode
+        if effective and self.mode_named and self.mode != mode:
+            self.mode_refuted = True  # a custom configuration overrules the script's
+        if effective or not self.mode_named:
+            self.mode = mode
+        self.mode_named, self.mode_shown = True, self.mode_shown or effective
 
     def change_windows(self, event: Event) -> bool:
         """Keep track of what is on the screen; False when `event` only touches a window that is known."""

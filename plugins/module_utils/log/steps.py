@@ -84,7 +84,7 @@ def take(run: Run, event: Event) -> None:
         run.enter("logged_in", run.last or event)
     run.last = event
     if event.mode:
-        run.name_mode(event.mode, event.kind == "mode_set")
+        run.name_mode(event.mode, event.kind in ("mode_set", "login_clicked"))
     if event.title is not None and not run.change_windows(event):
         return
     if event.kind in _PROBLEMS and run.state not in _OVER:

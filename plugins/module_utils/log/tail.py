@@ -77,7 +77,7 @@ def whole_log(client: docker.DockerClient, container: str, ends: float, lines: i
         yield chunk
 
 
-def unreadable(client: docker.DockerClient, target: engine.Target, error: Exception) -> Unavailable:
+def unreadable(client: docker.DockerClient, target: engine.Container, error: Exception) -> Unavailable:
     """Why a container's log can not be read, by the exception that reading it ended with."""
     logging = ((target.inspected or {}).get("HostConfig") or {}).get("LogConfig") or {}
     driver, options = logging.get("Type"), logging.get("Config") or {}

@@ -463,10 +463,11 @@ def hung(case: Case) -> Proof | None:
     "gateway.stopped_by_schedule",
     severity="down",
     remedy="start",
-    title="The gateway ended by itself, as it was told to",
+    title="The gateway ended by itself, in order",
     meaning=(
-        "It closed in order (exit code 0) because a time was due: the daily log-off, or a configured close. Without a daily restart"
-        " (AUTO_RESTART_TIME) a gateway ends every day. Starting it is a full login, for a live account with a second factor."
+        "It closed in order (exit code 0), mostly because a time was due: the daily log-off, or a configured close; IBKR, or a person at its"
+        " screen, can have ended it, too. Without a daily restart (AUTO_RESTART_TIME) a gateway ends every day. Starting it is a full"
+        " login, for a live account with a second factor."
     ),
     fix=(
         START_IT,
@@ -482,7 +483,7 @@ def stopped_by_schedule(case: Case) -> Proof | None:
     if not in_order and not case.says("gateway.stopped_by_schedule"):
         return None
     proof = Proof(
-        "ended by itself at a scheduled time",
+        f"ended by itself, in order{'; a time for that is set' if due else ''}",
         (case.container_quotes() if case.ended else ()) + case.log_quotes(),
         since=(case.gateway.container.finished_at if case.ended else None) or case.run.since,
     )

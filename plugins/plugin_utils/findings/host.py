@@ -15,11 +15,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Disk
 
-#: What Ansible says when it got in and was not let do its work: its words, what that means, what mends it (ansible-core 2.19).
+#: What Ansible, sudo or a shell says when Ansible got in and was not let do its work: the words, what that means, what mends it
+#: (ansible-core 2.19, sudo 1.9).
+_PASSWORD = "run with --ask-become-pass, or set ansible_become_password"
 _SUDO = "check ansible_become, ansible_become_method and ansible_become_user of {machine}"
+_LOGIN = "set ansible_user of {machine} to a user with an ordinary shell, such as /bin/bash"
 _PYTHON = "install Python 3.9 or newer on {machine}, or set ansible_python_interpreter to where it is"
 DENIALS = (
-    ("Missing sudo password", "sudo asks for a password", "run with --ask-become-pass, or set ansible_become_password"),
+    ("Missing sudo password", "sudo asks for a password", _PASSWORD),
+    ("a password is required", "sudo asks for a password", _PASSWORD),  # sudo itself, on the controller
     ("Incorrect sudo password", "sudo refuses the password", "correct ansible_become_password of {machine}"),
     ("Incorrect su password", "su refuses the password", "correct ansible_become_password of {machine}"),
     (
@@ -27,9 +31,18 @@ DENIALS = (
         "the remote user may not use sudo",
         "allow the user in sudoers, or set ansible_become: false",
     ),
+    (
+        "must have a tty",
+        "sudo wants a terminal (requiretty)",
+        "set ansible_pipelining: false for {machine}, or take requiretty out of its sudoers",
+    ),
+    ("is not allowed to execute", "sudo does not let the remote user run this", "allow the user in sudoers"),
     ("sudo: not found", "there is no sudo", "install sudo on {machine}, or set ansible_become_method"),
     ("waiting for become", "becoming another user fails", _SUDO),
+    ("waiting for privilege escalation", "becoming another user fails", _SUDO),
     ("become method", "becoming another user fails", _SUDO),
+    ("account is currently not available", "the remote user may not log in (nologin)", _LOGIN),
+    ("restricted: cannot specify", "the remote user's shell is a restricted one", _LOGIN),
     ("module interpreter", "there is no Python where Ansible looks for it", _PYTHON),
     ("python: not found", "there is no Python", _PYTHON),
     ("python3: not found", "there is no Python", _PYTHON),

@@ -684,7 +684,8 @@ def dialog_blocking(case: Case) -> Proof | None:
     next_command="docker logs --tail 300 {name}",
 )
 def looping(case: Case) -> Proof | None:
-    attempts = (case.log.history.login_attempts_last_hour or 0) if case.log else 0
+    history = case.log.history if case.log else None
+    attempts = (history.login_attempts_last_hour or 0) - (history.logins_completed_last_hour or 0) if history else 0
     # What does not reach IBKR is no failed login there.
     unreached = case.says("login.server_unreachable")
     repeats = case.alive and case.continues_failure and attempts >= LOOP_ATTEMPTS and not case.serving and not unreached

@@ -16,6 +16,11 @@ TASK_CURES = (
         "set ansible_python_interpreter of {machine} to a Python 3.9 or newer that works there, for example /usr/bin/python3",
     ),
     (
+        "result deserialization failed",
+        "something else printed into what the probe answered",
+        "let the login shell of the remote user of {machine} print nothing where no terminal is (.bashrc, .profile, /etc/profile.d)",
+    ),
+    (
         "Timed out after",
         "no answer within the task's time",
         "try the way there: ansible {machine} -m ansible.builtin.ping; where that takes long too, load, disk or network are the trouble",
@@ -66,8 +71,8 @@ def incomplete(case: Case) -> Proof | None:
     remedy="none",
     title="Nobody has looked for too long",
     meaning=(
-        "The report store has no diagnosis of the gateway that is young enough (`diagnose_stale_after`), or none at all. The runs that"
-        " should look at it have stopped, do not reach the store, or leave its machine out. What was last known stands in the evidence."
+        "The report store has no diagnosis of the gateway that is young enough (`diagnose_stale_after`, of an audit `audit_stale_after`), or none"
+        " at all. The runs that should look at it have stopped, do not reach the store, or leave its machine out. What was last known stands in the evidence."
         " It says nothing about the gateway now, and is never a reason to act on it."
     ),
     fix=(
@@ -88,6 +93,11 @@ def _trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
     return _task_trouble(case, probe) or _result_trouble(case, probe)
 
 
+def task_trouble(message: str) -> tuple[str, str]:
+    """What kept Ansible from running a task, and what mends it, by what it and the machine say of that."""
+    return denial(message) or next((what, cure) for words, what, cure in TASK_CURES if words in message)
+
+
 def _named(fix: str | None) -> str:
     """A probe does not know by which name the inventory calls its machine."""
     return (fix or "").replace("<machine>", "{machine}")
@@ -101,7 +111,7 @@ def _task_trouble(case: Case, probe: str) -> tuple[str, Quote, str] | None:
         return f"{probe}: the machine stopped answering", case.quote("ansible", task.message), ""
     if not task.failed:
         return None
-    what, cure = next((what, cure) for words, what, cure in TASK_CURES if words in task.message)
+    what, cure = task_trouble(task.message)
     return f"{probe}: {what}", case.quote("ansible", task.message), cure
 
 

@@ -21,6 +21,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import CUTS, permitted
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Login, Record, Situation
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import few
 from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import reset_ends
 
 #: Findings with which every further login harms the account.
@@ -124,7 +125,8 @@ def locked(question: Question) -> Check:
     records, record = question.situation.records, question.situation.record
     if record is None:
         reason = records.reason or "the machine could not be asked"
-        return Check("locked", False, f"what the machine keeps about it could not be read: {reason}")
+        mends = f"; {records.fix}" if records.fix else ""
+        return Check("locked", False, f"what the machine keeps about it could not be read: {reason}{mends}")
     if corrupt := _corrupt(record, "lock"):
         return Check("locked", False, corrupt)
     lock, until = record.lock, moment(record.lock.until) if record.lock else None
@@ -188,7 +190,7 @@ def person(question: Question) -> Check | None:
         return Check("person", False, "a second factor waits for approval, and this would kill it")
     if question.remedy not in BEGINS_A_SESSION:
         return None
-    unanswered = max(situation.unanswered, situation.code == "twofa.timed_out")
+    unanswered = max(situation.unanswered, int(situation.code == "twofa.timed_out"))
     if situation.code == "twofa.login_incomplete":
         unanswered = max(unanswered - 1, 0)  # the last one was answered, with yes or no
     if not unanswered:
@@ -272,8 +274,7 @@ def fleet(question: Question) -> Check | None:
     ]
     if not alike:
         return Check("fleet", True, f"no other gateway that was seen has {situation.code}")
-    named = ", ".join(alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
-    return Check("fleet", False, f"{named} failed alike at about the same time: that is IBKR or the network")
+    return Check("fleet", False, f"{few(alike)} failed alike at about the same time: that is IBKR or the network")
 
 
 def starting(question: Question) -> Check | None:

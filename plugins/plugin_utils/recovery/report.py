@@ -14,7 +14,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import Journal, Move
 from ansible_collections.ibgw.ops.plugins.plugin_utils.report import FAILING
-from ansible_collections.ibgw.ops.plugins.plugin_utils.run import NAMED
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import few
 
 SCHEMA = "ibgw.ops/recovery/1"
 
@@ -92,8 +92,7 @@ def sentence(report: Mapping[str, Any]) -> str:
     if not failed:
         return f"no gateway reaches diagnose_fail_on={report['fail_on']}"
     named = [f"{row['id']} ({row['outcome']})" for row in report["gateways"] if row["id"] in failed]
-    rest = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return f"{len(failed)} of {len(report['gateways'])} gateways are not as they should be: {', '.join(named[:NAMED])}{rest}"
+    return f"{len(failed)} of {len(report['gateways'])} gateways are not as they should be: {few(named)}"
 
 
 def artifact(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,8 @@ def _planned(move: Move, row: Mapping[str, Any], width: int) -> Iterator[Line]:
     yield from wrapped(row["summary"], width, "  × ", "    ", colour)
     if step.remedy not in ACTS:
         yield from wrapped(f"{SAFE[step.remedy]}: {step.reason}", width, "  Plan  ", "          ")
+        if row["status"] == "unknown":
+            yield from _fixes(row, width)
         return
     said = "not now" if step.act is False else step.reason
     yield from wrapped(f"{SAFE[step.remedy]}: {said}", width, "  Plan  ", "          ")
@@ -100,6 +102,11 @@ def _planned(move: Move, row: Mapping[str, Any], width: int) -> Iterator[Line]:
     for check in step.guards:
         if not check.passed:
             yield from _checked(check, width)
+
+
+def _fixes(row: Mapping[str, Any], width: int) -> Iterator[Line]:
+    for at, fix in enumerate(row["fix"]):
+        yield from wrapped(fix, width, "  Fix   " if at == 0 else "        ", "          ")
 
 
 def _checked(check: Check, width: int) -> Iterator[Line]:
@@ -129,8 +136,7 @@ def _gateway(row: Mapping[str, Any], width: int) -> Iterator[Line]:
                 yield from _checked(Check(check["guard"], check["passed"], check["reason"]), width)
     yield from wrapped(f"{after['status']}, {after['code'] or 'nothing wrong'}", width, "  Is    ", "          ")
     if row["outcome"] in ("waiting_for_person", "given_up"):
-        for at, fix in enumerate(after["fix"]):
-            yield from wrapped(fix, width, "  Fix   " if at == 0 else "        ", "          ")
+        yield from _fixes(after, width)
     if row["logins_spent"]:
         yield from wrapped(counted(row["logins_spent"], "login"), width, "  Spent ", "          ")
 

@@ -42,6 +42,9 @@ ABOUT_THE_JOB = {
     "tower_job_id": 1,
 }
 
+#: How a command gets mounts that nobody else sees: whoever is not root is so in a user namespace, where a machine allows that.
+MOUNTS_OF_ITS_OWN = ("unshare", "--mount", *(("--map-root-user",) if os.geteuid() else ()))
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SECONDS = 300.0
 
@@ -141,7 +144,7 @@ def launch(
     (directory / "env" / "cmdline").write_text(shlex.join(["-u", "root", *arguments]), encoding="utf-8")
     (directory / "project" / "job.yml").write_text(f"- import_playbook: ibgw.ops.{playbook}\n", encoding="utf-8")
     runner = Path(sys.executable).with_name("ansible-runner")
-    confined = ["unshare", "--mount", "sh", "-euc", _READ_ONLY, directory, *writable, "--"]
+    confined = [*MOUNTS_OF_ITS_OWN, "sh", "-euc", _READ_ONLY, directory, *writable, "--"]
     command = [*confined, runner, "run", directory, "-p", "job.yml", "-i", "1"]
     process = subprocess.Popen(
         list(map(str, command)),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from ib_async import IB
 from tests.integration.gateways import PUSH, Running, Start
 from tests.integration.playbooks import HERE
 from tests.integration.runner.conftest import Launch
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to enter a container's network")
 
 #: Gateways by the condition that they are in, and what each diagnosis has to say of them.
 VERDICTS = {

@@ -43,6 +43,14 @@ def test_a_file_that_can_not_be_there_is_refused(setting: str, given: str) -> No
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("setting", ["diagnose_log_path", "diagnose_bundle"])
+def test_a_file_that_this_user_can_not_get_at_is_not_said_to_be_missing(setting: str, tmp_path: Path) -> None:
+    loop = tmp_path / "loop"  # root, too, is kept from this one
+    loop.symlink_to(loop)
+    with pytest.raises(Misuse, match=r"can not be looked at \(.+\) on the controller"):
+        checked(**{setting: str(loop)})
+
+
 def test_a_saved_log_may_be_called_anything_that_a_file_can(tmp_path: Path) -> None:
     log = tmp_path / "a b{{ x }}\x1b[31mä.log"
     log.write_text("")

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.action import ibgw_report
 from ansible_collections.ibgw.ops.plugins.action.ibgw_report import left_out, merged_and_files
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
@@ -52,3 +53,19 @@ def test_an_empty_store_is_a_mistake_unless_its_last_machine_was_forgotten() -> 
         merged_and_files({"groups": {}}, {**given, "forget": []}, run, {})
     _whole, files = merged_and_files({"groups": {}}, {**given, "forget": ["alpha"]}, run, {})
     assert json.loads(files["report.json"])["gateways"] == []
+
+
+@pytest.mark.parametrize(("metrics_file", "said"), [("", False), ("/var/lib/x/ibgw.prom", True)])
+def test_what_is_not_written_with_a_store_that_can_not_be_used_is_told_in_the_same_sentence(
+    metrics_file: str, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ibgw_report.display, "warning", told.append)
+
+    def merge() -> dict[str, Any]:
+        raise Misuse("the report store could not be used")
+
+    ibgw_report._tell_of_store(merge, 900, metrics_file)
+    (sentence,) = told
+    assert "the report of this run stands above" in sentence
+    assert ("the metrics in /var/lib/x/ibgw.prom are left as they are" in sentence) is said

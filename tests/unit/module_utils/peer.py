@@ -203,26 +203,18 @@ def one_segment(link: Link) -> None:
     link.serve()
 
 
-def _slowly_ready(link: Link) -> None:
-    """So slow with everything that what comes behind it is waited for: a relay, too, may hand that on late."""
-    link.read_hello()
-    threading.Event().wait(0.24)
-    link.send(REPLY)
-    link.read_start()
-    link.send(ACCOUNTS, ORDER_ID)
-
-
 def late_notice(link: Link) -> None:
-    """Slow with everything, and so with the news that its link is lost."""
-    _slowly_ready(link)
+    """Ready, and later with the news that its link is lost."""
+    link.ready()
     threading.Event().wait(0.04)
     link.send(LINK_LOST)
     link.serve()
 
 
 def ready_fin(link: Link) -> None:
-    """Gone as soon as it was ready."""
-    _slowly_ready(link)
+    """Gone soon after it was ready."""
+    link.ready()
+    threading.Event().wait(0.04)
     link.fin()
 
 

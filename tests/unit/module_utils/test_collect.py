@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.ibgw.ops.plugins.module_utils import collect
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.redact import spellings
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from docker.errors import NotFound
 
 USER, PASSWORD, KEY, ACCOUNT = "alice1977", 'hunter2"pass word', "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "U1234567"
@@ -117,7 +117,9 @@ class Engine:
 
 def collected(engine: Any, log_bytes: int = 1 << 20) -> tuple[dict[str, Any], dict[str, str]]:
     """What is told of the container, and the files about it."""
-    target = Target("ib-gateway", True, True, (), INSPECTED, Recognition(BY_NAME["gnzsnz-ibc"], "certain", ("test",)))
+    target = Target(
+        "ib-gateway", True, (), INSPECTED, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "certain", ("test",))
+    )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         told = collect._collect(collect.Look(engine, target, log_bytes, time.monotonic() + 60), "0", archive)

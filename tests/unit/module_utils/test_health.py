@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import gateway, health, procfs, record
 from ansible_collections.ibgw.ops.plugins.module_utils import machine as machines
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_secret_in_a_name_of_who_did_it_stays_on_the_machine(monkeypatch: pyte
     machine = machines.Machine(
         {}, here=True, remap=0, images={inspected["Image"]: {}}, kernel_log=None, events=events, supervision=supervision
     )
-    seen = gateway.gateway(Target("gw", True, True, (), inspected, Recognition(IBC, "high", ())), machine)
+    seen = gateway.gateway(Target("gw", True, (), inspected, recognition=Recognition(IBC, "high", ())), machine)
     assert [event["who"] is not None for event in seen["events"]] == [True, True, False, False, False]
     assert seen["events"][-1]["candidates"]
     assert seen["supervisors"]

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import host
@@ -50,7 +53,29 @@ def test_each_file_system_is_shown_once_under_its_first_path(tmp_path: Path) -> 
     (seen,) = host.disks([str(tmp_path), str(tmp_path / "settings"), str(tmp_path / "gone")]).values()
 
     assert seen["path"] == str(tmp_path)
-    assert 0 < seen["free"] <= seen["total"]
+    room = shutil.disk_usage(tmp_path)
+    assert seen["total"] == room.total
+    assert seen["free"] == pytest.approx(room.free, rel=0.5)  # others write to it meanwhile
+
+
+@pytest.mark.parametrize(("files", "free_inodes"), [(1000, 7), (0, None)])
+def test_a_file_system_without_a_table_of_inodes_counts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, free_inodes: int | None
+) -> None:
+    room = SimpleNamespace(f_bavail=3, f_blocks=5, f_frsize=4096, f_files=files, f_favail=7)
+    monkeypatch.setattr(host.os, "statvfs", lambda _path: room)
+    (seen,) = host.disks([str(tmp_path)]).values()
+    assert seen == {"path": str(tmp_path), "free": 12288, "total": 20480, "free_inodes": free_inodes}
+
+
+def test_the_fullest_disk_stands_first() -> None:
+    rooms = [{"free": 2, "free_inodes": 1}, {"free": 1, "free_inodes": 9}, {"free": 1, "free_inodes": None}]
+    assert host.machine(dict(enumerate(rooms)))["disks"] == rooms[::-1]
+
+
+def test_memory_is_told_in_bytes(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal:       8000 kB\nMemFree:         100 kB\nMemAvailable:    5000 kB\n")
+    assert host.memory(tmp_path) == {"total": 8_192_000, "available": 5_120_000}
 
 
 def test_memory_that_can_not_be_read_is_null(tmp_path: Path) -> None:
@@ -107,5 +132,24 @@ def test_the_kernel_log_is_read_from_its_device_and_only_the_kernels_own_words_c
     assert seen.killed("d" * 64, since=0) is False, "it asked for memory; another paid"
 
 
-def test_a_kernel_log_that_may_not_be_read_tells_nothing(tmp_path: Path) -> None:
-    assert host.kernel_log(str(tmp_path / "none")) is None
+@pytest.mark.parametrize(
+    ("first", "known"), [(f"5,0,{90 * 10**6},-;Linux version\n", False), (f"5,7,{90 * 10**6},-;eth0: up\n", None)]
+)
+def test_a_kernel_log_tells_only_of_what_came_after_its_first_record(
+    tmp_path: Path, first: str, known: bool | None
+) -> None:
+    device = tmp_path / "kmsg"
+    device.write_text(first)
+    seen = host.kernel_log(str(device))
+    booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    assert seen is not None
+    assert seen.killed(GONE, since=booted + 100) is False
+    assert seen.killed(GONE, since=booted + 80) is known  # its ring has lost what was before, or there was nothing
+
+
+@pytest.mark.parametrize("content", [None, "", "not a record\n"], ids=["no device", "empty", "no record"])
+def test_a_kernel_log_that_can_not_be_read_tells_nothing(tmp_path: Path, content: str | None) -> None:
+    device = tmp_path / "kmsg"
+    if content is not None:
+        device.write_text(content)
+    assert host.kernel_log(str(device)) is None

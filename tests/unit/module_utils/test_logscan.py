@@ -9,18 +9,19 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.family import traits
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition, recognise
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
 from ansible_collections.ibgw.ops.plugins.module_utils.log.tail import Tail, unreadable
 from ansible_collections.ibgw.ops.plugins.module_utils.logscan import Asked, _container, probe
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import Log
 
 
@@ -340,6 +341,22 @@ def prefixed(prefix: str) -> Callable[[Log], bytes]:
     return lambda log: "".join(f"{prefix}{line}\n" for line in bare(log)).encode()
 
 
+def counted(log: Log) -> bytes:
+    return "".join(f"{number:6}\t{line}\n" for number, line in enumerate(bare(log), 1)).encode()
+
+
+def across_months(log: Log) -> bytes:
+    """Each line with a time as people write it, begun shortly before midnight."""
+    begins = datetime(2026, 10, 31, 23, 58)
+    moments = (begins + timedelta(seconds=2 * number) for number in range(len(log.lines)))
+    return "".join(f"[{at:%b} {at.day:2} {at:%I:%M:%S %p}] {line}\n" for at, line in zip(moments, bare(log))).encode()
+
+
+def as_ansible(log: Log) -> bytes:
+    """What the variable of a task shows that ran `docker logs`."""
+    return json.dumps({"logs.stdout_lines": bare(log)}, indent=4).encode()
+
+
 def bare(log: Log) -> list[str]:
     return [line.split(" ", 1)[1] for line in log.lines]
 
@@ -379,6 +396,9 @@ def wrapped(log: Log) -> bytes:
         prefixed("2026-03-04 12:00:00,004 - INFO - "),
         prefixed("2026-03-04 12:00:00,004 - my.bot - INFO - 2026-03-04T12:00:00.5Z "),
         prefixed("[shipper 17] gw: "),
+        counted,
+        across_months,
+        as_ansible,
     ],
     ids=[
         "docker logs -t",
@@ -406,6 +426,9 @@ def wrapped(log: Log) -> bytes:
         "a Python program's log",
         "a named one's, with the engine's times",
         "something unknown",
+        "numbered",
+        "something unknown that goes on for more than a month",
+        "a variable in Ansible",
     ],
 )
 def test_a_log_reads_the_same_in_any_form(form: Callable[[Log], bytes], saved: Saved) -> None:
@@ -482,7 +505,7 @@ def of_container(
         "HostConfig": {"LogConfig": {"Type": "syslog"}},
         "Config": {"Env": environment},
     }
-    target = Target("gw", True, True, inspected=inspected, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "low", ()))
+    target = Target("gw", True, inspected=inspected, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "low", ()))
     return _container(engine, Asked(None, 1772625660.0, max_bytes, 50), ends, target)
 
 
@@ -602,7 +625,7 @@ def test_a_logging_driver_that_keeps_nothing_is_named_with_what_to_do(
 ) -> None:
     inspected = {"HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
     client: Any = Engine(b"")
-    told = unreadable(client, Target("gw", True, True, inspected=inspected), EngineSays(said))
+    told = unreadable(client, Target("gw", True, inspected=inspected), EngineSays(said))
     assert reason in told.reason
     assert fix in told.fix
     assert "HTTP" not in told.reason
@@ -627,7 +650,7 @@ def test_the_log_tells_the_controller_and_the_container_the_image(
 ) -> None:
     config = {"Env": environment, "Labels": labels}
     inspected = {"Id": "1", "State": {"Running": True}, "HostConfig": {}, "Config": config}
-    target = Target("gw", True, True, inspected=inspected, recognition=recognise(traits(config)))
+    target = Target("gw", True, inspected=inspected, recognition=recognise(traits(config)))
     engine: Any = Engine(Log().logged_in().text.encode())
     gateway = _container(engine, Asked(None, 1772625660.0, 1 << 22, 50), 1e12, target)
     assert gateway["family"] == family

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, Unavailable, fit, size
+import os
+import pwd
+
+import pytest
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, Unavailable, fit, size, user
 
 
 def test_what_fits_is_left_alone() -> None:
@@ -41,3 +45,15 @@ def test_what_can_not_be_cut_any_further_is_left() -> None:
 def test_a_reason_fits() -> None:
     said = Unavailable("probe.incomplete", "\N{GRINNING FACE}" * 9000, "mend it").as_result()
     assert size(said) <= RESULT_BYTES
+
+
+def test_who_looks_is_told_by_the_user_id_and_not_by_the_environment_of_who_was_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    assert user() == pwd.getpwuid(os.geteuid()).pw_name
+
+
+def test_a_user_id_without_a_name_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_123)
+    assert user() == "uid 4000000123"

@@ -182,7 +182,7 @@ def test_what_can_not_be_published_elsewhere_is_told_by_its_path_and_costs_nothi
     nowhere = str(tmp_path / "nowhere" / "ibgw.prom")
     with pytest.raises(Unavailable) as caught:
         reported(tmp_path, publish={"revision": revision, "files": {"report.json": "{}", nowhere: "ibgw 1"}})
-    assert str(caught.value.reason).startswith(f"{nowhere} could not be written by uid ")
+    assert str(caught.value.reason).startswith(f"{nowhere} could not be written by ")
     assert (tmp_path / "report.json").read_text() == "{}"
 
 
@@ -298,6 +298,7 @@ def test_what_is_no_store_is_told_in_a_sentence_and_left_alone(tmp_path: Path, p
         reported(tmp_path / "store", put=FIRST)
     assert "report store in" in refused.value.reason
     assert refused.value.problem == "probe.incomplete"
+    assert "diagnose_store_dir has to be a directory" in refused.value.fix
     assert {*tmp_path.rglob("*")} - {*before} <= {tmp_path / "store" / ".report.lock"}
 
 
@@ -305,6 +306,22 @@ def test_what_is_no_store_is_told_in_a_sentence_and_left_alone(tmp_path: Path, p
 def test_a_store_has_an_absolute_path(directory: str) -> None:
     with pytest.raises(Misuse, match="must be an absolute path"):
         store.probe(directory, "report", False, put=FIRST)
+
+
+@pytest.mark.parametrize("when", ["noon", "", "2026-03-01"])
+def test_what_is_put_in_has_a_moment(tmp_path: Path, when: str) -> None:
+    with pytest.raises(Misuse, match="must be a moment in ISO 8601 with its zone"):
+        reported(tmp_path, put={**FIRST, "at": when})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_that_is_too_long_to_be_read_is_kept_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported(tmp_path, put=FIRST)
+    length = (tmp_path / "report.state.json").stat().st_size
+    for limit, warnings in ((length, 0), (length - 1, 1)):
+        monkeypatch.setattr(store, "_STATE_BYTES", limit)
+        assert len(reported(tmp_path)["warnings"]) == warnings
+    assert f"is longer than {length - 1} bytes" in reported(tmp_path)["warnings"][0]
 
 
 def test_a_full_disk_costs_nothing_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +334,7 @@ def test_a_full_disk_costs_nothing_that_is_there(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(store.os, "fsync", full)
     with pytest.raises(Unavailable, match="No space left on device") as refused:
         reported(tmp_path, put=run(11, {"beta": ALL}, "beta/a"))
-    assert refused.value.problem == "host.disk_full"
+    assert (refused.value.problem, refused.value.fix) == ("host.disk_full", "make room on that disk")
     assert (tmp_path / "report.state.json").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == [".report.lock", "report.state.json"]
 

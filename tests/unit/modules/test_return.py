@@ -29,8 +29,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
 from ansible_collections.ibgw.ops.plugins.module_utils import (
     gateway as gateways,
 )
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import AVAILABLE
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 from ansible_collections.ibgw.ops.plugins.modules import (
     ibgw_collect,
     ibgw_handshake,
@@ -94,7 +94,7 @@ def test_handshake_returns_what_it_documents() -> None:
 
 def test_health_returns_what_it_documents() -> None:
     nowhere = machine.Machine({}, here=False, remap=0, images={}, kernel_log=None, events=None)
-    gateway = gateways.gateway(Target("gone", declared=True, exists=False), nowhere)
+    gateway = gateways.gateway(Target("gone", exists=False), nowhere)
     gateway["container"] = container.facts(
         {"Id": "1", "Image": "2", "State": {"Status": "created"}, "Config": {}, "HostConfig": {}}, None, None
     )
@@ -104,7 +104,7 @@ def test_health_returns_what_it_documents() -> None:
 
 def test_collect_returns_what_it_documents() -> None:
     with tarfile.open(fileobj=io.BytesIO(), mode="w") as packed:
-        gateway = collect._gateway(Target("gone", declared=True, exists=False), "0", packed, None, 1.0, 1)
+        gateway = collect._gateway(Target("gone", exists=False), "0", packed, None, 1.0, 1)
         gateway["files"] = [collect._added(packed, "0/log", "log", collect.Part("log", b""))]
     result = {**AVAILABLE, **collect.NOTHING, "versions": collect._versions(), "gateways": [gateway]}
     assert list(differing(documented(ibgw_collect), result)) == []

@@ -22,9 +22,9 @@ from ansible_collections.ibgw.ops.plugins.module_utils import (
 )
 from ansible_collections.ibgw.ops.plugins.module_utils.api import wire
 from ansible_collections.ibgw.ops.plugins.module_utils.api.attempt import Observation
-from ansible_collections.ibgw.ops.plugins.module_utils.engine import Target
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import RESULT_BYTES, fit
+from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 
 from tests.unit.module_utils.ibc_log import Log
 
@@ -106,7 +106,9 @@ def test_health(machine: machines.Machine, tmp_path: Path, letter: str, record: 
     for kind in ("hold", "deployment", "rebuild"):
         (tmp_path / "gw" / f"{kind}.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     recognition = Recognition(FAMILY, "high", (letter * 600,) * 4)
-    seen = gateway.gateway(Target("gw", True, True, (letter * 600,) * 3, inspected(letter, 50), recognition), machine)
+    seen = gateway.gateway(
+        Target("gw", True, (letter * 600,) * 3, inspected(letter, 50), recognition=recognition), machine
+    )
 
     assert bytes_of(seen) <= RESULT_BYTES - gateway.MACHINE_BYTES
     assert seen["hold"]

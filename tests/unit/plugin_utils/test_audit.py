@@ -180,7 +180,7 @@ def test_commands_find_the_same_machines() -> None:
 def test_what_is_accepted_stays_visible_and_fails_nothing() -> None:
     assert row_of(audited(TIGHT))["accepted"] is None
     built = audited(TIGHT, "advice", ACCEPTED)
-    assert row_of(built)["accepted"] == {"reason": ACCEPTED.reason, "until": ACCEPTED.until}
+    assert row_of(built)["accepted"] == {"host": ACCEPTED.host, "reason": ACCEPTED.reason, "until": ACCEPTED.until}
     assert row_of(built)["result"] == "fail"
     assert built["gateways"][0]["by_result"]["accepted"] == 1
     assert built["fleet"]["accepted"][0]["gateways"] == ["alpha/ib-gateway"]
@@ -189,7 +189,10 @@ def test_what_is_accepted_stays_visible_and_fails_nothing() -> None:
 def test_what_can_not_be_seen_may_be_vouched_for(answer: Any) -> None:
     answer(lambda _case: NotKnown("no probe sees it"))
     row = row_of(audited({}, "advice", ACCEPTED))
-    assert (row["result"], row["accepted"]) == ("not_known", {"reason": ACCEPTED.reason, "until": ACCEPTED.until})
+    assert (row["result"], row["accepted"]) == (
+        "not_known",
+        {"host": ACCEPTED.host, "reason": ACCEPTED.reason, "until": ACCEPTED.until},
+    )
 
 
 def test_nobody_vouches_for_what_was_not_looked_at() -> None:
@@ -221,7 +224,7 @@ GRAVE = row(OPEN, severity="down")
 WAITS = row(OPEN, severity="waiting")
 ADVISED = row(HEAP)
 ASIDE = row(SCREEN, severity="audit")
-EXCUSED = row(OPEN, severity="down", accepted={"reason": "known", "until": NOW})
+EXCUSED = row(OPEN, severity="down", accepted={"host": None, "reason": "known", "until": NOW})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.unit.plugin_utils.audits import HEAP, OPEN, SCREEN, gateway, report_o
 
 WELL = (row(OPEN, "pass"), row(HEAP, "pass"), row(SCREEN, "not_applicable", summary="it has no screen"))
 KNOWN = Suppression(SCREEN, "alpha", "needed until the move", "2027-03-31T23:59:59Z")
-EXCUSED = row(SCREEN, accepted={"reason": KNOWN.reason, "until": KNOWN.until})
+EXCUSED = row(SCREEN, accepted={"host": KNOWN.host, "reason": KNOWN.reason, "until": KNOWN.until})
 
 
 def text(*gateways: dict[str, Any], width: int = 80, ascii_only: bool = False, **run: Any) -> str:
@@ -171,7 +171,7 @@ def test_what_is_accepted_is_told_with_reason_and_end() -> None:
 
 
 def test_what_is_accepted_though_it_can_not_be_seen_is_told_as_such() -> None:
-    vouched = row(SCREEN, "not_known", accepted={"reason": KNOWN.reason, "until": KNOWN.until})
+    vouched = row(SCREEN, "not_known", accepted={"host": KNOWN.host, "reason": KNOWN.reason, "until": KNOWN.until})
     said = text(gateway("gw", vouched), suppressions=[KNOWN])
     assert "is accepted until" in said
     assert "not known" not in said

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.ibgw.ops.plugins.plugin_utils.commands import pattern, quoted, selecting
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import DIAGNOSE, named
 
@@ -17,6 +21,7 @@ PLAIN = ["alpha", "höst", "10.0.0.5", "gw@site", "web-01.example.org"]
 ODD = [
     *("my host", "it's", 'say "hi"', "$(reboot)", "a;b", "back\\slash", "<script>", "🦊", "-dash", "#hash", "a/b"),
     *("a,b", "a:b", "web[1]", "web[1:3]", "~tilde", "!not", "&and", "*", "a.*", "alph?", "{{ 1 }}", "x" * 200),
+    *("{% if 1 %}", "a{# 🦊 #}b", '{{ "it\'s" }}'),
 ]
 
 
@@ -46,8 +51,22 @@ def test_a_gateway_of_an_odd_machine_is_given_as_a_list(machine: str) -> None:
     option, word = shlex.split(selecting("diagnose_only", machine, "gw"))
     assert option == "-e"
     if machine != "x" * 200:
-        assert json.loads(word) == {"diagnose_only": [f"{machine}/gw"]}
         assert word.isascii()
+        assert given(word) == {"diagnose_only": [f"{machine}/gw"]}
+
+
+def given(extra: str) -> Any:
+    """What `-e` of that makes of its variables, once Ansible has rendered them."""
+    loader = DataLoader()
+    with (
+        patch.object(context, "CLIARGS", {"extra_vars": (trust_as_template(extra),)}),
+        patch.dict(vars(load_extra_vars), clear=True),
+    ):
+        return Templar(loader).template(load_extra_vars(loader))
+
+
+def test_a_name_that_looks_like_a_template_would_be_rendered_as_json() -> None:
+    assert given('{"diagnose_only": ["{{ 1 }}/gw"]}') == {"diagnose_only": ["1/gw"]}
 
 
 @pytest.mark.parametrize("machine", ODD)

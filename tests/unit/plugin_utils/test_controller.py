@@ -8,21 +8,26 @@ import json
 import os
 import platform
 import stat
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible import constants as C
 from ansible import context
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils.controller import (
     display,
     inventories,
     path_of,
+    show,
     where_it_runs,
     write_metrics,
     write_report,
 )
+from ansible_collections.ibgw.ops.plugins.plugin_utils.summary import Line
 
 
 @pytest.mark.parametrize("given", ["reports", "/no/such/place", "a b/ä{{ x }}", "-rf", "../x", "x" * 255])
@@ -30,9 +35,19 @@ def test_any_name_that_a_file_can_have_is_a_path(given: str) -> None:
     assert path_of("diagnose_report_dir", given) == Path(given).absolute()
 
 
-@pytest.mark.parametrize("given", ["~nobody-of-that-name/x", "a\0b", "x" * 256, "ä" * 128, "gateway\udcff.log"])
-def test_what_no_file_can_be_called_is_refused(given: str) -> None:
-    with pytest.raises(Misuse, match=r"^diagnose_report_dir is .*, which is no path on the controller: ") as caught:
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("~nobody-of-that-name/x", "Could not determine home directory"),
+        ("a\0b", "has a NUL"),
+        ("x" * 256, "too long"),
+        ("ä" * 128, "too long"),
+        ("gateway\udcff.log", "it is not valid UTF-8"),
+    ],
+)
+def test_what_no_file_can_be_called_is_refused(given: str, why: str) -> None:
+    said = rf"^diagnose_report_dir is .*, which is no path on the controller: .*{why}"
+    with pytest.raises(Misuse, match=said) as caught:
         path_of("diagnose_report_dir", given)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
@@ -41,7 +56,8 @@ def test_what_no_file_can_be_called_is_refused(given: str) -> None:
 def test_commands_name_the_inventory_that_was_given_but_none_that_ends_with_its_job(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(context, "CLIARGS", {"inventory": (str(Path("fleet").absolute()), "/runner/inventory")})
+    given = (str(Path("fleet").absolute()), "/runner/inventory", *C.DEFAULT_HOST_LIST)
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": given})
     monkeypatch.delenv("AWX_PRIVATE_DATA_DIR", raising=False)
     assert inventories() == ["fleet", "/runner/inventory"]
     monkeypatch.setenv("AWX_PRIVATE_DATA_DIR", "/tmp/awx_1_abc")
@@ -65,6 +81,12 @@ def test_a_report_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> No
     assert path == str(directory / "report.json")
     assert json.loads(Path(path).read_text(encoding="utf-8")) == {"fleet": {"total": 1}}
     assert [each.name for each in directory.iterdir()] == ["report.json"]
+
+
+def test_without_a_directory_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert write_report({}, "", "report.json", "diagnose_report_dir", lambda _told: "") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_is_written_beside_its_report(tmp_path: Path) -> None:
@@ -142,11 +164,53 @@ def test_of_many_who_write_at_once_one_stays_and_no_reader_sees_half(tmp_path: P
     assert [each.name for each in tmp_path.iterdir()] == ["ibgw.prom"]
 
 
-def test_metrics_that_can_not_be_written_are_a_warning_and_no_directory_is_made(tmp_path: Path) -> None:
-    write_metrics("up 1\n", str(tmp_path / "missing" / "ibgw.prom"), "diagnose_metrics_file")
+def test_metrics_that_can_not_be_written_are_a_warning_and_no_directory_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
+    path = tmp_path / "missing" / "ibgw.prom"
+    write_metrics("up 1\n", str(path), "diagnose_metrics_file")
+    assert warnings == [
+        f"metrics could not be written to {path} (No such file or directory); diagnose_metrics_file names another file"
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_that_can_not_be_written_is_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert write_report({}, str(tmp_path / "file"), "recover.json", "recover_report_dir") is None
+@pytest.mark.parametrize(
+    ("columns", "width"),
+    [("120", 120), ("40", 40), ("39", 80), ("-5", 80), ("wide", 80), ("", 80)],
+)
+def test_a_summary_is_made_for_the_width_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(display, "columns", 79)  # Ansible leaves the last one empty
+    asked: list[int] = []
+
+    def lines_of(given: int, _ascii_only: bool) -> list[Line]:
+        asked.append(given)
+        return []
+
+    show(lines_of, ascii_only=False)
+    assert asked == [width]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "ascii_only", "in_ascii"),
+    [
+        ("utf-8", False, False),
+        ("utf-8", True, True),
+        ("ascii", False, True),
+        ("latin-1", False, True),
+        (None, False, True),
+    ],
+)
+def test_a_summary_has_the_marks_that_the_terminal_has(
+    monkeypatch: pytest.MonkeyPatch, encoding: str | None, ascii_only: bool, in_ascii: bool
+) -> None:
+    shown: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(display, "display", lambda text, color: shown.append((text, color)))
+    monkeypatch.setattr(sys, "__stdout__", SimpleNamespace(encoding=encoding))
+    show(lambda _width, in_ascii: [Line("in ASCII" if in_ascii else "√", "color28")], ascii_only)
+    assert shown == [("in ASCII" if in_ascii else "√", "color28")]

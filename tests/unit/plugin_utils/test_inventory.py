@@ -216,6 +216,7 @@ def test_settings_make_sense(settings: dict[str, Any]) -> None:
         ({"diagnose_store_dir": "/reports", "diagnose_store_host": ""}, "diagnose_store_host is ''"),
         ({"diagnose_stale_after": 59}, "diagnose_stale_after is 59; allowed are 60 to 2592000 seconds"),
         ({"diagnose_stale_after": "soon"}, "diagnose_stale_after is 'soon'"),
+        ({"audit_stale_after": 0}, "audit_stale_after is 0; allowed are 60 to 31622400 seconds"),
         (
             {"diagnose_store_dir": "/reports", "diagnose_forget": {"alpha": 1}},
             "must be machines, and gateways as machine/name",

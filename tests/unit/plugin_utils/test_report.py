@@ -262,7 +262,7 @@ def test_a_suppressed_verdict_keeps_its_status_and_fails_no_run() -> None:
         suppressions=(MENDED,),
         fail_on="degraded",
     )
-    marked = {"reason": "being mended", "until": "2026-03-31T23:59:59Z"}
+    marked = {"host": None, "reason": "being mended", "until": "2026-03-31T23:59:59Z"}
     assert [(row["id"], row["suppressed"]) for row in whole["gateways"]] == [
         ("alpha/asks", None),
         ("alpha/mended", marked),

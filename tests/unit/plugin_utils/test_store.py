@@ -7,13 +7,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import store as kept
-from ansible_collections.ibgw.ops.plugins.plugin_utils import metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils import checklist, metrics, page, report, store, summary
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import stamp
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import EndpointVerdict
 from ansible_collections.ibgw.ops.plugins.plugin_utils.run import Run
 from ansible_collections.ibgw.ops.plugins.plugin_utils.suppression import Suppression
@@ -37,6 +39,11 @@ def plan(*machines: str, only: dict[str, list[str]] | None = None) -> dict[str, 
     return {"machines": asked, "only": [*(only or {})]}
 
 
+def put(planned: dict[str, Any], built: dict[str, Any], unseen: str = "") -> dict[str, Any]:
+    """What a run puts in that looked at all its machines but one."""
+    return store.put(planned, built, {*planned["machines"]} - {unseen})
+
+
 def machines_of(directory: Path, *puts: dict[str, Any]) -> dict[str, Any]:
     """What the store has after those runs."""
     for put in puts:
@@ -49,7 +56,7 @@ def slices(directory: Path, alpha: str = "2026-03-01T12:29:00Z", beta: str = "20
     down = verdict("gw", "alpha", found(), endpoints={"paper": EndpointVerdict("down", "relay.down", "")})
     one = report_of(down, generated_at=alpha, controller="first")
     other = report_of(verdict("gw", "beta"), generated_at=beta, controller="second")
-    return machines_of(directory, store.put(plan("alpha"), one), store.put(plan("beta"), other))
+    return machines_of(directory, put(plan("alpha"), one), put(plan("beta"), other))
 
 
 def merged(machines: dict[str, Any], run: Run = RUN, **missing: list[str]) -> dict[str, Any]:
@@ -86,8 +93,35 @@ def test_slices_become_one_report(tmp_path: Path) -> None:
 
 def test_what_a_run_was_limited_to_is_all_that_it_replaces() -> None:
     rows = report_of(verdict("gw", "alpha"))
-    assert store.put(plan("alpha", "beta"), rows)["machines"] == {"alpha": None, "beta": None}
-    assert store.put(plan("alpha", only={"alpha": ["gw"]}), rows)["machines"] == {"alpha": ["gw"]}
+    assert put(plan("alpha", "beta"), rows)["machines"] == {"alpha": None, "beta": None}
+    assert put(plan("alpha", only={"alpha": ["gw"]}), rows)["machines"] == {"alpha": ["gw"]}
+
+
+def test_what_nobody_could_look_for_stays_as_what_was_last_known_until_somebody_can(tmp_path: Path) -> None:
+    found_there = replace(verdict("found", "alpha"), declared=False)
+    both = put(plan("alpha"), report_of(verdict("gw", "alpha"), found_there, generated_at="2026-03-01T12:20:00Z"))
+    dark = verdict("gw", "alpha", found("host.unreachable", "unknown"))
+    away = put(plan("alpha"), report_of(dark, generated_at="2026-03-01T12:25:00Z"), unseen="alpha")
+    known = {"alpha/gw": ("unknown", "host.unreachable"), "alpha/found": ("healthy", None)}
+    machines = machines_of(tmp_path, both, away)
+    assert told(merged(machines)) == known
+    later = merged(machines, replace(RUN, generated_at="2026-03-01T12:36:00Z"))
+    assert told(later) == {**known, "alpha/found": ("unknown", "probe.stale")}
+    back = put(plan("alpha"), report_of(verdict("gw", "alpha"), generated_at="2026-03-01T12:28:00Z"))
+    assert told(merged(machines_of(tmp_path, back))) == {"alpha/gw": ("healthy", None)}
+
+
+def test_a_machine_that_declares_nothing_has_a_row_of_its_own_beside_what_was_last_known(tmp_path: Path) -> None:
+    seen = put(plan("alpha"), report_of(verdict("gw", "alpha"), generated_at="2026-03-01T12:20:00Z"))
+    dark = verdict("alpha", "alpha", found("host.unreachable", "unknown"))
+    away = put(plan("alpha"), report_of(dark, generated_at="2026-03-01T12:25:00Z"), unseen="alpha")
+    assert told(merged(machines_of(tmp_path, seen, away))) == {
+        "alpha": ("unknown", "host.unreachable"),
+        "alpha/gw": ("healthy", None),
+    }
+    assert told(merged(machines_of(tmp_path, {**seen, "at": "2026-03-01T12:28:00Z"}))) == {
+        "alpha/gw": ("healthy", None)
+    }
 
 
 AGES = {
@@ -113,6 +147,8 @@ def test_a_diagnosis_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: st
         {"source": "store", "quote": "down, relay.down: proof of relay.down", "at": at, "line": None}
     ]
     assert (row["checked_at"], row["reported_at"]) == (NOW, at)
+    since = datetime.fromisoformat(at) + timedelta(seconds=900)
+    assert row["since"] == (None if "to come" in said else stamp(since))
     assert row["next_command"] == "ansible-playbook ibgw.ops.diagnose -i fleet.yml -l alpha"
     assert not any(row["facts"].values())
     assert whole["fleet"]["failing"] == ["alpha/gw"]
@@ -124,7 +160,8 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
     never = {row["id"]: row for row in whole["gateways"] if row["code"] == "probe.stale"}
     assert {*never} == {"gamma/a", "gamma/b", "delta"}
     assert {row["summary"] for row in never.values()} == {"never diagnosed: no run has put it into the report store"}
-    assert {(row["checked_at"], row["reported_at"]) for row in never.values()} == {(None, None)}
+    assert {(row["checked_at"], row["reported_at"], row["declared"]) for row in never.values()} == {(None, None, True)}
+    assert str(store.stale(whole, 900)).startswith("3 gateways have not been diagnosed for more than 900 seconds")
     assert whole["fleet"]["machines"] == 4
     assert "gamma/a" in whole["fleet"]["failing"]
     block = [line.text for line in summary.lines(whole, 120) if "UNKNOWN" in line.text]
@@ -134,22 +171,26 @@ def test_a_machine_that_no_run_put_in_is_unknown(tmp_path: Path) -> None:
 def test_when_the_schedule_stops_a_healthy_fleet_takes_one_block(tmp_path: Path) -> None:
     rows = [verdict(f"gw{at}", f"m{at}", summary=f"API handshake completed in {at} ms") for at in range(50)]
     own = report_of(*rows, generated_at="2026-03-01T11:00:00Z")
-    whole = merged(machines_of(tmp_path, store.put(plan(*(row.host for row in rows)), own)))
+    whole = merged(machines_of(tmp_path, put(plan(*(row.host for row in rows)), own)))
     assert len([line for line in summary.lines(whole, 120) if "last diagnosed 90 minutes ago" in line.text]) == 1
 
 
 def test_a_machine_without_a_gateway_is_missed_only_when_nobody_looks_any_more(tmp_path: Path) -> None:
     for at, expected in (("2026-03-01T12:29:00Z", {}), ("2026-03-01T11:00:00Z", {"alpha": ("unknown", "probe.stale")})):
-        machines = machines_of(tmp_path / at, store.put(plan("alpha"), report_of(generated_at=at)))
-        assert told(merged(machines)) == expected
+        machines = machines_of(tmp_path / at, put(plan("alpha"), report_of(generated_at=at)))
+        whole = merged(machines)
+        assert told(whole) == expected
+        assert [(run["machines"], run["gateways"]) for run in whole["runs"]] == [(0, 0)]
 
 
 def test_that_nobody_looks_can_be_suppressed(tmp_path: Path) -> None:
     quiet = Suppression("probe.stale", "alpha", "it is being moved", None)
-    whole = merged(slices(tmp_path, alpha="2026-03-01T11:00:00Z"), replace(RUN, suppressions=[quiet]))
-    assert whole["fleet"]["failing"] == []
+    both = slices(tmp_path, alpha="2026-03-01T11:00:00Z", beta="2026-03-01T11:00:00Z")
+    whole = merged(both, replace(RUN, suppressions=[quiet]))
+    assert whole["fleet"]["failing"] == ["beta/gw"]
     assert whole["fleet"]["suppressed"][0]["gateways"] == ["alpha/gw"]
-    assert store.stale(whole, 900) is None
+    assert "1 gateway has" in str(store.stale(whole, 900))
+    assert store.stale(merged({"alpha": both["alpha"]}, replace(RUN, suppressions=[quiet])), 900) is None
 
 
 @pytest.mark.parametrize(
@@ -161,11 +202,50 @@ def test_what_a_slice_suppressed_is_so_until_that_is_over(
 ) -> None:
     moved = replace(found(), suppressed=Suppression("relay.down", "alpha", "it is being moved", until))
     down = verdict("gw", "alpha", moved)
-    put = store.put(plan("alpha"), report_of(down, generated_at="2026-03-01T12:29:00Z"))
-    whole = merged(machines_of(tmp_path, put))
+    given = put(plan("alpha"), report_of(down, generated_at="2026-03-01T12:29:00Z"))
+    whole = merged(machines_of(tmp_path, given))
     assert whole["fleet"]["failing"] == failing
     (row,) = whole["gateways"]
     assert {row["suppressed"] is None, row["findings"][0]["suppressed"] is None} == {bool(failing)}
+
+
+def test_the_suppressions_that_are_told_are_those_that_its_rows_have(tmp_path: Path) -> None:
+    moved, known = (Suppression(code, "alpha", "it moves", None) for code in ("relay.down", "config.port_exposed"))
+    advice = replace(found("config.port_exposed", "advice"), suppressed=known)
+    down = verdict("gw", "alpha", found=(replace(found(), suppressed=moved), advice))
+    both = [replace(down, name=name) for name in ("gw", "wg")]
+    given = put(plan("alpha"), report_of(*both, generated_at="2026-03-01T12:29:00Z"))
+    fresh = put(plan("beta"), report_of(verdict("gw", "beta"), generated_at="2026-03-01T12:29:00Z"))
+    late = put(plan("gamma"), report_of(verdict("gw", "gamma"), generated_at="2026-03-01T11:00:00Z"))
+    own = [
+        Suppression("probe.stale", "gamma", "it is off", None),
+        Suppression("relay.down", "beta", "nobody knows", None),
+    ]
+    whole = merged(machines_of(tmp_path, given, fresh, late), replace(RUN, suppressions=own))
+    told = {(each["code"], each["host"], each["reason"], *each["gateways"]) for each in whole["fleet"]["suppressed"]}
+    assert told == {
+        ("relay.down", "alpha", "it moves", "alpha/gw", "alpha/wg"),
+        ("config.port_exposed", "alpha", "it moves", "alpha/gw", "alpha/wg"),
+        ("probe.stale", "gamma", "it is off", "gamma/gw"),
+    }
+
+
+ACCEPTED = {"host": None, "reason": "behind a firewall", "until": "2026-03-01T12:30:00Z"}
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026-03-01T12:30:00Z", True), ("2026-03-01T12:30:01Z", False)])
+def test_what_an_audit_accepted_is_told_until_that_is_over(tmp_path: Path, at: str, told: bool) -> None:
+    kept = audits.report_of(audits.gateway("a", audits.row(accepted=ACCEPTED)), generated_at="2026-03-01T12:29:00Z")
+    machines = machines_of(tmp_path, put(plan("alpha"), kept))
+    whole = store.merged_audit(machines, {}, replace(RUN, generated_at=at, fail_on="advice"), TWO_DAYS)
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    said = [{"code": audits.OPEN, **ACCEPTED, "expired": False, "gateways": ["alpha/a"]}]
+    assert whole["fleet"]["accepted"] == (said if told else [])
+    assert whole["fleet"]["failing"] == ([] if told else ["alpha/a"])
+    assert whole["gateways"][0]["worst"] == (None if told else "advice")
+
+
+TWO_DAYS = 172800
 
 
 def without(*path: str) -> Callable[[Any], None]:
@@ -219,8 +299,8 @@ def test_what_a_newer_version_tells_beside_is_kept(tmp_path: Path) -> None:
 
 def test_names_are_data(tmp_path: Path) -> None:
     name = "{{ 7*7 }}<script>\x1b[31m"
-    put = store.put(plan(name), report_of(verdict("gw", name, found()), generated_at="2026-03-01T11:00:00Z"))
-    whole = merged(machines_of(tmp_path, put))
+    given = put(plan(name), report_of(verdict("gw", name, found()), generated_at="2026-03-01T11:00:00Z"))
+    whole = merged(machines_of(tmp_path, given))
     assert [row["host"] for row in whole["gateways"]] == [name]
     assert "<script>\x1b" not in page.render(whole)
     assert "\x1b" not in "".join(line.text for line in summary.lines(whole))
@@ -229,10 +309,33 @@ def test_names_are_data(tmp_path: Path) -> None:
 
 def test_the_rows_of_a_run_are_those_of_its_report(tmp_path: Path) -> None:
     own = report_of(verdict("gw", "alpha", found()), verdict("wg", "alpha"), generated_at="2026-03-01T12:29:00Z")
-    whole = merged(machines_of(tmp_path, store.put(plan("alpha"), own)))
+    whole = merged(machines_of(tmp_path, put(plan("alpha"), own)))
     assert whole["gateways"] == own["gateways"]
     assert own["runs"] is None
     assert report.artifact(whole) == report.artifact(own)
+
+
+@pytest.mark.parametrize(("at", "over"), [("2026-02-27T12:30:00Z", False), ("2026-02-27T12:29:59Z", True)])
+def test_an_audit_that_is_too_old_tells_nothing_of_now(tmp_path: Path, at: str, over: bool) -> None:
+    old = audits.report_of(audits.gateway("a", audits.row(), audits.row(audits.HEAP, "pass")), generated_at=at)
+    machines = machines_of(tmp_path, put(plan("alpha"), old))
+    whole = store.merged_audit(machines, {"gamma": []} if over else {}, replace(RUN, fail_on="down"), TWO_DAYS)
+    jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
+    assert page.render(whole)
+    assert checklist.lines(whole)
+    row = next(row for row in whole["gateways"] if row["host"] == "alpha")
+    said = store.stale_audits(whole, TWO_DAYS)
+    if not over:
+        assert (row["unseen"], row["by_result"]["fail"], whole["fleet"]["failing"], said) == (None, 1, [], None)
+        return
+    assert row["unseen"] == "last audited 2 days ago, from here; then 1 of 2 rules failed"
+    assert (row["status"], row["code"], row["reported_at"]) == ("unknown", "probe.stale", at)
+    assert row["next_command"] == "ansible-playbook ibgw.ops.audit -i fleet.yml -l alpha"
+    assert {each["result"] for each in row["rows"]} == {"not_known"}
+    never = next(row for row in whole["gateways"] if row["id"] == "gamma")
+    assert never["unseen"] == "never audited: no run has put its audit into the report store"
+    assert sorted(whole["fleet"]["failing"]) == ["alpha/a", "gamma"]
+    assert "1 gateway has not been audited for more than 172800 seconds (audit_stale_after): alpha/a;" in str(said)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +345,8 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     """By the level of the run that merges, whatever those of the slices were."""
     one = audits.report_of(audits.gateway("a", audits.row()), generated_at="2026-03-01T12:29:00Z")
     other = audits.report_of(audits.unseen("b", "beta"), generated_at="2026-03-01T08:00:00Z")
-    machines = machines_of(tmp_path, store.put(plan("alpha"), one), store.put(plan("beta"), other))
-    whole = store.merged_audit(machines, replace(RUN, fail_on=fail_on))
+    machines = machines_of(tmp_path, put(plan("alpha"), one), put(plan("beta"), other))
+    whole = store.merged_audit(machines, {}, replace(RUN, fail_on=fail_on), TWO_DAYS)
     jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
     assert sorted(whole["fleet"]["failing"]) == sorted(failing)
     assert whole["fleet"]["machines"] == 2
@@ -262,10 +365,11 @@ def test_audits_of_slices_become_one(tmp_path: Path, fail_on: str, failing: list
     ],
 )
 def test_an_audit_of_another_version_costs_the_others_nothing(tmp_path: Path, change: Callable[[Any], None]) -> None:
-    both = audits.report_of(audits.gateway("aa", audits.row()), audits.gateway("bb", audits.row()), generated_at=NOW)
-    machines = machines_of(tmp_path, store.put(plan("alpha"), both))
+    gateways = [audits.gateway(name, audits.row(), audits.row()) for name in ("aa", "bb")]
+    both = audits.report_of(*gateways, generated_at=NOW)
+    machines = machines_of(tmp_path, put(plan("alpha"), both))
     change(machines["alpha"]["rows"][0]["row"])
-    whole = store.merged_audit(machines, replace(RUN, fail_on="advice"))
+    whole = store.merged_audit(machines, {}, replace(RUN, fail_on="advice"), TWO_DAYS)
     jsonschema.Draft202012Validator(AUDIT_SCHEMA).validate(whole)
     assert page.render(whole)
     unseen = {row["name"]: row["unseen"] for row in whole["gateways"]}

@@ -130,6 +130,7 @@ def test_a_host_that_is_not_in_the_inventory(host: str, said: str) -> None:
     given = suppression.read("diagnose_suppress", [entry(code=f"relay.down@{host}")])
     (warning,) = suppression.warnings_of_hosts("diagnose_suppress", given, DECLARED, FINDING)
     assert said in warning
+    assert ("is given as machine/gateway" in warning) is ("/" not in host)
 
 
 AUDITED = {"code": "config.heap_over_limit", "reason": "it is moved soon", "until": "2027-03-31"}

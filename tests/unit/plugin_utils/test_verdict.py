@@ -53,7 +53,8 @@ def test_a_gateway_whose_api_proved_ready_is_healthy():
     row = judged()
     assert outcome(row) == ("healthy", None)
     assert row.endpoints["paper"].status == "healthy"
-    assert row.since == at(80_000)
+    assert (row.since, row.summary) == (at(80_000), "API handshake completed in 4 ms")
+    assert judged(api={"total_ms": None}).summary == "API handshake completed"
 
 
 LEADING = {
@@ -401,6 +402,18 @@ def test_no_restart_where_it_would_harm(changes, code, remedy):
     assert row.leading in row.found
 
 
+PASSED_BY = {
+    "it should have started again long ago": said("login.saved_session_refused", "cold_restarting", since=at(3_000)),
+    "the new attempt fails alike": said("login.saved_session_refused", "login_window", previous=CRASHED),
+}
+
+
+@pytest.mark.parametrize("changes", PASSED_BY.values(), ids=PASSED_BY)
+def test_what_passed_by_holds_no_restart_back(changes):
+    row = judged(**changes)
+    assert (row.leading.finding.code, row.leading.remedy) == ("login.saved_session_refused", "restart")
+
+
 LATER = {
     "its process is gone, and the credentials are wrong": (
         {**said("login.credentials_rejected", "ended"), **RELAY_ALONE, "container": {"restart_policy": "no"}},
@@ -545,9 +558,12 @@ def test_who_is_asked_again_and_again_is_told_how_often(asked: int | None, told:
 
 
 def test_a_lesser_fault_does_not_hide_that_nobody_asked():
-    row = judged(host={"now": at(-40)}, api={"outcome": "not_asked"}, logscan={"gateways": []})
-    assert outcome(row) == ("degraded", "host.clock_wrong")
-    assert "probe.incomplete" in [each.finding.code for each in row.found]
+    for api in ({"outcome": "not_asked"}, {"outcome": None}):
+        row = judged(host={"now": at(-40)}, api=api, logscan={"gateways": []})
+        assert outcome(row) == ("degraded", "host.clock_wrong")
+        assert "probe.incomplete" in [each.finding.code for each in row.found]
+    asked = judged(host={"now": at(-40)}, api={"outcome": "account_silent"}, logscan={"gateways": []})
+    assert "probe.incomplete" not in [each.finding.code for each in asked.found]
 
 
 def test_a_stop_names_the_exit_code_and_asks_who_did_it():
@@ -614,6 +630,34 @@ def test_a_failed_task_says_what_was_seen_and_mends_it(message, code):
     assert row.leading.proof.fix
 
 
+_NO_JSON = "Module result deserialization failed: No start of json char found"
+
+
+@pytest.mark.parametrize(
+    ("told", "what", "mends"),
+    [
+        ({"msg": "Task failed: Premature end of stream waiting for become success.\n>>> Standard Error\nsudo: a password is required"},
+         "sudo asks for a password", "--ask-become-pass"),
+        ({"msg": _NO_JSON, "module_stderr": "sudo: sorry, you must have a tty to run sudo\n"}, "requiretty", "ansible_pipelining: false"),
+        ({"msg": "Task failed: Timeout (12s) waiting for privilege escalation prompt:", "unreachable": True},
+         "becoming another user fails", "ansible_become_method"),
+        ({"msg": _NO_JSON, "module_stdout": "This account is currently not available.\n"}, "nologin", "ansible_user"),
+        ({"msg": _NO_JSON, "module_stderr": "rbash: line 1: /bin/sh: restricted: cannot specify `/' in command names\n"},
+         "restricted", "ansible_user"),
+        ({"msg": _NO_JSON, "module_stderr": "Sorry, user ops is not allowed to execute '/bin/sh -c x' as root on alpha.\n"},
+         "sudo does not let", "sudoers"),
+        ({"msg": "Module result deserialization failed: Extra data: line 3 column 1 (char 16)", "module_stdout": "{ hello }\n{}"},
+         "something else printed", "print nothing"),
+        ({"msg": _NO_JSON, "module_stderr": "Segmentation fault\n"}, "no working Python", "ansible_python_interpreter"),
+    ],
+)  # fmt: skip
+def test_a_user_who_is_kept_out_is_told_by_what(told, what, mends):
+    row = unjudgeable({"failed": True, **told})
+    assert row.status == "unknown"
+    assert what in row.summary
+    assert mends in " ".join(row.leading.proof.fix)
+
+
 def test_one_broken_probe_among_good_ones_leaves_the_verdict_to_the_others():
     broken = {
         "available": False,
@@ -658,6 +702,7 @@ def test_nor_is_one_that_has_ended_started(exit_code):
     nobody = judged(container=gone, run={"state": "ended"}, gateway={"family": None}, log={"family": None})
     assert (nobody.status, nobody.leading.remedy) == ("down", "ask_person")
     assert "no image that is known" in nobody.leading.proof.remedy_reason
+    assert len(nobody.leading.proof.fix) == 2
     assert "recover" not in " ".join(nobody.leading.proof.fix)
     assert nobody.leading.proof.fix[-1].endswith(f"start it by hand: docker start {NAME}")
 
@@ -678,16 +723,45 @@ def test_a_hold_on_a_gateway_that_runs_is_a_note_and_says_how_to_clear_it():
     assert "container.held" not in [each.finding.code for each in judged().found]
 
 
-def test_what_is_not_proven_healthy_is_unknown_and_says_what_is_missing():
-    row = judged(run={"state": "unknown"}, api={"outcome": "not_asked", "detail": "published on another loopback"})
-    assert outcome(row) == ("unknown", "probe.incomplete")
-    assert "the API answer is: not asked" in row.leading.proof.summary
+UNASKED = {"run": {"state": "unknown"}, "api": {"outcome": "not_asked"}}
+NO_PORT = {"gateway": {"ports": []}, "handshake": {"endpoints": []}}
+MISSING = {
+    "nobody asked the API": (UNASKED, ["the log shows the login as unknown", "the API answer is: not asked"]),
+    "no port is published": (
+        NO_PORT,
+        ["the log shows the login as logged in", "the API answer is: not asked, for no API port is published"],
+    ),
+    "it needs none in the machine's network": (
+        merged(NO_PORT, {"container": {"network_mode": "host"}}),
+        ["the log shows the login as logged in", "the API answer is: not asked"],
+    ),
+    "the log is elsewhere": (
+        {**UNASKED, "log": {"events": [{"event": "log_elsewhere"}]}},
+        [
+            "the log shows the login as unknown, for its controller writes into a file of its own",
+            "the API answer is: not asked",
+        ],
+    ),
+    "there is no log": (
+        {**UNASKED, "tasks": {"logscan": {}}},
+        ["there is no log to read", "the API answer is: not asked"],
+    ),
+    "nobody looked": (
+        {**UNASKED, "tasks": {"health": {}}},
+        [
+            "the container was not looked at",
+            "the log shows the login as unknown",
+            "the API answer is: not asked",
+        ],
+    ),
+}
 
 
-def test_a_gateway_that_publishes_no_port_is_unknown_and_says_so():
-    row = judged(gateway={"ports": []}, handshake={"endpoints": []})
+@pytest.mark.parametrize(("changes", "missing"), MISSING.values(), ids=MISSING)
+def test_what_is_not_proven_healthy_is_unknown_and_says_what_is_missing(changes, missing):
+    row = judged(**changes)
     assert outcome(row) == ("unknown", "probe.incomplete")
-    assert "no API port is published" in row.summary
+    assert row.summary == f"nothing wrong was proven, but neither was that it works: {', '.join(missing)}"
 
 
 def test_a_machine_without_any_gateway_says_so():
@@ -783,6 +857,13 @@ def test_who_mends_one_half_is_told_of_the_healthy_one():
     assert row.leading.proof.fix[-1].startswith("paper runs in the same container and is healthy")
     alone = judged(**state("twofa_pending", 30))
     assert "the same container" not in " ".join(alone.leading.proof.fix)
+    neither = judged(
+        **BOTH,
+        runs=[{**LIVE_PROMPT, "endpoint": "paper"}, LIVE_PROMPT],
+        api=NO_BACKEND,
+        more_api=[LIVE_CLOSED],
+    )
+    assert "the same container" not in " ".join(neither.leading.proof.fix)
 
 
 def test_a_push_for_one_half_is_not_killed_to_mend_the_other():
@@ -976,7 +1057,7 @@ def log_verdict(**run):
 
 
 def test_a_saved_log_that_proves_a_login_is_healthy():
-    assert outcome(log_verdict()) == ("healthy", None)
+    assert (log_verdict().summary, *outcome(log_verdict())) == ("the log proves a completed login", "healthy", None)
     assert outcome(log_verdict(state="unknown")) == ("unknown", "probe.incomplete")
 
 
@@ -1050,7 +1131,9 @@ def test_nothing_is_to_be_done_now_about_a_log_that_ended_some_time_ago(state):
 
 def test_of_a_saved_log_that_shows_too_little_more_is_asked_for():
     proof = log_verdict(state="unknown").leading.proof
+    assert proof.summary.endswith("neither was that it works: the log shows the login as unknown")
     assert proof.fix == (verdict.MORE_OF_IT,)
+    assert judged(**UNASKED).leading.proof.fix != (verdict.MORE_OF_IT,)
 
 
 def test_a_saved_log_whose_problem_no_rule_knows_is_not_healthy():

@@ -11,6 +11,7 @@ from ansible_collections.ibgw.ops.plugins.module_utils.families.family import La
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import (
     BY_NAME,
     FAMILIES,
+    may_be_gateway,
     no_gateway,
     process_role,
     recognise,
@@ -359,3 +360,12 @@ def test_a_derived_gateway_still_tells_its_version() -> None:
     seen = traits(config(["IB_GATEWAY_VERSION=10.45.1j", "TWS_MAJOR_VRSN=10.45.1j"]))
     assert GNZSNZ_IBC.generation(seen.environment) == "10.45.1j"
     assert GNZSNZ_IBC.generation({}) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), [("/start.sh", True), ("/restart.sh", False), ("/srv/start.sh", False)]
+)
+def test_a_command_that_many_images_have_is_looked_at_and_proves_nothing(command: str, expected: bool) -> None:
+    """What makes it a gateway can be in the container's own variables alone."""
+    seen = traits(config([], [command]))
+    assert (may_be_gateway(seen), recognise(seen)) == (expected, None)

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import EXIT_CODES, exit_code, exit_meaning
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import exit_codes
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibc import exit_code, exit_meaning
 from ansible_collections.ibgw.ops.plugins.module_utils.log.event import Event
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.reader import Reader
@@ -24,9 +25,9 @@ def kind(text: str) -> str | None:
     return next((event.kind for event in events(text)), None)
 
 
-@pytest.mark.parametrize("code", sorted(EXIT_CODES))
+@pytest.mark.parametrize("code", sorted(exit_codes.IBC))
 def test_a_code_means_the_same_as_what_the_container_shows_of_it(code: int) -> None:
-    assert exit_meaning(code) == exit_meaning(code % 256) == EXIT_CODES[code][1]
+    assert exit_meaning(code) == exit_meaning(code % 256) == exit_codes.IBC[code][1]
     assert exit_code(code % 256) == code
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils.families.gnzsnz_ibcontroller import FAMILY
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars import exit_codes
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.grammar import rules
-from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import EXIT_CODES, IbController
+from ansible_collections.ibgw.ops.plugins.module_utils.grammars.ibcontroller import IbController
 from ansible_collections.ibgw.ops.plugins.module_utils.grammars.surroundings import ANYBODYS, GATEWAYS
 from ansible_collections.ibgw.ops.plugins.module_utils.log.lines import Line
 from ansible_collections.ibgw.ops.plugins.module_utils.log.scan import Scan
@@ -95,7 +96,7 @@ def test_a_message_counts_where_it_stands_on_its_own(text: str, expected: str | 
 
 @pytest.mark.parametrize("code", sorted(FAMILY.exit_codes))
 def test_the_container_ends_with_the_controllers_own_codes(code: int) -> None:
-    assert IbController.exit_meaning(code) == FAMILY.exit_codes[code] == EXIT_CODES[code]
+    assert IbController.exit_meaning(code) == FAMILY.exit_codes[code] == exit_codes.IBCONTROLLER[code]
 
 
 # What ibcontroller and its image are known to print, and what it means: nothing is a row like any other.
@@ -498,7 +499,7 @@ def refused(log: Log) -> Log:
 def test_an_end_is_told_with_its_cause_and_its_code(log: Log, problem: str, code: int) -> None:
     one = instance(log)
     assert (one["state"], one["problem"]) == ("ended", problem)
-    assert one["last_exit"] == {"code": code, "meaning": EXIT_CODES[code]}
+    assert one["last_exit"] == {"code": code, "meaning": exit_codes.IBCONTROLLER[code]}
     assert scanned(log)["history"]["by_exit_code"] == {str(code): 1}
     assert one["evidence"]
 

@@ -201,3 +201,25 @@ def test_who_connects_twice_may_be_two(again: bool, ambiguous: bool) -> None:
 def test_the_only_instance_is_never_ambiguous() -> None:
     (run,) = told_apart(slowed(told("live", "loses its link", 9, 0).lines, [0])).values()
     assert run["ambiguous"] is False
+
+
+@pytest.mark.parametrize(
+    ("live_story", "paper_story"),
+    [
+        ("logs in", "logs in"),
+        ("waits for its person", "logs in"),
+        ("loses the prompt", "logs in"),
+        ("logs in", "is refused"),
+        ("is refused", "logs in"),
+    ],
+)
+@pytest.mark.parametrize("delay", [3.0, 15.0])
+def test_whose_start_was_cut_off_is_not_taken_for_the_other(live_story: str, paper_story: str, delay: float) -> None:
+    live = slowed(told("live", live_story, 9, 0).lines, [0])
+    paper = slowed(told("paper", paper_story, 9, delay).lines, [0])
+    whole = told_apart(live, paper)
+    lines = [line for _, line in sorted(live + paper, key=lambda entry: entry[0])]
+    for cut in range(0, len(lines) - 1, 3):
+        for run in result_of(lines[cut:], "2026-03-04T13:00:00Z")["instances"]:
+            unsure = run["ambiguous"] or run["endpoint"] is None or run["problem"] is None
+            assert unsure or stands(run) == stands(whole[run["endpoint"]]), lines[cut]

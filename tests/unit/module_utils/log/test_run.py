@@ -549,6 +549,24 @@ def test_capitals_of_releases_up_to_3_16_read_the_same() -> None:
     assert stands(log).state == "login_window"
 
 
+# The trading mode
+
+
+def test_a_gateway_whose_mode_was_changed_between_two_runs_is_what_it_is_now() -> None:
+    log = Log("paper").ibcstart().jvm().login_window().attempt().completes().ends(0)
+    log.mode = "live"
+    log.wait(60).ibcstart().jvm().login_window().attempt().connecting().prompt().prompt_closes(5, 9).completes()
+    found = stands(log.configures())
+    assert (found.state, found.problem) == ("logged_in", None)
+
+
+def test_a_gateway_that_logs_in_with_another_mode_than_its_script_said_is_told() -> None:
+    log = Log("paper").container().script()
+    log.mode = "live"
+    log.jvm().login_window().attempt().connecting().prompt().prompt_closes(5, 9).completes().configures()
+    assert stands(log).problem == "config.mode_port_mismatch"
+
+
 # What a log can not tell
 
 

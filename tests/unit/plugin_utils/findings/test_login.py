@@ -72,6 +72,13 @@ def test_a_loop_of_refused_logins_counts_them() -> None:
     assert "attempts" not in leading(**once, log={"history": {"login_attempts_last_hour": 1}}).proof.summary
 
 
+@pytest.mark.parametrize(("completed", "code"), [(4, "gateway.crashed"), (1, "login.looping")])
+def test_only_logins_that_led_to_no_session_are_a_loop(completed: int, code: str) -> None:
+    run = {"state": "submitted", "problem": None, "since": at(3), "previous": {**AGAIN, "problem": "gateway.crashed"}}
+    history = {"login_attempts_last_hour": 5, "logins_completed_last_hour": completed}
+    assert leading(run=run, api=NO_BACKEND, log={"history": history}).finding.code == code
+
+
 TURN = [
     {"state": "submitted", "problem": None, "previous": AGAIN},
     {"state": "authenticating", "problem": None, "previous": AGAIN},

@@ -132,7 +132,7 @@ def test_one_gateway_is_told_by_its_name() -> None:
 
 
 def test_what_is_accepted_says_by_which_reason_and_until_when() -> None:
-    accepted = {"reason": "a VPN is in front", "until": "2026-12-31T23:59:59Z"}
+    accepted = {"host": None, "reason": "a VPN is in front", "until": "2026-12-31T23:59:59Z"}
     said = text_of(audits.report_of(audits.gateway("gw", audits.row(accepted=accepted))))
     assert "Accepted until 2026-12-31 23:59 UTC : a VPN is in front" in said
 

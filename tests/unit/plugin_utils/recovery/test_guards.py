@@ -17,7 +17,17 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NEW_YORK
 
 from tests.unit.plugin_utils.findings.rows import UNREACHABLE, ended, said, state
 from tests.unit.plugin_utils.findings.scene import NAME, NOW, at, merged
-from tests.unit.plugin_utils.recovery.situations import HUNG, KILLED, OURS, OWNER, RELAY_DOWN, USED, records, situation
+from tests.unit.plugin_utils.recovery.situations import (
+    HUNG,
+    KILLED,
+    OURS,
+    OWNER,
+    RELAY_DOWN,
+    USED,
+    Changes,
+    records,
+    situation,
+)
 
 GUARD = {guard.__name__: guard for guard in GUARDS}
 
@@ -35,6 +45,17 @@ def alike(seconds_ago: float | None, code: str = "gateway.crashed") -> list[Alik
     return [Alike("beta/other", "down", code, None if seconds_ago is None else at(seconds_ago))]
 
 
+def records_of_two(**record: Any) -> Records:
+    """What the machine keeps about the gateway, which is nothing, and about another one."""
+    kept = [{"name": NAME, "corrupt": {}}, {"name": "other", "corrupt": {}, **record}]
+    return read(Records, {"available": True, "now": at(), "gateways": kept})
+
+
+def relay_down(endpoint: str) -> dict[str, Any]:
+    """A row that says so of one endpoint."""
+    return {"endpoints": {endpoint: {"code": "relay.down"}}}
+
+
 def diagnosed(*codes: str, apart: float = 60) -> list[Diagnosis]:
     """Diagnoses so far apart, the last one now."""
     return [
@@ -50,8 +71,13 @@ HELD = {"code": "login.looping", "reason": "the password was wrong", "by": "anna
 CORRUPT = "it can not be used"
 WINDOW = (Window(("sun",), time(6, 30), time(7, 30), NEW_YORK),)
 OVER = (Window(("sun",), time(5), time(7), NEW_YORK),)
-UNREAD = read(Records, {"available": False, "reason": "permission denied"})
+LATER = (Window(("sun",), time(6, 30), time(8), NEW_YORK),)
+UNREAD = read(Records, {"available": False, "reason": "permission denied", "fix": "become root"})
 DEPLOYED = {"gateway": {"deployment": {"read_only_api": False}}}
+
+#: Both endpoints in one container, of which one has a dead relay; a client of paper on the gateway's own port.
+ONE_RELAY_DOWN = {"container": {"environment": {"TRADING_MODE": "both"}}, "declared": {"trading_mode": "both"}}
+USED_BY_PAPER = {"gateway": USED}
 
 #: guard: remedy, what it refuses, and the nearest that it lets pass: evidence, record and settings.
 ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -80,6 +106,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "paused": ("start", {"kept": records(pause={"until": at(-1)})}, {"kept": records(pause={"until": at(1)})}),
     "paused: until a time that makes no sense": ("start", {"kept": records(pause={"until": "noon"})}, {}),
+    "paused: corrupt": (
+        "start",
+        {"kept": records(corrupt={"pause": CORRUPT})},
+        {"kept": records(corrupt={"hold": CORRUPT})},
+    ),
     "locked": (
         "restart_relay",
         {"kept": records(lock={**OURS, "owner": "another"})},
@@ -87,8 +118,13 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "locked: lost": ("start", {"kept": records(), "owner": OWNER}, {"kept": records(lock=OURS), "owner": OWNER}),
     "locked: unreadable": ("start", {"kept": UNREAD}, {}),
-    "aside": ("start", {"name": f"{NAME}.before"}, {"name": "another.before"}),
-    "aside: by deploy": ("start", {"name": f"{NAME}.replaced"}, {"name": "another.replaced"}),
+    "locked: corrupt": (
+        "start",
+        {"kept": records(corrupt={"lock": CORRUPT})},
+        {"kept": records(corrupt={"logins": CORRUPT})},
+    ),
+    "aside": ("start", {"row": {"name": f"{NAME}.before"}}, {"row": {"name": "another.before"}}),
+    "aside: by deploy": ("start", {"row": {"name": f"{NAME}.replaced"}}, {"row": {"name": "another.replaced"}}),
     "max_remedy": ("restart", {"settings": Settings(max_remedy="start")}, {"settings": Settings(max_remedy="restart")}),
     "max_remedy: engine": (
         "start_engine",
@@ -102,6 +138,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "account": ("restart", {"changes": said("login.credentials_rejected")}, {"changes": said("login.not_submitted")}),
     "account: locked": ("start", {"changes": ended("login.account_locked")}, {"changes": ended("gateway.crashed")}),
+    "account: behind what leads": (
+        "start",
+        {"row": {"findings": [{"code": "container.killed"}, {"code": "login.throttled"}]}},
+        {"row": {"findings": [{"code": "container.killed"}]}},
+    ),
     "account: throttled": ("soft_restart", {"changes": said("login.throttled", "throttled")}, {}),
     "person: a prompt is open": ("restart", {"changes": PENDING}, {"changes": state("loading", 20)}),
     "person: missed a push": (
@@ -124,6 +165,16 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         "restart_relay",
         {"changes": merged(RELAY_DOWN, {"gateway": USED})},
         {"changes": RELAY_DOWN},
+    ),
+    "clients: of the other endpoint's relay": (
+        "restart_relay",
+        {"changes": merged(ONE_RELAY_DOWN, USED_BY_PAPER), "row": relay_down("paper")},
+        {"changes": merged(ONE_RELAY_DOWN, USED_BY_PAPER), "row": relay_down("live")},
+    ),
+    "clients: of what does not run": (
+        "stop_to_protect_account",
+        {"changes": {"gateway": USED}},
+        {"changes": merged(KILLED, {"gateway": USED})},
     ),
     "clients: ignored": (
         "restart",
@@ -157,12 +208,32 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"kept": records(corrupt={"pause": CORRUPT})},
     ),
     "budget: unreadable": ("start_engine", {"kept": UNREAD}, {}),
+    "budget: of another gateway": (
+        "start_engine",
+        {"kept": records_of_two(logins=spent(2, 1))},
+        {"kept": records_of_two(logins=spent(1))},
+    ),
+    "budget: of its own alone": (
+        "restart",
+        {"kept": records(logins=spent(2, 1))},
+        {"kept": records_of_two(logins=spent(2, 1))},
+    ),
     "reset_window": ("start", {"settings": Settings(reset_windows=WINDOW)}, {"settings": Settings(reset_windows=OVER)}),
     "fleet": ("start", {"changes": CRASHED, "fleet": alike(300)}, {"changes": CRASHED, "fleet": alike(300 + 901)}),
     "fleet: unknown time": (
         "start",
         {"changes": CRASHED, "fleet": alike(None)},
         {"changes": CRASHED, "fleet": alike(None, "gateway.hung")},
+    ),
+    "fleet: its own time is unknown": (
+        "start",
+        {"changes": CRASHED, "fleet": alike(300), "row": {"since": None}},
+        {"changes": CRASHED, "fleet": alike(300, "gateway.hung"), "row": {"since": None}},
+    ),
+    "fleet: itself": (
+        "start",
+        {"changes": CRASHED, "fleet": [replace(alike(300)[0], id="alpha/other")]},
+        {"changes": CRASHED, "fleet": [replace(alike(300)[0], id="alpha/ib-gateway")]},
     ),
     "fleet: code": (
         "start",
@@ -213,7 +284,7 @@ def test_guard(row: str, passes: bool) -> None:
     guard, (remedy, *rows) = row.partition(":")[0], ROWS[row]
     given = dict(rows[passes])
     one = situation(given.pop("changes", KILLED), **{key: given.pop(key) for key in OF_THE_SITUATION if key in given})
-    one = replace(one, row={**one.row, "name": given.pop("name", NAME)})
+    one = replace(one, row={**one.row, **given.pop("row", {})})
     check = ask(guard, remedy, one, **given)
     assert check is not None
     assert (check.guard, check.passed) == (guard, passes), check.reason
@@ -224,11 +295,182 @@ def test_every_guard_has_a_row() -> None:
     assert {row.partition(":")[0] for row in ROWS} == set(GUARD)
 
 
-@pytest.mark.parametrize(
-    "guard", ["account", "fleet", "starting", "reset_window", "clock", "budget", "deployed", "agreement"]
-)
-def test_a_relay_is_restarted_without_asking_about_logins(guard: str) -> None:
-    assert ask(guard, "restart_relay", situation(RELAY_DOWN)) is None
+LOGIN_GUARDS = ("account", "fleet", "starting", "reset_window", "clock", "budget", "deployed", "engine", "agreement")
+#: What a remedy is none of the business of: those guards have no say, whatever else is wrong.
+SILENT: dict[str, tuple[str, Changes, tuple[str, ...]]] = {
+    "a relay is no login": ("restart_relay", merged(RELAY_DOWN, PENDING), (*LOGIN_GUARDS, "person")),
+    "what is stopped does not log in": (
+        "stop_to_protect_account",
+        said("login.credentials_rejected"),
+        (*LOGIN_GUARDS, "aside"),
+    ),
+    "nor does it ask for a push, where one was missed": ("stop_to_protect_account", PUSH_MISSED, ("person",)),
+    "a start cuts nobody off": ("start", merged(KILLED, {"gateway": USED}), ("clients", "deployed", "engine")),
+    "a soft restart keeps its session": ("soft_restart", HUNG, ("fleet", "reset_window", "clock", "budget")),
+    "a container is killed on its own machine alone": ("start", KILLED, ("fleet",)),
+}
+
+
+@pytest.mark.parametrize("row", SILENT)
+def test_a_guard_is_silent_about_what_is_none_of_its_business(row: str) -> None:
+    remedy, changes, guards = SILENT[row]
+    others = [*alike(300), *alike(300, "container.killed"), *alike(300, "gateway.hung")]
+    assert [guard for guard in guards if ask(guard, remedy, situation(changes), fleet=others)] == []
+
+
+def test_what_only_a_second_look_can_say_says_when_to_look_again() -> None:
+    once = ask("agreement", "start", situation(KILLED), diagnoses=diagnosed("container.killed"), owner=OWNER)
+    soon = diagnosed("container.killed", "container.killed", apart=2)
+    twice = ask("agreement", "start", situation(KILLED), diagnoses=soon, owner=OWNER)
+    assert once == Check("agreement", False, "only one diagnosis says container.killed", 5)
+    assert twice == Check("agreement", False, "the diagnosis before was a moment ago", 3)
+
+
+KILLED_ALIKE = [replace(alike(300)[0], id=f"beta/{nth}") for nth in range(7)]
+#: What an operator reads: guard, remedy, what stands, and its words.
+WORDS: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "judged": ("unknown", "start", {}, "the verdict is down"),
+    "hold": (
+        "held",
+        "start",
+        {"kept": records(hold=HELD)},
+        "a hold is on ib-gateway: login.looping, the password was wrong, anna; ibgw.ops.release clears it after a person has acted",
+    ),
+    "hold of another form": (
+        "held",
+        "start",
+        {"kept": records(hold="by hand")},
+        "a hold is on ib-gateway: by hand; ibgw.ops.release clears it after a person has acted",
+    ),
+    "pause": (
+        "paused",
+        "start",
+        {"kept": records(pause={"until": "2026-03-02", "by": "anna"})},
+        "ib-gateway is paused by anna until 2026-03-02",
+    ),
+    "pause by nobody": (
+        "paused",
+        "start",
+        {"kept": records(pause={"until": "2026-03-02"})},
+        "ib-gateway is paused until 2026-03-02",
+    ),
+    "records not asked": (
+        "locked",
+        "start",
+        {"kept": read(Records, None)},
+        "what the machine keeps about it could not be read: the machine could not be asked",
+    ),
+    "records not readable": (
+        "locked",
+        "start",
+        {"kept": UNREAD},
+        "what the machine keeps about it could not be read: permission denied; become root",
+    ),
+    "one push": (
+        "person",
+        "restart",
+        {"changes": PUSH_MISSED},
+        "1 push went unanswered: set recover_person_ready=true when somebody is ready to approve the next",
+    ),
+    "two pushes, and somebody is ready": (
+        "person",
+        "restart",
+        {
+            "changes": {**PUSH_MISSED, "log": {"history": {"unanswered_prompts": 2}}},
+            "settings": Settings(person_ready=True),
+        },
+        "2 pushes went unanswered, and recover_person_ready says that somebody is ready now",
+    ),
+    "clients, ignored": (
+        "clients",
+        "restart",
+        {"changes": {"gateway": USED}, "settings": Settings(ignore_clients=True)},
+        "recover_ignore_clients is set, though 1 client is connected",
+    ),
+    "no clients, ignored": (
+        "clients",
+        "restart",
+        {"settings": Settings(ignore_clients=True), "changes": {}},
+        "recover_ignore_clients is set",
+    ),
+    "orders": (
+        "clients",
+        "restart",
+        {"changes": DEPLOYED, "orders": ({"outcome": "account_ok", "account": {"open_orders": 0}},)},
+        "no client is connected, no order open",
+    ),
+    "clients of a dead relay": (
+        "clients",
+        "restart_relay",
+        {"changes": RELAY_DOWN},
+        "nobody is connected whom it serves",
+    ),
+    "budget": ("budget", "start", {}, "it has logins left: recover_login_budget=2"),
+    "budget of a machine": (
+        "budget",
+        "start_engine",
+        {"kept": records_of_two()},
+        "each gateway of the machine has logins left: recover_login_budget=2",
+    ),
+    "spent budget": (
+        "budget",
+        "start",
+        {"kept": records(logins=spent(2, 1))},
+        "the logins within 24 hours are spent: 2 of 2 for container.killed, 2 of 4 in all",
+    ),
+    "spent budget of another": (
+        "budget",
+        "start_engine",
+        {"kept": records_of_two(logins=spent(2, 1))},
+        "the logins of other within 24 hours are spent: 2 of 2 for container.killed, 2 of 4 in all",
+    ),
+    "two windows": (
+        "reset_window",
+        "start",
+        {"settings": Settings(reset_windows=(*WINDOW, *LATER))},
+        "IBKR resets its servers until about 08:00 EST: a login would fail",
+    ),
+    "one that failed alike": (
+        "fleet",
+        "start",
+        {"changes": CRASHED, "fleet": KILLED_ALIKE[:1]},
+        "beta/0 failed alike at about the same time: that is IBKR or the network",
+    ),
+    "two that failed alike": (
+        "fleet",
+        "start",
+        {"changes": CRASHED, "fleet": KILLED_ALIKE[:2]},
+        "beta/0, beta/1 failed alike at about the same time: that is IBKR or the network",
+    ),
+    "many that failed alike": (
+        "fleet",
+        "start",
+        {"changes": CRASHED, "fleet": KILLED_ALIKE},
+        "beta/0, beta/1, beta/2, beta/3, beta/4 and 2 more failed alike at about the same time: that is IBKR or the network",
+    ),
+    "clocks": (
+        "clock",
+        "start",
+        {"kept": replace(records(), ahead=300.0)},
+        "the clocks of controller and machine differ by 300 s: correct them first",
+    ),
+    "agreement": (
+        "agreement",
+        "start",
+        {"diagnoses": diagnosed("container.killed", "container.killed"), "owner": OWNER},
+        "2 diagnoses say container.killed, the first 60 s ago",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", WORDS)
+def test_what_an_operator_reads(row: str) -> None:
+    guard, remedy, given, words = WORDS[row]
+    given = dict(given)
+    one = situation(given.pop("changes", KILLED), **{key: given.pop(key) for key in OF_THE_SITUATION if key in given})
+    check = ask(guard, remedy, one, **given)
+    assert check is not None
+    assert check.reason == words
 
 
 def test_what_ends_by_itself_says_when() -> None:
@@ -272,12 +514,10 @@ def test_who_can_not_be_seen_without_root_is_looked_at_once_more() -> None:
     ],
 )
 def test_starting_the_engine_starts_every_gateway_there(guard: str, record: dict[str, Any]) -> None:
-    both = [{"name": NAME, "corrupt": {}}, {"name": "other", "corrupt": {}, **record}]
     engine_down = {
         "health": {"available": False, "problem": "engine.down", "reason": "refused", "fix": "", "gateways": []}
     }
-    kept = read(Records, {"available": True, "now": at(), "gateways": both})
-    check = ask(guard, "start_engine", situation(engine_down, kept=kept))
+    check = ask(guard, "start_engine", situation(engine_down, kept=records_of_two(**record)))
     assert check is not None
     assert check.passed is False
     assert "other" in check.reason or check.reason == CORRUPT

@@ -9,9 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.ibgw.ops.plugins.plugin_utils.case import moment
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Alike
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER, next_remedy, permitted
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.ladder import LADDER
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
+    Cost,
     Journal,
     Move,
     Outcome,
@@ -19,11 +21,15 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
     decide,
     looked,
     next_move,
+    opened,
+    outcome,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
     ended as done,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.situation import Records
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import read
 
 from tests.unit.plugin_utils.findings.rows import NO_BACKEND, UNREACHABLE, ended, said, state
 from tests.unit.plugin_utils.findings.scene import NOW, at, merged
@@ -48,6 +54,13 @@ REJECTED_PARKED = said("login.credentials_rejected", open_windows=["Unrecognized
 #: The restart policy would try the rejected password again.
 REJECTED_AGAIN = merged(said("login.credentials_rejected", "ended"), {"container": {"restart_policy": "always"}})
 PENDING = merged(state("twofa_pending", 30), {"run": {"endpoint": "live"}, "declared": {"trading_mode": "live"}})
+
+LIVE = {"declared": {"trading_mode": "live"}, "container": {"environment": {"TRADING_MODE": "live"}}}
+#: Nobody is logged in to live; paper, in the same container, serves.
+BOTH = merged(
+    {"container": {"environment": {"TRADING_MODE": "both"}}, "declared": {"trading_mode": "both"}},
+    {"runs": [{}, {"endpoint": "live", "state": "ended", "problem": "gateway.crashed", "since": at(600)}]},
+)
 
 
 def move(
@@ -129,13 +142,8 @@ def test_rule_4_unknown_never_acts() -> None:
 
 
 def test_rule_5_live_clients_block_what_cuts_them() -> None:
-    # Nobody is logged in to live; paper, in the same container, serves a client.
-    both = merged(
-        {"container": {"environment": {"TRADING_MODE": "both"}}, "declared": {"trading_mode": "both"}},
-        {"runs": [{}, {"endpoint": "live", "state": "ended", "problem": "gateway.crashed", "since": at(600)}]},
-    )
-    used = merged(both, {"gateway": USED})
-    for changes, do in ((used, "stop"), (both, "act")):
+    used = merged(BOTH, {"gateway": USED})
+    for changes, do in ((used, "stop"), (BOTH, "act")):
         one = situation(changes, kept=LOCKED)
         asked = replace(one, row={**one.row, "code": "gateway.crashed", "remedy": "restart", "status": "down"})
         assert next_move(asked, SETTINGS, working(asked, SETTINGS), (), OWNER).do == do
@@ -251,44 +259,154 @@ def test_what_did_not_help_is_not_done_again() -> None:
     assert after(KILLED, KILLED, looks=3).do != "act"
 
 
-@pytest.mark.parametrize(
-    ("code", "asked", "tried", "ready", "remedy"),
-    [
-        ("gateway.hung", "soft_restart", [], False, "soft_restart"),
-        ("gateway.hung", "soft_restart", ["soft_restart"], False, "restart"),
-        ("gateway.hung", "soft_restart", ["soft_restart", "restart"], False, "none"),
-        ("api.silent", "soft_restart", ["soft_restart"], False, "none"),
-        ("relay.down", "restart_relay", ["restart_relay"], False, "none"),
-        ("twofa.timed_out", "ask_person", [], False, "ask_person"),
-        ("twofa.timed_out", "ask_person", [], True, "restart"),
-        ("login.credentials_rejected", "ask_person", [], True, "ask_person"),
-        ("engine.down", "ask_person", [], False, "start_engine"),
-        (None, "none", [], True, "none"),
-    ],
-)
-def test_the_ladder_is_climbed_only_as_far_as_the_finding_allows(
-    code: str | None, asked: str, tried: list[str], ready: bool, remedy: str
-) -> None:
-    assert next_remedy(code, asked, tried, ready) == remedy
+COSTS: dict[str, tuple[Changes, str, int, int, str]] = {
+    "paper": (KILLED, "start", 1, 0, "a login (paper), without a second factor"),
+    "live": (merged(KILLED, LIVE), "start", 1, 1, "a login (live), and a push where the user has a second factor"),
+    "both": (BOTH, "restart", 2, 1, "2 logins (paper and live), and a push where the user has a second factor"),
+    "a session that is kept": (
+        HUNG_SOFTLY,
+        "soft_restart",
+        0,
+        0,
+        "no login: the session is kept, and its clients are cut off for about a minute",
+    ),
+    "a relay": (RELAY_DOWN, "restart_relay", 0, 0, "no login"),
+    "nothing": ({}, "none", 0, 0, "nothing"),
+    "an engine": (
+        KILLED,
+        "start_engine",
+        2,
+        2,
+        "a login for every gateway that starts with the engine: 2 at most",
+    ),
+}
 
 
-def test_max_remedy_bounds_the_ladder() -> None:
-    for at_most, dearest in enumerate(LADDER):
-        assert [remedy for remedy in LADDER if permitted(remedy, dearest)] == list(LADDER[: at_most + 1])
+@pytest.mark.parametrize("row", COSTS)
+def test_what_a_remedy_costs_is_said(row: str) -> None:
+    changes, remedy, *cost = COSTS[row]
+    two = read(Records, {"available": True, "gateways": [{"name": "ib-gateway"}, {"name": "other"}]})
+    one = situation(changes, kept=two)
+    step = decide(replace(one, row={**one.row, "remedy": remedy}), SETTINGS)
+    assert [step.cost.logins, step.cost.pushes, step.cost.says] == cost
 
 
-def test_what_a_remedy_costs_is_said() -> None:
-    live = merged(
-        KILLED, {"declared": {"trading_mode": "live"}, "container": {"environment": {"TRADING_MODE": "live"}}}
-    )
-    assert (
-        decide(situation(live), SETTINGS).cost.says == "a login (live), and a push where the user has a second factor"
-    )
-    assert (decide(situation(KILLED), SETTINGS).cost.logins, decide(situation(KILLED), SETTINGS).cost.pushes) == (1, 0)
-    assert decide(situation(RELAY_DOWN), SETTINGS).cost.logins == 0
+def test_what_of_it_is_not_seen_costs_a_login_all_the_same() -> None:
+    one = replace(situation(KILLED), cases=())
+    assert decide(one, SETTINGS).cost == Cost(1, 0, "a login, without a second factor")
 
 
 def test_a_plan_says_what_is_still_to_be_found_out() -> None:
     step = decide(situation(KILLED), SETTINGS)
     assert step.act is None
     assert [check.guard for check in step.guards if check.passed is None] == ["agreement"]
+    assert move(KILLED).step.act is True
+    assert move(KILLED, Settings(max_remedy="none")).step.act is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "tried", "remedy"),
+    [
+        (ended("login.saved_session_refused"), [], "start"),
+        (ended("login.saved_session_refused"), ["start"], "none"),
+        (said("login.saved_session_refused", "ended"), [], "restart"),
+        (said("login.saved_session_refused", "ended"), ["restart"], "none"),
+    ],
+    ids=["it ended", "it was started", "it runs", "it was restarted"],
+)
+def test_what_does_not_run_is_started_where_it_would_be_restarted(
+    changes: Changes, tried: list[str], remedy: str
+) -> None:
+    one = situation(changes, kept=LOCKED)
+    journal = working(one, SETTINGS)
+    step = decide(one, SETTINGS, journal=journal)
+    for each in tried:
+        journal = done(began(journal, replace(step, remedy=each), NOW), one, SETTINGS, Outcome(True))
+    step = decide(one, SETTINGS, journal=journal)
+    assert step.remedy == remedy
+    assert (step.reason == f"{', '.join(tried)} did not help, and nothing dearer is allowed") is (remedy == "none")
+
+
+def test_what_helped_against_something_else_is_tried_again() -> None:
+    one = situation(KILLED, kept=LOCKED)
+    step = replace(decide(one, SETTINGS), code="gateway.crashed")
+    for code, remedy in (("gateway.crashed", "start"), ("container.killed", "none")):
+        journal = done(began(working(one, SETTINGS), replace(step, code=code), NOW), one, SETTINGS, Outcome(True))
+        assert decide(one, SETTINGS, journal=journal).remedy == remedy
+
+
+def test_why_nothing_is_done_is_the_verdicts_reason_else_its_summary() -> None:
+    one = situation({"container": {"status": "exited", "exit_code": 143}})
+    for reason, told in (("somebody stopped it", "somebody stopped it"), (None, one.row["summary"])):
+        assert decide(replace(one, row={**one.row, "remedy_reason": reason}), SETTINGS).reason == told
+
+
+def test_orders_are_counted_before_a_gateway_that_serves_is_cut_off() -> None:
+    changes = merged(BOTH, {"gateway": {"deployment": {"read_only_api": False}}})
+    one = situation(changes, kept=LOCKED)
+    asked = replace(one, row={**one.row, "code": "gateway.crashed", "remedy": "restart", "status": "down"})
+    answered = replace(asked, orders=({"outcome": "account_ok", "account": {"open_orders": 0}},))
+    ordered = replace(asked, orders=({"outcome": "account_ok", "account": {"open_orders": 1}},))
+    for looked_at, do in ((asked, "count_orders"), (answered, "act"), (ordered, "stop")):
+        assert next_move(looked_at, SETTINGS, working(asked, SETTINGS), (), OWNER).do == do
+
+
+@pytest.mark.parametrize(("started", "after"), [(110, 10), (50, 20)])
+def test_it_looks_again_when_the_last_refusal_can_end_and_at_the_latest_soon(started: int, after: float) -> None:
+    # Beside its start, a second diagnosis is missing, which could be had in five seconds.
+    changes = merged(HUNG, {"container": {"started_at": at(started)}, "run": {"run_started_at": at(started)}})
+    one = situation(changes, kept=LOCKED)
+    asked = replace(one, row={**one.row, "code": "gateway.hung", "remedy": "restart", "status": "down"})
+    next_ = next_move(asked, SETTINGS, working(asked, SETTINGS, agreed=False), (), OWNER)
+    assert (next_.do, next_.after) == ("look", after), next_.reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "seconds"),
+    [
+        (SETTINGS, KILLED, 240),
+        (SETTINGS, merged(KILLED, {"gateway": {"family": {"name": "ibga"}}}), 600),
+        (Settings(settle=30), KILLED, 30),
+    ],
+    ids=["its family's start, twice", "a slow family's", "as told"],
+)
+def test_how_long_a_gateway_is_looked_at_again(settings: Settings, changes: Changes, seconds: int) -> None:
+    journal = opened(situation(changes), settings)
+    assert moment(journal.settle_until) == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("before", "steps", "status", "code", "remedy", "how"),
+    [
+        ("healthy", False, "healthy", None, "none", "nothing_to_do"),
+        ("down", False, "healthy", None, "none", "healthy"),
+        ("down", True, "healthy", None, "none", "healthy"),
+        ("healthy", True, "healthy", None, "none", "healthy"),
+        ("down", False, "unknown", "probe.incomplete", "none", "not_seen"),
+        ("down", True, "unknown", "probe.incomplete", "none", "given_up"),
+        ("down", True, "down", "container.held", "none", "waiting_for_person"),
+        ("down", False, "waiting", "twofa.pending", "ask_person", "waiting_for_person"),
+        ("down", True, "degraded", "ibkr.disconnected", "none", "improved"),
+        ("down", True, "down", "gateway.crashed", "none", "given_up"),
+        ("degraded", True, "down", "gateway.crashed", "none", "given_up"),
+        ("down", False, "down", "gateway.crashed", "restart", "refused"),
+        ("down", False, "down", "ibkr.disconnected", "wait", "nothing_to_do"),
+    ],
+)
+def test_how_it_ended(before: str, steps: bool, status: str, code: str | None, remedy: str, how: str) -> None:
+    one = situation(KILLED)
+    step = decide(one, SETTINGS)
+    journal = working(one, SETTINGS)
+    journal = replace(journal, diagnoses=(replace(journal.diagnoses[0], status=before),))
+    if steps:
+        journal = began(journal, step, NOW)
+    assert outcome(replace(step, status=status, code=code, remedy=remedy), journal) == how
+
+
+def test_each_remedy_of_a_run_is_ended_once() -> None:
+    one = situation(KILLED, kept=LOCKED)
+    step = decide(one, SETTINGS)
+    journal = done(began(working(one, SETTINGS), step, NOW), one, SETTINGS, Outcome(True, "first"))
+    journal = done(began(journal, step, NOW), one, SETTINGS, Outcome(False, "second"))
+    assert [(each.proof, each.failed) for each in journal.steps] == [("first", False), ("second", True)]
+    assert done(journal, one, SETTINGS, Outcome(True, "third")) == journal

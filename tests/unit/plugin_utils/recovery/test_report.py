@@ -5,54 +5,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import REMEDIES, STATUSES
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import report, summary
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import (
-    Outcome,
-    began,
-    ended,
-    looked,
-    next_move,
-    opened,
-)
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.report import OUTCOMES, Run, Worked, build, sentence
-from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.settings import Settings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Check
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import began, next_move
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.report import OUTCOMES, Worked, sentence
+from ansible_collections.ibgw.ops.plugins.plugin_utils.run import NAMED
 
-from tests.unit.plugin_utils.findings.scene import NOW, at
+from tests.unit.plugin_utils.findings.scene import NOW
 from tests.unit.plugin_utils.recovery.situations import KILLED, OURS, OWNER, Changes, records, situation, working
-
-DOCS = Path(__file__).parents[4] / "docs"
-SCHEMA = json.loads((DOCS / "recovery.schema.json").read_text(encoding="utf-8"))
-SETTINGS = Settings()
-
-
-def started(then: Changes, outcome: str, **changed: Any) -> Worked:
-    """A killed gateway that was started and then looked so."""
-    before, after = situation(KILLED, kept=records(lock=OURS)), situation(then, kept=records(lock=OURS))
-    journal = opened(before, SETTINGS)
-    first = next_move(before, SETTINGS, journal)
-    act = next_move(before, SETTINGS, working(before, SETTINGS), (), OWNER)
-    journal = looked(ended(began(journal, act.step, NOW), after, SETTINGS, Outcome(True, "a new start time")), after)
-    last = next_move(after, SETTINGS, journal, (), OWNER)
-    said = {"before": before.row, "after": after.row, "planned": first, "last": last, "journal": journal}
-    return Worked(**{**said, "outcome": outcome, "reason": "it is so", "ended_at": at(-30), **changed})
-
-
-def reported(*worked: Worked, **run: Any) -> dict[str, Any]:
-    built = build(
-        worked, Run(**{"generated_at": at(), "controller": "here", "dry_run": False, "fail_on": "down", **run})
-    )
-    jsonschema.Draft202012Validator(SCHEMA).validate(built)
-    return built
-
-
-def text(built: dict[str, Any], ascii_only: bool = False) -> str:
-    return "\n".join(line.text for line in summary.lines(built, 120, ascii_only))
+from tests.unit.plugin_utils.recovery.worked import DOCS, SCHEMA, SETTINGS, reported, started
 
 
 def test_before_action_after_time_and_cost_are_in_the_report() -> None:
@@ -81,22 +48,6 @@ def test_what_fails_the_run(then: Changes, outcome: str, fail_on: str, fails: bo
     assert ("alpha/ib-gateway" in sentence(built)) is fails
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_every_outcome_can_be_shown(outcome: str) -> None:
-    built = reported(started({}, outcome), not_seen=["beta"])
-    assert "alpha/ib-gateway" in text(built)
-    assert "beta" in text(built)
-    assert text(built, ascii_only=True).isascii()
-
-
-def test_the_summary_ends_with_the_worst_and_the_fleet() -> None:
-    better = started({}, "healthy")
-    worse = started(KILLED, "given_up")
-    said = text(reported(better, worse))
-    assert said.index("healthy again") < said.index("given up")
-    assert said.endswith("2 gateways: 1 healthy, 1 given up; 2 logins spent.")
-
-
 def test_the_schema_knows_every_outcome_status_and_remedy() -> None:
     definitions = SCHEMA["$defs"]
     assert set(definitions["outcome"]["enum"]) == set(OUTCOMES) == set(summary.SAID)
@@ -109,17 +60,6 @@ def test_the_example_in_the_docs_has_the_form_of_the_schema() -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(example)
 
 
-def test_a_plan_shows_every_guard_and_what_it_costs() -> None:
-    one = situation(KILLED, kept=records(lock={**OURS, "owner": "another\x1b[31m"}))
-    move = next_move(one, SETTINGS, opened(one, SETTINGS))
-    said = "\n".join(line.text for line in summary.plan([(move, one.row)], ["beta"], 120, False))
-    assert all(check.guard in said for check in move.step.guards)
-    assert "× another works on it" in said
-    assert "Costs a login (paper), without a second factor" in said
-    assert "not seen in this run: beta" in said
-    assert "\x1b" not in said
-
-
 def test_what_a_run_did_not_finish_is_said() -> None:
     before = situation(KILLED, kept=records(lock=OURS))
     journal = working(before, SETTINGS)
@@ -128,3 +68,71 @@ def test_what_a_run_did_not_finish_is_said() -> None:
     (row,) = reported(cut_off)["gateways"]
     assert row["steps"][0]["result"] == "cut_off"
     assert report.artifact(reported(cut_off))["alpha/ib-gateway"]["steps"] == ["start"]
+
+
+def many(failing: int) -> dict[str, Any]:
+    """A report of two gateways that are as they should be and of so many that are not."""
+    built = reported(started({}, "healthy"))
+    (row,) = built["gateways"]
+    ids = [f"alpha/{nth}" for nth in range(failing)]
+    rows = [{**row, "id": each, "outcome": "given_up"} for each in ids] + [row, {**row, "id": "alpha/fine"}]
+    return {**built, "gateways": rows, "fleet": {**built["fleet"], "failing": ids}}
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"),
+    [
+        (0, "no gateway reaches diagnose_fail_on=down"),
+        (1, "1 of 3 gateways are not as they should be: alpha/0 (given_up)"),
+        (NAMED, ", ".join(f"alpha/{nth} (given_up)" for nth in range(NAMED))),
+        (NAMED + 2, f"alpha/{NAMED - 1} (given_up) and 2 more"),
+    ],
+)
+def test_the_sentence_names_those_that_fail_as_far_as_it_can_be_read(failing: int, said: str) -> None:
+    assert sentence(many(failing)).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("told", "result", "logins"),
+    [
+        ({}, "done", 1),
+        ({"failed": True}, "failed", 1),
+        ({"ended_at": None}, "cut_off", 1),
+        ({"logins": None}, "done", 0),
+    ],
+    ids=["done", "failed", "cut off", "nobody knows its price"],
+)
+def test_how_a_step_went_and_what_it_cost(told: dict[str, Any], result: str, logins: int) -> None:
+    worked = started({}, "healthy", pushes=1)
+    (step,) = worked.journal.steps
+    worked = replace(worked, journal=replace(worked.journal, steps=(replace(step, **told),)))
+    (row,) = reported(worked)["gateways"]
+    assert (row["steps"][0]["result"], row["logins_spent"], row["pushes_spent"]) == (result, logins, 1)
+
+
+def test_what_was_left_alone_took_no_time_and_spent_nothing() -> None:
+    worked = started(KILLED, "refused", pushes=1)
+    (row,) = reported(replace(worked, journal=replace(worked.journal, steps=())))["gateways"]
+    assert (row["seconds"], row["logins_spent"], row["pushes_spent"], row["steps"]) == (0, 0, 0, [])
+
+
+def test_the_guards_are_those_of_the_last_word_else_those_of_the_last_step_else_of_the_plan() -> None:
+    def guards(worked: Worked) -> list[str]:
+        (row,) = reported(worked)["gateways"]
+        return [check["reason"] for check in row["guards"]]
+
+    def saying(reason: str) -> tuple[Check, ...]:
+        return (Check("held", False, reason),)
+
+    worked = started(KILLED, "given_up")
+    (step,) = worked.journal.steps
+    worked = replace(
+        worked,
+        planned=replace(worked.planned, step=replace(worked.planned.step, guards=saying("plan"))),
+        journal=replace(worked.journal, steps=(replace(step, guards=saying("step")),)),
+        last=replace(worked.last, step=replace(worked.last.step, guards=saying("last"))),
+    )
+    silent = replace(worked, last=replace(worked.last, step=replace(worked.last.step, guards=())))
+    assert guards(worked) == ["last"]
+    assert guards(silent) == ["step"]
+    assert guards(replace(silent, journal=replace(worked.journal, steps=()))) == ["plan"]

@@ -49,6 +49,7 @@ def test_what_the_command_line_gives_as_text_is_understood(given: dict[str, Any]
         {"recover_max_remedy": ["start"]},
         {"recover_reset_windows": {"days": []}},
         {"recover_reset_windows": [None]},
+        {"recover_reset_windows": "sunday"},
         {"recover_pause_until": "tomorrow"},
         {"recover_hold": ["works on it"]},
         {"recover_hold": True},
