@@ -13,11 +13,12 @@ from ansible.template import Templar
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 from ansible_collections.ibgw.ops.plugins.plugin_utils import inventory
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
+from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.checks import PLACE
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.plan import check_fleet, plan_machine, plan_removals
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import WORDS
 from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import rendered
 
-VARIABLES = ("gateways", *(f"gateway_{word}" for word in WORDS))
+VARIABLES = ("gateways", *PLACE, *(f"gateway_{word}" for word in WORDS))
 
 #: The collection with which the roles make containers; ansible-core does not bring it.
 MAKES_CONTAINERS = "community.docker"

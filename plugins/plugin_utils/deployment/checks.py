@@ -9,10 +9,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.redact import quote
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.container import address, endpoints, host_ports
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.files import settings_dir
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.secrets import secret_of
 from ansible_collections.ibgw.ops.plugins.plugin_utils.deployment.vocabulary import Described
+
+#: The way that Ansible connects, and how: through another host an address may be another machine's.
+WAY = ("ansible_connection", "ansible_host", "ansible_port")
+ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+PLACE = (*WAY, *ARGUMENTS)
+
+_SSH = ("ssh", "smart", "paramiko", "paramiko_ssh")
 
 
 def check_gateway(gateway: Described) -> None:
@@ -50,6 +58,35 @@ def check_together(gateways: Iterable[Described]) -> None:
 
 def _meet(one: str, other: str) -> bool:
     return one == other or any(ipaddress.ip_address(each).is_unspecified for each in (one, other))
+
+
+def check_places(machines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a container that two machines declare where Ansible connects to the same place: each would take it from the other."""
+    seen: dict[tuple[str, ...], str] = {}
+    for machine, variables in machines.items():
+        place, how = _place(machine, variables), [str(variables.get(name) or "") for name in ARGUMENTS]
+        for name in _named(variables.get("gateways")):
+            other = seen.setdefault((place, name, *how), machine)
+            if other != machine:
+                raise Misuse(
+                    f"{quote(other)}/{name} and {quote(machine)}/{name} are one container, for both machines are {quote(place)}; have each"
+                    " machine once in the inventory, with all of its gateways"
+                )
+
+
+def _named(gateways: Any) -> list[str]:
+    """The names of gateways, present or absent; a list of another form is refused by its machine."""
+    entries = gateways if isinstance(gateways, list) else []
+    return [entry["name"] for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)]
+
+
+def _place(machine: str, variables: Mapping[str, Any]) -> str:
+    """Where Ansible connects to for a machine."""
+    way, host, port = (variables.get(name) for name in WAY)
+    if way == "local":
+        return "the controller itself"
+    by = "" if way is None or way in _SSH else f" by {way}"
+    return f"{str(host or machine).lower()}:{port or 22}{by}"
 
 
 def check_users(fleet: Iterable[tuple[Described, Any]]) -> None:

@@ -57,6 +57,7 @@ def plan_removals(machine: str, variables: Mapping[str, Any]) -> list[dict[str, 
 
 def check_fleet(machines: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse what only several machines together get wrong; what is wrong with one of them is said by its own plan."""
+    checks.check_places(machines)
     fleet: list[tuple[Described, Any]] = []
     for machine, variables in machines.items():
         with suppress(Misuse):

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.ibgw.ops.plugins.module_utils import gateway, health, procfs, record
 from ansible_collections.ibgw.ops.plugins.module_utils import machine as machines
 from ansible_collections.ibgw.ops.plugins.module_utils.families.recognise import BY_NAME, Recognition
-from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
+from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse, Unavailable
 from ansible_collections.ibgw.ops.plugins.module_utils.supervision.machine import Supervision
 from ansible_collections.ibgw.ops.plugins.module_utils.targets import Target
 
@@ -202,11 +202,22 @@ def test_root_of_a_remapped_container_overrides_only_among_its_own() -> None:
     assert [any(uid in ids for ids in seen.namespace) for uid in (0, 231072, 231072 + 65535)] == [False, True, True]
 
 
-def test_a_salt_that_could_be_guessed_is_refused() -> None:
+@pytest.mark.parametrize("salt", ["", "short", "x" * 15])
+def test_a_salt_that_could_be_guessed_is_refused(salt: str) -> None:
     with pytest.raises(Misuse) as refused:
-        health.probe(None, False, "unix:///nowhere", 1.0, "24h", user_salt="short")
+        health.probe(None, False, "unix:///nowhere", 1.0, "24h", user_salt=salt)
     assert "16 characters" in str(refused.value)
-    assert "short" not in str(refused.value).replace("too short", "")
+    assert not salt or salt not in str(refused.value).replace("too short", "")
+
+
+def test_a_salt_that_is_long_enough_is_taken() -> None:
+    with pytest.raises(Unavailable):  # it is the engine that is not there
+        health.probe(None, False, "unix:///nowhere", 1.0, "24h", user_salt="x" * 16)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("24h", 86_400), ("2d", 172_800)])
+def test_how_far_back_events_are_asked_for(text: str, seconds: int) -> None:
+    assert health._period(text) == seconds
 
 
 def test_a_secret_in_a_name_of_who_did_it_stays_on_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -497,6 +497,7 @@ def of_container(
     ends: float = 1e12,
     running: bool = True,
     environment: list[str] | None = None,
+    as_of: float = 1772625660.0,
 ) -> dict[str, Any]:
     state = {"Running": running, "FinishedAt": "2026-03-04T12:01:00Z"}
     inspected = {
@@ -506,7 +507,7 @@ def of_container(
         "Config": {"Env": environment},
     }
     target = Target("gw", True, inspected=inspected, recognition=Recognition(BY_NAME["gnzsnz-ibc"], "low", ()))
-    return _container(engine, Asked(None, 1772625660.0, max_bytes, 50), ends, target)
+    return _container(engine, Asked(None, as_of, max_bytes, 50), ends, target)
 
 
 def test_a_log_is_read_back_no_further_than_needed() -> None:
@@ -562,6 +563,16 @@ def test_no_more_is_asked_for_than_twice_what_may_be_read() -> None:
     assert sum(map(int, more)) * len(log.lines[-1]) < 700_000
 
 
+def test_without_a_limit_all_of_a_log_is_read_at_once() -> None:
+    log = Log().logged_in()
+    for _ in range(3000):
+        log.frame("Gateway Logs")
+    engine = Engine(log.text.encode())
+    window = of_container(engine, max_bytes=0)["window"]
+    assert engine.asked == ["all"]
+    assert (window["bytes_read"], window["truncated"]) == (len(log.text.encode()), False)
+
+
 def test_of_two_instances_the_quiet_one_is_not_forgotten() -> None:
     live, paper = Log().logged_in(), Log(mode="paper")
     paper.now = live.now
@@ -578,7 +589,12 @@ def test_of_two_instances_the_quiet_one_is_not_forgotten() -> None:
 
 def test_silence_in_a_container_that_has_ended_ends_with_it() -> None:
     engine = Engine(Log().submitted().text.encode())
-    assert of_container(engine, running=False)["window"]["silent_seconds"] < 60.0
+    silent = [
+        of_container(engine, running=running, as_of=1772629260.0)["window"]["silent_seconds"]
+        for running in (False, True)  # one that runs tells when it ended before
+    ]
+    assert silent[0] < 60.0
+    assert silent[1] == silent[0] + 3600.0
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ansible_collections.ibgw.ops.tests.unit.module_utils import ibga_log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.ibc_log import TWOFA, Log
 from ansible_collections.ibgw.ops.tests.unit.module_utils.judged import result
 
-from tests.unit.plugin_utils.findings.scene import NAME, NO_BACKEND, NOW, at, machine, merged
+from tests.unit.plugin_utils.findings.scene import NAME, NO_BACKEND, NOW, SECRET, at, machine, merged
 
 Changes = dict[str, Any]
 
@@ -114,18 +114,6 @@ RESTARTS = {"AutoRestartTime": "11:45 PM"}
 
 #: The image's sample of the setting.
 ASKS_ONCE = {"container": {"environment": {"RELOGIN_AFTER_TWOFA_TIMEOUT": "no"}}}
-
-#: A secret in a file, as the gateway finds it.
-SECRET = {
-    "variable": "TWS_PASSWORD_FILE",
-    "path": "/run/secrets/password",
-    "source": "/srv/password",
-    "kind": "file",
-    "readable_by_gateway": True,
-    "empty": False,
-    "carriage_return": False,
-    "trailing_blank": False,
-}
 
 OF_IBGA = {
     "container": {"environment": {"IB_LOGINTYPE": "Live Trading", "IB_LOGOFF": "11:55 PM", "TRADING_MODE": None}},
@@ -1053,6 +1041,21 @@ PAINS = (
         after=60,
     ),
     Pain(
+        43,
+        "a time zone that was changed is not taken over",
+        None,
+        "config.time_zone_kept",
+        ("TimeZone in the section Logon of jts.ini", "docker stop"),
+        lambda log: log.container().raw(".> File jts.ini already exists, not setting timezone").logged_in(),
+        serves=True,
+        seen={
+            "container": {
+                "environment": {"TIME_ZONE": "America/New_York"},
+                "settings": [{"path": "/home/ibgateway/tws_settings", "kind": "directory", "time_zone": "Etc/UTC"}],
+            }
+        },
+    ),
+    Pain(
         44,
         "the password stands in the log: it is an argument, and the last one is not masked",
         None,
@@ -1100,7 +1103,6 @@ PAINS = (
 #: Complaints of which nothing can be seen from where the probes look, with the reason.
 NOT_TO_BE_HAD = {
     40: "which market data a user gets is told only to a client that asks for some, and the probes ask for none",
-    43: "what time zone jts.ini has stands only in that file; the start script says the same line at every start with kept settings",
 }
 
 

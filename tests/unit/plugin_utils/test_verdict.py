@@ -630,6 +630,24 @@ def test_a_failed_task_says_what_was_seen_and_mends_it(message, code):
     assert row.leading.proof.fix
 
 
+@pytest.mark.parametrize(
+    ("told", "what", "mends"),
+    [
+        ("No ED25519 host key is known for alpha.\r\nHost key verification failed.", "does not know", "with ssh by hand"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\r\nHost key verification failed.", "another host key", "ssh-keygen -R"),
+        ("ssh: Could not resolve hostname alpha: Name or service not known", "can not resolve", "ansible_host"),
+        ("No user exists for uid 12345", "a user without a name", "/etc/passwd"),
+        ("ops@10.0.0.5: Permission denied (publickey).", "key or password", "ansible_user"),
+        ("ssh: connect to host alpha port 22: Connection timed out", "does not answer", "ansible_port"),
+    ],
+)  # fmt: skip
+def test_a_machine_that_ssh_does_not_get_into_is_told_by_why(told, what, mends):
+    row = unjudgeable({"unreachable": True, "msg": f"Task failed: Failed to connect to the host via ssh: {told}"})
+    assert outcome(row) == ("unknown", "host.unreachable")
+    assert what in row.summary
+    assert mends in " ".join(row.leading.proof.fix)
+
+
 _NO_JSON = "Module result deserialization failed: No start of json char found"
 
 
@@ -730,6 +748,10 @@ MISSING = {
     "no port is published": (
         NO_PORT,
         ["the log shows the login as logged in", "the API answer is: not asked, for no API port is published"],
+    ),
+    "one is published of its relay": (
+        {"handshake": {"endpoints": []}},
+        ["the log shows the login as logged in", "the API answer is: not asked"],
     ),
     "it needs none in the machine's network": (
         merged(NO_PORT, {"container": {"network_mode": "host"}}),
@@ -931,6 +953,11 @@ def test_what_both_endpoints_show_is_said_once():
     row = judged(**merged(BOTH, {"container": STOPPED}), runs=[{}, LIVE_PROMPT])
     assert [each.finding.code for each in row.found].count("container.stopped") == 1
     assert row.leading.endpoint is None
+    of_live = judged(**BOTH, runs=[{}, LIVE_PROMPT], more_api=[LIVE_CLOSED])
+    assert {each.finding.code: each.endpoint for each in of_live.found if each.severity != "advice"} == {
+        "twofa.pending": "live",
+        "relay.no_backend": "live",
+    }
 
 
 # Suppressed findings
@@ -1163,6 +1190,7 @@ def test_within_a_reset_no_login_is_told_to_be_made():
     row = judged(**merged(NIGHT, KILLED))
     assert outcome(row) == ("down", "container.killed")
     assert row.leading.remedy == "start"  # whether it may be done is recovery's to say
+    assert row.leading.proof.remedy_reason.startswith("not now, but once IBKR's reset window is over: nothing")
     assert "Make no login before about 07:45 EST (12:45 UTC)" in row.leading.proof.fix[0]
     assert len(row.leading.proof.fix) > 1
     assert not any("Make no login" in step for step in judged(**KILLED).leading.proof.fix)
@@ -1204,7 +1232,7 @@ def test_a_gateway_s_own_limit_goes_before_that_of_its_machine():
     assert outcome(judged(**given)) == ("degraded", "api.slow")
     assert outcome(judged(**merged(given, {"declared": {"api_slow_after": 0}}))) == ("healthy", None)
     row = judged(**merged(given, {"declared": {"api_slow_after": 0.1}}))
-    assert row.summary == "the API took 1.2 s to be ready, and may take 0.1 s"
+    assert row.summary == "the API took 1.20 s to be ready, and may take 0.1 s"
     assert row.leading.remedy == "none"
 
 

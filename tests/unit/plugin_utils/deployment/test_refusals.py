@@ -382,3 +382,39 @@ def test_a_machine_that_makes_no_sense_is_no_trouble_of_another() -> None:
 def test_what_is_wrong_with_a_machine_is_said_of_it(given: dict[str, Any], words: str) -> None:
     with pytest.raises(Misuse, match=re.escape(words)):
         plan_machine("alpha", given)
+
+
+HOST = {"ansible_host": "10.0.0.5"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "place"),
+    [
+        (HOST, HOST, "10.0.0.5:22"),
+        ({**HOST, "ansible_connection": "ssh"}, {**HOST, "ansible_port": "22"}, "10.0.0.5:22"),
+        ({"ansible_host": "Beta"}, {}, "beta:22"),
+        ({"ansible_connection": "local"}, {"ansible_connection": "local", **HOST}, "the controller itself"),
+        (HOST, {**HOST, "gateways": [{**ONE, "state": "absent"}]}, "10.0.0.5:22"),
+    ],
+)
+def test_one_container_of_two_machines_that_are_one_is_refused(
+    one: dict[str, Any], other: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(Misuse, match=f"alpha/{ONE['name']} and beta/{ONE['name']} are one container, .* are {place};"):
+        check_fleet({"alpha": {**machine(ONE, users=("x",)), **one}, "beta": {**machine(ONE, users=("x",)), **other}})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (HOST, {"ansible_host": "10.0.0.6"}),
+        (HOST, {**HOST, "ansible_port": 2222}),
+        (HOST, {**HOST, "ansible_ssh_common_args": "-J gate.example.org"}),
+        (HOST, {**HOST, "gateways": [{**ONE, "name": "another"}], "gateway_secrets": {}}),
+        ({}, {}),
+        (HOST, {**HOST, "gateways": "none"}),
+        ({**HOST, "ansible_connection": "local"}, HOST),
+    ],
+)
+def test_the_same_name_on_two_machines_is_nobodys_trouble(one: dict[str, Any], other: dict[str, Any]) -> None:
+    check_fleet({"alpha": {**machine(ONE, users=("x",)), **one}, "beta": {**machine(ONE, users=("y",)), **other}})

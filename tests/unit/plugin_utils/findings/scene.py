@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.case import Case
 from ansible_collections.ibgw.ops.plugins.plugin_utils.evidence import Gateway, Machine
+from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import Answer, findings
 
 #: Sunday 2026-03-01, 12:00 UTC: seven in the morning in New York.
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
@@ -90,6 +91,18 @@ GATEWAY = {
     "lock": None,
     "deployment": None,
     "rebuild": None,
+}
+
+#: A secret in a file, as the gateway finds it.
+SECRET = {
+    "variable": "TWS_PASSWORD_FILE",
+    "path": "/run/secrets/password",
+    "source": "/srv/password",
+    "kind": "file",
+    "readable_by_gateway": True,
+    "empty": False,
+    "carriage_return": False,
+    "trailing_blank": False,
 }
 
 LOG = {
@@ -228,3 +241,8 @@ def _sharing(gateway: Gateway, others: Mapping[str, tuple[str, ...]]) -> Gateway
 def case(**changes: Any) -> Case:
     """The first case of that machine."""
     return machine(**changes).gateways[0].cases[0]
+
+
+def answer(code: str, **changes: Any) -> Answer:
+    """What the rule of that finding says of it."""
+    return findings()[code].prove(case(**changes))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils import evidence
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
-    Answer,
     NotApplicable,
     NotKnown,
     Passed,
@@ -19,23 +18,9 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 from tests.unit.plugin_utils.findings.rows import FAILED, SETTINGS, STOPPED, ended, state
-from tests.unit.plugin_utils.findings.scene import case, machine
+from tests.unit.plugin_utils.findings.scene import SECRET, answer, machine
 
-PASSWORD = {
-    "variable": "TWS_PASSWORD_FILE",
-    "path": "/run/secrets/password",
-    "source": "/srv/password",
-    "kind": "file",
-    "readable_by_gateway": True,
-    "empty": False,
-    "carriage_return": False,
-    "trailing_blank": False,
-}
 DIRECTORY = {"kind": "directory", "readable_by_gateway": None, "empty": None}
-
-
-def answer(code: str, **changes: Any) -> Answer:
-    return findings()[code].prove(case(**changes))
 
 
 def proof(code: str, **changes: Any) -> Proof:
@@ -45,7 +30,7 @@ def proof(code: str, **changes: Any) -> Proof:
 
 
 def secret(**changes: Any) -> dict[str, Any]:
-    return {"secrets": [{**PASSWORD, **changes}], "user": {"uid": 1000, "gid": 1000}}
+    return {"secrets": [{**SECRET, **changes}], "user": {"uid": 1000, "gid": 1000}}
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
-    Answer,
     NotKnown,
     Passed,
     Proof,
-    findings,
 )
 
 from tests.unit.plugin_utils.findings.rows import STOPPED
-from tests.unit.plugin_utils.findings.scene import case
+from tests.unit.plugin_utils.findings.scene import answer
 
 SETTINGS = "/home/ibgateway/tws_settings"
-
-
-def answer(code: str, **changes: Any) -> Answer:
-    return findings()[code].prove(case(**changes))
 
 
 def disk(path: str, free: int = 10**10, inodes: int | None = 10**6) -> dict[str, Any]:

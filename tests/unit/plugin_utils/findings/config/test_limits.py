@@ -15,15 +15,10 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     NotKnown,
     Passed,
     Proof,
-    findings,
 )
 
 from tests.unit.plugin_utils.findings.rows import Changes
-from tests.unit.plugin_utils.findings.scene import case
-
-
-def answer(code: str, **changes: Any) -> Answer:
-    return findings()[code].prove(case(**changes))
+from tests.unit.plugin_utils.findings.scene import answer
 
 
 def of(family: str | None, **container: Any) -> Changes:

@@ -8,20 +8,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
-    Answer,
     NotApplicable,
     NotKnown,
     Passed,
     Proof,
-    findings,
 )
 
 from tests.unit.plugin_utils.findings.rows import Changes, met
-from tests.unit.plugin_utils.findings.scene import case
-
-
-def answer(code: str, **changes: Any) -> Answer:
-    return findings()[code].prove(case(**changes))
+from tests.unit.plugin_utils.findings.scene import answer
 
 
 def port(

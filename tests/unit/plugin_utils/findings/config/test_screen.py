@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import (
     AUDIT_ONLY,
-    Answer,
     NotApplicable,
     NotKnown,
     Passed,
@@ -18,11 +17,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
 )
 
 from tests.unit.plugin_utils.findings.rows import Changes
-from tests.unit.plugin_utils.findings.scene import case
-
-
-def answer(code: str, **changes: Any) -> Answer:
-    return findings()[code].prove(case(**changes))
+from tests.unit.plugin_utils.findings.scene import answer
 
 
 def screen(family: str | None, container_port: int | None = None, **container: Any) -> Changes:
