@@ -33,13 +33,15 @@ def variables_of(hostvars: Mapping[str, Any], machine: str) -> Mapping[str, Any]
         for name, value in given.items()
         if isinstance(value, Mapping) and not SAYS_HOW_IT_ENDED.isdisjoint(value)
     }
-    return ChainMap(_steps(results.get(PROBED, {})), results, hostvars[machine])
+    return with_steps(ChainMap(results, hostvars[machine]))
 
 
-def _steps(probed: Mapping[str, Any]) -> dict[str, Any]:
-    """What the steps of `ibgw_probe` were answered; where it failed as a whole, the first one did."""
+def with_steps(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables with what each step of `ibgw_probe` was answered; where it failed as a whole, the first one did."""
+    probed: Mapping[str, Any] = variables.get(PROBED) or {}
     steps = probed if "health" in probed else {"health": probed} if probed else {}
-    return {f"diagnose_{step}": answer for step, answer in steps.items() if isinstance(answer, Mapping)}
+    answers = {f"diagnose_{step}": answer for step, answer in steps.items() if isinstance(answer, Mapping)}
+    return ChainMap(answers, variables)  # type: ignore[arg-type]  # it writes to its first map only, and its stubs want all writable
 
 
 def rendered(
