@@ -55,7 +55,7 @@ def _started() -> docker.DockerClient:
         )
     if "Permission denied" in problem:
         raise EngineMissing(
-            "the Docker engine's socket may not be read by this user; run as root, or join the group: sudo usermod -aG docker $USER"
+            "the Docker engine's socket may not be read by this user; run as root, or join the group: sudo usermod -aG docker $USER, then log in anew"
         )
     if shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin") is None:
         _install()

@@ -198,7 +198,7 @@ def row_of(verdict: Verdict, run: Run) -> dict[str, Any]:
 
 
 def _endpoint(endpoint: EndpointVerdict) -> dict[str, Any]:
-    return {**asdict(endpoint), "phases": [asdict(phase) for phase in endpoint.phases]}
+    return {**asdict(endpoint), "phases": [phase._asdict() for phase in endpoint.phases]}
 
 
 def _finding(found: Found, run: Run) -> dict[str, Any]:

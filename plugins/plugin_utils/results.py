@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
-from functools import cache
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeVar
 
 Record = TypeVar("Record")
 
@@ -22,66 +22,83 @@ Record = TypeVar("Record")
 def read(record: type[Record], data: object) -> Record:
     """`data` as a `record`; everything that does not fit is left out."""
     given = data if isinstance(data, Mapping) else {}
-    hints = _hints(typing.cast(typing.Hashable, record))
-    return record(**{name: _fitting(hint, given.get(name)) for name, hint in hints.items()})
+    makers = _makers(typing.cast(typing.Hashable, record))
+    return record(**{name: make(given.get(name)) for name, make in makers.items()})
+
+
+class _Form(NamedTuple):
+    """What a field takes: whether a value is that, and what is made of a value, empty where it is not."""
+
+    fits: Callable[[Any], bool]
+    made: Callable[[Any], Any]
 
 
 @cache
-def _hints(record: type) -> dict[str, Any]:
-    return typing.get_type_hints(record)
+def _makers(record: type) -> dict[str, Callable[[Any], Any]]:
+    return {name: _form(hint).made for name, hint in typing.get_type_hints(record).items()}
 
 
-def _fitting(hint: Any, value: object) -> Any:
-    """`value` where it is what `hint` asks for, else the empty value of `hint`."""
-    origin = typing.get_origin(hint)
+def _form(hint: Any) -> _Form:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):  # always "something or None"
-        wanted = next(option for option in typing.get_args(hint) if option is not type(None))
-        return None if value is None or not _fits(wanted, value) else _fitting(wanted, value)
+        fits, made = _form(next(option for option in arguments if option is not type(None)))
+        return _Form(fits, lambda value: made(value) if value is not None and fits(value) else None)
     if origin is tuple:
-        (item, _ellipsis) = typing.get_args(hint)
-        items = value if isinstance(value, (list, tuple)) else ()
-        return tuple(_fitting(item, each) for each in items if _fits(item, each))
+        fits, made = _form(arguments[0])
+        return _Form(_is_list, lambda value: tuple(made(one) for one in value if fits(one)) if _is_list(value) else ())
     if origin is dict:
-        (_key, item) = typing.get_args(hint)
-        pairs = value.items() if isinstance(value, Mapping) else ()
-        return {str(key): _fitting(item, each) for key, each in pairs if _fits(item, each)}
-    return read(typing.cast(type, hint), value) if is_dataclass(hint) else value
+        fits, made = _form(arguments[1])
+
+        def pairs(value: Any) -> dict[str, Any]:
+            return {str(key): made(one) for key, one in value.items() if fits(one)} if _is_mapping(value) else {}
+
+        return _Form(_is_mapping, pairs)
+    if is_record(hint):
+        return _Form(_is_mapping, partial(read, hint))
+    return _Form(_FITS.get(hint) or (lambda value: isinstance(value, hint)), lambda value: value)
 
 
-def _fits(hint: Any, value: object) -> bool:
-    if hint is object:
-        return True
-    if hint is bool:
-        return isinstance(value, bool)
-    if hint in (int, float):
-        number = isinstance(value, hint if hint is int else (int, float)) and not isinstance(value, bool)
-        return number and math.isfinite(value)  # type: ignore[arg-type]  # the line above proved a number
-    if is_dataclass(hint) or typing.get_origin(hint) is dict:
-        return isinstance(value, Mapping)
-    if typing.get_origin(hint) is tuple:
-        return isinstance(value, (list, tuple))
-    return isinstance(value, typing.get_origin(hint) or hint)
+def is_record(hint: Any) -> bool:
+    """Whether it is one of the records below."""
+    return is_dataclass(hint) or hasattr(hint, "_fields")
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_whole_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+#: How a value is told that a type alone does not tell: of Python's numbers one is a bool, and one is no number.
+_FITS: Mapping[Any, Callable[[Any], bool]] = {int: _is_whole_number, float: _is_number, object: lambda _value: True}
 
 
 # ibgw_health
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     total: int | None
     available: int | None
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     path: str | None
     free: int | None
     total: int | None
     free_inodes: int | None
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     now: str | None
     boot_time: str | None
     clock_synchronized: bool | None
@@ -104,48 +121,41 @@ class Probed:
         return self.available is False
 
 
-@dataclass(frozen=True)
-class HealthCheck:
+class HealthCheck(NamedTuple):
     status: str | None
     failing_streak: int | None
     last_output: str | None
 
 
-@dataclass(frozen=True)
-class ContainerMemory:
+class ContainerMemory(NamedTuple):
     limit: int | None
     usage: int | None
     oom_kills: int | None
 
 
-@dataclass(frozen=True)
-class KernelKill:
+class KernelKill(NamedTuple):
     at: str | None
     process: str | None
     short_of: str | None
 
 
-@dataclass(frozen=True)
-class OpenFiles:
+class OpenFiles(NamedTuple):
     hard: int | None
 
 
-@dataclass(frozen=True)
-class HealthCheckDefined:
+class HealthCheckDefined(NamedTuple):
     test: str | None
     start_period: float | None
     from_image: bool | None
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     uid: int | None
     gid: int | None
     mode: str | None
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     source: str | None
     target: str | None
     type: str | None
@@ -156,8 +166,7 @@ class Mount:
     disk: str | None
 
 
-@dataclass(frozen=True)
-class SettingsDirectory:
+class SettingsDirectory(NamedTuple):
     path: str | None
     mount: str | None
     kind: str | None
@@ -166,16 +175,14 @@ class SettingsDirectory:
     blocked_by: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ConfigurationFile:
+class ConfigurationFile(NamedTuple):
     path: str | None
     mount: str | None
     kind: str | None
     readable_by_gateway: bool | None
 
 
-@dataclass(frozen=True)
-class SecretFile:
+class SecretFile(NamedTuple):
     variable: str | None
     path: str | None
     source: str | None
@@ -187,20 +194,17 @@ class SecretFile:
     trailing_blank: bool | None
 
 
-@dataclass(frozen=True)
-class User:
+class User(NamedTuple):
     uid: int | None
     gid: int | None
 
 
-@dataclass(frozen=True)
-class Users:
+class Users(NamedTuple):
     live: str | None
     paper: str | None
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(NamedTuple):
     id: str | None
     image: str | None
     image_digest: str | None
@@ -234,16 +238,14 @@ class Container:
     sample_secrets: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     name: str | None
     controller: str | None
     generation: str | None
     because: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     container_port: int | None
     host_ip: str | None
     host_port: int | None
@@ -251,8 +253,7 @@ class Port:
     endpoint: str | None
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     role: str | None
     started_at: str | None
     rss: int | None
@@ -260,30 +261,26 @@ class Process:
     gc_share: float | None
 
 
-@dataclass(frozen=True)
-class Listener:
+class Listener(NamedTuple):
     port: int | None
     address: str | None
     accept_queue: int | None
     accept_limit: int | None
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     port: int | None
     peer: str | None
 
 
-@dataclass(frozen=True)
-class Sockets:
+class Sockets(NamedTuple):
     listening: tuple[Listener, ...]
     established: tuple[Connection, ...]
     close_wait: dict[str, int]
     taken: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     at: str | None
     action: str | None
     exit_code: int | None
@@ -292,8 +289,7 @@ class Event:
     candidates: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Supervisor:
+class Supervisor(NamedTuple):
     kind: str | None
     name: str | None
     does: tuple[str, ...]
@@ -301,20 +297,17 @@ class Supervisor:
     terms: str | None
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(NamedTuple):
     owner: str | None
     since: str | None
     until: str | None
 
 
-@dataclass(frozen=True)
-class OldContainer:
+class OldContainer(NamedTuple):
     id: str | None
 
 
-@dataclass(frozen=True)
-class Rebuild:
+class Rebuild(NamedTuple):
     began_at: str | None
     old: OldContainer
 
@@ -339,8 +332,7 @@ class GatewayHealth(Probed):
     cut: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Engine:
+class Engine(NamedTuple):
     kind: str | None
     root_dir: str | None
     started_at: str | None
@@ -356,39 +348,33 @@ class Health(Probed):
 # ibgw_logscan
 
 
-@dataclass(frozen=True)
-class Controller:
+class Controller(NamedTuple):
     name: str | None
     version: str | None
 
 
-@dataclass(frozen=True)
-class Exit:
+class Exit(NamedTuple):
     code: int | None
     meaning: str | None
 
 
-@dataclass(frozen=True)
-class LogLine:
+class LogLine(NamedTuple):
     at: str | None
     line: int | None
     quote: str | None
 
 
-@dataclass(frozen=True)
-class Previous:
+class Previous(NamedTuple):
     problem: str | None
     got_as_far_as: str | None
 
 
-@dataclass(frozen=True)
-class LauncherLog:
+class LauncherLog(NamedTuple):
     problem: str | None
     evidence: tuple[LogLine, ...]
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(NamedTuple):
     endpoint: str | None
     ambiguous: bool | None
     state: str | None
@@ -407,8 +393,7 @@ class Instance:
     previous: Previous | None
 
 
-@dataclass(frozen=True)
-class History:
+class History(NamedTuple):
     login_attempts_last_hour: int | None
     logins_completed_last_hour: int | None
     twofa_prompts: int | None
@@ -420,22 +405,19 @@ class History:
     by_exit_code: dict[str, int]
 
 
-@dataclass(frozen=True)
-class RelayLog:
+class RelayLog(NamedTuple):
     bind_errors: int | None
     last_at: str | None
 
 
-@dataclass(frozen=True)
-class LogEvent:
+class LogEvent(NamedTuple):
     at: str | None
     event: str | None
     endpoint: str | None
     quote: str | None
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     last_at: str | None
     lines: int | None
     truncated: bool | None
@@ -466,33 +448,28 @@ class LogScan(Probed):
 # ibgw_handshake
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     code: int | None
     text: str | None
     at: str | None
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     phase: str | None
     ok: bool | None
     ms: float | None
 
 
-@dataclass(frozen=True)
-class FirstFailure:
+class FirstFailure(NamedTuple):
     outcome: str | None
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     positions: int | None
     open_orders: int | None
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     gateway: str | None
     endpoint: str | None
     host: str | None

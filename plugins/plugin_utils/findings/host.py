@@ -54,6 +54,28 @@ DENIALS = (
     ),
 )
 
+# What OpenSSH says of a machine that it does not get into: its words, what that means, what mends it where that is more than looking.
+_UNREACHED = (
+    ("Permission denied", "refuses Ansible's key or password", ""),
+    (
+        "HOST IDENTIFICATION HAS CHANGED",
+        "shows another host key than before",
+        "Find out why (was it set up anew?); then forget the old key (ssh-keygen -R) and accept the new one with ssh by hand.",
+    ),
+    (
+        "Host key verification failed",
+        "has a host key that this controller does not know",
+        "Log in once with ssh by hand, as the controller's user, and compare the key before you accept it.",
+    ),
+    ("Could not resolve hostname", "has a name that the controller can not resolve", ""),
+    (
+        "No user exists for uid",
+        "was not asked: ssh does not start for a user without a name",
+        "Give the controller's user an entry in its /etc/passwd.",
+    ),
+    ("", "does not answer", ""),
+)
+
 #: Less than this, and a gateway can not keep its settings and logs.
 DISK_SHORT = 500_000_000
 
@@ -91,9 +113,9 @@ def unreachable(case: Case) -> Proof | None:
     task = case.tasks.get("health")
     if task is None or not task.unreachable or denial(task.message):
         return None
-    refused = "Permission denied" in task.message  # OpenSSH's word for a key or password that it does not take
-    what = "refuses Ansible's key or password" if refused else "does not answer"
-    return Proof(f"the machine {case.machine} {what}", (case.quote("ansible", task.message),))
+    what, cure = next((what, cure) for words, what, cure in _UNREACHED if words in task.message)
+    summary = f"the machine {case.machine} {what}"
+    return Proof(summary, (case.quote("ansible", task.message),), (cure,) if cure else ())
 
 
 @finding(

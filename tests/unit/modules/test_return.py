@@ -8,7 +8,6 @@ import io
 import tarfile
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +38,7 @@ from ansible_collections.ibgw.ops.plugins.modules import (
     ibgw_record,
     ibgw_store,
 )
-from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Handshake, Health, LogScan
+from ansible_collections.ibgw.ops.plugins.plugin_utils.results import Handshake, Health, LogScan, is_record
 
 from tests.unit.module_utils.ibc_log import Log
 from tests.unit.module_utils.peer import free_port
@@ -66,7 +65,7 @@ def unheard_of(keys: Mapping[str, Any], record: type, where: str = "") -> Iterat
         if name not in keys:
             yield f"{where}.{name}"
             continue
-        inner = [part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)]
+        inner = [part for part in (hint, *typing.get_args(hint)) if is_record(part)]
         if inner and "contains" in keys[name]:
             yield from unheard_of(keys[name]["contains"], inner[0], f"{where}.{name}")
 

@@ -630,6 +630,24 @@ def test_a_failed_task_says_what_was_seen_and_mends_it(message, code):
     assert row.leading.proof.fix
 
 
+@pytest.mark.parametrize(
+    ("told", "what", "mends"),
+    [
+        ("No ED25519 host key is known for alpha.\r\nHost key verification failed.", "does not know", "with ssh by hand"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\r\nHost key verification failed.", "another host key", "ssh-keygen -R"),
+        ("ssh: Could not resolve hostname alpha: Name or service not known", "can not resolve", "ansible_host"),
+        ("No user exists for uid 12345", "a user without a name", "/etc/passwd"),
+        ("ops@10.0.0.5: Permission denied (publickey).", "key or password", "ansible_user"),
+        ("ssh: connect to host alpha port 22: Connection timed out", "does not answer", "ansible_port"),
+    ],
+)  # fmt: skip
+def test_a_machine_that_ssh_does_not_get_into_is_told_by_why(told, what, mends):
+    row = unjudgeable({"unreachable": True, "msg": f"Task failed: Failed to connect to the host via ssh: {told}"})
+    assert outcome(row) == ("unknown", "host.unreachable")
+    assert what in row.summary
+    assert mends in " ".join(row.leading.proof.fix)
+
+
 _NO_JSON = "Module result deserialization failed: No start of json char found"
 
 

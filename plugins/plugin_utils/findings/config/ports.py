@@ -48,8 +48,8 @@ _API_PORTS = frozenset(
 
 def ports_of(case: Case) -> Mapping[int, Served]:
     """What listens in the container by its family's table, of the program that runs."""
-    ports = case.family.ports.items() if case.family else ()
-    return {number: port for number, port in ports if port.program in (case.program, None)}
+    ports, running = case.family.ports.items() if case.family else (), (case.program, None)
+    return {number: port for number, port in ports if port.program in running}
 
 
 def mapping(host_port: int | None, container_port: int | None, address: str = "127.0.0.1") -> str:
