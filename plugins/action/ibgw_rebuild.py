@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import rebuild
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, with_steps
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import settings
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Check
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
@@ -50,7 +50,7 @@ class ActionModule(ControllerAction):
         given = self.settings(variables, SETTINGS)
         allowed = settings.read({**given, "recover_ignore_clients": asked["ignore_clients"]})
         machine, now = variables["inventory_hostname"], datetime.now(timezone.utc)
-        (situation,) = situations(machine, variables, asked["record"], now, [asked["name"]])
+        (situation,) = situations(machine, with_steps(variables), asked["record"], now, [asked["name"]])
         situation = replace(situation, orders=None if asked["orders"] is None else tuple(asked["orders"]))
         return {
             "row": {key: situation.row[key] for key in KEPT},
