@@ -40,6 +40,8 @@ EXAMPLE = DOCS / "report.example.json"
 BUNDLE_SCHEMA = DOCS / "bundle.schema.json"
 RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
 RECOVERY_EXAMPLE = DOCS / "recovery.example.json"
+REBUILD_SCHEMA = DOCS / "rebuild.schema.json"
+REBUILD_EXAMPLE = DOCS / "rebuild.example.json"
 AUDIT_SCHEMA = DOCS / "audit.schema.json"
 AUDIT_EXAMPLE = DOCS / "audit.example.json"
 ALERTS = CHECKOUT / "monitoring" / "alerts.yml"
@@ -152,7 +154,8 @@ def pages() -> dict[str, str]:
     """Every generated page by its path in the checkout."""
     return {
         "docs/report.md": _report(_read(SCHEMA), _read(EXAMPLE)),
-        "docs/recovery.md": _recovery(_read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
+        "docs/recovery.md": _of_acting("recovery", "recover", _read(RECOVERY_SCHEMA), _read(RECOVERY_EXAMPLE)),
+        "docs/rebuild.md": _of_acting("rebuild", "rebuild", _read(REBUILD_SCHEMA), _read(REBUILD_EXAMPLE)),
         "docs/bundle.md": _bundle(_read(BUNDLE_SCHEMA)),
         "docs/metrics.md": _metrics(yaml.safe_load(ALERTS.read_text(encoding="utf-8"))),
         "docs/audit.md": _audit(_read(AUDIT_SCHEMA), _read(AUDIT_EXAMPLE)),
@@ -279,14 +282,14 @@ def _listed(labels: Iterable[str]) -> str:
     return ", ".join(f"`{label}`" for label in labels)
 
 
-def _recovery(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
-    """The page on the report of a recovery: an example, then the sections of its schema."""
+def _of_acting(page: str, report: str, schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    """The page on the report of what acts: an example, then the sections of its schema."""
     parts = [
-        GENERATED_FROM_SCHEMA.replace("report.", "recovery."),
-        "# recover.json",
+        GENERATED_FROM_SCHEMA.replace("report.", f"{page}."),
+        f"# {report}.json",
         schema["description"],
-        "Validators and generators find the schema in [recovery.schema.json](recovery.schema.json). An example is"
-        " [recovery.example.json](recovery.example.json); its one row:",
+        f"Validators and generators find the schema in [{page}.schema.json]({page}.schema.json). An example is"
+        f" [{page}.example.json]({page}.example.json); its one row:",
         f"```json\n{json.dumps(example['gateways'][0], indent=2, ensure_ascii=False)}\n```",
         *_sections(schema),
     ]

@@ -45,7 +45,7 @@ SETTINGS = (
     "audit_fail_on",
     "audit_stale_after",
 )
-DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "bundle_dir", "audit_report_dir")
+DIRECTORIES = ("diagnose_report_dir", "recover_report_dir", "rebuild_report_dir", "bundle_dir", "audit_report_dir")
 #: In these machines may differ: each goes its own way.
 MACHINE_VARIABLES = (
     "gateways",

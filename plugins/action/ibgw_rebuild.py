@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ibgw.ops.plugins.plugin_utils import rebuild
 from ansible_collections.ibgw.ops.plugins.plugin_utils.action import ControllerAction
-from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain
+from ansible_collections.ibgw.ops.plugins.plugin_utils.plain import plain, with_steps
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery import settings
+from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.guards import Check
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.look import situations
 
 #: What is asked of recovery's settings: a rebuild spends the same logins in the same hours.
@@ -49,11 +50,16 @@ class ActionModule(ControllerAction):
         given = self.settings(variables, SETTINGS)
         allowed = settings.read({**given, "recover_ignore_clients": asked["ignore_clients"]})
         machine, now = variables["inventory_hostname"], datetime.now(timezone.utc)
-        (situation,) = situations(machine, variables, asked["record"], now, [asked["name"]])
+        (situation,) = situations(machine, with_steps(variables), asked["record"], now, [asked["name"]])
         situation = replace(situation, orders=None if asked["orders"] is None else tuple(asked["orders"]))
         return {
             "row": {key: situation.row[key] for key in KEPT},
-            "obstacles": rebuild.obstacles(situation, allowed, asked["owner"]),
+            "guards": [_told(check) for check in rebuild.checks(situation, allowed, asked["owner"])],
             "endangered": rebuild.endangered(situation, allowed),
             "next": rebuild.trial(situation.row, **asked["trial"]) if asked["trial"] else None,
         }
+
+
+def _told(check: Check) -> dict[str, Any]:
+    """What a guard says, without when it may say otherwise: a rebuild does not wait for that."""
+    return {name: value for name, value in asdict(check).items() if name != "again"}

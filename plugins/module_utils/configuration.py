@@ -39,6 +39,9 @@ _WRITTEN = ("jts.ini",)
 # java.util.Properties: the last of several counts.
 _LOGIN = re.compile(rb"^[ \t]*IbLoginId[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 
+# TimeZone in the section Logon, before another section begins.
+_ZONE = re.compile(rb"^\[Logon\][ \t\r]*\n(?:(?!\[).*\n)*?TimeZone=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -134,7 +137,14 @@ def _settings(where: Surroundings, path: str) -> dict[str, Any]:
         "owner": entry.owner,
         "writable_by_gateway": False if directory.kind not in ("directory", None) else writable,
         "blocked_by": [name for name in _WRITTEN if _blocks(where, where.look(f"{path}/{name}"))],
+        "time_zone": _time_zone(where.look(f"{path}/jts.ini", _CONFIGURATION_BYTES)),
     }
+
+
+def _time_zone(entry: files.Entry) -> str | None:
+    """The zone that the gateway's own settings keep (gnzsnz jts.ini.tmpl)."""
+    zones: list[bytes] = _ZONE.findall(entry.content or b"")
+    return quote(zones[0].decode("utf-8", errors="replace"), limit=60) if zones else None
 
 
 def _blocks(where: Surroundings, entry: files.Entry) -> bool:

@@ -9,8 +9,8 @@ module: ibgw_audit
 short_description: "The last step of an audit: ask every rule of the checklist, print what fails, write the report, publish the results"
 version_added: 0.1.0
 description:
-  - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan) and C(diagnose_handshake), and says of each
-    gateway what of the production checklist it keeps, fails, or can not be told of.
+  - Reads what every host of the play registered of M(ibgw.ops.ibgw_probe) as C(diagnose_probed), and says of each gateway
+    what of the production checklist it keeps, fails, or can not be told of.
   - Publishes counts and the codes that fail as artifacts under the key C(ibgw), keyed by C(machine/name), each below C(audit); an AWX job
     keeps them.
   - Runs on the controller, connects to nothing but the host of O(store_dir), once for all hosts of the play, and never fails because of what was found.

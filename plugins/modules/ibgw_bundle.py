@@ -9,8 +9,8 @@ module: ibgw_bundle
 short_description: "The last step of a bundle: judge what was seen, and pack it with what was fetched"
 version_added: 0.1.0
 description:
-  - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan), C(diagnose_handshake), C(diagnose_inside), and as
-    C(bundle_place), C(bundle_collected) and C(bundle_fetched), and writes one C(tar.gz) with it, its report and a manifest.
+  - Reads what every host of the play registered of M(ibgw.ops.ibgw_probe) as C(diagnose_probed), and as C(bundle_place), C(bundle_collected) and
+    C(bundle_fetched), and writes one C(tar.gz) with it, its report and a manifest.
   - Runs on the controller, connects to nothing, once for all hosts of the play. What could not be had is in the manifest, and no failure.
 options:
   plan:

@@ -339,6 +339,7 @@ health:
                 - C(path) in the container and C(mount), the target of the mount in which that lies, null where it is in none and lost with the container.
                 - C(kind) and C(owner) as of C(mounts). C(writable_by_gateway), for one that is missing whether it could be made.
                 - C(blocked_by) names files in it that the gateway has to write and can not, or in whose place something else stands.
+                - C(time_zone) is the one that its C(jts.ini) keeps.
               type: list
               elements: dict
             configuration:

@@ -20,7 +20,7 @@ options:
     type: str
   health:
     description:
-      - Name of the variable in which the hosts registered the result of M(ibgw.ops.ibgw_health). With it, a selection in
+      - Name of what the hosts have of M(ibgw.ops.ibgw_health), C(diagnose_health) for what they registered of M(ibgw.ops.ibgw_probe). With it, a selection in
         O(only) that names nothing declared or found fails too.
     type: str
   only:

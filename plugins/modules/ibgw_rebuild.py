@@ -84,11 +84,22 @@ row:
   description: What the gateway's row of the report says of its verdict.
   returned: success
   type: dict
-obstacles:
-  description: What stands against making it anew now, one sentence each.
+guards:
+  description: What every guard says of making it anew now that has a say.
   returned: success
   type: list
-  elements: str
+  elements: dict
+  contains:
+    guard:
+      description: Its name.
+      type: str
+      sample: clients
+    passed:
+      description: Whether it lets the rebuild pass; null where that is not known yet.
+      type: bool
+    reason:
+      description: Why, in one sentence.
+      type: str
 next:
   description:
     - What follows in the trial; null without O(trial).

@@ -10,7 +10,7 @@ short_description: "What recovery decides: check the settings, plan the fleet, s
 version_added: 0.1.0
 description:
   - Runs on the controller, connects to nothing, and does nothing to a gateway.
-  - Reads what the hosts registered as C(diagnose_*), C(recover_records), C(recover_recorded) and C(recover_worked), and the settings
+  - Reads what the hosts registered as C(diagnose_probed), C(recover_records), C(recover_recorded) and C(recover_worked), and the settings
     in the variables C(recover_*).
   - Private to the role P(ibgw.ops.recover#role).
 options:

@@ -9,8 +9,8 @@ module: ibgw_report
 short_description: "The last step of a diagnosis: judge, print the summary, write the report, publish the verdicts"
 version_added: 0.1.0
 description:
-  - Reads what every host of the play registered as C(diagnose_health), C(diagnose_logscan) and C(diagnose_handshake), and turns it
-    into one verdict per gateway. A host that could not be looked at gets the verdict C(unknown).
+  - Reads what every host of the play registered of M(ibgw.ops.ibgw_probe) as C(diagnose_probed), and turns it into one verdict per gateway. A
+    host that could not be looked at gets the verdict C(unknown).
   - Runs on the controller, connects to nothing but the host of O(store_dir), once for all hosts of the play, and never fails because of what
     was found.
   - Publishes the verdicts as an artifact (C(set_stats)) with the one key C(ibgw).

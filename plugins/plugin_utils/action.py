@@ -101,9 +101,9 @@ class StoringAction(ControllerAction):
         host = self._task.delegate_to or "localhost"
         asked = {"directory": directory, "name": self.STORED, **asked}
         try:
-            with _limited(STORE_SECONDS), self._untold():
+            with limited(STORE_SECONDS), self._untold():
                 result = self._execute_module("ibgw.ops.ibgw_store", asked, task_vars=variables)
-        except (Exception, _TooLong) as error:  # whatever keeps it must not cost the report
+        except (Exception, TooLong) as error:  # whatever keeps it must not cost the report
             result = {"msg": str(error)}
         store: dict[str, Any] | None = plain(result.get("store"))
         if store is None:
@@ -141,16 +141,16 @@ def missing(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str,
     return unknown
 
 
-class _TooLong(BaseException):
+class TooLong(BaseException):
     """It took too long; no `Exception`, for nobody on the way may catch it."""
 
 
 @contextmanager
-def _limited(seconds: int) -> Iterator[None]:
+def limited(seconds: int) -> Iterator[None]:
     """What is done in it ends after so many seconds; the keyword `timeout` of a task would take all of its result with it."""
 
     def over(_signal: int, _frame: object) -> None:
-        raise _TooLong(f"Timed out after {seconds} seconds")
+        raise TooLong(f"Timed out after {seconds} seconds")
 
     before = signal.signal(signal.SIGALRM, over)
     signal.alarm(seconds)

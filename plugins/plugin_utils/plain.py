@@ -14,6 +14,8 @@ from ansible_collections.ibgw.ops.plugins.module_utils.probe import Misuse
 
 #: Every result of a task has one of these.
 SAYS_HOW_IT_ENDED = frozenset(("changed", "failed", "unreachable"))
+#: What the task that probes a machine registers.
+PROBED = "diagnose_probed"
 
 
 def plain(value: Any) -> Any:
@@ -24,14 +26,22 @@ def plain(value: Any) -> Any:
 def variables_of(hostvars: Mapping[str, Any], machine: str) -> Mapping[str, Any]:
     """A machine's variables, rendered when they are read. Results of tasks are not: no template in them counts, and on a hundred machines
     it takes longer than all that is judged. Those of tasks that timed out come without how they were stopped: rendering that is
-    deprecated (ansible-core 2.21)."""
+    deprecated (ansible-core 2.21). Each step of a task that took several has a name of its own."""
     given: Mapping[str, Any] = getattr(hostvars, "raw_get", hostvars.__getitem__)(machine)
     results = {
         name: {key: one for key, one in value.items() if key != "timedout"}
         for name, value in given.items()
         if isinstance(value, Mapping) and not SAYS_HOW_IT_ENDED.isdisjoint(value)
     }
-    return ChainMap(results, hostvars[machine])
+    return with_steps(ChainMap(results, hostvars[machine]))
+
+
+def with_steps(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables with what each step of `ibgw_probe` was answered; where it failed as a whole, the first one did."""
+    probed: Mapping[str, Any] = variables.get(PROBED) or {}
+    steps = probed if "health" in probed else {"health": probed} if probed else {}
+    answers = {f"diagnose_{step}": answer for step, answer in steps.items() if isinstance(answer, Mapping)}
+    return ChainMap(answers, variables)  # type: ignore[arg-type]  # it writes to its first map only, and its stubs want all writable
 
 
 def rendered(

@@ -49,15 +49,14 @@ NEEDS_PERSON = ("twofa.pending", "twofa.retrying", "twofa.timed_out")
 IBKR_HOLDS = ("login.auth_silent", "login.existing_session", "twofa.not_sent")
 
 
-def obstacles(situation: Situation, settings: Settings, owner: str | None) -> list[str]:
-    """Why a gateway should not be made anew now, one sentence each; `owner` is this run, once it works on it."""
+def checks(situation: Situation, settings: Settings, owner: str | None) -> list[Check]:
+    """What every guard says of making a gateway anew now that has a say; `owner` is this run, once it works on it."""
     # Whoever confirms a rebuild was told of the push.
     question = Question("recreate", situation, replace(settings, person_ready=True), owner=owner)
-    checks = [check for guard in GUARDS if (check := guard(question))]
     return [
-        check.reason.replace("recover_ignore_clients", "rebuild_ignore_clients")
-        for check in checks
-        if check.passed is False
+        replace(check, reason=check.reason.replace("recover_ignore_clients", "rebuild_ignore_clients"))
+        for guard in GUARDS
+        if (check := guard(question))
     ]
 
 

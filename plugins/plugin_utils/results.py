@@ -173,6 +173,7 @@ class SettingsDirectory(NamedTuple):
     owner: Owner | None
     writable_by_gateway: bool | None
     blocked_by: tuple[str, ...]
+    time_zone: str | None
 
 
 class ConfigurationFile(NamedTuple):

@@ -20,6 +20,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.findings.registry import 
     BEGINS_A_SESSION,
     DIAGNOSE,
     LAYERS,
+    LOGS_IN,
     REBUILD,
     STATUSES,
     URGENCY,
@@ -182,7 +183,10 @@ def _after_the_reset(leading: Found, found: Iterable[Found], case: Case) -> Foun
     reset = next((each for each in found if each.finding.code == "ibkr.reset_window"), None)
     if reset is None or reset.suppressed or leading.suppressed or case.saved_log:
         return leading
-    return replace(leading, proof=replace(leading.proof, fix=(*reset.proof.fix, *leading.proof.fix)))
+    proof = replace(leading.proof, fix=(*reset.proof.fix, *leading.proof.fix))
+    if leading.remedy in LOGS_IN:
+        proof = replace(proof, remedy_reason=f"not now, but once IBKR's reset window is over: {proof.remedy_reason}")
+    return replace(leading, proof=proof)
 
 
 def _forbids_a_login(found: Found) -> bool:

@@ -263,8 +263,9 @@ def start_incomplete(case: Case) -> Proof | None:
     meaning=(
         "The API serves, and took longer to do so than the operator allows: api_slow_after of the gateway, or diagnose_api_slow_after, in"
         " seconds. Without either nothing is called slow, for what is too slow depends on the clients; ib_async gives up after 4 seconds."
-        " What counts is one connection, from looking up the name to the order id, with the phases that it went through. It is judged by one"
-        " look: a machine that was busy just then shows the same."
+        " What counts is one connection, from looking up the name to the order id, with the phases that it went through; in the last one"
+        " the probe listens for news about IBKR's link, up to a quarter of a second. It is judged by one look: a machine that was busy just"
+        " then shows the same."
     ),
     fix=(
         "Diagnose again: one look that was slow can be chance.",
@@ -281,7 +282,7 @@ def slow(case: Case) -> Proof | None:
         return None
     parts = ", ".join(f"{phase.phase} {phase.ms:.0f} ms" for phase in phases)
     return Proof(
-        f"the API took {took:.1f} s to be ready, and may take {case.api_slow_after:g} s", (case.quote("api", parts),)
+        f"the API took {took:.2f} s to be ready, and may take {case.api_slow_after:g} s", (case.quote("api", parts),)
     )
 
 

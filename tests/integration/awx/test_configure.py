@@ -35,7 +35,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 OTHERWISE = ("-e", "awx_slices=4")
 
 
-def configure(awx: Controller, directory: Path, *arguments: str) -> str:
+def configure(awx: Controller, directory: Path, *arguments: str, status: int = 0) -> str:
     """Run the playbook as its operator does, against that AWX; what it printed."""
     ended = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), PROJECT / "configure.yml", *arguments],
@@ -55,7 +55,7 @@ def configure(awx: Controller, directory: Path, *arguments: str) -> str:
         timeout=600,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout
+    assert ended.returncode == status, ended.stdout
     return ended.stdout
 
 
@@ -81,6 +81,14 @@ def test_a_new_awx_gets_all_without_a_word_of_warning(configured: tuple[Controll
     assert len(made["schedules"]) == 4
     (source,) = awx.named("inventory_sources").values()
     assert (PROJECT / source["source_path"]).is_file()
+
+
+def test_a_check_of_a_new_awx_ends_with_one_sentence(tmp_path: Path) -> None:
+    with Controller() as new:
+        said = configure(new, tmp_path, "--check", status=2)
+        assert new.writes == []
+    assert "was not configured to the end yet, and can not be checked" in said
+    assert said.count("TASK") == 1
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from tests.integration.diagnose.conftest import LOCAL, Diagnose, Diagnosed, judg
 
 DOWN = ("down", "engine.down")
 KNOWN = {"code": "engine.down@alpha", "reason": "being mended", "until": "2999-12-31"}
-MARKED = {"reason": "being mended", "until": "2999-12-31T23:59:59Z"}
+MARKED = {"host": "alpha", "reason": "being mended", "until": "2999-12-31T23:59:59Z"}
 INVENTORY: dict[str, Any] = {"gateway_hosts": {"hosts": {"alpha": LOCAL}}}
 
 
@@ -109,4 +109,4 @@ def test_a_saved_log(diagnose: Diagnose, tmp_path: Path) -> None:
     entry = {"code": "probe.incomplete", "reason": "an empty log"}
     ended = diagnose(None, "-e", f"diagnose_log_path={tmp_path}/other.log", *suppress(entry))
     assert ended.status == 0, ended.output
-    assert list(suppressed(ended).values()) == [{"reason": "an empty log", "until": None}]
+    assert list(suppressed(ended).values()) == [{"host": None, "reason": "an empty log", "until": None}]

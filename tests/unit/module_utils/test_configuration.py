@@ -167,6 +167,25 @@ def test_settings_can_be_written_or_made_by_the_gateways_user(
     assert told["writable_by_gateway"] is writable
 
 
+@pytest.mark.parametrize(
+    ("written", "zone"),
+    [
+        (
+            "[IBGateway]\nTrustedIPs=127.0.0.1\n[Logon]\nuseRemoteSettings=false\nTimeZone=Etc/UTC\nLocale=en\n",
+            "Etc/UTC",
+        ),
+        ("[Logon]\r\nTimeZone=America/New_York\r\n", "America/New_York"),
+        ("[Logon]\nLocale=en\n[Communication]\nTimeZone=Etc/UTC\n", None),
+        ("[Logon]\nTimeZone=\x1b[31mred", "red"),
+        ("TimeZone=Etc/UTC\n", None),
+    ],
+)
+def test_the_zone_that_the_settings_keep_is_told(inside: Path, where: Any, written: str, zone: str | None) -> None:
+    (inside / SETTINGS[1:] / "jts.ini").write_bytes(written.encode())
+    (told,) = configuration.settings(where(user=STRANGER, TWS_SETTINGS_PATH=SETTINGS), IBC)
+    assert told["time_zone"] == zone
+
+
 def test_what_stands_in_the_way_of_jts_ini_is_told(inside: Path, where: Any) -> None:
     settings = inside / SETTINGS[1:]
     settings.chmod(0o777)

@@ -402,6 +402,11 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def test_who_asks_from_outside_needs_no_engine() -> None:
+    (seen,) = probe(endpoints=[{"host": "127.0.0.1", "port": 1}], docker_host="nowhere")["endpoints"]
+    assert seen["outcome"] == "refused"
+
+
 def test_no_endpoints_are_answered_with_none() -> None:
     seen = probe(endpoints=[])
     assert (seen["available"], seen["endpoints"]) == (True, [])

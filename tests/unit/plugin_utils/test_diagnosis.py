@@ -84,7 +84,7 @@ class HostVars(dict[str, Any]):
         self.result = result
 
     def raw_get(self, machine: str) -> dict[str, Any]:
-        return {**self[machine], "diagnose_health": self.result}
+        return {**self[machine], "diagnose_probed": self.result}
 
 
 def test_how_a_task_was_stopped_that_timed_out_is_not_read() -> None:
@@ -98,7 +98,7 @@ def test_how_a_task_was_stopped_that_timed_out_is_not_read() -> None:
 
 
 def test_a_result_is_read_as_the_task_gave_it_and_not_rendered() -> None:
-    result = {"changed": False, **health(gw=False)}
+    result = {"changed": False, "health": health(gw=False)}
     (verdict,) = verdicts_of_machine(seen_on("alpha", variables_of(HostVars(result), "alpha"), None, NOW))
     assert verdict.leading is not None
     assert verdict.leading.finding.code == "container.missing"

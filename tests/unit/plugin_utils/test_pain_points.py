@@ -1041,6 +1041,21 @@ PAINS = (
         after=60,
     ),
     Pain(
+        43,
+        "a time zone that was changed is not taken over",
+        None,
+        "config.time_zone_kept",
+        ("TimeZone in the section Logon of jts.ini", "docker stop"),
+        lambda log: log.container().raw(".> File jts.ini already exists, not setting timezone").logged_in(),
+        serves=True,
+        seen={
+            "container": {
+                "environment": {"TIME_ZONE": "America/New_York"},
+                "settings": [{"path": "/home/ibgateway/tws_settings", "kind": "directory", "time_zone": "Etc/UTC"}],
+            }
+        },
+    ),
+    Pain(
         44,
         "the password stands in the log: it is an argument, and the last one is not masked",
         None,
@@ -1088,7 +1103,6 @@ PAINS = (
 #: Complaints of which nothing can be seen from where the probes look, with the reason.
 NOT_TO_BE_HAD = {
     40: "which market data a user gets is told only to a client that asks for some, and the probes ask for none",
-    43: "what time zone jts.ini has stands only in that file; the start script says the same line at every start with kept settings",
 }
 
 

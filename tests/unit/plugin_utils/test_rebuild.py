@@ -13,8 +13,8 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.rebuild import (
     ENDANGERED,
     IBKR_HOLDS,
     NEEDS_PERSON,
+    checks,
     endangered,
-    obstacles,
     trial,
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.recovery.plan import STARTS
@@ -132,7 +132,8 @@ DEPLOYED = {"gateway": {"deployment": {"read_only_api": True}}}
 
 
 def against(changes: Mapping[str, Any] = DEPLOYED, settings: Settings | None = None, **more: Any) -> str:
-    return "; ".join(obstacles(situation(merged(DEPLOYED, changes), **more), settings or Settings(), None))
+    said = checks(situation(merged(DEPLOYED, changes), **more), settings or Settings(), None)
+    return "; ".join(check.reason for check in said if check.passed is False)
 
 
 def test_nothing_stands_against_the_rebuild_of_a_healthy_gateway() -> None:

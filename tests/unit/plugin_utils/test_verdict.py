@@ -1190,6 +1190,7 @@ def test_within_a_reset_no_login_is_told_to_be_made():
     row = judged(**merged(NIGHT, KILLED))
     assert outcome(row) == ("down", "container.killed")
     assert row.leading.remedy == "start"  # whether it may be done is recovery's to say
+    assert row.leading.proof.remedy_reason.startswith("not now, but once IBKR's reset window is over: nothing")
     assert "Make no login before about 07:45 EST (12:45 UTC)" in row.leading.proof.fix[0]
     assert len(row.leading.proof.fix) > 1
     assert not any("Make no login" in step for step in judged(**KILLED).leading.proof.fix)
@@ -1231,7 +1232,7 @@ def test_a_gateway_s_own_limit_goes_before_that_of_its_machine():
     assert outcome(judged(**given)) == ("degraded", "api.slow")
     assert outcome(judged(**merged(given, {"declared": {"api_slow_after": 0}}))) == ("healthy", None)
     row = judged(**merged(given, {"declared": {"api_slow_after": 0.1}}))
-    assert row.summary == "the API took 1.2 s to be ready, and may take 0.1 s"
+    assert row.summary == "the API took 1.20 s to be ready, and may take 0.1 s"
     assert row.leading.remedy == "none"
 
 

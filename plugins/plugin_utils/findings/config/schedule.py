@@ -303,3 +303,39 @@ def _no_such_zone(name: str) -> str:
 
 def _of_24_hours(text: str) -> time | None:
     return time.fromisoformat(f"{text:0>5}") if re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text) else None
+
+
+@finding(
+    "config.time_zone_kept",
+    severity="advice",
+    remedy="ask_person",
+    title="The settings keep another time zone than the one that is set",
+    meaning=(
+        "TIME_ZONE is written into the gateway's settings (jts.ini) when they are made, and never again: settings that are kept, in a volume,"
+        " keep the zone that they have, and the start script says only that the file exists (gnzsnz common.sh:29-35). A zone that was changed"
+        " is then not taken over, and the gateway tells its clients times in the old one. TZ, in which restarts are due, is another matter."
+    ),
+    fix=(
+        "Stop it: docker stop -t 90 {name}",
+        "Set TimeZone in the section Logon of jts.ini, in its settings directory, to the zone that is meant; the gateway writes the file while it"
+        " runs.",
+        "Then start it at a time when a full login fits: docker start {name}",
+    ),
+    audits="The settings have the time zone that is set.",
+)
+def time_zone_kept(case: Case) -> Answer:
+    container, meant = case.gateway.container, case.variable("TIME_ZONE")
+    if case.family is None or not case.family.reads("TIME_ZONE", container.environment):
+        return NotApplicable("its image writes no time zone into the settings")
+    if "TIME_ZONE" not in case.variables_given:
+        return NotApplicable("TIME_ZONE is not set for it")
+    kept = [(one, one.time_zone) for one in case.of_endpoint(container.settings) if one.time_zone]
+    if not kept:
+        return NotKnown("the time zone in its settings was not seen")
+    for directory, zone in kept:
+        if not _alike(meant, zone):
+            return Proof(
+                f"TIME_ZONE={meant} is set, and the settings keep {zone}",
+                (case.quote("health", f"{directory.path}/jts.ini: TimeZone={zone}"),),
+            )
+    return Passed(f"TIME_ZONE={meant} is what the settings have")

@@ -12,6 +12,8 @@ Changes = dict[str, Any]
 
 SETTINGS = {"path": "/home/ibgateway/tws_settings", "mount": "/home/ibgateway/tws_settings", "kind": "directory"}
 
+OWN_ZONE = {"environment": {"TIME_ZONE": "America/New_York"}}
+
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host"}
 NO_SUDO = {"failed": True, "msg": "Task failed: Missing sudo password"}
 WRONG_PYTHON = {"failed": True, "msg": "Module result deserialization failed: No start of json char found", "rc": 127}
@@ -248,6 +250,10 @@ ROWS: dict[str, tuple[Changes, Changes]] = {
     "config.auto_restart_unset": (live(AutoRestartTime=""), live(AutoRestartTime="10:30 PM")),
     "config.cold_restart_early": (live(ColdRestartTime="00:59"), live(ColdRestartTime="01:00")),
     "config.timezone_mismatch": (live(AutoRestartTime="11:00 PM"), live(AutoRestartTime="10:59 PM")),
+    "config.time_zone_kept": (
+        {"container": {**OWN_ZONE, "settings": [{**SETTINGS, "time_zone": "Etc/UTC"}]}},
+        {"container": {**OWN_ZONE, "settings": [{**SETTINGS, "time_zone": "US/Eastern"}]}},
+    ),
     "config.nofile_unlimited": (ended("config.nofile_unlimited", 134), ended("gateway.crashed", 134)),
     "config.heap_over_limit": (
         {"container": {"memory": {"limit": 800_000_000}}},
