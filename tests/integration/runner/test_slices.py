@@ -82,9 +82,8 @@ def age(store: Path, machine: str, by: timedelta) -> None:
     state = json.loads(path.read_text(encoding="utf-8"))
     then = (datetime.now(timezone.utc) - by).strftime("%Y-%m-%dT%H:%M:%SZ")
     known = state["machines"][machine]
-    known["whole"]["at"] = then
-    for row in known["rows"]:
-        row["at"] = then
+    for told in filter(None, (known["whole"], *known["rows"])):
+        told["at"] = then
     path.write_text(json.dumps(state), encoding="utf-8")
 
 
