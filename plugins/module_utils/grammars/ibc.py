@@ -113,7 +113,7 @@ _MESSAGES = (  # after "IBC: "; the first letter is written small here because i
     (r"commandServer received command: (?P<v>\w+).*", "command"),
     (r"commandServer closing", "controller_closing"),  # in every orderly end, B:CommandServer.java:80
     (r"setting auto-restart time to .*", "restart_planned"),  # B:RestartTask.java:117
-    (r"exiting (?:after error )?with exit code=(?P<v>\d{1,6})", "exit_announced"),
+    (r"exiting (?:after error )?with exit code=(?P<v>\d{4,6})", "exit_announced"),  # B:ErrorCodes.java:23-35
     (r"iBC closing after TWS/Gateway failed to display login dialog", "login_window_timeout"),
     (r"could not login: could not find control: .*", "login_window_timeout"),
     (r"failed to create TWS settings directory at: .*", "settings_unwritable"),

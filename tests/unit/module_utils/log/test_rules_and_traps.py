@@ -311,6 +311,12 @@ def test_silence_for_a_day_is_normal_where_nothing_is_due(build: Build, problem:
     assert instance(build(), 86400)["problem"] == problem
 
 
+@pytest.mark.parametrize("mode", ["live", "paper"])
+def test_a_prompt_is_that_of_the_only_gateway_whatever_its_mode(mode: str) -> None:
+    (run,) = result(Log(mode).submitted().connecting().prompt())["instances"]
+    assert (run["endpoint"], run["state"], run["ambiguous"]) == (mode, "twofa_pending", False)
+
+
 def test_a_prompt_that_was_not_announced_where_it_opened_wants_a_choice() -> None:
     """gnzsnz issue 396: mostly the last lines of the log."""
     log = Log(version="3.23.0").submitted().authenticating().window(TWOFA)
@@ -511,6 +517,13 @@ def test_a_loop_is_told_apart_by_how_its_turns_end(status: int, code: str, probl
     history = result(log)["history"]
     assert (history["runs"], history["by_exit_code"], history["controller_restarts"]) == (4, {code: 4}, 4)
     assert instance(log.jvm())["problem"] == problem
+
+
+@pytest.mark.parametrize(("cut", "state"), [(0, "shutting_down"), (3, "submitted")], ids=["whole", "cut off"])
+def test_half_a_number_is_no_exit_code(cut: int, state: str) -> None:
+    lines = Log().submitted().ibc("Exiting after error with exit code=1112").lines
+    lines[-1] = lines[-1][: len(lines[-1]) - cut]
+    assert result_of(lines)["instances"][0]["state"] == state
 
 
 def test_an_excerpt_says_that_it_does_not_begin_with_a_run() -> None:
