@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +57,19 @@ def test_stalled_ssh_takes_one_connect_timeout(diagnose: Diagnose, stalled: dict
     assert "beta/ib-gateway" in ended.rows
 
 
-def test_a_machine_that_hangs_is_cut_off(diagnose: Diagnose, tmp_path: Path) -> None:
-    python = tmp_path / "python3"
-    python.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A machine that begins what it is asked and never ends."""
+    python, begun = tmp_path / "python3", tmp_path / "begun"
+    python.write_text(f"#!/bin/sh\necho $$ >> {shlex.quote(str(begun))}\nexec sleep 600\n", encoding="utf-8")
     python.chmod(0o755)
-    hanging = {**LOCAL, "ansible_python_interpreter": str(python)}
+    yield {**LOCAL, "ansible_python_interpreter": str(python)}
+    for pid in begun.read_text(encoding="utf-8").split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_a_machine_that_hangs_is_cut_off(diagnose: Diagnose, hanging: dict[str, Any]) -> None:
     ended = diagnose({"alpha": hanging, "beta": LOCAL}, "-e", "diagnose_task_timeout=5")
     judged(ended)
     assert ended.rows["alpha/ib-gateway"][0] == "unknown"
