@@ -31,7 +31,7 @@ from ansible_collections.ibgw.ops.plugins.plugin_utils.results import (
 )
 from ansible_collections.ibgw.ops.plugins.plugin_utils.timetable import NO_ZONE, RESET_WINDOWS, Window, reset_ends
 
-#: The tasks that probe, in the order in which they run, with the key of their module's result.
+#: The steps that probe, in the order in which they run, with the key of their module's result.
 PROBES = {"health": "health", "logscan": "logscan", "handshake": "handshake", "inside": "handshake"}
 
 #: States of a login under way; the API port opens after the last of them (IBC userguide.md).

@@ -1,6 +1,6 @@
 # Copyright: ibgw.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the probes' tasks registered on the hosts becomes evidence, and evidence verdicts."""
+"""What the probes registered on the hosts becomes evidence, and evidence verdicts."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def seen_on(
     now: datetime,
     asked_at: datetime | None = None,
 ) -> evidence.Machine:
-    """The evidence of one machine's gateways, from what its tasks registered between the two moments."""
+    """The evidence of one machine's gateways, from what was registered of it between the two moments."""
     gateways = inventory.present({"gateways": plain(variables.get("gateways") or [])})
     declared = [entry["name"] for entry in gateways]
     results = {probe: registered(variables, probe) for probe in PROBES}
@@ -205,6 +205,6 @@ def _kept_by_rebuilds(gateways: Iterable[Mapping[str, Any]]) -> set[str | None]:
 
 
 def registered(variables: Mapping[str, Any], probe: str) -> dict[str, Any]:
-    """What the task of a probe registered on a host: its result, or how it failed; empty where it did not run."""
+    """What a probe registered on a host: its result, or how it failed; empty where it did not run."""
     result = variables.get(f"diagnose_{probe}") or {}
     return {key: plain(result[key]) for key in (PROBES[probe], *HOW_A_TASK_FAILED) if key in result}

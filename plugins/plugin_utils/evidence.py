@@ -60,7 +60,7 @@ def machine(
     now: datetime,
     asked_at: datetime | None = None,
 ) -> Machine:
-    """The evidence of one machine: its inventory `variables`, and in `results` what each task of `PROBES` registered.
+    """The evidence of one machine: its inventory `variables`, and in `results` how each step of `PROBES` was answered.
 
     The machine told its own time between `asked_at` and `now` on the controller's clock; where it told none, `now` counts.
 
