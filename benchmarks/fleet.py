@@ -297,9 +297,10 @@ def memory(ansible: Controller, asked: Sequence[Asked]) -> Iterator[str]:
 
 _HEAD = """# What a fleet costs its controller
 
-`make benchmark-fleet` writes these tables; see `fleet.py`. The settings are those of `ansible.cfg`, for both commands alike. The hundred machines are one: in the
-first table it does the work of all of them, too; from the second on each repeats at once what it answered there, so that the controller is what
-is measured.
+`make benchmark-fleet` writes these tables; see `fleet.py`. The settings are those of `ansible.cfg`, for both commands alike.
+
+The hundred machines are one: in the first table it does the work of all of them, too; from the second on each repeats at once what it answered
+there, so that the controller is what is measured.
 
 """
 

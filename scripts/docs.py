@@ -369,7 +369,7 @@ def _type(field: Mapping[str, Any]) -> str:
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:
-        return ", ".join(f"`{word or 'null'}`" for word in field["enum"])
+        return ", ".join(f"`{'null' if word is None else word}`" for word in field["enum"])
     kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
     return " or ".join(_kind(kind, field) for kind in kinds)
 

@@ -37,10 +37,10 @@ _DIGITS = 16
 _WRITTEN = ("jts.ini",)
 
 # java.util.Properties: the last of several counts.
-_LOGIN = re.compile(rb"^[ \t]*IbLoginId[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_LOGIN = re.compile(rb"^[ \t]*IbLoginId[ \t]*[=:](.*)$", re.MULTILINE)
 
 # TimeZone in the section Logon, before another section begins.
-_ZONE = re.compile(rb"^\[Logon\][ \t\r]*\n(?:(?!\[).*\n)*?TimeZone=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_ZONE = re.compile(rb"^\[Logon\][ \t\r]*\n(?:(?!\[).*\n)*?TimeZone=(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _settings(where: Surroundings, path: str) -> dict[str, Any]:
 def _time_zone(entry: files.Entry) -> str | None:
     """The zone that the gateway's own settings keep (gnzsnz jts.ini.tmpl)."""
     zones: list[bytes] = _ZONE.findall(entry.content or b"")
-    return quote(zones[0].decode("utf-8", errors="replace"), limit=60) if zones else None
+    return quote(zones[0].strip().decode("utf-8", errors="replace"), limit=60) if zones else None
 
 
 def _blocks(where: Surroundings, entry: files.Entry) -> bool:
@@ -224,7 +224,7 @@ def _user(where: Surroundings, family: Family, endpoint: str, asked: str | None)
 
 def _configured_user(where: Surroundings, path: str) -> bytes | None:
     logins: list[bytes] = _LOGIN.findall(where.look(path, _CONFIGURATION_BYTES).content or b"")
-    return logins[-1] if logins else None
+    return logins[-1].strip() if logins else None
 
 
 def _user_words(family: Family, endpoint: str, asked: str | None) -> tuple[str, ...]:

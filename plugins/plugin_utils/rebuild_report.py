@@ -39,7 +39,7 @@ OVER = ("rebuilt", "refused", "undecided", "rolled_back", "protected")
 #: With these a run fails.
 FAILING = ("refused", "undecided", "rolled_back", "protected", "failed", "not_begun", "begun")
 
-#: What is done to a gateway, in that order; of the last two only one.
+#: What is done to a gateway, in that order: in the end it is kept, or goes back and the old one is started.
 STEPS = ("put_aside", "make", "try", "keep", "go_back", "start_old")
 
 #: A gateway that is one of these was worth a new container.
@@ -151,7 +151,7 @@ def build(journals: Mapping[str, Mapping[str, Journal]], run: Run) -> dict[str, 
         "collection_version": run.version,
         "dry_run": run.dry_run,
         "confirmed": run.confirmed,
-        "exit_status": 2 if failing or not (run.confirmed or run.dry_run) else 0,
+        "exit_status": 2 if failing or (not run.dry_run and (counts["planned"] or not run.confirmed)) else 0,
         "fleet": {
             "total": len(rows),
             "by_outcome": {outcome: counts[outcome] for outcome in OUTCOMES},
@@ -176,14 +176,19 @@ def artifact(report: Mapping[str, Any]) -> dict[str, Any]:
     return {
         row["id"]: {
             "outcome": row["outcome"],
-            "status": (row["after"] or row["before"] or {}).get("status"),
-            "code": (row["after"] or row["before"] or {}).get("code"),
+            "status": _stands(row).get("status"),
+            "code": _stands(row).get("code"),
             "steps": [step["step"] for step in row["steps"]],
             "logins_spent": row["logins_spent"],
             "summary": quote(row["reason"] or row["intent"] or "", limit=200),
         }
         for row in report["gateways"]
     }
+
+
+def _stands(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The newest verdict; none where it was changed and not judged since."""
+    return (row["after"] if row["steps"] else row["after"] or row["before"]) or {}
 
 
 def _row(machine: str, name: str, journal: Journal) -> dict[str, Any]:
@@ -199,7 +204,7 @@ def _row(machine: str, name: str, journal: Journal) -> dict[str, Any]:
         "guards": [asdict(guard) for guard in journal.guards],
         "before": asdict(journal.before) if journal.before else None,
         "after": asdict(journal.after) if journal.after else None,
-        "image": {"old": journal.image.get("old"), "new": journal.image.get("new")},
+        "image": {"old": journal.image.get("old") or None, "new": journal.image.get("new") or None},
         "backup": journal.backup,
         "steps": steps,
         "seconds": sum(step["seconds"] or 0 for step in steps),

@@ -275,8 +275,9 @@ class Instances:
 
     def _unread(self, run: Run, event: Event) -> Run | None:
         """The other of two instances, of which nothing was read before: `event` can not be of `run`, whose mode is known."""
-        # Where the start was read, a second factor of a paper login is one that we know nothing of, and no other instance.
-        hinted = event.kind.startswith(_SECOND_FACTOR) and not self.container_start_seen
+        # Where a start was read, a second factor of a paper login is one that we know nothing of, and no other instance.
+        in_login = run.begun and RANK["submitted"] <= RANK.get(run.state, -1) < RANK["logged_in"]
+        hinted = event.kind.startswith(_SECOND_FACTOR) and not self.container_start_seen and not in_login
         mode = "live" if hinted else event.mode
         # Only where there are two does the name of the file say for which it is (G:run.sh:148,181).
         known = run.mode_shown or (run.mode_named and event.kind == "provider_named")

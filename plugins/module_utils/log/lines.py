@@ -196,8 +196,7 @@ _JSON_TIME = ("time", "@timestamp", "timestamp")
 #: The controllers' own stamp, to find what an unknown hand put before it (IBC Utils.java:35 and its likes).
 _OWN_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[:,.]\d{3} ")
 
-
-# What differs from line to line in what is put before one: numbers, the names of days and months, halves of the day, padding.
+#: What differs from line to line in what is put before one: numbers, the names of days and months, halves of the day, padding.
 _VARYING = re.compile(
     r"(\d+| +|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM)\b)"
 )
@@ -293,7 +292,7 @@ def _json_entry(text: str) -> tuple[str, str | None] | None:
 def _listed(text: str) -> tuple[str, None] | None:
     try:
         line = json.loads(text.rstrip(","))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return (line, None) if isinstance(line, str) else None
 

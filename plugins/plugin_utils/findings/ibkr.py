@@ -109,7 +109,8 @@ def account_silent(case: Case) -> Proof | None:
     fix=("Wait until the window is over with everything that logs in. What is still wrong then has another cause.",),
 )
 def reset_window(case: Case) -> Proof | None:
-    ends = None if case.proven_healthy or case.health.failed else case.reset_until
+    looked = case.saved_log or case.health.available
+    ends = case.reset_until if looked and not case.proven_healthy else None
     if ends is None:
         return None
     until = f"about {ends:%H:%M %Z} ({ends.astimezone(timezone.utc):%H:%M} UTC)"

@@ -178,6 +178,8 @@ def test_settings_can_be_written_or_made_by_the_gateways_user(
         ("[Logon]\nLocale=en\n[Communication]\nTimeZone=Etc/UTC\n", None),
         ("[Logon]\nTimeZone=\x1b[31mred", "red"),
         ("TimeZone=Etc/UTC\n", None),
+        ("[Logon]\nTimeZone= Etc/UTC \t\r\n[S3store]\nTimeZone=Asia/Tokyo\n", "Etc/UTC"),
+        (f"[Logon]\nTimeZone=a{' ' * 65_000}b", "a"),  # at once, not after half a minute
     ],
 )
 def test_the_zone_that_the_settings_keep_is_told(inside: Path, where: Any, written: str, zone: str | None) -> None:

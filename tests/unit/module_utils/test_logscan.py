@@ -56,6 +56,12 @@ Saved = Callable[[bytes], Path]
 # What it tells
 
 
+def test_a_line_that_looks_like_endless_json_costs_no_log(saved: Saved) -> None:
+    lines = Log().logged_in().lines
+    path = saved("\n".join((*lines[:9], "[" * 100_000 + '"', *lines[9:])).encode())
+    assert instance(scanned(path))["state"] == "logged_in"
+
+
 def test_an_open_prompt_is_told_with_all_that_a_person_needs(saved: Saved) -> None:
     log = Log().submitted().connecting().prompt()
     gateway = scanned(saved(log.text.encode()), as_of=log.as_of(30))

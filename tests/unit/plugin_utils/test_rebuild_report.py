@@ -35,7 +35,6 @@ BACK = [*MADE, {"step": "go_back", "after": DOWN}, {"step": "start_old", "logins
 
 STORIES: dict[str, tuple[list[dict[str, Any]], str, int]] = {
     "not looked at": ([{}], "not_begun", 2),
-    "could be": ([PLANNED], "planned", 0),
     "a guard refuses": ([{**PLANNED, "outcome": "refused", "guards": [CLIENTS]}], "refused", 2),
     "it could not be looked at": ([{"outcome": "failed", "reason": "the socket refuses"}], "refused", 2),
     "a guard refuses, and so the task fails": (
@@ -94,6 +93,15 @@ def test_steps_have_their_times_and_logins() -> None:
 def test_what_is_not_confirmed_ends_with_2_unless_it_is_a_check() -> None:
     assert built(confirmed=False, gw=[PLANNED])["exit_status"] == 2
     assert built(confirmed=False, dry_run=True, gw=[PLANNED])["exit_status"] == 0
+
+
+def test_a_run_that_was_cut_off_before_its_next_gateway_has_not_ended_well() -> None:
+    assert built(kept=KEPT, next=[PLANNED])["exit_status"] == 2
+
+
+def test_what_was_changed_and_not_judged_since_has_no_verdict() -> None:
+    artifact = report.artifact(built(gw=[*MADE, {"step": "go_back"}, {"outcome": "rolled_back"}]))
+    assert artifact["alpha/gw"]["status"] is None
 
 
 def test_the_worst_stands_first_and_the_artifact_has_all() -> None:

@@ -595,9 +595,9 @@ def test_steps_and_commands_name_the_container_and_the_machine():
 # Machines and probes that fail
 
 
-def unjudgeable(health_task):
+def unjudgeable(health_task, **scene):
     """The verdict on a gateway of a machine whose first probe failed: the later ones do not run."""
-    return judged(tasks={"health": health_task, "logscan": None, "handshake": {"skipped": True}})
+    return judged(tasks={"health": health_task, "logscan": None, "handshake": {"skipped": True}}, **scene)
 
 
 def test_a_dead_machine_is_one_row_per_declared_gateway_or_one_of_its_own():
@@ -1201,6 +1201,11 @@ def test_a_gateway_that_serves_is_told_nothing_of_a_reset(code):
     row = judged(**merged(NIGHT, ROWS[code][0]))
     assert outcome(row) == outcome(judged(**ROWS[code][0]))
     assert "ibkr.reset_window" not in [each.finding.code for each in row.found]
+
+
+@pytest.mark.parametrize("health", [UNREACHABLE, {"failed": True, "msg": "The module was killed"}, {}])
+def test_of_a_machine_that_nobody_could_look_at_no_reset_is_told(health):
+    assert "ibkr.reset_window" not in [each.finding.code for each in unjudgeable(health, **NIGHT).found]
 
 
 def test_a_clock_that_is_wrong_moves_no_reset():
