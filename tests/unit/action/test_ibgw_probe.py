@@ -46,6 +46,14 @@ def is_gone() -> dict[str, Any]:
     raise AnsibleConnectionFailure("Failed to connect to the host via ssh")
 
 
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the operator is warned of."""
+    told: list[str] = []
+    monkeypatch.setattr(display, "warning", told.append)
+    return told
+
+
 def probed(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> dict[str, Any]:
     """The result of the task on a machine that answers these in turn."""
     left = iter(answers)
@@ -54,25 +62,32 @@ def probed(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> dict[str, Any]:
     return ActionModule.__new__(ActionModule).outcome(VARIABLES, GIVEN)
 
 
-def test_what_is_registered_is_what_the_probes_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_registered_is_what_the_probes_found(monkeypatch: pytest.MonkeyPatch, warnings: list[str]) -> None:
     seen = probed(monkeypatch, lambda: {**HEALTH, "ansible_facts": FOUND}, lambda: {**LOGSCAN}, lambda: {**HANDSHAKE})
     health = {"health": HEALTH["health"]}
     assert seen == {"health": health, "logscan": LOGSCAN, "handshake": HANDSHAKE, "ansible_facts": FOUND}
+    assert warnings == []
 
 
-def test_a_probe_that_hangs_is_given_up_and_the_next_one_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_that_hangs_is_given_up_and_the_next_one_looks(
+    monkeypatch: pytest.MonkeyPatch, warnings: list[str]
+) -> None:
     seen = probed(monkeypatch, lambda: {**HEALTH}, hangs, lambda: {**HANDSHAKE})
     assert seen["logscan"] == {"failed": True, "msg": "Timed out after 1 seconds"}
     assert seen["handshake"] == HANDSHAKE
     assert "failed" not in seen
+    assert warnings == ["alpha was not probed to the end: logscan: Timed out after 1 seconds"]
 
 
-def test_a_machine_that_is_lost_on_the_way_keeps_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_is_lost_on_the_way_keeps_what_was_seen(
+    monkeypatch: pytest.MonkeyPatch, warnings: list[str]
+) -> None:
     seen = probed(monkeypatch, lambda: {**HEALTH}, is_gone)
     assert seen["health"] == {"health": HEALTH["health"]}
     assert seen["logscan"]["unreachable"]
     assert "handshake" not in seen
     assert "unreachable" not in seen
+    assert warnings == ["alpha was not probed to the end: logscan: Failed to connect to the host via ssh"]
 
 
 def test_where_the_first_probe_does_not_come_back_the_task_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
